@@ -1,0 +1,48 @@
+# Every target does its own set-up: git, Python >= 3.11 and make are all a machine needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types imports fmt lock clean
+
+help: ## show the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ripe needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Making $(VENV) from requirements.lock (once) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP) ## start everything: embedded Postgres, web, worker and, without credentials, the sandbox
+	@exec $(BIN)/ripe up
+
+test: $(STAMP) ## run the tests
+	$(BIN)/pytest -n 2
+
+lint: $(STAMP) ## ruff, format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## mypy --strict over bot, jobq and tests
+	$(BIN)/mypy
+
+imports: $(STAMP) ## who may import whom, and unused or missing dependencies
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+check: lint types imports test ## everything that CI checks
+
+fmt: $(STAMP) ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(STAMP) ## pin every dependency again, with hashes
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and caches (never the data in .ripe)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
