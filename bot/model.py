@@ -1,0 +1,28 @@
+"""What every value of the domain shares: it never changes, and it knows its fields."""
+
+from typing import NewType
+
+from pydantic import BaseModel, ConfigDict
+
+WorkspaceId = NewType("WorkspaceId", int)
+"""Ours: one Slack workspace, the tenant. Leads every row."""
+PersonId = NewType("PersonId", int)
+"""Ours: one human, known by a Slack user and any number of GitHub accounts."""
+AccountId = NewType("AccountId", int)
+"""GitHub's numeric id of a user or bot. Logins are labels: they are renamed and reused."""
+InstallationId = NewType("InstallationId", int)
+RepositoryId = NewType("RepositoryId", int)
+PullRequestId = NewType("PullRequestId", int)
+"""GitHub's id of a pull request, not its number in the repository."""
+RequestId = NewType("RequestId", int)
+"""Ours: one pull request asked of one reviewer, once."""
+
+
+class Value(BaseModel):
+    """A frozen value. An unknown field is a mistake in the code that makes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class UserError(Exception):
+    """Something a person asked for cannot be done. Its text is shown to that person."""
