@@ -1,0 +1,114 @@
+"""What is sent to whom, when, and what it shows."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from bot.model import RequestId, Value
+from bot.reviews.model import CloseReason
+
+
+class Rhythm(Value):
+    """When reminders follow the first DM: working time of the reader after it. `tell_author_after` likewise."""
+
+    after: tuple[timedelta, ...] = (timedelta(hours=4), timedelta(hours=12), timedelta(hours=28))
+    tell_author_after: timedelta = timedelta(hours=16)
+
+
+class MessageState(StrEnum):
+    """SENDING: the call may be on the wire. UNKNOWN: its reply was lost. FAILED: Slack said no."""
+
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+class Message(Value):
+    """One DM about one review request. `shown` is the fingerprint of what it shows now."""
+
+    id: int
+    sequence: int
+    state: MessageState
+    sending_at: datetime
+    sending_on: datetime
+    sent_at: datetime | None = None
+    channel: str | None = None
+    ts: str | None = None
+    shown: str | None = None
+    error: str | None = None
+
+
+class Look(StrEnum):
+    """How a DM presents itself: LIVE with buttons, OLDER collapsed under a newer one, or OVER and struck.
+
+    QUIET keeps the card but says why nothing is asked for now (draft, approved enough).
+    """
+
+    LIVE = "live"
+    QUIET = "quiet"
+    OLDER = "older"
+    OVER = "over"
+
+
+class Card(Value):
+    """All that a DM about a review request shows, before it becomes Slack blocks.
+
+    `turn` says why it is the reader's turn; `note` why nothing is asked for now. `sequence` 0 is the first
+    DM and n the n-th reminder. Texts come from GitHub as they are: rendering must disarm them.
+    """
+
+    request_id: RequestId
+    look: Look
+    sequence: int
+    repository: str
+    number: int
+    title: str
+    url: str
+    author: str
+    additions: int | None
+    deletions: int | None
+    turn: str
+    note: str = ""
+    close_reason: CloseReason | None = None
+    is_first_ever: bool = False
+
+
+class Send(Value):
+    """Post DM number `sequence` now."""
+
+    kind: Literal["send"] = "send"
+    sequence: int
+
+
+class Edit(Value):
+    """Bring DMs that show something outdated up to date."""
+
+    kind: Literal["edit"] = "edit"
+    message_ids: tuple[int, ...]
+
+
+class Wait(Value):
+    """Nothing to do until then; None: until a fact or a person changes something."""
+
+    kind: Literal["wait"] = "wait"
+    until: datetime | None
+    why: str
+
+
+class Close(Value):
+    """The request is over and every DM about it says so."""
+
+    kind: Literal["close"] = "close"
+    why: str
+
+
+Step = Send | Edit | Wait | Close
+
+
+class NoticeKind(StrEnum):
+    """What an author is told, at most once a round."""
+
+    NOBODY_REACHABLE = "nobody_reachable"
+    NOBODY_LEFT = "nobody_left"
+    NO_ANSWER = "no_answer"

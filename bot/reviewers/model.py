@@ -1,0 +1,129 @@
+"""Who reviews: people, when they work, when they are away, and which rules name them."""
+
+from datetime import datetime, time
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bot.model import AccountId, PersonId, Value, WorkspaceId
+
+
+class Absence(Value):
+    """Out of office from `starts_at` until `ends_at`, which is exclusive."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+class Person(Value):
+    """One human. `spans` maps a weekday (Monday = 0) to its working hours; None is Mon-Fri 09:00-17:00."""
+
+    id: PersonId
+    workspace_id: WorkspaceId
+    slack_user_id: str
+    name: str
+    zone: str
+    spans: dict[int, tuple[time, time]] | None = None
+    is_active: bool = True
+    max_open_reviews: int | None = None
+    dms_per_day: int = 8
+    snoozed_until: datetime | None = None
+    dm_channel: str | None = None
+    is_welcomed: bool = False
+    absences: tuple[Absence, ...] = ()
+
+
+class SkipReason(StrEnum):
+    """Why somebody whom a rule names is not asked. Stored, and shown to whoever asks why."""
+
+    AUTHOR = "author"
+    BOT = "bot"
+    AWAY = "away"
+    ALREADY_ASKED = "already_asked"
+    ALREADY_REVIEWED = "already_reviewed"
+    REMOVED_BY_HUMAN = "removed_by_human"
+    AT_CAP = "at_cap"
+    DEACTIVATED = "deactivated"
+    UNKNOWN = "unknown"
+    BUSIER = "busier"
+
+
+class Candidate(Value):
+    """Somebody whom a rule names, with all that the choice depends on.
+
+    `account_id` and `person_id` are None for a name that nobody has mapped. `load` counts open review
+    requests; `last_asked_at` is the newest request made of them.
+    """
+
+    login: str
+    account_id: AccountId | None
+    person_id: PersonId | None
+    name: str
+    is_bot: bool = False
+    is_active: bool = True
+    away_until: datetime | None = None
+    load: int = 0
+    max_open_reviews: int | None = None
+    last_asked_at: datetime | None = None
+
+
+class Chosen(Value):
+    """Somebody to ask, and the pattern that led to them."""
+
+    outcome: Literal["asked"] = "asked"
+    login: str
+    account_id: AccountId
+    name: str
+    pattern: str
+    is_fallback: bool = False
+
+
+class Skipped(Value):
+    """Somebody not to ask, and why. `until` is the end of an absence (exclusive)."""
+
+    outcome: Literal["skipped"] = "skipped"
+    login: str
+    name: str
+    pattern: str
+    reason: SkipReason
+    until: datetime | None = None
+
+
+class NoAssignment(StrEnum):
+    """Why a pull request as a whole is left alone."""
+
+    NOT_OPEN = "not_open"
+    DRAFT = "draft"
+    IGNORED_LABEL = "ignored_label"
+    IGNORED_AUTHOR = "ignored_author"
+    IGNORED_TITLE = "ignored_title"
+    NO_RULES = "no_rules"
+    NO_RULE_MATCHES = "no_rule_matches"
+    ENOUGH_ASKED = "enough_asked"
+    NOBODY_LEFT = "nobody_left"
+
+
+Verdict = Annotated[Chosen | Skipped, Field(discriminator="outcome")]
+
+
+class Decision(Value):
+    """A choice of reviewers with its reasons: a pure function of what is recorded here, so it can be replayed.
+
+    `wanted` is how many reviewers the repository asks for; `counted` how many of them were there already.
+    `reason` says why nobody, or nobody more, is asked. `paths_refused` is set when GitHub would not tell
+    the paths and only the fallback rule could apply.
+    """
+
+    head_sha: str
+    paths: int
+    wanted: int
+    counted: int
+    verdicts: tuple[Verdict, ...] = ()
+    reason: NoAssignment | None = None
+    detail: str = ""
+    paths_refused: bool = False
+
+    @property
+    def chosen(self) -> tuple[Chosen, ...]:
+        return tuple(verdict for verdict in self.verdicts if isinstance(verdict, Chosen))
