@@ -1,0 +1,137 @@
+"""Bring a database to the schema of this code: numbered SQL files, forward only, each applied once."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+FOLDER = Path(__file__).parent.parent / "migrations"
+LOCK = 7_276_905
+"""Any number, so that no two processes migrate at once."""
+LOCK_TRIES_EVERY = 0.1
+"""Seconds. Polled: a process waiting inside Postgres would deadlock with CREATE INDEX CONCURRENTLY."""
+OLDEST_POSTGRES = 140_000
+
+_NAME = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
+
+
+class MigrationError(Exception):
+    """The database cannot be brought to this code's schema. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """Tells whether a file was changed after it had been applied."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+async def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
+    """Apply what `folder` holds and the database lacks; returns the names of the files applied now.
+
+    Each file and the note that it was applied are one transaction. Any number of processes may call this at
+    once: one works, the others wait. Raises MigrationError when an applied file was changed, when the database
+    is newer than this code, or when a file fails.
+    """
+    migrations = read_migrations(folder)
+    connection = await asyncpg.connect(dsn)
+    try:
+        _check_version(connection.get_server_version())
+        async with _alone(connection):
+            return await _apply_missing(connection, migrations)
+    finally:
+        await connection.close()
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """The files of `folder` in order. Raises MigrationError when a name or a number is not as it must be."""
+    migrations = []
+    for path in sorted(folder.glob("*.sql")):
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise MigrationError(f"{path} must be named like 0007_what_it_does.sql")
+        migrations.append(Migration(int(match["number"]), path.name, path.read_text()))
+    numbers = [migration.number for migration in migrations]
+    if len(set(numbers)) < len(numbers):
+        raise MigrationError(f"Two files in {folder} have the same number.")
+    return migrations
+
+
+def _check_version(version: asyncpg.types.ServerVersion) -> None:
+    if version.major * 10_000 < OLDEST_POSTGRES:
+        raise MigrationError(
+            f"Ripe needs PostgreSQL 14 or newer; this one is {version.major}.{version.minor}."
+        )
+
+
+@asynccontextmanager
+async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110
+        await asyncio.sleep(LOCK_TRIES_EVERY)
+    try:
+        yield
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+
+async def _apply_missing(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> list[str]:
+    # A table that is in use makes a migration fail soon instead of queueing everybody behind it.
+    await connection.execute("SET lock_timeout = '5s'")
+    await connection.execute(
+        """
+        CREATE TABLE IF NOT EXISTS schema_migration (
+            number     int PRIMARY KEY,
+            name       text NOT NULL,
+            checksum   text NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT now()
+        )
+        """
+    )
+    rows = await connection.fetch("SELECT number, name, checksum FROM schema_migration")
+    applied = {row["number"]: row for row in rows}
+    _check_history(applied, migrations)
+    missing = [migration for migration in migrations if migration.number not in applied]
+    for migration in missing:
+        await _apply(connection, migration)
+    return [migration.name for migration in missing]
+
+
+def _check_history(applied: dict[int, asyncpg.Record], migrations: Sequence[Migration]) -> None:
+    known = {migration.number: migration for migration in migrations}
+    for number, row in sorted(applied.items()):
+        if number not in known:
+            raise MigrationError(
+                f"The database has {row['name']}, which this version of Ripe does not know: "
+                "it was made by a newer one. Run that one, or restore a backup."
+            )
+        if row["checksum"] != known[number].checksum:
+            raise MigrationError(
+                f"{known[number].name} was changed after it had been applied here. "
+                "Put the file back as it was, and write the change as a new migration."
+            )
+
+
+async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO schema_migration (number, name, checksum) VALUES ($1, $2, $3)",
+                migration.number,
+                migration.name,
+                migration.checksum,
+            )
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{migration.name} failed and changed nothing: {error}") from error

@@ -1,0 +1,77 @@
+"""The schema: applied once, in order, by whoever comes first."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from bot.migrations import FOLDER, MigrationError, migrate, read_migrations
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "0001_fruit.sql").write_text("CREATE TABLE fruit (name text PRIMARY KEY);")
+    (tmp_path / "0002_plum.sql").write_text(
+        "INSERT INTO fruit VALUES ('plum'); INSERT INTO fruit VALUES ('fig');"
+    )
+    return tmp_path
+
+
+async def fruit(dsn: str) -> list[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return [row["name"] for row in await connection.fetch("SELECT name FROM fruit ORDER BY name")]
+    finally:
+        await connection.close()
+
+
+async def test_missing_files_are_applied_in_order_and_only_once(empty_dsn: str, folder: Path) -> None:
+    assert await migrate(empty_dsn, folder) == ["0001_fruit.sql", "0002_plum.sql"]
+    assert await migrate(empty_dsn, folder) == []
+    (folder / "0003_more.sql").write_text("INSERT INTO fruit VALUES ('quince')")
+    assert await migrate(empty_dsn, folder) == ["0003_more.sql"]
+    assert await fruit(empty_dsn) == ["fig", "plum", "quince"]
+
+
+async def test_many_processes_migrating_at_once_apply_each_file_once(empty_dsn: str, folder: Path) -> None:
+    outcomes = await asyncio.gather(*(migrate(empty_dsn, folder) for _ in range(4)))
+    assert sorted(len(names) for names in outcomes) == [0, 0, 0, 2]
+
+
+async def test_a_failing_file_changes_nothing_and_says_which(empty_dsn: str, folder: Path) -> None:
+    (folder / "0003_bad.sql").write_text("INSERT INTO fruit VALUES ('quince'); SELECT 1/0")
+    with pytest.raises(MigrationError, match=r"0003_bad.sql failed and changed nothing: division by zero"):
+        await migrate(empty_dsn, folder)
+    assert await fruit(empty_dsn) == ["fig", "plum"]
+
+
+async def test_a_file_changed_after_it_was_applied_is_refused(empty_dsn: str, folder: Path) -> None:
+    await migrate(empty_dsn, folder)
+    (folder / "0001_fruit.sql").write_text("CREATE TABLE fruit (name text)")
+    with pytest.raises(MigrationError, match=r"0001_fruit.sql was changed after it had been applied"):
+        await migrate(empty_dsn, folder)
+
+
+async def test_a_database_of_a_newer_version_is_refused(empty_dsn: str, folder: Path) -> None:
+    await migrate(empty_dsn, folder)
+    (folder / "0002_plum.sql").unlink()
+    with pytest.raises(MigrationError, match=r"0002_plum.sql, which this version of Ripe does not know"):
+        await migrate(empty_dsn, folder)
+
+
+def test_two_files_with_one_number_are_refused(folder: Path) -> None:
+    (folder / "0002_pear.sql").write_text("")
+    with pytest.raises(MigrationError, match="the same number"):
+        read_migrations(folder)
+
+
+def test_a_file_without_a_number_is_refused(folder: Path) -> None:
+    (folder / "pear.sql").write_text("")
+    with pytest.raises(MigrationError, match="must be named like"):
+        read_migrations(folder)
+
+
+def test_the_projects_own_files_are_numbered_without_a_gap() -> None:
+    numbers = [migration.number for migration in read_migrations(FOLDER)]
+    assert numbers == list(range(1, len(numbers) + 1))
