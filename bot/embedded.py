@@ -38,8 +38,8 @@ class EmbeddedPostgresError(Exception):
 class EmbeddedPostgres:
     """One embedded server on `data`, which it makes when missing.
 
-    `options` are settings of postgresql.conf for this run. The caller sees to it that nobody else runs a server
-    on the same directory: one that a killed predecessor left behind is stopped first.
+    `options` are settings of postgresql.conf for this run. The caller sees to it that nobody else runs a
+    server on the same directory: one that a killed predecessor left behind is stopped first.
     """
 
     def __init__(self, data: Path, options: Mapping[str, str] | None = None) -> None:

@@ -42,8 +42,8 @@ async def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
     """Apply what `folder` holds and the database lacks; returns the names of the files applied now.
 
     Each file and the note that it was applied are one transaction. Any number of processes may call this at
-    once: one works, the others wait. Raises MigrationError when an applied file was changed, when the database
-    is newer than this code, or when a file fails.
+    once: one works, the others wait. Raises MigrationError when an applied file was changed, when the
+    database is newer than this code, or when a file fails.
     """
     migrations = read_migrations(folder)
     connection = await asyncpg.connect(dsn)

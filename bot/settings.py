@@ -1,0 +1,201 @@
+"""Everything that is set from outside, read once. The only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+GITHUB_NAMES = ("GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
+SLACK_NAMES = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. One line per name, each saying what to do."""
+
+
+def _split(value: Any) -> Any:
+    """A comma-separated list, newest first."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _check_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return value
+
+
+def _without_slash(value: str) -> str:
+    return _check_url(value).rstrip("/")
+
+
+def _with_slash(value: str) -> str:
+    return _without_slash(value) + "/"
+
+
+def _check_database(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    return value
+
+
+def _check_fernet(keys: list[SecretStr]) -> list[SecretStr]:
+    for key in keys:
+        try:
+            Fernet(key.get_secret_value())
+        except ValueError:
+            raise ValueError(
+                "must be Fernet keys, newest first, separated by commas; make one with: python -c "
+                "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+            ) from None
+    return keys
+
+
+def _read_private_key(value: SecretStr) -> SecretStr:
+    """The PEM itself. `\\n` written as two characters, as many dashboards store it, is understood too."""
+    text = value.get_secret_value().replace("\\n", "\n")
+    if "-----BEGIN" not in text:
+        try:
+            text = Path(text).expanduser().read_text()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(
+                "must be the App's private key (-----BEGIN ...) or the path of a readable .pem file"
+            ) from None
+    try:
+        load_pem_private_key(text.encode(), password=None)
+    except (ValueError, TypeError):
+        raise ValueError("is not a usable private key; generate one on the App's page on GitHub") from None
+    return SecretStr(text)
+
+
+def _starting_with(prefix: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(prefix):
+            raise ValueError(f"must start with {prefix}")
+        return value
+
+    return AfterValidator(check)
+
+
+Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database)]
+BaseUrl = Annotated[str, AfterValidator(_without_slash)]
+
+
+class Settings(BaseSettings):
+    """What the operator decides, from the environment or `.env`. An empty value counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: DatabaseUrl | None = None
+    """None: `ripe up` runs an embedded one. The other processes need it."""
+    database_direct_url: DatabaseUrl | None = None
+    """Past a PgBouncer: for LISTEN and migrations."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: BaseUrl | None = None
+    """Where GitHub, Slack and people reach the bot."""
+    secret_keys: Annotated[Secrets, AfterValidator(_check_fernet)] = []
+    """Fernet keys that protect tokens at rest: the first encrypts, all decrypt."""
+    metrics_token: SecretStr | None = None
+
+    github_app_id: int | None = Field(default=None, gt=0)
+    github_app_private_key: Annotated[SecretStr, AfterValidator(_read_private_key)] | None = None
+    github_webhook_secret: Secrets = []
+    """Any of them is accepted, so that one can be replaced by another without a gap."""
+    github_client_id: str | None = None
+    github_client_secret: SecretStr | None = None
+    github_poll: bool = False
+    """Ask GitHub every minute instead of waiting for webhooks, where there is no public address."""
+    github_api_url: BaseUrl = "https://api.github.com"
+    github_web_url: BaseUrl = "https://github.com"
+
+    slack_bot_token: Annotated[SecretStr, _starting_with("xoxb-")] | None = None
+    slack_signing_secret: SecretStr | None = None
+    slack_app_token: Annotated[SecretStr, _starting_with("xapp-")] | None = None
+    """For Socket Mode, which needs no public address."""
+    slack_client_id: str | None = None
+    slack_client_secret: SecretStr | None = None
+    slack_api_url: Annotated[str, AfterValidator(_with_slash)] = "https://slack.com/api/"
+
+    ripe_home: Path = Path(".ripe")
+    """Where the embedded database and what was generated beside it are kept."""
+    sandbox_url: BaseUrl | None = None
+    """The local sandbox. `ripe up` sets it for the processes it starts; nobody else does."""
+    ripe_mode: Literal["live", "shadow"] = "shadow"
+    """`shadow`: decide and record, send nothing."""
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+    ] = "INFO"
+
+    @property
+    def has_github(self) -> bool:
+        """Whether the credentials of a GitHub App are set."""
+        return self.github_app_id is not None
+
+    @property
+    def has_slack(self) -> bool:
+        """Whether the credentials of a Slack app are set."""
+        return self.slack_bot_token is not None
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether GitHub and Slack are the local sandbox: no credentials, or those that `ripe up` made."""
+        return self.sandbox_url is not None or not (self.has_github or self.has_slack)
+
+    @property
+    def direct_url(self) -> str | None:
+        """The database's address for LISTEN and migrations, which a transaction pooler cannot carry."""
+        url = self.database_direct_url or self.database_url
+        return url.get_secret_value() if url else None
+
+    @model_validator(mode="after")
+    def _check_completeness(self) -> Self:
+        """Half a set of credentials is a mistake, never a wish for the sandbox."""
+        values = self.model_dump()
+        for names in (GITHUB_NAMES, SLACK_NAMES):
+            missing = [name for name in names if not values[name.lower()]]
+            if missing and len(missing) < len(names):
+                present = next(name for name in names if name not in missing)
+                raise ValueError(f"{', '.join(missing)}: missing, and needed because {present} is set")
+        return self
+
+
+def load_settings() -> Settings:
+    """Read the environment and `.env`. Raises SettingsError naming every variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(error))) from None
+
+
+def require_database(settings: Settings) -> str:
+    """The address of the database. Raises SettingsError when none is set."""
+    if settings.database_url is None:
+        raise SettingsError(
+            "DATABASE_URL: missing; set it to postgresql://user:password@host:5432/database, "
+            "or run `ripe up`, which brings a Postgres of its own"
+        )
+    return settings.database_url.get_secret_value()
+
+
+def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that we start: ours with `changes`."""
+    return {**os.environ, **changes}  # noqa: TID251 - this is its one reader
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        lines.append(f"{name}: {message[0].lower()}{message[1:]}" if name else message)
+    return lines

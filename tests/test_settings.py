@@ -1,0 +1,147 @@
+"""What the operator sets, and what he is told when it is wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from bot.settings import Settings, SettingsError, load_settings, require_database
+
+
+@pytest.fixture(scope="module")
+def pem() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting but the test's own."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, **values: str) -> list[str]:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return str(caught.value).splitlines()
+
+
+def test_without_any_credentials_it_is_the_sandbox_and_everything_has_a_default() -> None:
+    settings = load_settings()
+    assert settings.is_sandbox
+    assert (settings.has_github, settings.has_slack) == (False, False)
+    assert settings.github_api_url == "https://api.github.com"
+    assert settings.slack_api_url == "https://slack.com/api/"
+    assert settings.ripe_mode == "shadow"
+
+
+def test_real_credentials_are_not_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    settings = load_settings()
+    assert settings.has_slack
+    assert not settings.is_sandbox
+
+
+def test_the_sandboxs_own_credentials_are_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    monkeypatch.setenv("SANDBOX_URL", "http://127.0.0.1:8081")
+    assert load_settings().is_sandbox
+
+
+def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("GITHUB_APP_ID", "")
+    assert load_settings().database_url is None
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("PORT=9001\nRIPE_MODE=live\nSOMETHING_ELSE=1\n")
+    monkeypatch.setenv("PORT", "9002")
+    settings = load_settings()
+    assert (settings.port, settings.ripe_mode) == (9002, "live")
+
+
+def test_a_private_key_may_be_text_a_path_or_text_with_escaped_newlines(
+    monkeypatch: pytest.MonkeyPatch, pem: str
+) -> None:
+    Path("app.pem").write_text(pem)
+    monkeypatch.setenv("GITHUB_APP_ID", "7")
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", "s")
+    for value in (pem, "app.pem", pem.replace("\n", "\\n")):
+        monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", value)
+        key = load_settings().github_app_private_key
+        assert key is not None
+        assert key.get_secret_value() == pem
+
+
+def test_several_webhook_secrets_are_a_comma_separated_list(
+    monkeypatch: pytest.MonkeyPatch, pem: str
+) -> None:
+    monkeypatch.setenv("GITHUB_APP_ID", "7")
+    monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", pem)
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", "new, old,")
+    assert [secret.get_secret_value() for secret in load_settings().github_webhook_secret] == ["new", "old"]
+
+
+def test_every_wrong_value_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = problems(
+        monkeypatch,
+        DATABASE_URL="mysql://db",
+        PORT="99999",
+        GITHUB_API_URL="github.example.com",
+        SECRET_KEYS="short",
+        SLACK_BOT_TOKEN="xoxp-hush",
+        RIPE_MODE="loud",
+    )
+    assert [line.split(":")[0] for line in found] == [
+        "DATABASE_URL",
+        "PORT",
+        "SECRET_KEYS",
+        "GITHUB_API_URL",
+        "SLACK_BOT_TOKEN",
+        "RIPE_MODE",
+    ]
+    assert "postgresql://user:password@host:5432/database" in found[0]
+    assert "hush" not in "\n".join(found)
+
+
+@pytest.mark.parametrize("value", ["/no/such/file.pem", "-----BEGIN RSA PRIVATE KEY-----\nnope"])
+def test_an_unusable_private_key_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    found = problems(monkeypatch, GITHUB_APP_PRIVATE_KEY=value)
+    assert found[0].startswith("GITHUB_APP_PRIVATE_KEY: ")
+    assert value not in found[0]
+
+
+def test_half_a_set_of_credentials_is_a_mistake_and_not_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problems(monkeypatch, GITHUB_APP_ID="7") == [
+        "GITHUB_APP_PRIVATE_KEY, GITHUB_WEBHOOK_SECRET: missing, and needed because GITHUB_APP_ID is set"
+    ]
+
+
+def test_a_process_that_needs_a_database_says_so() -> None:
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL: missing"):
+        require_database(load_settings())
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = Fernet.generate_key().decode()
+    monkeypatch.setenv("SECRET_KEYS", key)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:hush@h/d")
+    text = repr(load_settings())
+    assert key not in text
+    assert "hush" not in text
+
+
+def test_the_example_file_names_every_setting_an_operator_makes() -> None:
+    example = Path(__file__).parent.parent / ".env.example"
+    named = re.findall(r"^([A-Z_]+)=", example.read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(name.upper() for name in Settings.model_fields if name != "sandbox_url")
