@@ -9,7 +9,7 @@ from bot.reviews.model import CloseReason
 
 
 class Rhythm(Value):
-    """When reminders follow the first DM: working time of the reader after it. `tell_author_after` likewise."""
+    """When reminders follow the first DM, and when the author is told: working time after it."""
 
     after: tuple[timedelta, ...] = (timedelta(hours=4), timedelta(hours=12), timedelta(hours=28))
     tell_author_after: timedelta = timedelta(hours=16)

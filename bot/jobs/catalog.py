@@ -1,0 +1,52 @@
+"""Every job this bot queues: its name, its arguments and its lane, in one place.
+
+A job's identity is its type and arguments, so saving one of these twice never queues it twice.
+"""
+
+from enum import IntEnum
+
+from bot.model import PullRequestId, RequestId
+from bot.reminders.model import NoticeKind
+from jobq import Job
+
+
+class Lane(IntEnum):
+    """Each lane has a worker of its own, so that a merge never waits behind 10,000 DMs."""
+
+    FACTS = 0
+    """Fast, database only."""
+    CALLS = 1
+    """Talks to GitHub or Slack."""
+
+
+APPLY_FACT = "apply_fact"
+ASSIGN_REVIEWERS = "assign_reviewers"
+REMIND_REVIEWER = "remind_reviewer"
+SYNC_PULL_REQUEST = "sync_pull_request"
+TELL_AUTHOR = "tell_author"
+
+
+def apply_fact_job(guid: str) -> Job:
+    """Applies what the delivery with this GUID tells."""
+    return Job(job_type=APPLY_FACT, arguments={"guid": guid}, lane=Lane.FACTS)
+
+
+def assign_reviewers_job(pull_request_id: PullRequestId) -> Job:
+    """Decides whom to ask, and asks them on GitHub."""
+    return Job(job_type=ASSIGN_REVIEWERS, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
+
+
+def sync_pull_request_job(pull_request_id: PullRequestId) -> Job:
+    """Asks GitHub how a pull request stands; its answer wins."""
+    return Job(job_type=SYNC_PULL_REQUEST, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
+
+
+def remind_reviewer_job(request_id: RequestId) -> Job:
+    """Owns every DM about one review request. Saving it for now makes it look again."""
+    return Job(job_type=REMIND_REVIEWER, arguments={"request_id": request_id}, lane=Lane.CALLS)
+
+
+def tell_author_job(pull_request_id: PullRequestId, kind: NoticeKind) -> Job:
+    """Tells an author something, once a round, if it is still true when it runs."""
+    arguments = {"pull_request_id": pull_request_id, "kind": kind.value}
+    return Job(job_type=TELL_AUTHOR, arguments=arguments, lane=Lane.CALLS)

@@ -1,0 +1,301 @@
+"""Pull requests, review requests and reviews in Postgres. Uses the ambient database and transaction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from bot.github.model import Account, Review
+from bot.model import AccountId, PersonId, PullRequestId, RequestId, UserError, WorkspaceId
+from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
+from bot.reviews.rules import Requested
+from jobq import current_database
+
+
+async def find_pull_request(pull_request_id: PullRequestId) -> PullRequest | None:
+    row = await current_database().fetchrow(
+        """
+        SELECT pull_request.*, repository.full_name
+        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        WHERE pull_request.id = $1
+        """,
+        pull_request_id,
+    )
+    return _pull_request(row) if row else None
+
+
+async def load_pull_request(pull_request_id: PullRequestId) -> PullRequest:
+    """Raises LookupError when there is none."""
+    if (found := await find_pull_request(pull_request_id)) is None:
+        raise LookupError(f"no pull request {pull_request_id}")
+    return found
+
+
+async def lock_pull_request(pull_request_id: PullRequestId) -> PullRequest | None:
+    """Everything that changes a pull request or its requests locks it first, so locks have one order."""
+    row = await current_database().fetchrow(
+        """
+        SELECT pull_request.*, repository.full_name
+        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        WHERE pull_request.id = $1 FOR NO KEY UPDATE OF pull_request
+        """,
+        pull_request_id,
+    )
+    return _pull_request(row) if row else None
+
+
+async def find_pull_request_by_name(
+    workspace_id: WorkspaceId, full_name: str, number: int
+) -> PullRequest | None:
+    """By what people type: acme/api and 12, in any case."""
+    row = await current_database().fetchrow(
+        """
+        SELECT pull_request.*, repository.full_name
+        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        WHERE repository.workspace_id = $1 AND lower(repository.full_name) = lower($2)
+            AND pull_request.number = $3
+        ORDER BY pull_request.id DESC LIMIT 1
+        """,
+        workspace_id,
+        full_name,
+        number,
+    )
+    return _pull_request(row) if row else None
+
+
+async def save_pull_request(pull_request: PullRequest) -> None:
+    """Inserts or replaces what is known of a pull request."""
+    await current_database().execute(
+        """
+        INSERT INTO pull_request (workspace_id, id, repository_id, number, title, url, author_id,
+            author_login, author_is_bot, state, is_draft, head_sha, labels, requested_teams, additions,
+            deletions, changed_files, review_decision, created_at, updated_at, told, pushed_at, round)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+            $21, $22, $23)
+        ON CONFLICT (id) DO UPDATE SET (repository_id, number, title, url, author_login, state, is_draft,
+            head_sha, labels, requested_teams, additions, deletions, changed_files, review_decision,
+            updated_at, told, pushed_at, round)
+        = (excluded.repository_id, excluded.number, excluded.title, excluded.url, excluded.author_login,
+            excluded.state, excluded.is_draft, excluded.head_sha, excluded.labels, excluded.requested_teams,
+            excluded.additions, excluded.deletions, excluded.changed_files, excluded.review_decision,
+            excluded.updated_at, excluded.told, excluded.pushed_at, excluded.round)
+        """,
+        pull_request.workspace_id, pull_request.id, pull_request.repository_id, pull_request.number,
+        pull_request.title, pull_request.url, pull_request.author.id, pull_request.author.login,
+        pull_request.author.is_bot, pull_request.state, pull_request.is_draft, pull_request.head_sha,
+        sorted(pull_request.labels), list(pull_request.requested_teams), pull_request.additions,
+        pull_request.deletions, pull_request.changed_files, pull_request.review_decision,
+        pull_request.created_at, pull_request.updated_at, sorted(pull_request.told), pull_request.pushed_at,
+        pull_request.round,
+    )  # fmt: skip
+
+
+async def find_request(request_id: RequestId) -> ReviewRequest | None:
+    row = await current_database().fetchrow("SELECT * FROM review_request WHERE id = $1", request_id)
+    return _request(row) if row else None
+
+
+async def load_request(request_id: RequestId) -> ReviewRequest:
+    """Raises UserError, since only a button or a link that outlived its request leads here."""
+    if (found := await find_request(request_id)) is None:
+        raise UserError("This review request no longer exists.")
+    return found
+
+
+async def list_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:
+    """Every request ever made for a pull request, oldest first."""
+    rows = await current_database().fetch(
+        "SELECT * FROM review_request WHERE pull_request_id = $1 ORDER BY id", pull_request_id
+    )
+    return tuple(_request(row) for row in rows)
+
+
+async def list_open_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:
+    rows = await current_database().fetch(
+        "SELECT * FROM review_request WHERE pull_request_id = $1 AND closed_at IS NULL ORDER BY id",
+        pull_request_id,
+    )
+    return tuple(_request(row) for row in rows)
+
+
+async def list_open_requests_of_person(person_id: PersonId) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
+    """What a person is asked to review on any of their accounts, oldest first."""
+    rows = await current_database().fetch(
+        """
+        SELECT review_request.* FROM review_request
+        JOIN account ON (account.workspace_id, account.id)
+            = (review_request.workspace_id, review_request.reviewer_id)
+        WHERE account.person_id = $1 AND review_request.closed_at IS NULL
+        ORDER BY review_request.opened_at, review_request.id
+        """,
+        person_id,
+    )
+    return await _with_open_pull_requests(rows)
+
+
+async def list_waiting_for_others(person_id: PersonId) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
+    """The open requests on a person's own pull requests, oldest first."""
+    rows = await current_database().fetch(
+        """
+        SELECT review_request.* FROM review_request
+        JOIN pull_request ON pull_request.id = review_request.pull_request_id
+        JOIN account ON (account.workspace_id, account.id)
+            = (pull_request.workspace_id, pull_request.author_id)
+        WHERE account.person_id = $1 AND review_request.closed_at IS NULL
+        ORDER BY review_request.opened_at, review_request.id
+        """,
+        person_id,
+    )
+    return await _with_open_pull_requests(rows)
+
+
+async def _with_open_pull_requests(rows: Iterable[Any]) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
+    requests = [_request(row) for row in rows]
+    pulls = {r.pull_request_id: await load_pull_request(r.pull_request_id) for r in requests}
+    return tuple((r, pulls[r.pull_request_id]) for r in requests if pulls[r.pull_request_id].is_open)
+
+
+async def open_review_request(
+    pull_request: PullRequest, requested: Requested, opened_at: datetime
+) -> RequestId | None:
+    """A new row, or None when that reviewer's request is open already."""
+    identity = await current_database().fetchval(
+        """
+        INSERT INTO review_request (workspace_id, pull_request_id, reviewer_id, reviewer_login, requested_by,
+            is_again, round, opened_at)
+        VALUES ($1, $2, $3, $4, $5, EXISTS (SELECT FROM review_request
+            WHERE pull_request_id = $2 AND reviewer_id = $3 AND round = $6), $6, $7)
+        ON CONFLICT (pull_request_id, reviewer_id) WHERE closed_at IS NULL DO NOTHING
+        RETURNING id
+        """,
+        pull_request.workspace_id, pull_request.id, requested.account.id, requested.account.login,
+        requested.by, pull_request.round, opened_at,
+    )  # fmt: skip
+    return RequestId(identity) if identity is not None else None
+
+
+async def close_review_request(request_id: RequestId, reason: CloseReason, closed_at: datetime) -> None:
+    await current_database().execute(
+        "UPDATE review_request SET closed_at = $2, close_reason = $3 WHERE id = $1 AND closed_at IS NULL",
+        request_id,
+        closed_at,
+        reason,
+    )
+
+
+async def correct_close_reason(
+    pull_request_id: PullRequestId, reviewer_id: AccountId, reason: CloseReason, submitted_at: datetime
+) -> None:
+    """A review told late explains why its reviewer had vanished from GitHub's list."""
+    await current_database().execute(
+        """
+        UPDATE review_request SET close_reason = $3
+        WHERE pull_request_id = $1 AND reviewer_id = $2 AND close_reason = 'unassigned'
+            AND opened_at <= $4 AND closed_at >= $4
+        """,
+        pull_request_id,
+        reviewer_id,
+        reason,
+        submitted_at,
+    )
+
+
+async def name_requester(request_id: RequestId, login: str) -> None:
+    """Who asked, when another fact opened the request first."""
+    await current_database().execute(
+        "UPDATE review_request SET requested_by = $2 WHERE id = $1 AND requested_by IS NULL",
+        request_id,
+        login,
+    )
+
+
+async def snooze_request(request_id: RequestId, until: datetime | None, until_change: bool) -> None:
+    """Not before `until`; or, with `until_change`, not before something happens. Neither: no snooze."""
+    await current_database().execute(
+        "UPDATE review_request SET snoozed_until = $2, snoozed_until_change = $3 WHERE id = $1",
+        request_id,
+        until,
+        until_change,
+    )
+
+
+async def end_snooze_until_change(pull_request_id: PullRequestId) -> None:
+    """Something changed."""
+    await current_database().execute(
+        "UPDATE review_request SET snoozed_until_change = false"
+        " WHERE pull_request_id = $1 AND snoozed_until_change AND closed_at IS NULL",
+        pull_request_id,
+    )
+
+
+async def mute_request(request_id: RequestId, at: datetime | None) -> None:
+    """No more DMs about this request; None takes that back."""
+    await current_database().execute("UPDATE review_request SET muted_at = $2 WHERE id = $1", request_id, at)
+
+
+async def save_reviews(pull_request: PullRequest, reviews: Iterable[Review]) -> None:
+    """Records reviews; one told again (dismissed, say) takes its newer state, and a dismissal is final."""
+    await current_database().executemany(
+        """
+        INSERT INTO review (workspace_id, id, pull_request_id, reviewer_id, reviewer_login, reviewer_is_bot,
+            state, submitted_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (id) DO UPDATE SET state = excluded.state WHERE review.state <> 'dismissed'
+        """,
+        [
+            (
+                pull_request.workspace_id, review.id, pull_request.id, review.author.id, review.author.login,
+                review.author.is_bot, review.state, review.submitted_at,
+            )
+            for review in reviews
+        ],
+    )  # fmt: skip
+
+
+async def list_reviews(pull_request: PullRequest) -> tuple[LatestReview, ...]:
+    """The newest verdict of each reviewer whose reviews count (a comment only where there is no verdict)."""
+    rows = await current_database().fetch(
+        """
+        SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at
+        FROM review
+        WHERE pull_request_id = $1 AND reviewer_id <> $2 AND NOT reviewer_is_bot
+        ORDER BY reviewer_id, state = 'commented', submitted_at DESC, id DESC
+        """,
+        pull_request.id,
+        pull_request.author.id,
+    )
+    return tuple(LatestReview.model_validate(dict(row)) for row in rows)
+
+
+async def list_replied(pull_request: PullRequest) -> tuple[LatestReview, ...]:
+    """The newest review of each reviewer, comments included."""
+    rows = await current_database().fetch(
+        """
+        SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at
+        FROM review
+        WHERE pull_request_id = $1 AND reviewer_id <> $2 AND NOT reviewer_is_bot
+        ORDER BY reviewer_id, submitted_at DESC, id DESC
+        """,
+        pull_request.id,
+        pull_request.author.id,
+    )
+    return tuple(LatestReview.model_validate(dict(row)) for row in rows)
+
+
+def _pull_request(row: Any) -> PullRequest:
+    fields = dict(row)
+    return PullRequest(
+        repository=fields.pop("full_name"),
+        author=Account(
+            id=fields.pop("author_id"), login=fields.pop("author_login"), is_bot=fields.pop("author_is_bot")
+        ),
+        **fields,
+    )
+
+
+def _request(row: Any) -> ReviewRequest:
+    fields = dict(row)
+    return ReviewRequest(
+        is_snoozed_until_change=fields.pop("snoozed_until_change"),
+        is_muted=fields.pop("muted_at") is not None,
+        **fields,
+    )
