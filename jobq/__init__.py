@@ -1,0 +1,30 @@
+"""A queue of jobs in Postgres. A job is a row until it is done."""
+
+from jobq.db import Database, current_database, read_transaction, write_transaction
+from jobq.errors import DatabaseUnavailable, TransactionDoomed
+from jobq.job import ClaimedJob, Discard, Handler, Job, Postpone
+from jobq.queue import DeadJob, LaneStats, Queue
+from jobq.settlement import Outcome, Settlement
+from jobq.timing import Timing
+from jobq.worker import Worker
+
+__all__ = [
+    "ClaimedJob",
+    "Database",
+    "DatabaseUnavailable",
+    "DeadJob",
+    "Discard",
+    "Handler",
+    "Job",
+    "LaneStats",
+    "Outcome",
+    "Postpone",
+    "Queue",
+    "Settlement",
+    "Timing",
+    "TransactionDoomed",
+    "Worker",
+    "current_database",
+    "read_transaction",
+    "write_transaction",
+]

@@ -1,0 +1,297 @@
+"""One Postgres, its connections, and the transaction that the current task is in."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+import asyncpg
+
+from jobq.connections import CheckedConnection, Connection, Connections, OneConnection
+from jobq.errors import DatabaseUnavailable, TransactionDoomed, unavailable_if_refused
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SESSION = {
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "15s",
+}
+"""Postgres settings of every connection: nobody waits long for a lock or holds one while doing nothing."""
+
+_ambient_database: ContextVar["Database | None"] = ContextVar("ambient_database", default=None)
+_ambient_transaction: ContextVar["_Transaction | None"] = ContextVar("ambient_transaction", default=None)
+
+
+@dataclass(eq=False)
+class _Transaction:
+    """The outermost transaction of one task."""
+
+    database: "Database"
+    task: asyncio.Task[Any] | None
+    connection: Connection
+    read_only: bool
+    doomed_by: BaseException | None = None
+    after_commit: list[Callable[[], object]] = field(default_factory=list)
+
+
+class Database:
+    """A pool of connections to one Postgres, and the ambient transaction on it.
+
+    `direct_dsn` is an address that does not pass a transaction pooler, for LISTEN (default: `dsn`). Behind
+    PgBouncer pass `statement_cache_size=0`. `command_timeout` is in seconds and bounds one statement, or one
+    wait for a connection.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        direct_dsn: str | None = None,
+        min_size: int = 1,
+        max_size: int = 10,
+        command_timeout: float = 10.0,
+        statement_cache_size: int = 100,
+        session: Mapping[str, str] = SESSION,
+    ) -> None:
+        self.dsn = dsn
+        self.direct_dsn = direct_dsn or dsn
+        self.command_timeout = command_timeout
+        self._sizes = (min_size, max_size)
+        self._options: dict[str, Any] = {
+            "command_timeout": command_timeout,
+            "statement_cache_size": statement_cache_size,
+            "server_settings": {"application_name": "jobq", **session},
+            "connection_class": CheckedConnection,
+        }
+        self._pool: Any = None
+        self._connections: Connections | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._outer_database: Database | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises DatabaseUnavailable."""
+        smallest, largest = self._sizes
+        with unavailable_if_refused():
+            self._pool = await asyncpg.create_pool(
+                self.dsn, min_size=smallest, max_size=largest, reset=_keep_session, **self._options
+            )
+        self._connections = self._pool
+
+    async def close(self) -> None:
+        """Let the background work end, then disconnect; what is still borrowed after a second is cut off."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=1.0)
+        pool, self._pool, self._connections = self._pool, None, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(1.0):
+                await pool.close()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            pool.terminate()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        self._outer_database = _ambient_database.get()
+        _ambient_database.set(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Not reset(token): a test fixture may be left in another context than it was entered in.
+        _ambient_database.set(self._outer_database)
+        await self.close()
+
+    @contextmanager
+    def ambient(self) -> Iterator[None]:
+        """Make this the ambient database of the block and of the tasks it starts."""
+        outer = _ambient_database.get()
+        _ambient_database.set(self)
+        try:
+            yield
+        finally:
+            _ambient_database.set(outer)
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
+        """All or nothing. Joins the transaction that this task is already in.
+
+        A joined block that raises dooms the outermost one: it rolls back and raises TransactionDoomed even if
+        somebody caught the error in between. Tasks started inside are outside of it.
+        """
+        outer = self._transaction()
+        if outer is None:
+            async with self._begin(read_only) as connection:
+                yield connection
+            return
+        if outer.read_only and not read_only:
+            raise RuntimeError("a write transaction cannot join a read transaction")
+        try:
+            yield outer.connection
+        except BaseException as error:
+            outer.doomed_by = outer.doomed_by or error
+            raise
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """The connection of this task's transaction, or one borrowed from the pool for the block."""
+        outer = self._transaction()
+        if outer is not None:
+            yield outer.connection
+            return
+        async with self._borrow() as connection:
+            yield connection
+
+    async def fetch(self, sql: str, *arguments: object) -> list[Any]:
+        """All rows."""
+        async with self.connection() as connection:
+            rows: list[Any] = await connection.fetch(sql, *arguments)
+            return rows
+
+    async def fetchrow(self, sql: str, *arguments: object) -> Any:
+        """The first row, or None."""
+        async with self.connection() as connection:
+            return await connection.fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: object) -> Any:
+        """The first value of the first row, or None."""
+        async with self.connection() as connection:
+            return await connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: object) -> str:
+        """Run a statement; returns Postgres's tag, such as `UPDATE 3`."""
+        async with self.connection() as connection:
+            tag: str = await connection.execute(sql, *arguments)
+            return tag
+
+    async def executemany(self, sql: str, rows: Iterable[Iterable[object]]) -> None:
+        """Run a statement once for each row of arguments, all or nothing."""
+        async with self.connection() as connection:
+            await connection.executemany(sql, rows)
+
+    def after_commit(self, hook: Callable[[], object]) -> None:
+        """Call `hook`, which must not block, after this task's transaction committed; at once if none is."""
+        outer = self._transaction()
+        if outer is None:
+            hook()
+        else:
+            outer.after_commit.append(hook)
+
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start `work` outside of any transaction; `close` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def connect(self, dsn: str | None = None) -> Connection:
+        """A new connection outside of the pool, for the caller to close. Raises DatabaseUnavailable."""
+        with unavailable_if_refused():
+            return await asyncpg.connect(dsn or self.dsn, timeout=self.command_timeout, **self._options)
+
+    @asynccontextmanager
+    async def rolled_back(self) -> AsyncIterator[None]:
+        """For tests: until the end of the block all tasks share one connection, whose work is then undone.
+
+        The outermost transaction of a task becomes a savepoint. Two tasks take turns on the connection.
+        """
+        usual = self._connections
+        async with self._borrow() as connection:
+            undo = connection.transaction()
+            await undo.start()
+            self._connections = OneConnection(connection)
+            try:
+                yield
+            finally:
+                if self._background:
+                    await asyncio.wait(self._background, timeout=1.0)
+                self._connections = usual
+                await undo.rollback()
+
+    @asynccontextmanager
+    async def _begin(self, read_only: bool) -> AsyncIterator[Connection]:
+        async with self._borrow() as connection:
+            current = _Transaction(self, asyncio.current_task(), connection, read_only)
+            before = _ambient_transaction.get()
+            _ambient_transaction.set(current)
+            try:
+                async with connection.transaction(readonly=read_only):
+                    yield connection
+                    if current.doomed_by is not None:
+                        raise TransactionDoomed("an inner block failed") from current.doomed_by
+            finally:
+                _ambient_transaction.set(before)
+        for hook in current.after_commit:
+            _call(hook)
+
+    @asynccontextmanager
+    async def _borrow(self) -> AsyncIterator[Connection]:
+        if self._connections is None:
+            raise DatabaseUnavailable("the database is not open")
+        borrowed = self._connections.acquire()
+        with unavailable_if_refused():
+            async with asyncio.timeout(self.command_timeout):
+                connection = await borrowed.__aenter__()
+        try:
+            yield connection
+        finally:
+            await borrowed.__aexit__(None, None, None)
+
+    def _transaction(self) -> _Transaction | None:
+        current = _ambient_transaction.get()
+        if current is None or current.database is not self:
+            return None
+        # A child task inherits the variable, but two tasks cannot share a connection.
+        return current if current.task is asyncio.current_task() else None
+
+
+def current_database() -> Database:
+    """The ambient database. Raises RuntimeError where none was made ambient."""
+    database = _ambient_database.get()
+    if database is None:
+        raise RuntimeError(
+            "no ambient database: enter `async with Database(...)` or `database.ambient()` first"
+        )
+    return database
+
+
+def write_transaction(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Make a coroutine function atomic on the ambient database: commit on return, roll back on error."""
+
+    @functools.wraps(function)
+    async def atomic(*args: P.args, **kwargs: P.kwargs) -> T:
+        async with current_database().transaction():
+            return await function(*args, **kwargs)
+
+    return atomic
+
+
+def read_transaction(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Like `write_transaction`, but Postgres refuses writes."""
+
+    @functools.wraps(function)
+    async def atomic(*args: P.args, **kwargs: P.kwargs) -> T:
+        async with current_database().transaction(read_only=True):
+            return await function(*args, **kwargs)
+
+    return atomic
+
+
+async def _keep_session(_: Connection) -> None:
+    """Asyncpg's own reset costs a round trip per loan, and nothing here changes a session's state."""
+
+
+def _call(hook: Callable[[], object]) -> None:
+    try:
+        hook()
+    except Exception:
+        # What was committed stays committed: the caller must not be told that it failed.
+        log.exception("a hook failed after the commit")

@@ -1,0 +1,34 @@
+-- Lease the ripest jobs of a lane, and say when the next one ripens: an idle worker needs no other statement.
+-- `= ANY (ARRAY(SELECT ... LIMIT))` stays on the index under a generic plan; `IN (SELECT ... LIMIT)` does not.
+-- $1 lane, $2 now, ($3, $4) lower bound, $5 how many, $6 lease, $7 what an expired lease says
+WITH claimed AS (
+    UPDATE job
+    SET leased_until = statement_timestamp() + $6::interval,
+        fence = fence + 1,
+        tries = tries + 1,
+        last_error = CASE WHEN leased_until IS NULL THEN last_error ELSE $7 END
+    WHERE id = ANY (ARRAY(
+        SELECT id
+        FROM job
+        WHERE lane = $1
+          AND coalesce(ripe_at, created_at) <= $2
+          AND (coalesce(ripe_at, created_at), id) > ($3::timestamptz, $4::bigint)
+          AND (leased_until IS NULL OR leased_until < statement_timestamp())
+        ORDER BY coalesce(ripe_at, created_at), id
+        LIMIT $5
+        FOR NO KEY UPDATE SKIP LOCKED
+    ))
+    RETURNING id, job_type, arguments, ripe_at, created_at, lane, fence, tries, max_retries, base_retry_minutes,
+              last_error
+)
+SELECT claimed.*, next.due_at AS next_due_at
+FROM (
+    SELECT (
+        SELECT coalesce(ripe_at, created_at)
+        FROM job
+        WHERE lane = $1 AND coalesce(ripe_at, created_at) > $2
+        ORDER BY coalesce(ripe_at, created_at), id
+        LIMIT 1
+    ) AS due_at
+) AS next
+LEFT JOIN claimed ON true

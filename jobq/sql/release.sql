@@ -1,0 +1,19 @@
+-- Postponed, to be retried, or given back: the row waits again. What was saved while it ran makes it a fresh job.
+WITH released AS (
+    SELECT job.id, held.ripe_at, held.tries, held.last_error
+    FROM unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::int[], $5::text[])
+        AS held (id, fence, ripe_at, tries, last_error)
+    JOIN job ON job.id = held.id AND job.fence = held.fence
+    WHERE job.leased_until IS NOT NULL
+    ORDER BY job.id
+    FOR UPDATE OF job SKIP LOCKED
+)
+UPDATE job
+SET ripe_at = least(job.again_at, released.ripe_at),
+    tries = CASE WHEN job.again_at IS NULL THEN released.tries ELSE 0 END,
+    last_error = coalesce(released.last_error, job.last_error),
+    again_at = NULL,
+    leased_until = NULL
+FROM released
+WHERE job.id = released.id
+RETURNING job.id, coalesce(job.ripe_at, job.created_at) AS again_at

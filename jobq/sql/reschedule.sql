@@ -1,0 +1,7 @@
+-- Exactly then, also later than before. While the job runs, this is when it runs again. $1 type, $2 arguments, $3 when
+UPDATE job
+SET ripe_at  = CASE WHEN leased_until IS NULL THEN $3 ELSE ripe_at END,
+    again_at = CASE WHEN leased_until IS NULL THEN NULL ELSE $3 END,
+    tries    = CASE WHEN leased_until IS NULL THEN 0 ELSE tries END
+WHERE unique_signature = md5($1 || E'\x1f' || $2::jsonb::text)::uuid
+RETURNING lane, CASE WHEN leased_until IS NULL THEN ripe_at END AS due_at

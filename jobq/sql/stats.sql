@@ -1,0 +1,16 @@
+-- Per lane: what waits, what runs, what failed for good, and since when the oldest ripe job waits. $1 now
+SELECT lane,
+       count(*) FILTER (WHERE NOT leased AND due_at <= $1) AS ready,
+       count(*) FILTER (WHERE NOT leased AND due_at > $1) AS future,
+       count(*) FILTER (WHERE leased) AS leased,
+       count(*) FILTER (WHERE due_at IS NULL) AS dead,
+       min(due_at) FILTER (WHERE NOT leased AND due_at <= $1) AS oldest_due_at
+FROM (
+    SELECT lane, coalesce(ripe_at, created_at) AS due_at,
+           coalesce(leased_until >= statement_timestamp(), false) AS leased
+    FROM job
+    UNION ALL
+    SELECT lane, NULL, false FROM job_dead
+) AS jobs
+GROUP BY lane
+ORDER BY lane

@@ -1,0 +1,212 @@
+"""Claims jobs, runs them, settles them, until it is told to stop."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextvars import copy_context
+
+from jobq.attempt import attempt
+from jobq.claims import Claim, claim
+from jobq.connections import Connection, Line
+from jobq.errors import TRANSIENT
+from jobq.job import Handler
+from jobq.leases import Held, Leases
+from jobq.listener import Listener
+from jobq.queue import Queue
+from jobq.scan import Scan
+from jobq.settlement import Settlement, settle_error, settle_hopeless, settle_unstarted
+from jobq.settler import Settler
+from jobq.timing import Timing, wait_for_event
+from jobq.wake import Wake
+
+log = logging.getLogger(__name__)
+
+MOST_UNSETTLED = 1_000
+"""Beyond this many results that Postgres has not taken, no new job is claimed."""
+FLUSH_WITHIN = 4.0
+"""Seconds that the last flush may take. What it misses runs again when its lease expires."""
+
+
+class Worker:
+    """Runs the jobs of one lane in this process.
+
+    `handlers` maps job types to coroutine functions; each try runs in a task of its own, with the queue's
+    database ambient. At most `concurrency` run at once, and `prefetch` more may be claimed and wait: 0 for
+    slow jobs, so that another worker can take them, some hundreds for fast ones.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        handlers: Mapping[str, Handler],
+        concurrency: int = 20,
+        prefetch: int = 0,
+        lane: int = 0,
+        *,
+        timing: Timing | None = None,
+    ) -> None:
+        self._queue = queue
+        self._handlers = handlers
+        self._concurrency = concurrency
+        self._prefetch = prefetch
+        self._lane = lane
+        self._timing = timing or Timing()
+        database = queue.database
+        self._claims = Line(database.connect)
+        self._scan = Scan(self._timing.sweep_every)
+        self._leases = Leases(Line(database.connect), self._timing)
+        self._settler = Settler(queue, Line(database.connect), self._leases, self._timing)
+        self._listener = Listener(
+            Line(lambda: database.connect(database.direct_dsn)), queue.bell.origin, self._hear, self._timing
+        )
+        self._waiting: deque[Held] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._attention = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._ended.set()
+        self._is_stopping = False
+        self._is_out_of_grace = False
+        self._grace = 0.0
+
+    async def run(self) -> None:
+        """Work until `stop` is called."""
+        self._ended.clear()
+        self._queue.bell.add(self._hear)
+        parts = (self._leases, self._settler, self._listener)
+        try:
+            with self._queue.database.ambient():
+                self._context = copy_context()
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    group.create_task(part.run())
+                await self._claim_until_stopped()
+                await self._wind_down()
+                for part in parts:
+                    part.stop()
+                await self._claims.close()
+        finally:
+            self._queue.bell.remove(self._hear)
+            self._leases.lose_all()
+            self._ended.set()
+
+    async def stop(self, grace: float = 8.0) -> None:
+        """Stop in good order; returns when `run` is over.
+
+        Claims nothing more, gives back what has not started, lets what runs end within `grace` seconds (then
+        it is cancelled and given back), writes the results, and closes the connections last.
+        """
+        self._grace = grace
+        self._is_stopping = True
+        self._attention.set()
+        await self._ended.wait()
+
+    def wake(self) -> None:
+        """Look everywhere now, such as after the application's clock was moved."""
+        self._hear(Wake())
+
+    def _hear(self, wake: Wake) -> None:
+        if wake.lane is None or wake.lane == self._lane:
+            self._scan.ask(wake.due_at)
+            self._attention.set()
+
+    async def _claim_until_stopped(self) -> None:
+        while not self._is_stopping:
+            self._attention.clear()
+            room = self._room()
+            pause = self._scan.seconds_to_wait()
+            if room == 0 or pause > 0:
+                await wait_for_event(self._attention, pause if room > 0 else self._timing.sweep_every)
+            elif not await self._claim(room):
+                await wait_for_event(self._attention, self._timing.retry_after)
+
+    def _room(self) -> int:
+        """How many jobs to claim now. Half of the prefetched ones are used up first: claims stay large."""
+        if len(self._waiting) > self._prefetch // 2 or len(self._settler) >= MOST_UNSETTLED:
+            return 0
+        return max(0, self._concurrency + self._prefetch - len(self._running) - len(self._waiting))
+
+    async def _claim(self, limit: int) -> bool:
+        """Claim and start. Whether Postgres answered."""
+        now = self._queue.now()
+        after = self._scan.begin()
+
+        async def work(connection: Connection) -> Claim:
+            return await claim(connection, self._lane, now, limit, after, self._timing.lease)
+
+        sent_at = time.monotonic()
+        try:
+            found = await self._claims.run(work, self._queue.database.command_timeout)
+        except TRANSIENT as error:
+            log.warning("cannot claim: %s", error)
+            self._scan.ask(None)
+            return False
+        self._scan.end(found, limit, now)
+        for job in found.jobs:
+            self._admit(self._leases.hold(job, sent_at))
+        self._start_waiting()
+        return True
+
+    def _admit(self, held: Held) -> None:
+        hopeless = settle_hopeless(held.job)
+        if hopeless is None:
+            self._waiting.append(held)
+        else:
+            self._settle(hopeless, 0.0)
+
+    def _start_waiting(self) -> None:
+        while self._waiting and len(self._running) < self._concurrency and not self._is_stopping:
+            held = self._waiting.popleft()
+            if not held.is_lost:
+                held.task = asyncio.get_running_loop().create_task(
+                    self._try(held), context=self._context.copy()
+                )
+                self._running.add(held.task)
+                held.task.add_done_callback(self._on_end)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._start_waiting()
+        self._attention.set()
+
+    async def _try(self, held: Held) -> None:
+        started_at = time.monotonic()
+        try:
+            settlement, _ = await attempt(held.job, self._handlers, self._queue.now)
+        except asyncio.CancelledError as error:
+            settlement = self._settle_cancelled(held, error)
+        if not held.is_lost:
+            self._settle(settlement, time.monotonic() - started_at)
+
+    def _settle_cancelled(self, held: Held, error: asyncio.CancelledError) -> Settlement:
+        if self._is_out_of_grace:
+            return settle_unstarted(held.job)
+        return settle_error(held.job, error, self._queue.now())
+
+    def _settle(self, settlement: Settlement, seconds: float) -> None:
+        """Every try of every job passes here once: the one line of log, and the place to count."""
+        job = settlement.job
+        log.info(
+            "%s: %s job %d, try %d, %.0f ms",
+            settlement.outcome,
+            job.job_type,
+            job.id,
+            job.tries,
+            seconds * 1000,
+        )
+        self._settler.add(settlement)
+
+    async def _wind_down(self) -> None:
+        while self._waiting:
+            held = self._waiting.popleft()
+            if not held.is_lost:
+                self._settle(settle_unstarted(held.job), 0.0)
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._grace)
+        self._is_out_of_grace = True
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=1.0)
+        await self._settler.flushed(FLUSH_WITHIN)
