@@ -11,8 +11,8 @@ INSERT INTO workspace DEFAULT VALUES;               -- the one whose credentials
 CREATE TABLE installation (
     workspace_id bigint NOT NULL REFERENCES workspace,
     id bigint PRIMARY KEY,
-    account_id bigint NOT NULL,
-    account_login text NOT NULL,
+    account_id bigint,                              -- NULL until an installation event names the account
+    account_login text,
     permissions jsonb NOT NULL DEFAULT '{}',
     suspended_at timestamptz,
     deleted_at timestamptz
@@ -149,12 +149,16 @@ CREATE TABLE assignment (
 );
 CREATE INDEX assignment_pull_request ON assignment (pull_request_id, id);
 
--- The outbox: one row a DM about one review request.
+-- The outbox: one row a DM. Either about a review request (its sequence counts: 0 the first DM, then the
+-- reminders), or a notice that an author gets once a round about a pull request.
 CREATE TABLE message (
     workspace_id bigint NOT NULL REFERENCES workspace,
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    request_id bigint NOT NULL REFERENCES review_request ON DELETE CASCADE,
-    sequence int NOT NULL,                          -- 0: the first DM; then the reminders
+    request_id bigint REFERENCES review_request ON DELETE CASCADE,
+    sequence int,
+    pull_request_id bigint REFERENCES pull_request ON DELETE CASCADE,
+    notice text CHECK (notice IN ('nobody_reachable', 'nobody_left', 'no_answer')),
+    round int,
     state text NOT NULL CHECK (state IN ('sending', 'sent', 'unknown', 'failed')),
     person_id bigint NOT NULL REFERENCES person ON DELETE CASCADE,
     sending_at timestamptz NOT NULL,                -- application clock, when the call began
@@ -164,27 +168,12 @@ CREATE TABLE message (
     ts text,                                        -- Slack's id of the message
     shown text,                                     -- fingerprint of what it shows now
     error text,                                     -- why it failed, or why Slack refused an edit
-    UNIQUE (request_id, sequence)
+    UNIQUE (request_id, sequence),
+    UNIQUE (pull_request_id, notice, round),
+    CHECK (num_nonnulls(request_id, sequence) = 2 AND num_nonnulls(pull_request_id, notice, round) = 0
+        OR num_nonnulls(request_id, sequence) = 0 AND num_nonnulls(pull_request_id, notice, round) = 3)
 );
-CREATE INDEX message_person ON message (person_id, sent_at);
-
--- What authors are told, once each: nobody could be reached, nobody was left to ask, nobody has looked.
-CREATE TABLE notice (
-    workspace_id bigint NOT NULL REFERENCES workspace,
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    pull_request_id bigint NOT NULL REFERENCES pull_request ON DELETE CASCADE,
-    kind text NOT NULL,
-    round int NOT NULL,
-    state text NOT NULL CHECK (state IN ('sending', 'sent', 'unknown', 'failed')),
-    person_id bigint NOT NULL REFERENCES person ON DELETE CASCADE,
-    sending_at timestamptz NOT NULL,
-    sending_on timestamptz NOT NULL DEFAULT clock_timestamp(),
-    sent_at timestamptz,
-    channel text,
-    ts text,
-    error text,
-    UNIQUE (pull_request_id, kind, round)
-);
+CREATE INDEX message_person ON message (person_id, sending_at);
 
 CREATE TABLE delivery (
     workspace_id bigint NOT NULL REFERENCES workspace,

@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import Literal
 
 from bot.model import RequestId, Value
-from bot.reviews.model import CloseReason
+from bot.reviewers.model import Person
+from bot.reviews.model import CloseReason, PullRequest, ReviewRequest
 
 
 class Rhythm(Value):
@@ -81,6 +82,13 @@ class Send(Value):
     sequence: int
 
 
+class Settle(Value):
+    """Find out whether a DM arrived whose reply was lost, before anything else."""
+
+    kind: Literal["settle"] = "settle"
+    message: "Message"
+
+
 class Edit(Value):
     """Bring DMs that show something outdated up to date."""
 
@@ -103,7 +111,7 @@ class Close(Value):
     why: str
 
 
-Step = Send | Edit | Wait | Close
+Step = Settle | Send | Edit | Wait | Close
 
 
 class NoticeKind(StrEnum):
@@ -112,3 +120,35 @@ class NoticeKind(StrEnum):
     NOBODY_REACHABLE = "nobody_reachable"
     NOBODY_LEFT = "nobody_left"
     NO_ANSWER = "no_answer"
+
+
+class View(Value):
+    """All that the next step about one review request depends on, as it stands at this moment.
+
+    `person` is None while nobody has mapped the reviewer. `dms_today` counts what that person was sent on
+    their local day; `has_twin` says that another account of the same person is asked for the same review.
+    """
+
+    request: ReviewRequest
+    pull_request: PullRequest
+    person: Person | None
+    rhythm: Rhythm
+    messages: tuple[Message, ...] = ()
+    is_approved_enough: bool = False
+    has_twin: bool = False
+    dms_today: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.request.closed_at is not None or not self.pull_request.is_open
+
+    @property
+    def sent(self) -> tuple[Message, ...]:
+        """The DMs that arrived, oldest first."""
+        return tuple(message for message in self.messages if message.state is MessageState.SENT)
+
+    @property
+    def unresolved(self) -> Message | None:
+        """A DM of which nobody knows whether it arrived: a worker died, or Slack's reply was lost."""
+        lost = (MessageState.SENDING, MessageState.UNKNOWN)
+        return next((message for message in self.messages if message.state in lost), None)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.github.model import Account, Review
-from bot.model import AccountId, PersonId, PullRequestId, RequestId, UserError, WorkspaceId
+from bot.model import PersonId, PullRequestId, RequestId, UserError, WorkspaceId
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import Requested
 from jobq import current_database
@@ -91,6 +91,14 @@ async def save_pull_request(pull_request: PullRequest) -> None:
 
 async def find_request(request_id: RequestId) -> ReviewRequest | None:
     row = await current_database().fetchrow("SELECT * FROM review_request WHERE id = $1", request_id)
+    return _request(row) if row else None
+
+
+async def lock_request(request_id: RequestId) -> ReviewRequest | None:
+    """After its pull request: see lock_pull_request."""
+    row = await current_database().fetchrow(
+        "SELECT * FROM review_request WHERE id = $1 FOR NO KEY UPDATE", request_id
+    )
     return _request(row) if row else None
 
 
@@ -182,20 +190,12 @@ async def close_review_request(request_id: RequestId, reason: CloseReason, close
     )
 
 
-async def correct_close_reason(
-    pull_request_id: PullRequestId, reviewer_id: AccountId, reason: CloseReason, submitted_at: datetime
-) -> None:
+async def correct_close_reason(request_id: RequestId, reason: CloseReason) -> None:
     """A review told late explains why its reviewer had vanished from GitHub's list."""
     await current_database().execute(
-        """
-        UPDATE review_request SET close_reason = $3
-        WHERE pull_request_id = $1 AND reviewer_id = $2 AND close_reason = 'unassigned'
-            AND opened_at <= $4 AND closed_at >= $4
-        """,
-        pull_request_id,
-        reviewer_id,
+        "UPDATE review_request SET close_reason = $2 WHERE id = $1 AND close_reason = 'unassigned'",
+        request_id,
         reason,
-        submitted_at,
     )
 
 

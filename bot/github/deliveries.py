@@ -1,0 +1,71 @@
+"""Webhook deliveries in Postgres: each is stored under its GUID before anything is made of it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from bot.github.model import FACT, Fact
+from bot.model import Value, WorkspaceId
+from jobq import current_database
+
+
+class Outcome(StrEnum):
+    """What became of a delivery.
+
+    LATE: a newer fact was known already. TIED: it contradicts another of the same second, GitHub is asked.
+    IGNORED: an event that we do not follow. REJECTED: one that we follow, in a shape we do not understand.
+    """
+
+    QUEUED = "queued"
+    APPLIED = "applied"
+    LATE = "late"
+    TIED = "tied"
+    IGNORED = "ignored"
+    REJECTED = "rejected"
+
+
+class Delivery(Value):
+    """One webhook POST, reduced to the allow-listed fields of its fact."""
+
+    guid: str
+    workspace_id: WorkspaceId
+    event: str
+    action: str
+    received_at: datetime
+    fact: Fact | None
+    outcome: Outcome
+    note: str = ""
+
+
+async def insert_delivery(delivery: Delivery) -> bool:
+    """Whether it is new. The same GUID again changes nothing: the first wins."""
+    inserted = await current_database().fetchval(
+        """
+        INSERT INTO delivery (workspace_id, guid, event, action, received_at, fact, outcome, note)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (guid) DO NOTHING RETURNING true
+        """,
+        delivery.workspace_id,
+        delivery.guid,
+        delivery.event,
+        delivery.action,
+        delivery.received_at,
+        FACT.dump_json(delivery.fact).decode() if delivery.fact else None,
+        delivery.outcome,
+        delivery.note,
+    )
+    return inserted is not None
+
+
+async def find_delivery(guid: str) -> Delivery | None:
+    row = await current_database().fetchrow("SELECT * FROM delivery WHERE guid = $1", guid)
+    if row is None:
+        return None
+    fields = dict(row)
+    stored = fields.pop("fact")
+    return Delivery(fact=FACT.validate_json(stored) if stored else None, **fields)
+
+
+async def record_outcome(guid: str, outcome: Outcome, note: str) -> None:
+    await current_database().execute(
+        "UPDATE delivery SET outcome = $2, note = $3 WHERE guid = $1", guid, outcome, note
+    )

@@ -1,0 +1,182 @@
+"""Applies what one delivery tells, with the jobs it concerns, in one transaction. Talks to nobody."""
+
+from typing import assert_never
+
+import structlog
+from pydantic import BaseModel
+
+from bot.clock import Clock
+from bot.github import store as installations
+from bot.github.deliveries import Delivery, Outcome, find_delivery, record_outcome
+from bot.github.model import (
+    InstallationAction,
+    InstallationFact,
+    Ping,
+    PullRequestAction,
+    PullRequestFact,
+    RepositoriesFact,
+    ReviewFact,
+    ReviewState,
+)
+from bot.jobs.catalog import assign_reviewers_job, sync_pull_request_job
+from bot.jobs.change import close_requests_of_repositories, record_change
+from bot.model import AccountId, PullRequestId, RequestId
+from bot.reviews import rules, store
+from bot.reviews.model import PullRequest
+from jobq import ClaimedJob, Discard, Queue, current_database, write_transaction
+
+log = structlog.get_logger()
+
+ASSIGN_AFTER_MINUTES = 1
+"""Humans and CODEOWNERS go first."""
+
+_MAY_NEED_REVIEWERS = frozenset(
+    {
+        PullRequestAction.OPENED,
+        PullRequestAction.REOPENED,
+        PullRequestAction.READY_FOR_REVIEW,
+        PullRequestAction.SYNCHRONIZE,
+        PullRequestAction.EDITED,
+        PullRequestAction.UNLABELED,
+    }
+)
+_NO_NEWS = frozenset({PullRequestAction.LABELED, PullRequestAction.UNLABELED})
+"""Actions that do not end "snoozed until something changes"."""
+
+
+class Arguments(BaseModel):
+    guid: str
+
+
+@write_transaction
+async def apply_fact(job: ClaimedJob, *, queue: Queue, clock: Clock) -> Discard | None:
+    """Applies the delivery with the GUID in the job's arguments, once."""
+    delivery = await find_delivery(job.read(Arguments).guid)
+    if delivery is None or delivery.fact is None:
+        return Discard("the delivery is gone")
+    outcome, note = await _apply(delivery, queue, clock)
+    await record_outcome(delivery.guid, outcome, note)
+    log.info("fact applied", guid=delivery.guid, kind=delivery.fact.kind, outcome=outcome.value)
+    return None
+
+
+async def _apply(delivery: Delivery, queue: Queue, clock: Clock) -> tuple[Outcome, str]:
+    match delivery.fact:
+        case PullRequestFact() | ReviewFact() as fact:
+            if not await installations.meet_repository(
+                delivery.workspace_id, fact.installation_id, fact.pull_request.repository
+            ):
+                return Outcome.LATE, "the App was removed from this repository"
+            return await _apply_to_pull_request(delivery, fact, queue)
+        case InstallationFact() as fact:
+            return Outcome.APPLIED, await _apply_installation(delivery, fact, queue, clock)
+        case RepositoriesFact() as fact:
+            return Outcome.APPLIED, await _apply_repositories(delivery, fact, queue, clock)
+        case Ping() | None:
+            return Outcome.APPLIED, ""
+        case _ as never:
+            assert_never(never)
+
+
+async def _apply_to_pull_request(
+    delivery: Delivery, fact: rules.AnyFact, queue: Queue
+) -> tuple[Outcome, str]:
+    snapshot = fact.pull_request
+    known = await _lock(snapshot.id)
+    if known is not None and snapshot.updated_at < known.updated_at:
+        return Outcome.LATE, await _apply_late(known, fact)
+    told = rules.told_by(fact)
+    if known is not None and snapshot.updated_at == known.updated_at:
+        if rules.is_contradiction(known.told, told):
+            await _record_review(known, fact)
+            await queue.save(sync_pull_request_job(known.id))
+            return Outcome.TIED, "contradicts another fact of the same second: GitHub is asked"
+        after = rules.apply_tied(known, fact)
+        await store.save_pull_request(after)
+        await _record_review(after, fact)
+        change = rules.change_by_action(after, fact, await store.list_open_requests(after.id))
+    else:
+        after = rules.apply_snapshot(known, delivery.workspace_id, snapshot, told)
+        await store.save_pull_request(after)
+        await _record_review(after, fact)
+        opened = await store.list_open_requests(after.id)
+        reviews = await store.list_replied(after)
+        change = rules.change_by_snapshot(after, fact, snapshot.requested, opened, reviews)
+    return Outcome.APPLIED, await _follow_up(after, fact, change, queue)
+
+
+async def _follow_up(after: PullRequest, fact: rules.AnyFact, change: rules.Change, queue: Queue) -> str:
+    if isinstance(fact, ReviewFact) or fact.action not in _NO_NEWS:
+        await store.end_snooze_until_change(after.id)
+    note = await record_change(after, change, fact.pull_request.updated_at, queue)
+    still_open = await store.list_open_requests(after.id)
+    await _name_requester(fact, {request.reviewer_id: request.id for request in still_open})
+    if isinstance(fact, ReviewFact):
+        # Only GitHub knows whether branch protection is satisfied, which quiets the other requests.
+        if still_open and fact.review.state is not ReviewState.COMMENTED:
+            await queue.save(sync_pull_request_job(after.id))
+    elif fact.action in _MAY_NEED_REVIEWERS and after.is_open and not after.is_draft:
+        await queue.save(assign_reviewers_job(after.id).runs_in(minutes=ASSIGN_AFTER_MINUTES))
+    return note
+
+
+async def _name_requester(fact: rules.AnyFact, open_requests: dict[AccountId, RequestId]) -> None:
+    if not isinstance(fact, PullRequestFact) or fact.action is not PullRequestAction.REVIEW_REQUESTED:
+        return
+    if fact.reviewer is not None and (request_id := open_requests.get(fact.reviewer.id)) is not None:
+        await store.name_requester(request_id, fact.sender.login)
+
+
+async def _lock(pull_request_id: PullRequestId) -> PullRequest | None:
+    if (known := await store.lock_pull_request(pull_request_id)) is not None:
+        return known
+    # There is no row to lock yet, and two facts of a new pull request may come at once.
+    await current_database().execute("SELECT pg_advisory_xact_lock($1)", pull_request_id)
+    return await store.lock_pull_request(pull_request_id)
+
+
+async def _apply_late(known: PullRequest, fact: rules.AnyFact) -> str:
+    """A review stays a review however late we hear of it; everything else a newer fact has overtaken."""
+    await _record_review(known, fact)
+    if not isinstance(fact, ReviewFact) or not rules.counts(fact.review.author, known):
+        return ""
+    for request in await store.list_requests(known.id):
+        if request.reviewer_id == fact.review.author.id:
+            reason = rules.reason_of(request, fact.review.state, fact.review.submitted_at)
+            await store.correct_close_reason(request.id, reason)
+    return "review recorded"
+
+
+async def _record_review(pull_request: PullRequest, fact: rules.AnyFact) -> None:
+    if isinstance(fact, ReviewFact):
+        await store.save_reviews(pull_request, [fact.review])
+
+
+async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue: Queue, clock: Clock) -> str:
+    await installations.save_installation(
+        delivery.workspace_id, fact.installation_id, fact.account, fact.permissions
+    )
+    now = clock.now()
+    match fact.action:
+        case InstallationAction.DELETED:
+            await installations.mark_installation(fact.installation_id, suspended_at=None, deleted_at=now)
+            gone = await installations.list_repository_ids(fact.installation_id)
+            await installations.remove_repositories(gone, now)
+            await close_requests_of_repositories(gone, now, queue)
+        case InstallationAction.SUSPEND:
+            await installations.mark_installation(fact.installation_id, suspended_at=now, deleted_at=None)
+        case _:
+            await installations.mark_installation(fact.installation_id, suspended_at=None, deleted_at=None)
+            await installations.save_repositories(
+                delivery.workspace_id, fact.installation_id, fact.repositories
+            )
+    return f"{fact.action} on {fact.account.login}"
+
+
+async def _apply_repositories(delivery: Delivery, fact: RepositoriesFact, queue: Queue, clock: Clock) -> str:
+    await installations.save_installation(delivery.workspace_id, fact.installation_id, fact.account)
+    await installations.save_repositories(delivery.workspace_id, fact.installation_id, fact.added)
+    gone = [repository.id for repository in fact.removed]
+    await installations.remove_repositories(gone, clock.now())
+    await close_requests_of_repositories(gone, clock.now(), queue)
+    return f"{len(fact.added)} added, {len(fact.removed)} removed"

@@ -1,0 +1,98 @@
+"""The one writer of a review request's DMs: it sends, edits, strikes and adopts them.
+
+Whatever happens saves this job for now. It then looks at the state of that moment, in one transaction that
+holds the request's locks, and takes one step at a time until there is nothing left to do.
+"""
+
+import structlog
+from pydantic import BaseModel
+
+from bot.clock import Clock
+from bot.jobs import outbox
+from bot.jobs.catalog import tell_author_job
+from bot.jobs.view import load_view
+from bot.model import RequestId, Value
+from bot.reminders import rules, store
+from bot.reminders.model import Close, Edit, Message, NoticeKind, Send, Settle, Step, View, Wait
+from bot.reviewers.model import Person
+from bot.reviewers.store import mark_welcomed
+from bot.slack.messages import render_card
+from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
+
+log = structlog.get_logger()
+
+MOST_STEPS = 20
+"""More than any request can need at once; a loop that does not end is a bug and must show."""
+
+
+class Arguments(BaseModel):
+    request_id: RequestId
+
+
+async def remind_reviewer(
+    job: ClaimedJob, *, slack: outbox.Slack, queue: Queue, clock: Clock
+) -> Postpone | Discard | None:
+    """Brings one review request's DMs to where they should be; postponed to when the next one is due."""
+    request_id = job.read(Arguments).request_id
+    for _ in range(MOST_STEPS):
+        following = await _decide(request_id, queue, clock)
+        match following:
+            case None:
+                return Discard("the review request is gone")
+            case _Following(step=Wait(until=until, why=why)):
+                log.info("reminder waits", request_id=request_id, why=why)
+                return Postpone(until) if until else None
+            case _Following(step=Close(why=why)):
+                log.info("reminders end", request_id=request_id, why=why)
+                return None
+            case _Following():
+                await _take(following, slack, clock)
+    raise RuntimeError(f"review request {request_id} does not come to rest")
+
+
+class _Following(Value):
+    """A step, and the state it was decided on. To send, the DM's row is written already."""
+
+    step: Step
+    view: View
+    message_id: int | None = None
+
+
+@write_transaction
+async def _decide(request_id: RequestId, queue: Queue, clock: Clock) -> _Following | None:
+    """Decides on locked state and, to send, writes the outbox row: nothing can be committed in between."""
+    now = clock.now()
+    if (view := await load_view(request_id, now)) is None:
+        return None
+    step = rules.decide(view, now)
+    if not isinstance(step, Send) or view.person is None:
+        return _Following(step=step, view=view)
+    message_id = await store.begin_sending(view.request, step.sequence, view.person.id, now)
+    if not view.person.is_welcomed:
+        await mark_welcomed(view.person.id, now)
+    if step.sequence == 0 and (at := rules.no_answer_at(view, now)) is not None:
+        await queue.save(tell_author_job(view.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
+    return _Following(step=step, view=view, message_id=message_id)
+
+
+async def _take(following: _Following, slack: outbox.Slack, clock: Clock) -> None:
+    view = following.view
+    match following.step, view.person, following.message_id:
+        case Send(sequence=sequence), Person() as person, int() as message_id:
+            card = rules.next_card(view, sequence)
+            rendered = render_card(card, rules.waiting_time(view, clock.now()))
+            shown = rules.fingerprint(card)
+            await outbox.post(message_id, person, rendered, shown, slack=slack, clock=clock)
+        case Settle(message=message), Person() as person, _:
+            await outbox.settle(message, person, slack=slack, clock=clock)
+        case Edit(message_ids=message_ids), _, _:
+            for message in view.sent:
+                if message.id in message_ids:
+                    await _edit(view, message, slack, clock)
+
+
+async def _edit(view: View, message: Message, slack: outbox.Slack, clock: Clock) -> None:
+    card = rules.card_of(view, message)
+    rendered = render_card(card, rules.waiting_time(view, clock.now()))
+    refusal = await outbox.edit(message, rendered, slack=slack, clock=clock)
+    await store.record_shown(message.id, rules.fingerprint(card), refusal)

@@ -1,0 +1,109 @@
+"""Tells an author, once a round, what only they can mend: nobody is reachable, left, or answering."""
+
+from datetime import datetime
+
+import structlog
+from pydantic import BaseModel
+
+from bot.clock import Clock
+from bot.jobs import outbox
+from bot.jobs.view import load_view
+from bot.model import PullRequestId, Value
+from bot.reminders import rules, store
+from bot.reminders.model import Message, MessageState, NoticeKind, View
+from bot.reviewers.model import Person
+from bot.reviewers.store import find_person_by_account
+from bot.reviews import store as reviews
+from bot.reviews.model import PullRequest
+from bot.slack.messages import render_notice
+from bot.working_time import next_working_instant
+from jobq import ClaimedJob, Discard, Postpone, write_transaction
+
+log = structlog.get_logger()
+
+
+class Arguments(BaseModel):
+    pull_request_id: PullRequestId
+    kind: NoticeKind
+
+
+class _Due(Value):
+    """A notice that is true now: in its own row, or in the row of one that may have arrived."""
+
+    pull_request: PullRequest
+    reviewers: tuple[str, ...]
+    message_id: int
+    lost: Message | None = None
+
+
+async def tell_author(job: ClaimedJob, *, slack: outbox.Slack, clock: Clock) -> Postpone | Discard | None:
+    """Sends the notice in the author's working hours if it is still true; otherwise discards it."""
+    arguments = job.read(Arguments)
+    pull_request = await reviews.find_pull_request(arguments.pull_request_id)
+    author = pull_request and await find_person_by_account(pull_request.workspace_id, pull_request.author.id)
+    if author is None:
+        return Discard("nobody is mapped to the author")
+    due = await _begin(arguments, author, clock.now())
+    if not isinstance(due, _Due):
+        return due
+    if due.lost is not None:
+        await outbox.settle(due.lost, author, slack=slack, clock=clock)
+        return Postpone(clock.now())
+    rendered = render_notice(arguments.kind, due.pull_request, due.reviewers)
+    await outbox.post(due.message_id, author, rendered, "", slack=slack, clock=clock)
+    return None
+
+
+@write_transaction
+async def _begin(arguments: Arguments, author: Person, now: datetime) -> _Due | Postpone | Discard:
+    pull_request = await reviews.lock_pull_request(arguments.pull_request_id)
+    if pull_request is None or not pull_request.is_open or pull_request.is_draft:
+        return Discard("nothing is asked for")
+    told = await store.find_notice(pull_request, arguments.kind)
+    if told is not None and told.state in (MessageState.SENT, MessageState.FAILED):
+        return Discard("told already")
+    reviewers = await _reviewers(arguments.kind, pull_request, now)
+    if not isinstance(reviewers, tuple):
+        return reviewers
+    at = next_working_instant(author.hours, now, rules.intervals(author))
+    if at is None or at > now:
+        return Postpone(at) if at else Discard("the author is never at work")
+    if told is not None:
+        return _Due(pull_request=pull_request, reviewers=reviewers, message_id=told.id, lost=told)
+    message_id = await store.begin_notice(pull_request, arguments.kind, author.id, now)
+    return _Due(pull_request=pull_request, reviewers=reviewers, message_id=message_id)
+
+
+async def _reviewers(
+    kind: NoticeKind, pull_request: PullRequest, now: datetime
+) -> tuple[str, ...] | Postpone | Discard:
+    """Whom the notice is about if it is true now; when to look again; or that it is not true."""
+    views = [
+        view
+        for request in await reviews.list_open_requests(pull_request.id)
+        if (view := await load_view(request.id, now)) is not None
+    ]
+    match kind:
+        case NoticeKind.NOBODY_LEFT:
+            return Discard("somebody was asked") if views else ()
+        case NoticeKind.NOBODY_REACHABLE:
+            reachable = any(view.person is not None for view in views)
+            return Discard("somebody is reachable") if reachable or not views else _logins(views)
+        case NoticeKind.NO_ANSWER:
+            return _unanswered(views, now)
+
+
+def _unanswered(views: list[View], now: datetime) -> tuple[str, ...] | Postpone | Discard:
+    waits = {
+        view.request.id: at
+        for view in views
+        if view.sent and (at := rules.no_answer_at(view, view.sent[0].sending_at)) is not None
+    }
+    late = [view for view in views if view.request.id in waits and waits[view.request.id] <= now]
+    if late:
+        return _logins(late)
+    return Postpone(min(waits.values())) if waits else Discard("nobody was reminded")
+
+
+def _logins(views: list[View]) -> tuple[str, ...]:
+    return tuple(view.request.reviewer_login for view in views)

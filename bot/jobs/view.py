@@ -1,0 +1,42 @@
+"""Loads all that the next step about a review request depends on."""
+
+from datetime import datetime
+
+from bot.model import RequestId
+from bot.reminders import store as outbox
+from bot.reminders.model import Rhythm, View
+from bot.reviewers.config import rhythm
+from bot.reviewers.store import find_config, find_person_by_account
+from bot.reviews import store as reviews
+from bot.reviews.model import PullRequest, ReviewRequest
+from bot.reviews.rules import is_approved_enough
+
+
+async def load_view(request_id: RequestId, now: datetime) -> View | None:
+    """The state of this moment, with the pull request and the request locked. None: there is no such request.
+
+    Call it in a transaction: until its end no fact, snooze or mute about this request can be committed.
+    """
+    found = await reviews.find_request(request_id)
+    pull_request = await reviews.lock_pull_request(found.pull_request_id) if found else None
+    request = await reviews.lock_request(request_id) if pull_request else None
+    if pull_request is None or request is None:
+        return None
+    person = await find_person_by_account(request.workspace_id, request.reviewer_id)
+    config = await find_config(request.workspace_id, pull_request.repository)
+    return View(
+        request=request,
+        pull_request=pull_request,
+        person=person,
+        rhythm=rhythm(config) if config else Rhythm(),
+        messages=await outbox.list_messages(request_id),
+        is_approved_enough=await _is_approved_enough(
+            request, pull_request, config.reminders.approvals_needed if config else 1
+        ),
+        has_twin=await outbox.has_twin(request_id),
+        dms_today=await outbox.count_dms_today(person.id, person.zone, now) if person else 0,
+    )
+
+
+async def _is_approved_enough(request: ReviewRequest, pull_request: PullRequest, needed: int) -> bool:
+    return is_approved_enough(request, pull_request, await reviews.list_reviews(pull_request), needed)

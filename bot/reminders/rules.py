@@ -1,0 +1,192 @@
+"""When a reviewer hears about a review request, and what they see. Pure: `now` is an argument."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from bot.reminders.model import Card, Close, Edit, Look, Message, MessageState, Send, Settle, Step, View, Wait
+from bot.reviewers.model import Person
+from bot.reviews.model import CloseReason
+from bot.working_time import (
+    add_working_time,
+    next_working_instant,
+    start_of_working_day_after,
+    working_time_between,
+)
+
+
+def decide(view: View, now: datetime) -> Step:
+    """The next step about a review request.
+
+    Sending comes before editing, so that a reminder is live before the older one collapses under it.
+    """
+    if view.unresolved is not None:
+        return Settle(message=view.unresolved)
+    wait = _why_not_now(view, now)
+    if wait is None:
+        return Send(sequence=len(view.messages))
+    if outdated := tuple(m.id for m in view.sent if m.shown != fingerprint(card_of(view, m))):
+        return Edit(message_ids=outdated)
+    return Close(why=wait.why) if view.is_over else wait
+
+
+def _why_not_now(view: View, now: datetime) -> Wait | None:
+    if (why := _why_never(view)) is not None:
+        return Wait(until=None, why=why)
+    assert view.person is not None  # noqa: S101 - _why_never has spoken otherwise
+    if (due := due_at(view, view.person)) is None:
+        return Wait(until=None, why="all reminders were sent")
+    at = _first_chance(view, view.person, max(due, now))
+    if at is None:
+        return Wait(until=None, why="never at work")
+    return Wait(until=at, why=_why_later(view, view.person, due, now)) if at > now else None
+
+
+def _why_never(view: View) -> str | None:
+    """Why nothing is sent until a fact or a person changes something."""
+    request, pull_request, person = view.request, view.pull_request, view.person
+    reasons = (
+        (request.closed_at is not None, f"over: {request.close_reason}"),
+        (not pull_request.is_open, f"over: {pull_request.state}"),
+        (person is None, "nobody is mapped to this GitHub account"),
+        (person is not None and not person.is_active, "deactivated in Slack"),
+        (pull_request.is_draft, "in draft"),
+        (view.is_approved_enough, "approved enough"),
+        (request.is_muted, "muted"),
+        (request.is_snoozed_until_change, "snoozed until something changes"),
+        (view.has_twin, "asked on another account of the same person"),
+        (any(m.state is MessageState.FAILED for m in view.messages), "Slack refused the DM"),
+    )
+    return next((why for holds, why in reasons if holds), None)
+
+
+def due_at(view: View, person: Person) -> datetime | None:
+    """When the next DM is due, working hours and budgets aside; None when the rhythm has ended.
+
+    A request snoozed since its last DM wakes when the snooze ends, whatever the rhythm says.
+    """
+    sent, woken = view.sent, view.request.snoozed_until
+    if not sent:
+        return max(view.request.opened_at, woken or view.request.opened_at)
+    last = sent[-1].sent_at
+    if woken is not None and last is not None and woken > last:
+        return woken
+    return _next_reminder_at(view, person)
+
+
+def _next_reminder_at(view: View, person: Person) -> datetime | None:
+    first, reminders = view.sent[0].sent_at, len(view.sent) - 1
+    if first is None or reminders >= len(view.rhythm.after):
+        return None
+    return add_working_time(person.hours, first, view.rhythm.after[reminders], intervals(person))
+
+
+def _first_chance(view: View, person: Person, not_before: datetime) -> datetime | None:
+    """The first instant at or after `not_before` when this person may be sent a DM; None: never again."""
+    if person.snoozed_until is not None:
+        not_before = max(not_before, person.snoozed_until)
+    at = next_working_instant(person.hours, not_before, intervals(person))
+    if at is not None and at == not_before and _is_spent(view, person):
+        tomorrow = start_of_working_day_after(person.hours, at)
+        return tomorrow and next_working_instant(person.hours, tomorrow, intervals(person))
+    return at
+
+
+def _is_spent(view: View, person: Person) -> bool:
+    return view.dms_today >= person.dms_per_day
+
+
+def _why_later(view: View, person: Person, due: datetime, now: datetime) -> str:
+    if person.snoozed_until is not None and person.snoozed_until > now:
+        return "reminders are snoozed"
+    if any(absence.starts_at <= now < absence.ends_at for absence in person.absences):
+        return "not available"
+    if due > now:
+        return "snoozed" if due == view.request.snoozed_until else "the next reminder is not due"
+    return "enough DMs for today" if _is_spent(view, person) else "outside working hours"
+
+
+def no_answer_at(view: View, first_sent_at: datetime) -> datetime | None:
+    """When the author hears that the reviewer has not answered, counted in the reviewer's working time."""
+    if view.person is None:
+        return None
+    after = view.rhythm.tell_author_after
+    return add_working_time(view.person.hours, first_sent_at, after, intervals(view.person))
+
+
+def waiting_time(view: View, now: datetime) -> timedelta:
+    """How long the request has waited, in the reader's working time."""
+    if view.person is None:
+        return timedelta(0)
+    return working_time_between(view.person.hours, view.request.opened_at, now, intervals(view.person))
+
+
+def intervals(person: Person) -> tuple[tuple[datetime, datetime], ...]:
+    """A person's absences as half-open intervals."""
+    return tuple((absence.starts_at, absence.ends_at) for absence in person.absences)
+
+
+def card_of(view: View, message: Message) -> Card:
+    """What a DM should show now."""
+    return _card(view, _look(view, message), message.sequence)
+
+
+def next_card(view: View, sequence: int) -> Card:
+    """What a new DM shows."""
+    return _card(view, Look.LIVE, sequence)
+
+
+def _look(view: View, message: Message) -> Look:
+    if view.is_over:
+        return Look.OVER
+    if message.id != view.sent[-1].id:
+        return Look.OLDER
+    return Look.QUIET if quiet_note(view) else Look.LIVE
+
+
+def quiet_note(view: View) -> str:
+    """Why nothing is asked of the reader for now; empty when something is."""
+    if view.pull_request.is_draft:
+        return "Back in draft: no review is needed until it is ready."
+    if view.is_approved_enough:
+        return "It has the approvals it needs: your review is welcome, but nobody waits for it."
+    if view.request.is_muted:
+        return "Muted: no more reminders about this one."
+    return ""
+
+
+def _card(view: View, look: Look, sequence: int) -> Card:
+    pull_request, request = view.pull_request, view.request
+    return Card(
+        request_id=request.id,
+        look=look,
+        sequence=sequence,
+        repository=pull_request.repository,
+        number=pull_request.number,
+        title=pull_request.title,
+        url=pull_request.url,
+        author=pull_request.author.login,
+        additions=pull_request.additions,
+        deletions=pull_request.deletions,
+        turn=turn(view),
+        note=quiet_note(view) if look is Look.QUIET else "",
+        close_reason=_close_reason(view) if look is Look.OVER else None,
+    )
+
+
+def turn(view: View) -> str:
+    """Why it is the reader's turn."""
+    who = view.request.requested_by or "GitHub"
+    if view.request.is_again:
+        return f"{who} asked you again"
+    return f"{who} asked for your review"
+
+
+def _close_reason(view: View) -> CloseReason:
+    if view.request.close_reason is not None:
+        return view.request.close_reason
+    return CloseReason(view.pull_request.state)
+
+
+def fingerprint(card: Card) -> str:
+    """Tells apart what two cards show. Ages are not part of a card: a DM is not edited just to grow older."""
+    return hashlib.md5(card.model_dump_json().encode(), usedforsecurity=False).hexdigest()
