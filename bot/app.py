@@ -1,0 +1,70 @@
+"""Builds what every process needs, once, and takes it down again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot.clock import Clock
+from bot.github.gateway import GitHubGateway
+from bot.github.store import find_first_workspace
+from bot.model import WorkspaceId
+from bot.settings import Settings, SettingsError, require_database
+from bot.slack.gateway import SlackGateway
+from jobq import Database, Queue
+
+
+@dataclass(frozen=True)
+class App:
+    """The parts of a running bot. Handlers and routes take from it just the ports they use."""
+
+    settings: Settings
+    database: Database
+    queue: Queue
+    clock: Clock
+    github: GitHubGateway
+    slack: SlackGateway
+    workspace_id: WorkspaceId
+
+    @property
+    def is_live(self) -> bool:
+        """Whether messages and review requests leave the building; otherwise they are only recorded."""
+        return self.settings.is_sandbox or self.settings.ripe_mode == "live"
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncIterator[App]:
+    """Connects to Postgres and makes the gateways, which connect when first used.
+
+    Raises SettingsError naming what is missing, and jobq.DatabaseUnavailable.
+    """
+    clock = clock or Clock()
+    github, slack = _github(settings), _slack(settings, clock)
+    database = Database(require_database(settings), direct_dsn=settings.direct_url)
+    try:
+        async with database:
+            yield App(
+                settings=settings,
+                database=database,
+                queue=Queue(database, clock.now),
+                clock=clock,
+                github=github,
+                slack=slack,
+                workspace_id=await find_first_workspace(),
+            )
+    finally:
+        await slack.close()
+        await github.close()
+
+
+def _github(settings: Settings) -> GitHubGateway:
+    if settings.github_app_id is None or settings.github_app_private_key is None:
+        raise SettingsError("GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY, GITHUB_WEBHOOK_SECRET: missing")
+    return GitHubGateway(
+        str(settings.github_app_id), settings.github_app_private_key, settings.github_api_url
+    )
+
+
+def _slack(settings: Settings, clock: Clock) -> SlackGateway:
+    if settings.slack_bot_token is None:
+        raise SettingsError("SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET: missing")
+    return SlackGateway(settings.slack_bot_token, settings.slack_api_url, now=clock.now)

@@ -1,0 +1,68 @@
+"""The web process: a few routes, each of which stores and queues what it is told, and answers."""
+
+import asyncio
+
+import structlog
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from quart import Quart, Response
+from werkzeug.exceptions import HTTPException
+
+from bot.app import App, open_app
+from bot.settings import Settings
+from bot.slack.bolt import create_bolt
+from bot.web.health import health_blueprint
+from bot.web.sandbox import sandbox_blueprint
+from bot.web.server import serve_until
+from bot.web.slack import slack_blueprint
+from bot.web.webhooks import webhooks_blueprint
+from jobq import DatabaseUnavailable
+
+log = structlog.get_logger()
+
+
+def create_web(app: App) -> Quart:
+    """Every route of the bot, bound to the parts of `app`."""
+    web = Quart("ripe")
+    settings = app.settings
+    web.register_blueprint(health_blueprint(app.database))
+    web.register_blueprint(
+        webhooks_blueprint(settings.github_webhook_secret, app.workspace_id, app.queue, app.clock)
+    )
+    web.register_blueprint(slack_blueprint(create_bolt(app)))
+    if settings.sandbox_url is not None:
+        web.register_blueprint(sandbox_blueprint(app, settings.sandbox_url))
+    web.register_error_handler(DatabaseUnavailable, _no_database)
+    web.register_error_handler(Exception, _bug)
+    _make_ambient(web, app)
+    return web
+
+
+def _make_ambient(web: Quart, app: App) -> None:
+    """Lets every request find the ambient database."""
+
+    class AmbientDatabase:
+        async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            with app.database.ambient():
+                await Quart.asgi_app(web, scope, receive, send)
+
+    web.asgi_app = AmbientDatabase()  # type: ignore[method-assign] - Quart's documented place for middleware
+
+
+async def _no_database(_: DatabaseUnavailable) -> Response:
+    # GitHub lists a failed delivery, from where it is repaired; nothing is remembered here.
+    return Response(
+        "Postgres cannot be reached; nothing was stored\n", status=503, headers={"Retry-After": "5"}
+    )
+
+
+async def _bug(error: Exception) -> Response | HTTPException:
+    if isinstance(error, HTTPException):
+        return error
+    log.exception("a request failed")
+    return Response("Ripe made a mistake; it is in its log\n", status=500)
+
+
+async def run_web(settings: Settings, stop: asyncio.Event) -> None:
+    """Serves until `stop` is set."""
+    async with open_app(settings) as app:
+        await serve_until(create_web(app), "0.0.0.0", settings.port, stop)

@@ -1,0 +1,106 @@
+"""Accepts GitHub's deliveries: authentic, stored once, queued, answered. Nothing else happens here."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import structlog
+from pydantic import SecretStr
+from quart import Blueprint, Response, request
+
+from bot.clock import Clock
+from bot.github.deliveries import Delivery, Outcome, insert_delivery
+from bot.github.model import Fact, Ping
+from bot.github.payloads import MalformedPayload, parse_event
+from bot.github.signature import is_signed
+from bot.jobs.catalog import apply_fact_job
+from bot.model import WorkspaceId
+from jobq import Queue, write_transaction
+
+log = structlog.get_logger()
+
+LARGEST_BODY = 25 * 1024 * 1024
+"""GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
+BIG_BODY = 1024 * 1024
+"""From this size on a body is read and parsed two at a time, off the event loop."""
+
+
+def webhooks_blueprint(
+    secrets: Sequence[SecretStr], workspace_id: WorkspaceId, queue: Queue, clock: Clock
+) -> Blueprint:
+    """`POST /github/webhooks`. Any of the secrets is good, so that they can be rotated."""
+    blueprint = Blueprint("webhooks", __name__)
+    two_big_ones = asyncio.Semaphore(2)
+
+    @blueprint.post("/github/webhooks")
+    async def accept() -> Response:
+        guid, event = request.headers.get("X-GitHub-Delivery"), request.headers.get("X-GitHub-Event")
+        if request.mimetype != "application/json":
+            return _answer(415, "set the webhook's content type to application/json")
+        if (request.content_length or 0) > LARGEST_BODY:
+            return _answer(413, "larger than GitHub sends")
+        request.max_content_length = LARGEST_BODY
+        is_big = request.content_length is None or request.content_length > BIG_BODY
+        async with two_big_ones if is_big else nullcontext():
+            body = await request.get_data(cache=False)
+            if not is_signed(body, request.headers.get("X-Hub-Signature-256"), secrets):
+                log.warning("delivery refused", guid=guid, reason="signature")
+                return _answer(401, "not signed with this App's webhook secret")
+            if not guid or not event:
+                return _answer(400, "X-GitHub-Delivery or X-GitHub-Event is missing")
+            parsed = await asyncio.to_thread(_parse, event, body) if is_big else _parse(event, body)
+        delivery = _delivery(guid, event, parsed, workspace_id, clock)
+        is_new = await _store(delivery, queue)
+        log.info("delivery accepted", guid=guid, event_type=event, outcome=delivery.outcome, is_new=is_new)
+        return _answer(202, delivery.outcome if is_new else "duplicate")
+
+    return blueprint
+
+
+@write_transaction
+async def _store(delivery: Delivery, queue: Queue) -> bool:
+    """The delivery and its job, or neither. Whether the GUID is new."""
+    if not await insert_delivery(delivery):
+        return False
+    if delivery.outcome is Outcome.QUEUED:
+        await queue.save(apply_fact_job(delivery.guid))
+    return True
+
+
+def _parse(event: str, body: bytes) -> Fact | MalformedPayload | None:
+    try:
+        return parse_event(event, body)
+    except MalformedPayload as error:
+        return error
+
+
+def _delivery(
+    guid: str, event: str, parsed: Fact | MalformedPayload | None, workspace_id: WorkspaceId, clock: Clock
+) -> Delivery:
+    fact = None if isinstance(parsed, MalformedPayload) else parsed
+    return Delivery(
+        guid=guid,
+        workspace_id=workspace_id,
+        event=event,
+        action=getattr(fact, "action", ""),
+        received_at=clock.now(),
+        fact=fact,
+        outcome=_outcome(parsed),
+        note=str(parsed) if isinstance(parsed, MalformedPayload) else "",
+    )
+
+
+def _outcome(parsed: Fact | MalformedPayload | None) -> Outcome:
+    match parsed:
+        case MalformedPayload():
+            return Outcome.REJECTED
+        case None:
+            return Outcome.IGNORED
+        case Ping():
+            return Outcome.APPLIED
+        case _:
+            return Outcome.QUEUED
+
+
+def _answer(status: int, result: str) -> Response:
+    return Response(f'{{"result": "{result}"}}\n', status=status, mimetype="application/json")

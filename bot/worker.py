@@ -1,0 +1,53 @@
+"""Runs the jobs: every job type in one table, one worker a lane."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+
+from bot.app import App, open_app
+from bot.jobs.apply_fact import apply_fact
+from bot.jobs.assign_reviewers import assign_reviewers
+from bot.jobs.catalog import (
+    APPLY_FACT,
+    ASSIGN_REVIEWERS,
+    REMIND_REVIEWER,
+    SYNC_PULL_REQUEST,
+    TELL_AUTHOR,
+    Lane,
+)
+from bot.jobs.remind_reviewer import remind_reviewer
+from bot.jobs.sync_pull_request import sync_pull_request
+from bot.jobs.tell_author import tell_author
+from bot.settings import Settings
+from jobq import Handler, Timing, Worker
+
+
+def build_handlers(app: App) -> Mapping[str, Handler]:
+    """Every job type, with just the ports it uses."""
+    github, slack, queue, clock = app.github, app.slack, app.queue, app.clock
+    return {
+        APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
+        SYNC_PULL_REQUEST: partial(sync_pull_request, github=github, queue=queue),
+        ASSIGN_REVIEWERS: partial(assign_reviewers, github=github, queue=queue, clock=clock),
+        REMIND_REVIEWER: partial(remind_reviewer, slack=slack, queue=queue, clock=clock),
+        TELL_AUTHOR: partial(tell_author, slack=slack, clock=clock),
+    }
+
+
+def build_workers(app: App, timing: Timing | None = None) -> tuple[Worker, ...]:
+    """Facts are many, fast and never wait behind calls to GitHub or Slack."""
+    handlers = build_handlers(app)
+    return (
+        Worker(app.queue, handlers, concurrency=8, prefetch=200, lane=Lane.FACTS, timing=timing),
+        Worker(app.queue, handlers, concurrency=20, prefetch=0, lane=Lane.CALLS, timing=timing),
+    )
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Works until `stop` is set, then stops in good order."""
+    async with open_app(settings) as app, asyncio.TaskGroup() as group:
+        workers = build_workers(app)
+        for worker in workers:
+            group.create_task(worker.run())
+        await stop.wait()
+        await asyncio.gather(*(worker.stop() for worker in workers))
