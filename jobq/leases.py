@@ -25,6 +25,11 @@ class Held:
     task: asyncio.Task[Any] | None = None
     is_lost: bool = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it neither runs nor will."""
+        return self.is_lost or (self.task is not None and self.task.done())
+
 
 class Leases:
     """Everything this worker holds."""

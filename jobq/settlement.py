@@ -75,6 +75,16 @@ def settle_hopeless(job: ClaimedJob) -> Settlement | None:
     return None
 
 
+def is_suspect(job: ClaimedJob) -> bool:
+    """Whether its worker went away while it held the job, and not for the first time."""
+    return job.tries > 2 and job.last_error == LEASE_EXPIRED
+
+
+def settle_suspect(job: ClaimedJob, now: datetime) -> Settlement:
+    """It must not run now, beside another suspect. Not a try."""
+    return Settlement(job, Outcome.GIVEN_BACK, now + GIVE_BACK_AFTER, job.tries - 1)
+
+
 def describe_error(error: BaseException) -> str:
     """Type, text and the innermost place of `error`, as Postgres can store it."""
     frames = traceback.extract_tb(error.__traceback__)

@@ -11,12 +11,19 @@ from jobq.attempt import attempt
 from jobq.claims import Claim, claim
 from jobq.connections import Connection, Line
 from jobq.errors import TRANSIENT
-from jobq.job import Handler
+from jobq.job import ClaimedJob, Handler
 from jobq.leases import Held, Leases
 from jobq.listener import Listener
 from jobq.queue import Queue
 from jobq.scan import Scan
-from jobq.settlement import Settlement, settle_error, settle_hopeless, settle_unstarted
+from jobq.settlement import (
+    Settlement,
+    is_suspect,
+    settle_error,
+    settle_hopeless,
+    settle_suspect,
+    settle_unstarted,
+)
 from jobq.settler import Settler
 from jobq.timing import Timing, wait_for_event
 from jobq.wake import Wake
@@ -62,6 +69,7 @@ class Worker:
             Line(lambda: database.connect(database.direct_dsn)), queue.bell.origin, self._hear, self._timing
         )
         self._waiting: deque[Held] = deque()
+        self._suspect: Held | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._attention = asyncio.Event()
         self._ended = asyncio.Event()
@@ -143,17 +151,35 @@ class Worker:
             self._scan.ask(None)
             return False
         self._scan.end(found, limit, now)
-        for job in found.jobs:
-            self._admit(self._leases.hold(job, sent_at))
+        suspects = [held for job in found.jobs if (held := self._admit(job, sent_at)) is not None]
+        if suspects:
+            await self._isolate(suspects)
         self._start_waiting()
         return True
 
-    def _admit(self, held: Held) -> None:
-        hopeless = settle_hopeless(held.job)
-        if hopeless is None:
-            self._waiting.append(held)
-        else:
+    def _admit(self, job: ClaimedJob, sent_at: float) -> Held | None:
+        """Let a claimed job wait for its turn. Returns it instead if it is a suspect."""
+        held = self._leases.hold(job, sent_at)
+        hopeless = settle_hopeless(job)
+        if hopeless is not None:
             self._settle(hopeless, 0.0)
+        elif is_suspect(job):
+            return held
+        else:
+            self._waiting.append(held)
+        return None
+
+    async def _isolate(self, suspects: list[Held]) -> None:
+        """Run one suspect at a time, the others given back: a job that kills its worker dies alone."""
+        is_free = self._suspect is None or self._suspect.is_over
+        chosen = suspects.pop(0) if is_free else None
+        for held in suspects:
+            self._settle(settle_suspect(held.job, self._queue.now()), 0.0)
+        # First written, then run: it may be the last thing this process does.
+        await self._settler.flushed(FLUSH_WITHIN)
+        if chosen is not None:
+            self._suspect = chosen
+            self._waiting.appendleft(chosen)
 
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < self._concurrency and not self._is_stopping:

@@ -1,0 +1,295 @@
+"""Database: transactions that join, hooks, and connections that answer in time."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
+
+import asyncpg
+import pytest
+
+from jobq import (
+    Database,
+    DatabaseUnavailable,
+    TransactionDoomed,
+    current_database,
+    read_transaction,
+    write_transaction,
+)
+from jobq.connections import Connection, Line
+
+
+@pytest.fixture(autouse=True)
+async def _table(db: Database) -> None:
+    await db.execute("CREATE TABLE note (n int PRIMARY KEY)")
+
+
+async def insert(n: int) -> None:
+    await current_database().execute("INSERT INTO note VALUES ($1)", n)
+
+
+async def notes(db: Database) -> list[int]:
+    return [row["n"] for row in await db.fetch("SELECT n FROM note ORDER BY n")]
+
+
+async def test_a_write_transaction_commits_when_the_function_returns(db: Database) -> None:
+    @write_transaction
+    async def write(n: int) -> str:
+        await insert(n)
+        return "written"
+
+    assert await write(1) == "written"
+    assert await notes(db) == [1]
+
+
+async def test_a_write_transaction_rolls_back_when_the_function_raises(db: Database) -> None:
+    @write_transaction
+    async def write() -> None:
+        await insert(1)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await write()
+    assert await notes(db) == []
+
+
+async def test_a_read_transaction_refuses_to_write(db: Database) -> None:
+    @read_transaction
+    async def write() -> None:
+        await insert(1)
+
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await write()
+
+
+async def test_a_read_joins_a_write_but_a_write_cannot_join_a_read(db: Database) -> None:
+    async with db.transaction(), db.transaction(read_only=True):
+        await insert(1)
+    assert await notes(db) == [1]
+
+    with pytest.raises(RuntimeError, match="cannot join"):
+        async with db.transaction(read_only=True), db.transaction():
+            await insert(2)
+
+
+async def test_a_nested_transaction_is_part_of_the_outer_one(db: Database) -> None:
+    async def write() -> None:
+        async with db.transaction():
+            async with db.transaction():
+                await insert(1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await write()
+    assert await notes(db) == []
+
+
+async def test_an_inner_failure_dooms_the_outer_transaction_even_if_caught(db: Database) -> None:
+    caught = KeyError("inner")
+
+    async def outer() -> None:
+        async with db.transaction():
+            await insert(1)
+            with suppress(KeyError):
+                async with db.transaction():
+                    raise caught
+            await insert(2)
+
+    with pytest.raises(TransactionDoomed) as doomed:
+        await outer()
+    assert doomed.value.__cause__ is caught
+    assert await notes(db) == []
+
+
+async def test_a_swallowed_sql_error_cannot_pass_for_a_commit(db: Database) -> None:
+    committed: list[str] = []
+
+    async def write() -> None:
+        async with db.transaction():
+            db.after_commit(lambda: committed.append("yes"))
+            await insert(1)
+            with suppress(asyncpg.UniqueViolationError):
+                await insert(1)
+
+    with pytest.raises(TransactionDoomed):
+        await write()
+    assert await notes(db) == []
+    assert committed == []
+    await insert(1)  # the connection went back to the pool in order
+
+
+async def test_a_savepoint_may_fail_without_dooming_the_transaction(db: Database) -> None:
+    async with db.transaction() as connection:
+        await insert(1)
+        with pytest.raises(asyncpg.UniqueViolationError):
+            async with connection.transaction():
+                await insert(1)
+        await insert(2)
+    assert await notes(db) == [1, 2]
+
+
+async def test_a_child_task_is_outside_of_the_transaction(db: Database) -> None:
+    async with db.transaction():
+        await insert(1)
+        assert await asyncio.create_task(notes(db)) == []
+        assert await asyncio.create_task(_is_in_transaction(db)) is False
+        assert await _is_in_transaction(db) is True
+
+
+async def _is_in_transaction(db: Database) -> bool:
+    async with db.connection() as connection:
+        return bool(connection.is_in_transaction())
+
+
+async def test_two_tasks_have_two_transactions(db: Database) -> None:
+    async def write(n: int) -> None:
+        async with db.transaction():
+            await insert(n)
+
+    await asyncio.gather(*(write(n) for n in range(20)))
+    assert await notes(db) == list(range(20))
+
+
+async def test_hooks_run_after_the_outermost_commit_and_never_after_a_rollback(db: Database) -> None:
+    heard: list[str] = []
+    async with db.transaction():
+        async with db.transaction():
+            db.after_commit(lambda: heard.append("inner"))
+        assert heard == []
+    assert heard == ["inner"]
+
+    with pytest.raises(KeyError):
+        await _fail(db, lambda: heard.append("rolled back"))
+    assert heard == ["inner"]
+
+    db.after_commit(lambda: heard.append("at once"))
+    assert heard == ["inner", "at once"]
+
+
+async def _fail(db: Database, hook: Callable[[], object] = bool) -> None:
+    async with db.transaction():
+        db.after_commit(hook)
+        await insert(99)
+        raise KeyError
+
+
+async def test_a_failing_hook_does_not_make_a_commit_look_failed(db: Database) -> None:
+    heard: list[str] = []
+
+    def fail() -> None:
+        raise KeyError
+
+    async with db.transaction():
+        db.after_commit(fail)
+        db.after_commit(lambda: heard.append("next"))
+        await insert(1)
+    assert heard == ["next"]
+    assert await notes(db) == [1]
+
+
+async def test_a_cancelled_transaction_is_rolled_back(db: Database) -> None:
+    inserted = asyncio.Event()
+
+    async def write() -> None:
+        async with db.transaction():
+            await insert(1)
+            inserted.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(write())
+    await inserted.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await notes(db) == []
+
+
+async def test_in_a_rolled_back_test_everything_works_and_nothing_stays(db: Database) -> None:
+    async with db.rolled_back():
+        async with db.transaction():
+            await insert(1)
+        with pytest.raises(KeyError):
+            await _fail(db)
+        assert await asyncio.create_task(notes(db)) == [1]
+    assert await notes(db) == []
+
+
+async def test_there_is_an_ambient_database_only_where_one_was_made_ambient(db: Database, dsn: str) -> None:
+    assert current_database() is db
+    async with Database(dsn) as inner:
+        assert current_database() is inner
+        with db.ambient():
+            assert current_database() is db
+    assert current_database() is db
+
+
+def test_without_a_database_the_message_says_what_to_do() -> None:
+    with pytest.raises(RuntimeError, match="async with Database"):
+        Context().run(current_database)
+
+
+async def test_every_connection_gives_up_on_locks_and_on_idle_transactions(db: Database) -> None:
+    for connection in (db.connection(), _connected(db)):
+        async with connection as one:
+            assert await one.fetchval("SHOW lock_timeout") == "2s"
+            assert await one.fetchval("SHOW idle_in_transaction_session_timeout") == "15s"
+
+
+class _connected:
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def __aenter__(self) -> Connection:
+        self.connection = await self.db.connect()
+        return self.connection
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.connection.close()
+
+
+async def test_a_pool_in_full_use_is_said_to_be_unavailable(dsn: str) -> None:
+    async with Database(dsn, max_size=1, command_timeout=0.1) as small, small.connection():
+        with pytest.raises(DatabaseUnavailable):
+            await asyncio.create_task(small.execute("SELECT 1"))
+
+
+async def test_a_closed_or_absent_database_is_said_to_be_unavailable(dsn: str) -> None:
+    database = Database(dsn)
+    with pytest.raises(DatabaseUnavailable):
+        await database.execute("SELECT 1")
+    with pytest.raises(DatabaseUnavailable):
+        await Database("postgresql://postgres@127.0.0.1:1/nothing").open()
+
+
+async def test_a_terminated_connection_is_replaced(db: Database) -> None:
+    async with db.connection() as connection:
+        pid = await connection.fetchval("SELECT pg_backend_pid()")
+    async with _connected(db) as other:
+        await other.execute("SELECT pg_terminate_backend($1, 1000)", pid)
+    await insert(1)
+    assert await notes(db) == [1]
+
+
+async def test_it_works_without_prepared_statements_for_poolers(dsn: str) -> None:
+    async with Database(dsn, statement_cache_size=0) as database:
+        assert await database.fetchval("SELECT $1::int", 1) == 1
+
+
+async def test_a_line_answers_in_time_from_a_frozen_postgres_and_connects_again(db: Database) -> None:
+    line = Line(db.connect)
+
+    async def ask(connection: Connection) -> int:
+        return int(await connection.fetchval("SELECT pg_backend_pid()"))
+
+    pid = await line.run(ask, 4.0)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(1.0):
+            with pytest.raises(DatabaseUnavailable):
+                await line.run(ask, 0.1)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await line.run(ask, 4.0) != pid
+    await line.close()
