@@ -135,6 +135,8 @@ class Settings(BaseSettings):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
     ] = "INFO"
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """`auto`: text at a terminal, else JSON."""
 
     @property
     def has_github(self) -> bool:

@@ -1,0 +1,104 @@
+"""One line per event: JSON for machines, columns for a person at a terminal, secrets for nobody."""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+LogFormat = Literal["auto", "json", "text"]
+
+HIDDEN = "[hidden]"
+
+CHATTY = ("httpx", "httpcore", "asyncio", "hypercorn.access")
+"""Libraries that say at INFO what we say ourselves, with ids."""
+
+_SECRET_NAME = re.compile(
+    r"token|secret|passw|authorization|private_?key|credential|cookie|signature|api_?key", re.IGNORECASE
+)
+_SECRET_TEXT = re.compile(
+    r"""
+      xox[a-z]-[\w-]+ | xapp-[\w-]+              # Slack
+    | gh[a-z]_\w{4,} | github_pat_\w+            # GitHub
+    | eyJ[\w-]+\.[\w-]+\.[\w-]*                  # a JSON web token
+    | -----BEGIN[ ][^-]+-----.*?(?:-----END[ ][^-]+-----|\Z)
+    | (?<=://)[^\s/@]*:[^\s/@]*(?=@)             # user and password in an address
+    | (?i:(?<=bearer[ ])|(?<=basic[ ]))[^\s,;"']{8,}
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def setup_logs(level: str = "INFO", form: LogFormat = "auto", stream: TextIO | None = None) -> None:
+    """Send our events and those of every library to `stream` (default: stderr), from `level` up."""
+    output = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                hide_secrets,
+                *_renderers(form, output),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace what looks like a credential, by its name or by its shape, at any depth."""
+    return {name: _hide(name, value) for name, value in event.items()}
+
+
+def hide_secrets_in(text: str) -> str:
+    """`text` without anything shaped like a credential."""
+    return _SECRET_TEXT.sub(HIDDEN, text)
+
+
+def _hide(name: str, value: Any) -> Any:
+    if isinstance(value, bool | int | float | None):
+        return value
+    if _SECRET_NAME.search(name):
+        return HIDDEN
+    return _hide_inside(name, value)
+
+
+def _hide_inside(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _hide(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_hide(name, inner) for inner in value]
+    return hide_secrets_in(value if isinstance(value, str) else str(value))
+
+
+def _renderers(form: LogFormat, output: TextIO) -> list[Processor]:
+    if form == "text" or (form == "auto" and output.isatty()):
+        plain = structlog.dev.plain_traceback  # the pretty one would show local variables
+        return [structlog.dev.ConsoleRenderer(colors=output.isatty(), exception_formatter=plain)]
+    return [structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer()]
