@@ -1,0 +1,70 @@
+"""Signs stored webhook payloads, posts them to a running bot and reports what each led to."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import httpx
+
+from bot.github.deliveries import Outcome, find_delivery
+from bot.github.signature import sign
+from bot.model import UserError
+from bot.settings import Settings, require_database
+from jobq import Database
+
+POST_TIMEOUT = 10.0
+APPLIED_WITHIN = 15.0
+"""Seconds. The worker needs milliseconds; longer means that none is running."""
+
+
+async def replay(settings: Settings, files: Sequence[Path]) -> AsyncIterator[str]:
+    """One line for each file, in order. A file is named after its event: pull_request.opened.json.
+
+    Each gets a new GUID, so a payload may be replayed as often as one likes. Raises UserError when the bot
+    cannot be reached or refuses a payload.
+    """
+    if not settings.github_webhook_secret:
+        raise UserError("GITHUB_WEBHOOK_SECRET is not set, so nothing can be signed.")
+    address = settings.public_url or f"http://127.0.0.1:{settings.port}"
+    async with Database(require_database(settings)), httpx.AsyncClient(timeout=POST_TIMEOUT) as client:
+        for file in files:
+            yield f"{file.name}: {await _replay_one(client, address, settings, file)}"
+
+
+async def _replay_one(client: httpx.AsyncClient, address: str, settings: Settings, file: Path) -> str:
+    body = _read(file)
+    guid = str(uuid.uuid4())
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": file.name.partition(".")[0],
+        "X-GitHub-Delivery": guid,
+        "X-Hub-Signature-256": sign(body, settings.github_webhook_secret[0]),
+    }
+    try:
+        answer = await client.post(f"{address}/github/webhooks", content=body, headers=headers)
+    except httpx.HTTPError as error:
+        raise UserError(f"No bot answers at {address} ({type(error).__name__}): is it running?") from error
+    if answer.status_code != httpx.codes.ACCEPTED:
+        raise UserError(f"{file.name} was refused with {answer.status_code}: {answer.text.strip()}")
+    return await _outcome(guid)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+async def _outcome(guid: str) -> str:
+    """What the delivery led to, once a worker has looked at it."""
+    try:
+        async with asyncio.timeout(APPLIED_WITHIN):
+            while True:
+                delivery = await find_delivery(guid)
+                if delivery is not None and delivery.outcome is not Outcome.QUEUED:
+                    return f"{delivery.outcome}: {delivery.note}" if delivery.note else delivery.outcome
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        return "stored and queued, but no worker has taken it: is `ripe worker` running?"
