@@ -13,7 +13,7 @@ LogFormat = Literal["auto", "json", "text"]
 
 HIDDEN = "[hidden]"
 
-CHATTY = ("httpx", "httpcore", "asyncio", "hypercorn.access")
+CHATTY = ("httpx", "httpcore", "asyncio", "hypercorn.error")
 """Libraries that say at INFO what we say ourselves, with ids."""
 
 _SECRET_NAME = re.compile(

@@ -1,0 +1,91 @@
+"""Carries an ASGI application over HTTP with Hypercorn."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from hypercorn.typing import Framework
+
+READ_TIMEOUT = 15
+"""Seconds without a byte from the client. A half-sent request must not hold a socket for ever."""
+GRACE_SECONDS = 1.5
+"""What a request may still take once we stop; idle connections are closed at once."""
+
+
+class PortInUseError(Exception):
+    """Somebody else listens there. The text says what to do."""
+
+
+async def serve_until(app: Framework, host: str, port: int, stop: asyncio.Event) -> None:
+    """Serve `app` until `stop` is set, then let running requests end. Raises PortInUseError."""
+    await _serve(app, _listen(host, port), stop)
+
+
+@asynccontextmanager
+async def serving(app: Framework, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Serve `app` for as long as the block lasts; yields its base URL. Port 0 is any free one."""
+    listening = _listen(host, port)
+    address = f"http://{host}:{listening.getsockname()[1]}"
+    stop = asyncio.Event()
+    server = asyncio.create_task(_serve(app, listening, stop))
+    try:
+        yield address
+    finally:
+        stop.set()
+        await server
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises PortInUseError when somebody listens there."""
+    _listen(host, port).close()
+
+
+def find_free_port(host: str) -> int:
+    """A port on which nobody listens at the moment."""
+    with _listen(host, 0) as listening:
+        chosen: int = listening.getsockname()[1]
+        return chosen
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise PortInUseError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). "
+            "Stop what uses that port, or set PORT to another."
+        ) from error
+
+
+async def _serve(app: Framework, listening: socket.socket, stop: asyncio.Event) -> None:
+    server = asyncio.create_task(serve(app, _config(listening), shutdown_trigger=stop.wait))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({server, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        # Since Python 3.12 a server waits for its connections before its own grace begins.
+        await asyncio.wait({server}, timeout=GRACE_SECONDS + 0.5)
+    finally:
+        stopping.cancel()
+        server.cancel()
+    await _outcome(server)
+
+
+async def _outcome(server: asyncio.Task[None]) -> None:
+    await asyncio.wait({server})
+    if not server.cancelled():
+        server.result()
+
+
+def _config(listening: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.read_timeout = READ_TIMEOUT
+    config.graceful_timeout = GRACE_SECONDS
+    config.shutdown_timeout = GRACE_SECONDS
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.include_server_header = False
+    return config

@@ -1,0 +1,90 @@
+"""The HTTP server around the routes: real sockets on loopback."""
+
+import asyncio
+import time
+
+import httpx
+import pytest
+from quart import Quart
+
+from bot.web.server import PortInUseError, find_free_port, serve_until, serving
+
+
+@pytest.fixture
+def app() -> Quart:
+    app = Quart("test")
+
+    @app.get("/hello")
+    async def hello() -> str:
+        return "hello"
+
+    return app
+
+
+async def test_an_application_is_reached_over_http(app: Quart) -> None:
+    async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+        assert (await client.get("/hello")).text == "hello"
+
+
+async def test_nobody_answers_after_the_block(app: Quart) -> None:
+    async with serving(app) as url:
+        pass
+    async with httpx.AsyncClient(base_url=url) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/hello")
+
+
+async def test_a_stop_does_not_wait_for_idle_connections(app: Quart) -> None:
+    stop = asyncio.Event()
+    port = find_free_port("127.0.0.1")
+    server = asyncio.create_task(serve_until(app, "127.0.0.1", port, stop))
+    await asyncio.sleep(0)  # lets it listen
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        await client.get("/hello")
+        began = time.monotonic()
+        stop.set()
+        await server
+    assert time.monotonic() - began < 0.5
+
+
+async def test_a_stop_lets_a_running_request_end(app: Quart) -> None:
+    started, release = asyncio.Event(), asyncio.Event()
+
+    @app.get("/slow")
+    async def slow() -> str:
+        started.set()
+        await release.wait()
+        return "done"
+
+    async with httpx.AsyncClient() as client:
+        async with serving(app) as url:
+            request = asyncio.create_task(client.get(f"{url}/slow"))
+            await started.wait()
+            asyncio.get_running_loop().call_later(0.1, release.set)
+        assert (await request).text == "done"
+
+
+async def test_a_stop_does_not_wait_for_ever(app: Quart) -> None:
+    started = asyncio.Event()
+
+    @app.get("/stuck")
+    async def stuck() -> str:
+        started.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    async with httpx.AsyncClient() as client:
+        began = time.monotonic()
+        async with serving(app) as url:
+            request = asyncio.create_task(client.get(f"{url}/stuck"))
+            await started.wait()
+        assert time.monotonic() - began < 3
+        with pytest.raises(httpx.HTTPError):
+            (await request).raise_for_status()
+
+
+async def test_a_busy_port_is_named_with_what_to_do(app: Quart) -> None:
+    async with serving(app) as url:
+        port = int(url.rpartition(":")[2])
+        with pytest.raises(PortInUseError, match=rf"127\.0\.0\.1:{port} .*set PORT to another"):
+            await serve_until(app, "127.0.0.1", port, asyncio.Event())
