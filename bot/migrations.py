@@ -15,7 +15,10 @@ LOCK = 7_276_905
 """Any number, so that no two processes migrate at once."""
 LOCK_TRIES_EVERY = 0.1
 """Seconds. Polled: a process waiting inside Postgres would deadlock with CREATE INDEX CONCURRENTLY."""
-OLDEST_POSTGRES = 140_000
+OLDEST_POSTGRES = 14
+CONNECT_TIMEOUT = 10
+"""Seconds."""
+CHECK_ADDRESS = "Is it running, and is DATABASE_URL right?"
 
 _NAME = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
 
@@ -46,13 +49,22 @@ async def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
     database is newer than this code, or when a file fails.
     """
     migrations = read_migrations(folder)
-    connection = await asyncpg.connect(dsn)
-    try:
+    async with _connected(dsn) as connection:
         _check_version(connection.get_server_version())
         async with _alone(connection):
             return await _apply_missing(connection, migrations)
-    finally:
-        await connection.close()
+
+
+async def check_schema(dsn: str, folder: Path = FOLDER) -> None:
+    """Raises MigrationError when the database lacks a file of `folder`. One that is newer is fine: during an
+    upgrade old processes run on until they are replaced."""
+    async with _connected(dsn) as connection:
+        exists = await connection.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL")
+        rows = await connection.fetch("SELECT number FROM schema_migration") if exists else []
+    applied = {row["number"] for row in rows}
+    missing = [migration.name for migration in read_migrations(folder) if migration.number not in applied]
+    if missing:
+        raise MigrationError(f"The database lacks {', '.join(missing)}: run `ripe migrate` first.")
 
 
 def read_migrations(folder: Path) -> list[Migration]:
@@ -69,10 +81,24 @@ def read_migrations(folder: Path) -> list[Migration]:
     return migrations
 
 
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    try:
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT)
+    except TimeoutError as error:
+        raise MigrationError(f"Postgres did not answer in {CONNECT_TIMEOUT} s. {CHECK_ADDRESS}") from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise MigrationError(f"Cannot connect to Postgres: {error}. {CHECK_ADDRESS}") from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 def _check_version(version: asyncpg.types.ServerVersion) -> None:
-    if version.major * 10_000 < OLDEST_POSTGRES:
+    if version.major < OLDEST_POSTGRES:
         raise MigrationError(
-            f"Ripe needs PostgreSQL 14 or newer; this one is {version.major}.{version.minor}."
+            f"Ripe needs PostgreSQL {OLDEST_POSTGRES} or newer; this one is {version.major}.{version.minor}."
         )
 
 

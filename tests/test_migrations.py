@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from bot.migrations import FOLDER, MigrationError, migrate, read_migrations
+from bot.migrations import FOLDER, MigrationError, check_schema, migrate, read_migrations
 
 
 @pytest.fixture
@@ -58,6 +58,26 @@ async def test_a_database_of_a_newer_version_is_refused(empty_dsn: str, folder: 
     (folder / "0002_plum.sql").unlink()
     with pytest.raises(MigrationError, match=r"0002_plum.sql, which this version of Ripe does not know"):
         await migrate(empty_dsn, folder)
+
+
+async def test_a_process_that_needs_a_newer_schema_says_what_to_run(empty_dsn: str, folder: Path) -> None:
+    with pytest.raises(MigrationError, match=r"lacks 0001_fruit.sql, 0002_plum.sql: run `ripe migrate`"):
+        await check_schema(empty_dsn, folder)
+    await migrate(empty_dsn, folder)
+    await check_schema(empty_dsn, folder)
+
+
+async def test_an_older_process_runs_on_while_the_database_is_already_newer(
+    empty_dsn: str, folder: Path
+) -> None:
+    await migrate(empty_dsn, folder)
+    (folder / "0002_plum.sql").unlink()
+    await check_schema(empty_dsn, folder)
+
+
+async def test_an_address_where_nobody_answers_is_said_with_what_to_check() -> None:
+    with pytest.raises(MigrationError, match=r"Cannot connect to Postgres: .*DATABASE_URL right\?"):
+        await migrate("postgresql://127.0.0.1:1/none")
 
 
 def test_two_files_with_one_number_are_refused(folder: Path) -> None:
