@@ -111,8 +111,13 @@ async def _write(connection: Connection, settlements: Iterable[Settlement], now:
             [one.error for one in released],
         )
     if buried:
-        errors = [one.error for one in buried]
-        rows += await connection.fetch(BURY, *_names(one.job for one in buried), errors, now)
+        rows += await connection.fetch(
+            BURY,
+            *_names(one.job for one in buried),
+            [one.tries for one in buried],
+            [one.error for one in buried],
+            now,
+        )
     return rows
 
 

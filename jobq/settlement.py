@@ -65,7 +65,7 @@ def settle_error(job: ClaimedJob, error: BaseException, now: datetime) -> Settle
 
 def settle_unstarted(job: ClaimedJob) -> Settlement:
     """It was claimed but not begun: it waits on as if nothing had happened."""
-    return Settlement(job, Outcome.GIVEN_BACK, job.ripe_at, job.tries - 1)
+    return Settlement(job, Outcome.GIVEN_BACK, job.due_at, job.tries - 1)
 
 
 def settle_hopeless(job: ClaimedJob) -> Settlement | None:

@@ -1,0 +1,154 @@
+"""The statements that run all the time stay on their indexes, whatever Postgres believes about the table."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobq import Database, sql
+from jobq.claims import LEASE, START
+from jobq.connections import Connection
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+FUTURE_JOBS = 10_000
+
+
+@pytest.fixture
+async def full(db: Database) -> Database:
+    """Many jobs that are not ripe, few that are, as many done, and no statistics of the latter two."""
+    fill = """
+        INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes)
+        SELECT 0, 'note', jsonb_build_object('n', n, 'kind', $3::text), $1, $2, 13, 5
+        FROM generate_series(1, $4) AS n
+    """
+    await db.execute(fill, NOON + timedelta(days=1), NOON, "future", FUTURE_JOBS)
+    await db.execute("ANALYZE job")
+    await db.execute(fill, None, NOON, "ripe", 500)
+    await db.execute("DELETE FROM job WHERE arguments->>'kind' = 'ripe' AND (arguments->>'n')::int % 2 = 0")
+    return db
+
+
+async def explain(connection: Connection, statement: str, *arguments: object) -> dict[str, Any]:
+    """The plan that a worker gets once Postgres has stopped looking at the arguments."""
+    await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    # A bare EXPLAIN would look at them: only EXPLAIN EXECUTE shows the generic plan.
+    await connection.execute(f"PREPARE statement AS {statement}")
+    execute = f"EXECUTE statement ({', '.join(map(literal, arguments))})"
+    text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {execute}")
+    await connection.execute("DEALLOCATE statement")
+    plan: dict[str, Any] = json.loads(text)[0]["Plan"]
+    return plan
+
+
+def literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        return "'{" + ", ".join("NULL" if one is None else f'"{one}"' for one in value) + "}'"
+    return str(value) if isinstance(value, int) else f"'{value}'"
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def scans_of_job(plan: dict[str, Any]) -> set[str]:
+    reads = [node for node in nodes(plan) if node.get("Relation Name") in ("job", "job_dead")]
+    return {node["Node Type"] for node in reads if node["Node Type"] != "ModifyTable"}
+
+
+async def ids(db: Database, count: int) -> tuple[list[int], list[int]]:
+    found = await db.fetch("SELECT id FROM job LIMIT $1", count)
+    return [row["id"] for row in found], [0] * len(found)
+
+
+ON_INDEX = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
+
+
+async def test_a_claim_reads_only_what_it_takes(full: Database) -> None:
+    async with full.transaction() as connection:
+        plan = await explain(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired")
+    assert scans_of_job(plan) <= ON_INDEX
+    assert plan["Actual Rows"] == 200
+    (read,) = [node for node in nodes(plan) if node["Node Type"] == "LockRows"]
+    assert read["Shared Hit Blocks"] + read["Shared Read Blocks"] < 1_000
+
+
+async def test_an_idle_poll_touches_a_handful_of_pages(full: Database) -> None:
+    async with full.transaction() as connection:
+        await connection.execute("DELETE FROM job WHERE arguments->>'kind' = 'ripe'")
+    await full.execute("VACUUM job")
+    async with full.transaction() as connection:
+        plan = await explain(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired")
+    assert scans_of_job(plan) <= ON_INDEX
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 20
+
+
+async def test_a_claim_from_the_bound_does_not_see_the_dead_rows_before_it(full: Database) -> None:
+    last = await full.fetchval("SELECT max(id) FROM job")
+    async with full.transaction() as connection:
+        plan = await explain(connection, sql.CLAIM, 0, NOON, NOON, last, 200, LEASE, "expired")
+    (read,) = [node for node in nodes(plan) if node["Node Type"] == "LockRows"]
+    assert read["Shared Hit Blocks"] + read["Shared Read Blocks"] < 10
+
+
+@pytest.mark.parametrize("name", ["FINISH", "EXTEND", "HELD"])
+async def test_writing_to_held_jobs_finds_them_by_id(full: Database, name: str) -> None:
+    async with full.transaction() as connection:
+        plan = await explain(connection, getattr(sql, name), *await ids(full, 20), *_more(name))
+    assert scans_of_job(plan) <= ON_INDEX
+
+
+def _more(name: str) -> list[object]:
+    return [LEASE] if name == "EXTEND" else []
+
+
+async def test_releasing_and_burying_find_jobs_by_id(full: Database) -> None:
+    names = await ids(full, 20)
+    tries, errors = [1] * 20, [None] * 20
+    async with full.transaction() as connection:
+        released = await explain(connection, sql.RELEASE, *names, [NOON] * 20, tries, errors)
+        buried = await explain(connection, sql.BURY, *names, tries, errors, NOON)
+    assert scans_of_job(released) <= ON_INDEX
+    assert scans_of_job(buried) <= ON_INDEX
+
+
+async def test_cancel_and_reschedule_find_a_job_by_its_signature(full: Database) -> None:
+    arguments = '{"n": 1, "kind": "future"}'
+    async with full.transaction() as connection:
+        moved = await explain(connection, sql.RESCHEDULE, "note", arguments, NOON)
+        cancelled = await explain(connection, sql.CANCEL, "note", arguments)
+    assert scans_of_job(moved) <= ON_INDEX
+    assert scans_of_job(cancelled) <= ON_INDEX
+
+
+async def test_taking_one_job_of_any_lane_stays_on_the_index(full: Database) -> None:
+    async with full.transaction() as connection:
+        lanes = await explain(connection, sql.RIPE_LANES, NOON)
+        taken = await explain(connection, sql.TAKE, 0, NOON)
+    assert scans_of_job(lanes) <= ON_INDEX
+    assert scans_of_job(taken) <= ON_INDEX
+
+
+async def test_a_claim_and_a_heartbeat_leave_the_indexes_alone(full: Database) -> None:
+    await full.execute("TRUNCATE job")
+    for n in range(100):
+        await full.execute(
+            "INSERT INTO job (lane, job_type, arguments, created_at, max_retries, base_retry_minutes)"
+            " VALUES (0, 'note', jsonb_build_object('n', $1::int), $2, 13, 5)",
+            n,
+            NOON,
+        )
+    async with full.transaction() as connection:
+        plan = await explain(connection, sql.CLAIM, 0, NOON, *START, 20, LEASE, "expired")
+    assert plan["Actual Rows"] == 20
+    async with full.connection() as connection:
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        row = await connection.fetchrow(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'job'"
+        )
+    assert tuple(row) == (20, 20)
