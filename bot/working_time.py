@@ -1,0 +1,146 @@
+"""Working time: when a person is at work, and how much of that lies between two instants. Pure.
+
+All instants are aware; results are in UTC. A working day is its span of local wall-clock time, so it is an
+hour shorter or longer on some daylight-saving days; what is added or measured is elapsed time in such spans.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from pydantic import field_validator, model_validator
+
+from bot.model import Value
+
+Interval = tuple[datetime, datetime]
+"""Half-open: the start belongs to it, the end does not."""
+
+_NINE_TO_FIVE = (time(9), time(17))
+MONDAY_TO_FRIDAY = {weekday: _NINE_TO_FIVE for weekday in range(5)}
+HORIZON = timedelta(days=3 * 366)
+"""How far ahead anything is looked for. Whoever is not at work for three years never is."""
+
+
+class WorkingHours(Value):
+    """When a person works: for each weekday (Monday = 0) a local span; a weekday left out is off."""
+
+    zone: str
+    spans: Mapping[int, tuple[time, time]] = MONDAY_TO_FRIDAY
+
+    @field_validator("zone")
+    @classmethod
+    def _check_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{zone!r} is not a time zone") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _check_spans(self) -> "WorkingHours":
+        if any(weekday not in range(7) or start >= end for weekday, (start, end) in self.spans.items()):
+            raise ValueError("a span needs a weekday from 0 to 6, and a start before its end")
+        return self
+
+    @cached_property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+
+def next_working_instant(
+    hours: WorkingHours, at: datetime, absences: Iterable[Interval] = ()
+) -> datetime | None:
+    """`at` itself in working time, else the first working instant after it. None: not in three years."""
+    first = next(_free_spans(hours, at, absences), None)
+    return first[0] if first else None
+
+
+def add_working_time(
+    hours: WorkingHours, start: datetime, amount: timedelta, absences: Iterable[Interval] = ()
+) -> datetime | None:
+    """The instant by which `amount` of working time has passed since `start`. None: not in three years.
+
+    Friday 16:30 and 2 hours make Monday 10:30. The end of a span counts as reached, so the result may be the
+    minute at which work ends.
+    """
+    left = amount
+    for begins, ends in _free_spans(hours, start, absences):
+        if left <= ends - begins:
+            return begins + left
+        left -= ends - begins
+    return None
+
+
+def working_time_between(
+    hours: WorkingHours, start: datetime, end: datetime, absences: Iterable[Interval] = ()
+) -> timedelta:
+    """How much working time lies between two instants. Zero if `end` is not after `start`."""
+    total = timedelta(0)
+    for begins, ends in _free_spans(hours, start, absences):
+        if begins >= end:
+            break
+        total += min(ends, end) - begins
+    return total
+
+
+def start_of_working_day_after(hours: WorkingHours, at: datetime) -> datetime | None:
+    """When the first working day after the local day of `at` begins. None: not in three years."""
+    today = local_day(hours, at)
+    spans = _spans(hours, at)
+    return next((begins for begins, _ in spans if local_day(hours, begins) > today), None)
+
+
+def local_day(hours: WorkingHours, at: datetime) -> date:
+    """The date on the person's calendar."""
+    return at.astimezone(hours.tz).date()
+
+
+def local_instant(hours: WorkingHours, day: date, wall: time) -> datetime:
+    """The instant of a local wall-clock time: the first of two, or the first that exists after a gap."""
+    naive = datetime.combine(day, wall)
+    instant = naive.replace(tzinfo=hours.tz).astimezone(UTC)
+    if instant.astimezone(hours.tz).replace(tzinfo=None) == naive:
+        return instant
+    return _end_of_gap(hours.tz, naive)
+
+
+def _end_of_gap(zone: ZoneInfo, naive: datetime) -> datetime:
+    """When clocks jumped over a local time: the first instant after the jump, to the second."""
+    before = naive.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    after = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    old_offset = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) // 2
+        if middle.astimezone(zone).utcoffset() == old_offset:
+            before = middle
+        else:
+            after = middle
+    return after.replace(microsecond=0)
+
+
+def _spans(hours: WorkingHours, start: datetime) -> Iterator[Interval]:
+    """The working spans that end after `start`, in order, the first one cut to begin there."""
+    # A day earlier: a span may begin before local midnight of a zone whose day was skipped.
+    first = local_day(hours, start) - timedelta(days=1)
+    for number in range(HORIZON.days):
+        day = first + timedelta(days=number)
+        if (span := hours.spans.get(day.weekday())) is None:
+            continue
+        begins, ends = (local_instant(hours, day, wall) for wall in span)
+        begins = max(begins, start.astimezone(UTC))
+        if begins < ends:
+            yield begins, ends
+
+
+def _free_spans(hours: WorkingHours, start: datetime, absences: Iterable[Interval]) -> Iterator[Interval]:
+    away = sorted(absences)
+    for begins, ends in _spans(hours, start):
+        for away_from, away_until in away:
+            if away_until <= begins or away_from >= ends:
+                continue
+            if begins < away_from:
+                yield begins, away_from
+            begins = max(begins, away_until)
+        if begins < ends:
+            yield begins, ends
