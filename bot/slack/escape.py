@@ -1,0 +1,128 @@
+"""Disarms text that others wrote: it cannot ping anyone, form a link, format, hide or reorder anything.
+
+Slack reads `<...>` as control sequences, turns addresses and some names into links by itself, and formats
+between `*`, `_`, `~` and backticks (https://docs.slack.dev/messaging/formatting-message-text). `verbatim` on
+a text object stops the second, where a text object is at hand; what is done here holds wherever the text
+ends up.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
+
+ELLIPSIS = "…"
+WORD_JOINER = "\u2060"
+"""Invisible and without width. It parts what Slack would otherwise take for an address or a name."""
+_ZERO_WIDTH_JOINER = "\u200d"
+_VARIATION_SELECTOR = "\ufe0f"
+MOST_MARKS = 3
+"""Combining marks on one letter; a pile of them runs over the lines above and below."""
+
+# There is no way to escape these, and no invisible character that reliably disables them.
+_LOOKALIKES = str.maketrans(
+    {"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}", "`": "\N{MODIFIER LETTER GRAVE ACCENT}"}
+)
+_LIKE_UNDERSCORE = "\N{MODIFIER LETTER LOW MACRON}"
+_LIKE_GREATER = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+# Inside a word (snake_case) Slack leaves it alone, and so do we.
+_UNDERSCORE_AT_AN_EDGE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_ADDRESS_POINT = re.compile(r"(?<=\S)[.\u3002\uff61\uff0e](?=[^\W\d_])|:(?=//)|[@#](?=\w)")
+"""The dot of a domain (some scripts have their own), the colon of a scheme, the sign of a name."""
+_QUOTE = re.compile(r"^\s*>+")
+_SAFE_IN_URL = "%/:?#[]@!$&'()*+,;=~-._"
+
+
+def plain(text: str, limit: int) -> str:
+    """One line of visible characters, at most `limit` of them as a person counts, the last one an ellipsis.
+
+    For `plain_text` objects, which Slack does not parse.
+    """
+    visible = " ".join("".join(_visible(unicodedata.normalize("NFC", text))).split())
+    return _cut(visible, limit)
+
+
+def disarm(text: str, limit: int) -> str:
+    """The same, also for places that Slack does parse (mrkdwn, and the text of a notification)."""
+    text = _QUOTE.sub(lambda found: _LIKE_GREATER * found.group().count(">"), plain(text, limit))
+    text = _UNDERSCORE_AT_AN_EDGE.sub(_LIKE_UNDERSCORE, text.translate(_LOOKALIKES))
+    text = _ADDRESS_POINT.sub(lambda found: WORD_JOINER + found.group() + WORD_JOINER, text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def link(url: str, label: str) -> str:
+    """A mrkdwn link to `url`, which GitHub gave us, or just the label if it is no web address.
+
+    `label` must be disarmed.
+    """
+    address = web_address(url)
+    return f"<{address.replace('&', '&amp;')}|{label}>" if address else label
+
+
+def web_address(url: str) -> str | None:
+    """`url` with nothing in it that could end a link early; None if it is not an address on the web."""
+    address = quote(url, safe=_SAFE_IN_URL)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    return address if parts.scheme in ("http", "https") and parts.hostname and len(address) <= 3000 else None
+
+
+def _visible(text: str) -> Iterator[str]:
+    """What can be seen: no controls, no direction marks, nothing without width except inside an emoji."""
+    before, marks = " ", 0
+    for character in text:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category.startswith("M") else 0
+        if category in ("Cc", "Zl", "Zp"):
+            character = " "
+        elif not _is_shown(character, category, before) or marks > MOST_MARKS:
+            continue
+        before = character
+        yield character
+
+
+def _is_shown(character: str, category: str, before: str) -> bool:
+    if character == _ZERO_WIDTH_JOINER:
+        return before == _VARIATION_SELECTOR or unicodedata.category(before) in ("So", "Sk")
+    return category not in ("Cf", "Cs", "Co", "Cn")
+
+
+def _cut(text: str, limit: int) -> str:
+    clusters: list[str] = []
+    for cluster in _clusters(text):
+        if len(clusters) == limit:
+            return "".join(clusters[:-1]).rstrip() + ELLIPSIS
+        clusters.append(cluster)
+    return text
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """What a person sees as one character: a letter with its marks, an emoji with its parts, a flag."""
+    cluster = ""
+    for character in text:
+        if cluster and not _continues(cluster, character):
+            yield cluster
+            cluster = ""
+        cluster += character
+    if cluster:
+        yield cluster
+
+
+MOST_IN_CLUSTER = 12
+"""Code points: a family of four with skin tones has eleven. It bounds what `limit` characters may weigh."""
+
+
+def _continues(cluster: str, character: str) -> bool:
+    if len(cluster) >= MOST_IN_CLUSTER:
+        return False
+    if character == _ZERO_WIDTH_JOINER or cluster[-1] == _ZERO_WIDTH_JOINER:
+        return True
+    if unicodedata.category(character).startswith("M") or "\U0001f3fb" <= character <= "\U0001f3ff":
+        return True
+    return len(cluster) == 1 and _is_flag_half(cluster) and _is_flag_half(character)
+
+
+def _is_flag_half(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"

@@ -1,0 +1,260 @@
+"""The one door to Slack's Web API.
+
+A call that is refused for sure, one that has to wait, and one whose outcome nobody knows are told apart: only
+the last may have been done.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+from pydantic import SecretStr
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.model import Value
+from bot.slack.messages import Rendered
+from jobq import Postpone
+from jobq.clock import utc_now
+
+T = TypeVar("T")
+
+EVENT_TYPE = "ripe_reminder"
+"""The metadata by which our own messages are found again."""
+MOST_PAGES = 20
+UNREACHABLE_FOR = timedelta(minutes=1)
+RETRY_AFTER = timedelta(seconds=30)
+"""Where Slack says that there were too many calls, but not how long to wait."""
+
+_NOBODY_KNOWS = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+"""Errors after which Slack may have done what it was asked to: https://docs.slack.dev/reference/methods."""
+_TOO_MANY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+
+
+class SlackRefused(Exception):
+    """Slack said no: nothing was done. Its text is Slack's error code."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class SlackOutcomeUnknown(Exception):
+    """The reply was lost or makes no sense: it may or may not have been done."""
+
+
+class SlackUser(Value):
+    """Somebody in the workspace. `zone` is an IANA name, None where Slack has none."""
+
+    id: str
+    name: str
+    zone: str | None
+    email: str | None = None
+    is_bot: bool = False
+    is_active: bool = True
+    is_guest: bool = False
+
+
+class SlackGateway:
+    """Calls Slack with the bot's token. `now` is the application's clock; `timeout` is in seconds.
+
+    Every method raises SlackRefused, jobq.Postpone (nothing was done; try again then) or SlackOutcomeUnknown.
+    """
+
+    def __init__(
+        self,
+        token: SecretStr,
+        api_url: str,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        timeout: float = 10.0,
+    ) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._now = now
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Ends the connections. What is under way fails."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def post_dm(self, channel: str, rendered: Rendered, metadata_key: str | None = None) -> str:
+        """Posts a message, findable by `metadata_key`; returns its `ts`."""
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": metadata_key}}
+        reply = await self._ask(
+            self._client().chat_postMessage(
+                channel=channel,
+                blocks=list(rendered.blocks),
+                text=rendered.text,
+                metadata=metadata if metadata_key else None,
+                unfurl_links=False,
+                unfurl_media=False,
+                parse="none",
+            )
+        )
+        return str(reply["ts"])
+
+    async def edit_dm(self, channel: str, ts: str, rendered: Rendered) -> None:
+        """Changes what a message shows. May be repeated without harm."""
+        await self._ask(
+            self._client().chat_update(
+                channel=channel, ts=ts, blocks=list(rendered.blocks), text=rendered.text, parse="none"
+            )
+        )
+
+    async def open_dm(self, slack_user_id: str) -> str:
+        """The channel in which the bot and this user talk."""
+        reply = await self._ask(self._client().conversations_open(users=[slack_user_id]))
+        return str(reply["channel"]["id"])
+
+    async def find_posted(self, channel: str, metadata_key: str, since: datetime) -> str | None:
+        """The `ts` of our message with this key, if it is in the channel's history from `since` on."""
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            reply = await self._ask(
+                self._client().conversations_history(
+                    channel=channel,
+                    oldest=f"{since.timestamp():.6f}",
+                    include_all_metadata=True,
+                    limit=200,
+                    cursor=cursor or None,
+                )
+            )
+            for message in reply.get("messages") or ():
+                if _key_of(message) == metadata_key:
+                    return str(message["ts"])
+            cursor = (reply.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return None
+        raise SlackOutcomeUnknown(f"not within {MOST_PAGES} pages of history")
+
+    async def find_user(self, slack_user_id: str) -> SlackUser | None:
+        """None if there is nobody with this id."""
+        try:
+            reply = await self._ask(self._client().users_info(user=slack_user_id))
+        except SlackRefused as error:
+            if error.error in ("user_not_found", "user_not_visible"):
+                return None
+            raise
+        return parse_user(reply["user"])
+
+    async def find_user_by_email(self, email: str) -> SlackUser | None:
+        """None if nobody has this address."""
+        try:
+            reply = await self._ask(self._client().users_lookupByEmail(email=email))
+        except SlackRefused as error:
+            if error.error == "users_not_found":
+                return None
+            raise
+        return parse_user(reply["user"])
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
+        """Opens a modal; returns its id. A trigger expires after three seconds."""
+        reply = await self._ask(self._client().views_open(trigger_id=trigger_id, view=dict(view)))
+        return str(reply["view"]["id"])
+
+    async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        await self._ask(self._client().views_update(view_id=view_id, view=dict(view)))
+
+    async def publish_home(self, slack_user_id: str, view: Mapping[str, Any]) -> None:
+        await self._ask(self._client().views_publish(user_id=slack_user_id, view=dict(view)))
+
+    async def respond(self, response_url: str, rendered: Rendered, *, replace: bool = False) -> None:
+        """Answers, for the person's eyes only, where they clicked or typed; `replace`: in place of it."""
+        answer = {
+            "response_type": "ephemeral",
+            "replace_original": replace,
+            "text": rendered.text,
+            "blocks": list(rendered.blocks),
+        }
+        await self._guard(self._post(response_url, answer))
+
+    async def _post(self, url: str, answer: Mapping[str, Any]) -> None:
+        async with self._open_session().post(url, json=answer) as reply:
+            if reply.status == 200:
+                return
+            if reply.status == 429:
+                raise Postpone(self._now() + _retry_after(reply.headers))
+            if reply.status >= 500:
+                raise SlackOutcomeUnknown(f"HTTP {reply.status}")
+            raise SlackRefused(f"HTTP {reply.status}")
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        # Made when first used: aiohttp needs the running loop.
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        return self._session
+
+    def _client(self) -> AsyncWebClient:
+        # Without handlers of its own: its default ones post a message again when the reply was lost.
+        return AsyncWebClient(
+            token=self._token.get_secret_value(),
+            base_url=self._api_url,
+            session=self._open_session(),
+            retry_handlers=[],
+        )
+
+    async def _ask(self, call: Awaitable[AsyncSlackResponse]) -> Mapping[str, Any]:
+        reply = await self._guard(call)
+        if not isinstance(reply.data, dict):
+            raise SlackOutcomeUnknown("the reply is not JSON")
+        return reply.data
+
+    async def _guard(self, call: Awaitable[T]) -> T:
+        """Awaits a call and turns every way in which it can fail into one of the three outcomes."""
+        try:
+            return await call
+        except SlackApiError as error:
+            raise self._outcome(error) from error
+        except aiohttp.ClientConnectorError as error:
+            # No connection was made, so nothing was asked.
+            raise Postpone(self._now() + UNREACHABLE_FOR) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise SlackOutcomeUnknown(f"{type(error).__name__}: {error}") from error
+        except (AttributeError, ValueError) as error:
+            # slack_sdk trips over a reply that is text or bytes, such as a proxy's page.
+            raise SlackOutcomeUnknown(f"the reply makes no sense: {error}") from error
+
+    def _outcome(self, error: SlackApiError) -> Exception:
+        reply = error.response
+        if not isinstance(reply, AsyncSlackResponse):
+            return SlackOutcomeUnknown("the reply is not JSON")
+        code = reply.data.get("error") if isinstance(reply.data, dict) else None
+        if reply.status_code == 429 or code in _TOO_MANY:
+            return Postpone(self._now() + _retry_after(reply.headers))
+        if reply.status_code >= 500 or not isinstance(code, str) or code in _NOBODY_KNOWS:
+            return SlackOutcomeUnknown(f"HTTP {reply.status_code}: {code}")
+        return SlackRefused(code)
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta:
+    seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return timedelta(seconds=min(int(seconds), 3600)) if seconds.isdecimal() else RETRY_AFTER
+
+
+def _key_of(message: Mapping[str, Any]) -> str | None:
+    metadata = message.get("metadata") or {}
+    if metadata.get("event_type") != EVENT_TYPE:
+        return None
+    key = (metadata.get("event_payload") or {}).get("key")
+    return key if isinstance(key, str) else None
+
+
+def parse_user(user: Mapping[str, Any]) -> SlackUser:
+    """A user as Slack's methods and events show them."""
+    profile = user.get("profile") or {}
+    names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"), user.get("name"))
+    return SlackUser(
+        id=user["id"],
+        name=next((name for name in names if name), user["id"]),
+        zone=user.get("tz") or None,
+        email=profile.get("email") or None,
+        is_bot=bool(user.get("is_bot")),
+        is_active=not user.get("deleted"),
+        is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+    )

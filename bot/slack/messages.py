@@ -1,0 +1,235 @@
+"""Renders what people are sent. Short: somebody gets eight of these a day, most of them on a phone."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from bot.model import RequestId, Value
+from bot.reminders.model import Card, Look, NoticeKind
+from bot.reviews.model import CloseReason, PullRequest
+from bot.slack.escape import disarm, link, web_address
+
+Block = dict[str, Any]
+
+OPEN = "open"
+SNOOZE = "snooze"
+WHY = "why"
+MUTE = "mute"
+UNDO = "undo"
+
+SNOOZE_CHOICES = {
+    "hour": "1 hour",
+    "tomorrow": "Until tomorrow",
+    "next_week": "Until next week",
+    "change": "Until something changes",
+}
+
+MOST_IN_TITLE = 140
+"""Characters: two lines on a phone."""
+MOST_IN_NAME = 60
+
+_ENDINGS = {
+    CloseReason.APPROVED: "approved by you",
+    CloseReason.CHANGES_REQUESTED: "you asked for changes",
+    CloseReason.COMMENTED: "you commented",
+    CloseReason.UNASSIGNED: "no longer asked of you",
+    CloseReason.REMOVED: "no longer asked of you",
+    CloseReason.MERGED: "merged",
+    CloseReason.CLOSED: "closed",
+}
+_WELCOME = (
+    "This is the first of these. Your team connected Ripe to its repositories: it reminds you, in your"
+    " working hours, of reviews that wait for you. `/snooze` pauses it, `/ooo` says when you are away,"
+    " *Mute* ends it for one pull request."
+)
+
+
+class Rendered(Value):
+    """A message: its blocks, and the line that a phone's lock screen shows."""
+
+    blocks: tuple[Block, ...]
+    text: str
+
+
+def render_card(card: Card, waiting: timedelta) -> Rendered:
+    """A DM about one review request. `waiting` is how long it has, in the reader's working time."""
+    match card.look:
+        case Look.LIVE:
+            return _render_live(card, waiting)
+        case Look.QUIET:
+            return _render_quiet(card)
+        case Look.OLDER:
+            return _render_line(card, f"{_link(card)} · {_label(card)} · there is a newer reminder below")
+        case Look.OVER:
+            return _render_line(card, f"~{_link(card)}~ · {_label(card)} · {_ending(card)}")
+
+
+def _render_live(card: Card, waiting: timedelta) -> Rendered:
+    facts = [disarm(card.turn, 200)]
+    if card.sequence:
+        facts.append(f"reminder {card.sequence}")
+    if (age := describe_working_time(waiting)) is not None:
+        facts.append(f"waiting {age}")
+    blocks = [_headline(card), context(" · ".join(facts)), _buttons(card)]
+    if card.is_first_ever:
+        blocks.append(context(_WELCOME))
+    return Rendered(blocks=tuple(blocks), text=_notification(card, age))
+
+
+def _render_quiet(card: Card) -> Rendered:
+    note = disarm(card.note, 300)
+    blocks = [_headline(card), context(note)]
+    if web_address(card.url):
+        blocks.append({"type": "actions", "elements": [_open_button(card)]})
+    return Rendered(blocks=tuple(blocks), text=f"{_label(card)} {_title(card)}: {note}")
+
+
+def _render_line(card: Card, line: str) -> Rendered:
+    ending = _ending(card) if card.look is Look.OVER else "there is a newer reminder"
+    return Rendered(blocks=(context(line),), text=f"{_label(card)} {_title(card)}: {ending}")
+
+
+def _notification(card: Card, age: str | None) -> str:
+    about = f"{_title(card)} ({', '.join(_facts(card))})"
+    if card.sequence == 0:
+        return f"{disarm(card.turn, 200)}: {about}"
+    return f"Reminder {card.sequence}, waiting {age or 'for you'}: {about}"
+
+
+def _headline(card: Card) -> Block:
+    return section(f"*{_link(card)}*\n{' · '.join(_facts(card))}")
+
+
+def _facts(card: Card) -> list[str]:
+    facts = [_label(card), f"by {disarm(card.author, MOST_IN_NAME)}"]
+    if card.additions is not None and card.deletions is not None:
+        facts.insert(1, f"+{card.additions} \N{MINUS SIGN}{card.deletions}")
+    return facts
+
+
+def _title(card: Card) -> str:
+    return disarm(card.title, MOST_IN_TITLE) or "(no title)"
+
+
+def _link(card: Card) -> str:
+    return link(card.url, _title(card))
+
+
+def _label(card: Card) -> str:
+    return f"{disarm(card.repository, MOST_IN_NAME)}#{card.number}"
+
+
+def _ending(card: Card) -> str:
+    return _ENDINGS[card.close_reason] if card.close_reason else "over"
+
+
+def _buttons(card: Card) -> Block:
+    elements = [
+        _snooze_menu(card.request_id),
+        button("Why me?", WHY, str(card.request_id)),
+        button("Mute", MUTE, str(card.request_id)),
+    ]
+    if web_address(card.url):
+        elements.insert(0, _open_button(card))
+    return {"type": "actions", "elements": elements}
+
+
+def _open_button(card: Card) -> Block:
+    opening = button("Open", OPEN, str(card.request_id))
+    return {**opening, "url": web_address(card.url), "style": "primary"}
+
+
+def _snooze_menu(request_id: RequestId) -> Block:
+    return {
+        "type": "static_select",
+        "action_id": SNOOZE,
+        "placeholder": plain_text("Snooze"),
+        "options": [
+            {"text": plain_text(words), "value": f"{request_id}:{choice}"}
+            for choice, words in SNOOZE_CHOICES.items()
+        ],
+    }
+
+
+def render_notice(kind: NoticeKind, pull_request: PullRequest, reviewers: Sequence[str]) -> Rendered:
+    """What an author is told once. `reviewers` are the logins it is about."""
+    title = disarm(pull_request.title, MOST_IN_TITLE) or "(no title)"
+    label = f"{disarm(pull_request.repository, MOST_IN_NAME)}#{pull_request.number}"
+    headline, advice = _notice_words(kind, [disarm(login, MOST_IN_NAME) for login in reviewers])
+    blocks = [section(f"*{link(pull_request.url, title)}*\n{label} · {headline}"), context(advice)]
+    if (url := web_address(pull_request.url)) is not None:
+        opening = {**button("Open", OPEN, str(pull_request.id)), "url": url}
+        blocks.append({"type": "actions", "elements": [opening]})
+    return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label})")
+
+
+def _notice_words(kind: NoticeKind, reviewers: Sequence[str]) -> tuple[str, str]:
+    names = join_words(reviewers)
+    match kind:
+        case NoticeKind.NOBODY_REACHABLE:
+            return (
+                "nobody who was asked can be reached in Slack",
+                f"Asked: {names}. Ripe does not know who they are in Slack, so it reminds nobody."
+                " Tell them yourself, or have an admin connect them (`ripe people import`).",
+            )
+        case NoticeKind.NOBODY_LEFT:
+            return (
+                "no reviewer could be found",
+                "Whoever its rules name is not available or was asked already. Please ask someone yourself.",
+            )
+        case NoticeKind.NO_ANSWER:
+            return (
+                f"no answer yet from {names}",
+                "Ripe goes on reminding. You can ask someone else, have a word with them, or wait.",
+            )
+
+
+def join_words(words: Sequence[str]) -> str:
+    """a, b and c; after five it counts."""
+    if len(words) > 5:
+        return f"{', '.join(words[:4])} and {len(words) - 4} more"
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "nobody"
+
+
+def describe_working_time(age: timedelta) -> str | None:
+    """Roughly how long, as people say it; None when it is not worth a word."""
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 5:
+        return None
+    if minutes < 60:
+        return f"{minutes} working minutes"
+    hours = minutes // 60
+    return f"{hours} working hour{'s' if hours > 1 else ''}"
+
+
+def render_text(text: str, *buttons: Block) -> Rendered:
+    """A short answer in mrkdwn, with buttons under it. What it quotes must be disarmed."""
+    actions = ({"type": "actions", "elements": list(buttons)},) if buttons else ()
+    return Rendered(blocks=(section(text), *actions), text=text)
+
+
+def undo_button(action_id: int) -> Block:
+    """Takes back the action with this id."""
+    return button("Undo", UNDO, str(action_id))
+
+
+def section(text: str) -> Block:
+    return {"type": "section", "text": _mrkdwn(text)}
+
+
+def context(text: str) -> Block:
+    """Small and grey."""
+    return {"type": "context", "elements": [_mrkdwn(text)]}
+
+
+def button(words: str, action_id: str, value: str) -> Block:
+    return {"type": "button", "text": plain_text(words), "action_id": action_id, "value": value}
+
+
+def plain_text(words: str) -> Block:
+    return {"type": "plain_text", "text": words, "emoji": False}
+
+
+def _mrkdwn(text: str) -> Block:
+    # verbatim: Slack must not make links of its own.
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
