@@ -1,10 +1,11 @@
 """Builds what every process needs, once, and takes it down again."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from bot.clock import Clock
+from bot.clock import Clock, follow_clock, sync_clock
 from bot.github.gateway import GitHubGateway
 from bot.github.store import find_first_workspace
 from bot.model import WorkspaceId
@@ -54,6 +55,21 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     finally:
         await slack.close()
         await github.close()
+
+
+@asynccontextmanager
+async def following_clock(app: App, on_move: Callable[[], object]) -> AsyncIterator[None]:
+    """In the sandbox, keeps this process's clock where a person moved it; elsewhere nothing can move it."""
+    if not app.settings.is_sandbox:
+        yield
+        return
+    await sync_clock(app.clock, app.database)
+    follower = asyncio.create_task(follow_clock(app.clock, app.database, on_move))
+    try:
+        yield
+    finally:
+        follower.cancel()
+        await asyncio.wait({follower})
 
 
 def _github(settings: Settings) -> GitHubGateway:

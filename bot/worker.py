@@ -1,10 +1,10 @@
 """Runs the jobs: every job type in one table, one worker a lane."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-from bot.app import App, open_app
+from bot.app import App, following_clock, open_app
 from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.catalog import (
@@ -45,8 +45,15 @@ def build_workers(app: App, timing: Timing | None = None) -> tuple[Worker, ...]:
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Works until `stop` is set, then stops in good order."""
-    async with open_app(settings) as app, asyncio.TaskGroup() as group:
+    async with open_app(settings) as app:
         workers = build_workers(app)
+        async with following_clock(app, lambda: [worker.wake() for worker in workers]):
+            await run_workers(workers, stop)
+
+
+async def run_workers(workers: Sequence[Worker], stop: asyncio.Event) -> None:
+    """Runs these workers until `stop` is set."""
+    async with asyncio.TaskGroup() as group:
         for worker in workers:
             group.create_task(worker.run())
         await stop.wait()

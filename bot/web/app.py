@@ -7,7 +7,7 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
-from bot.app import App, open_app
+from bot.app import App, following_clock, open_app
 from bot.settings import Settings
 from bot.slack.bolt import create_bolt
 from bot.web.health import health_blueprint
@@ -63,6 +63,7 @@ async def _bug(error: Exception) -> Response | HTTPException:
 
 
 async def run_web(settings: Settings, stop: asyncio.Event) -> None:
-    """Serves until `stop` is set."""
-    async with open_app(settings) as app:
-        await serve_until(create_web(app), "0.0.0.0", settings.port, stop)
+    """Serves until `stop` is set; the sandbox on this machine only."""
+    host = "127.0.0.1" if settings.is_sandbox else "0.0.0.0"  # noqa: S104 - GitHub and Slack come from outside
+    async with open_app(settings) as app, following_clock(app, lambda: None):
+        await serve_until(create_web(app), host, settings.port, stop)
