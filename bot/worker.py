@@ -47,7 +47,12 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Works until `stop` is set, then stops in good order."""
     async with open_app(settings) as app:
         workers = build_workers(app)
-        async with following_clock(app, lambda: [worker.wake() for worker in workers]):
+
+        def wake() -> None:
+            for worker in workers:
+                worker.wake()
+
+        async with following_clock(app, wake):
             await run_workers(workers, stop)
 
 

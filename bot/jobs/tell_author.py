@@ -39,8 +39,7 @@ class _Due(Value):
 async def tell_author(job: ClaimedJob, *, slack: outbox.Slack, clock: Clock) -> Postpone | Discard | None:
     """Sends the notice in the author's working hours if it is still true; otherwise discards it."""
     arguments = job.read(Arguments)
-    pull_request = await reviews.find_pull_request(arguments.pull_request_id)
-    author = pull_request and await find_person_by_account(pull_request.workspace_id, pull_request.author.id)
+    author = await _find_author(arguments.pull_request_id)
     if author is None:
         return Discard("nobody is mapped to the author")
     due = await _begin(arguments, author, clock.now())
@@ -52,6 +51,13 @@ async def tell_author(job: ClaimedJob, *, slack: outbox.Slack, clock: Clock) -> 
     rendered = render_notice(arguments.kind, due.pull_request, due.reviewers)
     await outbox.post(due.message_id, author, rendered, "", slack=slack, clock=clock)
     return None
+
+
+async def _find_author(pull_request_id: PullRequestId) -> Person | None:
+    pull_request = await reviews.find_pull_request(pull_request_id)
+    if pull_request is None:
+        return None
+    return await find_person_by_account(pull_request.workspace_id, pull_request.author.id)
 
 
 @write_transaction

@@ -40,12 +40,12 @@ def create_web(app: App) -> Quart:
 def _make_ambient(web: Quart, app: App) -> None:
     """Lets every request find the ambient database."""
 
-    class AmbientDatabase:
-        async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-            with app.database.ambient():
-                await Quart.asgi_app(web, scope, receive, send)
+    async def asgi_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        with app.database.ambient():
+            await Quart.asgi_app(web, scope, receive, send)
 
-    web.asgi_app = AmbientDatabase()  # type: ignore[method-assign] - Quart's documented place for middleware
+    # Quart's documented place for middleware.
+    web.asgi_app = asgi_app  # type: ignore[method-assign]
 
 
 async def _no_database(_: DatabaseUnavailable) -> Response:
