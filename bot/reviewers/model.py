@@ -7,13 +7,32 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.model import AccountId, PersonId, Value, WorkspaceId
+from bot.working_time import MONDAY_TO_FRIDAY, WorkingHours
+
+
+class Problem(Value):
+    """A mistake in a file that somebody wrote. `line` counts from 1; `where` names the field."""
+
+    line: int
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return (
+            f"line {self.line}: {self.where}: {self.text}" if self.where else f"line {self.line}: {self.text}"
+        )
 
 
 class Absence(Value):
-    """Out of office from `starts_at` until `ends_at`, which is exclusive."""
+    """Out of office from `starts_at` until `ends_at`, which is exclusive.
+
+    `id` is None where nobody needs to name it again.
+    """
 
     starts_at: datetime
     ends_at: datetime
+    id: int | None = None
+    cover_person_id: PersonId | None = None
 
 
 class Person(Value):
@@ -33,6 +52,19 @@ class Person(Value):
     is_welcomed: bool = False
     absences: tuple[Absence, ...] = ()
 
+    @property
+    def hours(self) -> WorkingHours:
+        """When they work, absences aside."""
+        return WorkingHours(zone=self.zone, spans=MONDAY_TO_FRIDAY if self.spans is None else self.spans)
+
+
+class MappedAccount(Value):
+    """A GitHub account that belongs to a person. `login` is how it was called when it was mapped."""
+
+    id: AccountId
+    login: str
+    person_id: PersonId
+
 
 class SkipReason(StrEnum):
     """Why somebody whom a rule names is not asked. Stored, and shown to whoever asks why."""
@@ -46,30 +78,34 @@ class SkipReason(StrEnum):
     AT_CAP = "at_cap"
     DEACTIVATED = "deactivated"
     UNKNOWN = "unknown"
+    REFUSED = "refused"
     BUSIER = "busier"
 
 
 class Candidate(Value):
     """Somebody whom a rule names, with all that the choice depends on.
 
-    `account_id` and `person_id` are None for a name that nobody has mapped. `load` counts open review
-    requests; `last_asked_at` is the newest request made of them.
+    `account_id` and `person_id` are None for a name that nobody has mapped; `account_ids` are all accounts of
+    that person. `away_until` is the end (exclusive) of an absence that keeps them from reading this now, and
+    `zone` is where they live. `load` counts open review requests, `last_asked_at` is the newest of all.
     """
 
     login: str
     account_id: AccountId | None
     person_id: PersonId | None
     name: str
+    account_ids: frozenset[AccountId] = frozenset()
     is_bot: bool = False
     is_active: bool = True
     away_until: datetime | None = None
+    zone: str = "UTC"
     load: int = 0
     max_open_reviews: int | None = None
     last_asked_at: datetime | None = None
 
 
 class Chosen(Value):
-    """Somebody to ask, and the pattern that led to them."""
+    """Somebody to ask, and the pattern that led to them ("": the repository's fallback)."""
 
     outcome: Literal["asked"] = "asked"
     login: str
@@ -80,7 +116,7 @@ class Chosen(Value):
 
 
 class Skipped(Value):
-    """Somebody not to ask, and why. `until` is the end of an absence (exclusive)."""
+    """Somebody not to ask, and why. `until` is the end (exclusive) of an absence of somebody in `zone`."""
 
     outcome: Literal["skipped"] = "skipped"
     login: str
@@ -88,6 +124,7 @@ class Skipped(Value):
     pattern: str
     reason: SkipReason
     until: datetime | None = None
+    zone: str = "UTC"
 
 
 class NoAssignment(StrEnum):
@@ -108,7 +145,7 @@ Verdict = Annotated[Chosen | Skipped, Field(discriminator="outcome")]
 
 
 class Decision(Value):
-    """A choice of reviewers with its reasons: a pure function of what is recorded here, so it can be replayed.
+    """A choice of reviewers with its reasons.
 
     `wanted` is how many reviewers the repository asks for; `counted` how many of them were there already.
     `reason` says why nobody, or nobody more, is asked. `paths_refused` is set when GitHub would not tell
@@ -127,3 +164,16 @@ class Decision(Value):
     @property
     def chosen(self) -> tuple[Chosen, ...]:
         return tuple(verdict for verdict in self.verdicts if isinstance(verdict, Chosen))
+
+
+class Assignment(Value):
+    """A decision as it was stored, and what GitHub made of it.
+
+    `asked` is None until GitHub has answered; `refusals` has GitHub's reason by login.
+    """
+
+    id: int
+    decided_at: datetime
+    decision: Decision
+    asked: tuple[AccountId, ...] | None
+    refusals: dict[str, str]

@@ -1,0 +1,80 @@
+"""Which paths and authors a pattern means.
+
+A path pattern is read as in CODEOWNERS and .gitignore, and always case-sensitively:
+
+- `*` and `?` stay within one folder, `**` crosses folders, `[a-c]` is one of these, `{a,b}` either.
+- Without a slash (`*.sql`) it matches in any folder. With one (`billing/*.py`, `/Makefile`) it starts at the
+  top of the repository; braces change nothing about that.
+- `billing/` is everything below a folder of that name, `/billing/` only below the one at the top. A last part
+  without a wildcard (`billing/api`) means the file or folder; one with a wildcard (`docs/*`) only files.
+- `\\` takes a special character literally: `app/\\[id\\]/page.tsx`. Exclusions (`!`) are not understood.
+
+An author pattern knows only `*` and `?`, in any case: logins of bots have brackets, so `*[bot]` means what
+it shows.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Protocol
+
+from wcmatch import glob
+from wcmatch._wcparse import PatternLimitException  # documented, but exported nowhere else
+
+_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE
+_MOST_BRACES = 100
+_WILDCARDS = frozenset("*?[{\\")
+CATCH_ALL = frozenset({"*", "**", "**/*", "/**", "/**/*"})
+"""Patterns that match every path, known or not."""
+
+
+class _Matcher(Protocol):
+    def match(self, filename: str) -> bool: ...
+
+
+def first_match(patterns: Iterable[str], paths: Iterable[str]) -> str | None:
+    """The first of these patterns that matches any of these paths."""
+    paths = tuple(paths)
+    return next((pattern for pattern in patterns if any(map(_compile(pattern).match, paths))), None)
+
+
+def why_useless(pattern: str) -> str | None:
+    """Why a path pattern can match no path at all, or is not understood; None: it is fine."""
+    if not pattern.strip("/"):
+        return "is empty"
+    if pattern.startswith("!"):
+        return "starts with '!': exclusions are not understood"
+    parts = pattern.strip("/").split("/")
+    if "" in parts or "." in parts or ".." in parts:
+        return "can match no path: paths have no empty part, no '.' and no '..'"
+    try:
+        _compile(pattern)
+    except PatternLimitException:
+        return f"has braces for more than {_MOST_BRACES} patterns"
+    except (re.error, ValueError) as error:
+        return f"is not a pattern: {error}"
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _compile(pattern: str) -> _Matcher:
+    matcher: _Matcher = glob.compile(_spell_out(pattern), flags=_FLAGS, limit=_MOST_BRACES)
+    return matcher
+
+
+def _spell_out(pattern: str) -> list[str]:
+    """The same pattern with its place and its folder contents written out."""
+    is_folder = pattern.endswith("/")
+    inner = pattern.strip("/")
+    is_anchored = pattern.startswith("/") or "/" in inner
+    rooted = inner if is_anchored else f"**/{inner}"
+    if is_folder:
+        return [f"{rooted}/**"]
+    has_wildcard = not _WILDCARDS.isdisjoint(inner.rpartition("/")[2])
+    return [rooted] if has_wildcard else [rooted, f"{rooted}/**"]
+
+
+def matches_author(pattern: str, login: str) -> bool:
+    """Whether an author pattern means this login."""
+    spelled = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
+    return re.fullmatch(spelled, login, re.IGNORECASE) is not None
