@@ -1,5 +1,6 @@
 """Everything that is set from outside, read once. The only reader of the environment."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,7 +100,7 @@ class Settings(BaseSettings):
     """None: `ripe up` runs an embedded one. The other processes need it."""
     database_direct_url: DatabaseUrl | None = None
     """Past a PgBouncer: for LISTEN and migrations."""
-    port: int = Field(default=8080, ge=0, le=65535)
+    port: int = Field(default=8080, ge=1, le=65535)
     public_url: BaseUrl | None = None
     """Where GitHub, Slack and people reach the bot."""
     secret_keys: Annotated[Secrets, AfterValidator(_check_fernet)] = []
@@ -162,6 +163,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_completeness(self) -> Self:
         """Half a set of credentials is a mistake, never a wish for the sandbox."""
+        if self.database_direct_url is not None and self.database_url is None:
+            raise ValueError("DATABASE_URL: missing, and needed because DATABASE_DIRECT_URL is set")
         values = self.model_dump()
         for names in (GITHUB_NAMES, SLACK_NAMES):
             missing = [name for name in names if not values[name.lower()]]
@@ -177,6 +180,24 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(error))) from None
+
+
+def load_settings_of_running_bot() -> Settings:
+    """Like `load_settings`; where no database is set, what a running `ripe up` generated counts too."""
+    settings = load_settings()
+    try:
+        generated = json.loads(running_file(settings.ripe_home.expanduser()).read_text())
+    except FileNotFoundError:
+        return settings
+    if settings.database_url is not None:
+        return settings
+    missing = {name.lower(): value for name, value in generated.items() if name not in os.environ}  # noqa: TID251
+    return Settings(**missing)
+
+
+def running_file(home: Path) -> Path:
+    """Where a running `ripe up` notes what it generated."""
+    return home / "running.json"
 
 
 def require_database(settings: Settings) -> str:

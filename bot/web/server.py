@@ -44,6 +44,15 @@ def check_port(host: str, port: int) -> None:
     _listen(host, port).close()
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there at the moment."""
+    try:
+        check_port(host, port)
+    except (PortInUseError, OverflowError):
+        return False
+    return True
+
+
 def find_free_port(host: str) -> int:
     """A port on which nobody listens at the moment."""
     with _listen(host, 0) as listening:

@@ -1,0 +1,52 @@
+"""What nobody should have to think up: keys and the sandbox's credentials, made once and kept privately."""
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+
+def find_or_make_secret_key(home: Path) -> str:
+    """The Fernet key that protects tokens in the database beside which it lies."""
+    return _find_or_make(home / "secret-key", lambda: Fernet.generate_key().decode())
+
+
+def find_or_make_sandbox_credentials(home: Path) -> dict[str, str]:
+    """Settings by name, as for a real GitHub App and Slack app. They open nothing outside this machine."""
+    credentials: dict[str, str] = json.loads(
+        _find_or_make(home / "sandbox-credentials.json", _make_credentials)
+    )
+    return credentials
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read; whoever reads it sees all of it or the old one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(name).replace(path)
+
+
+def _find_or_make(path: Path, make: Callable[[], str]) -> str:
+    if not path.exists():
+        write_private(path, make())
+    return path.read_text()
+
+
+def _make_credentials() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+    credentials = {
+        "GITHUB_APP_ID": "1",
+        "GITHUB_APP_PRIVATE_KEY": pem,
+        "GITHUB_WEBHOOK_SECRET": secrets.token_hex(20),
+        "SLACK_BOT_TOKEN": f"xoxb-sandbox-{secrets.token_hex(12)}",
+        "SLACK_SIGNING_SECRET": secrets.token_hex(16),
+    }
+    return json.dumps(credentials, indent=2)

@@ -1,0 +1,186 @@
+"""`ripe up`: everything on one machine. A Postgres of its own and, without credentials, the local sandbox."""
+
+import asyncio
+import fcntl
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from bot.embedded import EmbeddedPostgres
+from bot.generated import find_or_make_sandbox_credentials, find_or_make_secret_key, write_private
+from bot.migrations import migrate
+from bot.settings import Settings, child_environment, running_file
+from bot.supervisor import Child, supervise
+from bot.web.server import check_port, find_free_port, is_free
+
+HOST = "127.0.0.1"
+LOOK_EVERY = 0.5
+"""Seconds between two looks whether the embedded Postgres still runs."""
+
+Show = Callable[[str], None]
+Commands = Mapping[str, Sequence[str]]
+"""Name and command line of each process."""
+
+
+class AlreadyUpError(Exception):
+    """Another `ripe up` runs on the same home. The text says which and what to do."""
+
+
+class PostgresDiedError(Exception):
+    """The embedded Postgres ended while it was needed. The text says where to look."""
+
+
+def usual_commands(settings: Settings) -> dict[str, list[str]]:
+    """The processes of a whole Ripe."""
+    ripe = [sys.executable, "-m", "bot"]
+    commands = {"web": [*ripe, "web"], "worker": [*ripe, "worker"]}
+    if settings.is_sandbox:
+        commands["sandbox"] = [*ripe, "sandbox"]
+    return commands
+
+
+async def run_up(settings: Settings, commands: Commands, stop: asyncio.Event, show: Show) -> None:
+    """Run `commands` on a database until `stop` is set. What happens is told to `show`, a line at a time.
+
+    Raises AlreadyUpError, PortInUseError, EmbeddedPostgresError, MigrationError, ChildDiedError and
+    PostgresDiedError, each of which says what to do. Afterwards no process is left.
+    """
+    home = _make_home(settings)
+    with _alone_in(home):
+        check_port(HOST, settings.port)
+        show(_greeting(settings))
+        async with _database(settings, home, show) as (dsn, server):
+            await _migrate(settings, dsn, show)
+            if stop.is_set():
+                return
+            changes = _changes(settings, home, dsn)
+            children = [
+                Child(name, command, child_environment(changes)) for name, command in commands.items()
+            ]
+            with _announced(home, changes):
+                await _supervise(children, server, stop, show)
+        show("Stopped.")
+
+
+def _greeting(settings: Settings) -> str:
+    address = f"Ripe: {_base_url(settings)}"
+    return f"{address}  (local sandbox: nothing leaves this machine)" if settings.is_sandbox else address
+
+
+def _base_url(settings: Settings) -> str:
+    local = f"http://{HOST}:{settings.port}"
+    return local if settings.is_sandbox else settings.public_url or local
+
+
+def _make_home(settings: Settings) -> Path:
+    home = settings.ripe_home.expanduser().resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+@contextmanager
+def _alone_in(home: Path) -> Iterator[None]:
+    """Hold the home's lock, which the kernel drops with this process however it ends."""
+    with (home / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise AlreadyUpError(
+                f"Ripe is already up on {home} (process {lock.read().strip() or 'unknown'}). "
+                "Stop that one, or set RIPE_HOME and PORT to others."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@asynccontextmanager
+async def _database(
+    settings: Settings, home: Path, show: Show
+) -> AsyncIterator[tuple[str, EmbeddedPostgres | None]]:
+    """The address of the database, and the server behind it when it is ours."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value(), None
+        return
+    server = EmbeddedPostgres(home / "postgres")
+    if server.is_new:
+        show(f"Making a Postgres database in {server.data} (once) ...")
+    show("Starting embedded Postgres ...")
+    try:
+        await asyncio.to_thread(server.start)
+        yield server.dsn(), server
+    finally:
+        server.stop()
+
+
+async def _migrate(settings: Settings, dsn: str, show: Show) -> None:
+    for name in await migrate(settings.direct_url or dsn):
+        show(f"Applied {name}")
+
+
+def _changes(settings: Settings, home: Path, dsn: str) -> dict[str, str]:
+    """What the processes are told beyond our own environment."""
+    changes = {
+        "DATABASE_URL": dsn,
+        "PORT": str(settings.port),
+        "RIPE_HOME": str(home),
+        "LOG_FORMAT": "text" if settings.log_format == "auto" else settings.log_format,
+        "PYTHONUNBUFFERED": "1",
+    }
+    if not settings.secret_keys:
+        changes["SECRET_KEYS"] = find_or_make_secret_key(home)
+    if settings.is_sandbox:
+        changes |= find_or_make_sandbox_credentials(home) | _sandbox_addresses(settings)
+    return changes
+
+
+def _sandbox_addresses(settings: Settings) -> dict[str, str]:
+    # The same one each time if it can be: links in old messages go there.
+    port = settings.port + 1 if is_free(HOST, settings.port + 1) else find_free_port(HOST)
+    sandbox = f"http://{HOST}:{port}"
+    return {
+        "PUBLIC_URL": _base_url(settings),
+        "SANDBOX_URL": sandbox,
+        "GITHUB_API_URL": f"{sandbox}/api/v3",
+        "GITHUB_WEB_URL": sandbox,
+        "SLACK_API_URL": f"{sandbox}/slack/api/",
+        "RIPE_MODE": "live",
+    }
+
+
+@contextmanager
+def _announced(home: Path, changes: Mapping[str, str]) -> Iterator[None]:
+    """Let other commands on this machine, such as `ripe why`, find the running bot."""
+    path = running_file(home)
+    write_private(path, json.dumps(changes, indent=2))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _supervise(
+    children: Sequence[Child], server: EmbeddedPostgres | None, stop: asyncio.Event, show: Show
+) -> None:
+    if server is None:
+        await supervise(children, stop, show)
+        return
+    watch = asyncio.create_task(_stop_if_dead(server, stop))
+    try:
+        await supervise(children, stop, show)
+    finally:
+        watch.cancel()
+        if server.has_died():  # the true reason, also when a process died of it first
+            raise PostgresDiedError(f"The embedded Postgres ended by itself: see {server.log}")
+
+
+async def _stop_if_dead(server: EmbeddedPostgres, stop: asyncio.Event) -> None:
+    while True:
+        if server.has_died():
+            stop.set()
+        await asyncio.sleep(LOOK_EVERY)
