@@ -185,3 +185,7 @@ class PathsRefused(Exception):
 
 class NotFound(Exception):
     """GitHub does not know what was asked for, or hides it from this installation."""
+
+
+class AccessLost(Exception):
+    """This installation may not, or no longer: uninstalled, suspended, or the permission was not granted."""

@@ -1,8 +1,9 @@
 """From a webhook's raw bytes to a typed fact: an allow-list, so that nothing else is ever kept."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bot.github import model
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId
@@ -28,6 +29,22 @@ def parse_event(event: str, body: bytes) -> model.Fact | None:
     except ValidationError as error:
         fields = sorted({".".join(str(part) for part in e["loc"]) or "body" for e in error.errors()})
         raise MalformedPayload(f"{event}: {', '.join(fields[:8])}") from None
+
+
+def parse_account(answer: object) -> model.Account:
+    """A user or bot as GitHub's API shows it."""
+    return _Account.model_validate(answer).account()
+
+
+def parse_pull_request(answer: object) -> model.PullRequestSnapshot:
+    """A pull request as GitHub's API shows it, which names its repository."""
+    found = _PullRequestAnswer.model_validate(answer)
+    return found.snapshot(found.repository.repository())
+
+
+def parse_review(answer: object) -> model.Review:
+    """A submitted review as GitHub's API shows it: its states are in capitals there."""
+    return _Review.model_validate(answer).review()
 
 
 def _parse(event: str, body: bytes) -> model.Fact | None:
@@ -130,6 +147,10 @@ class _PullRequest(_Wire):
         )
 
 
+class _PullRequestAnswer(_PullRequest):
+    repository: _Repository = Field(validation_alias=AliasPath("base", "repo"))
+
+
 class _PullRequestEvent(_Wire):
     action: model.PullRequestAction
     installation_id: InstallationId = Field(validation_alias=AliasPath("installation", "id"))
@@ -155,7 +176,7 @@ class _PullRequestEvent(_Wire):
 class _Review(_Wire):
     id: int
     user: _Account | None
-    state: model.ReviewState
+    state: Annotated[model.ReviewState, BeforeValidator(lambda state: str(state).lower())]
     submitted_at: datetime
 
     def review(self) -> model.Review:

@@ -5,10 +5,18 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel
 
-from bot.github.model import ChangedPaths, PathsRefused, PullRequestSnapshot, Review, ReviewDecision
+from bot.github.model import (
+    AccessLost,
+    ChangedPaths,
+    NotFound,
+    PathsRefused,
+    PullRequestSnapshot,
+    Review,
+    ReviewDecision,
+)
 from bot.github.store import Address, find_address
 from bot.jobs.change import record_change
-from bot.model import InstallationId, PullRequestId
+from bot.model import InstallationId, PullRequestId, Value
 from bot.reviews import rules, store
 from jobq import ClaimedJob, Discard, Queue, current_database
 
@@ -35,6 +43,12 @@ class Arguments(BaseModel):
     pull_request_id: PullRequestId
 
 
+class _Answer(Value):
+    snapshot: PullRequestSnapshot
+    reviews: tuple[Review, ...]
+    decision: ReviewDecision | None
+
+
 async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) -> Discard | None:
     """Brings one pull request, its requests and reviews to where GitHub says they are."""
     pull_request_id = job.read(Arguments).pull_request_id
@@ -42,19 +56,20 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) ->
     if address is None:
         return Discard("no access to this pull request any more")
     where = (address.installation_id, address.repository, address.number)
-    # Reviews first: one submitted in between then shows in the newer snapshot, never the other way round.
-    reviews = await github.list_reviews(*where)
-    decision = await _load_review_decision(github, address)
-    snapshot = await github.load_pull_request(*where)
+    try:
+        answer = await _ask(github, address)
+    except (NotFound, AccessLost) as error:
+        return Discard(f"GitHub does not show it: {error}")
+    snapshot = answer.snapshot
     async with current_database().transaction():
         known = await store.lock_pull_request(pull_request_id)
         if known is None or snapshot.updated_at < known.updated_at:
             return None
         told = known.told if snapshot.updated_at == known.updated_at else frozenset[str]()
         after = rules.apply_snapshot(known, known.workspace_id, snapshot, told | {rules.SYNCED})
-        after = after.model_copy(update={"review_decision": decision})
+        after = after.model_copy(update={"review_decision": answer.decision})
         await store.save_pull_request(after)
-        await store.save_reviews(after, reviews)
+        await store.save_reviews(after, answer.reviews)
         opened = await store.list_open_requests(after.id)
         change = rules.change_by_snapshot(
             after, None, snapshot.requested, opened, await store.list_replied(after)
@@ -64,9 +79,12 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) ->
     return None
 
 
-async def _load_review_decision(github: GitHub, address: Address) -> ReviewDecision | None:
+async def _ask(github: GitHub, address: Address) -> _Answer:
+    where = (address.installation_id, address.repository, address.number)
+    # Reviews first: one submitted in between then shows in the newer snapshot, never the other way round.
+    reviews = await github.list_reviews(*where)
     try:
-        changed = await github.load_changed_paths(address.installation_id, address.repository, address.number)
+        decision = (await github.load_changed_paths(*where)).review_decision
     except PathsRefused:
-        return None
-    return changed.review_decision
+        decision = None
+    return _Answer(snapshot=await github.load_pull_request(*where), reviews=reviews, decision=decision)

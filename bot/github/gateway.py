@@ -1,0 +1,262 @@
+"""The one door to GitHub. PyGithub blocks, so its calls run on threads of their own.
+
+Every method raises NotFound, AccessLost (uninstalled, suspended, or not permitted) or jobq.Postpone (a rate
+limit, an outage or a time-out: nothing is wrong with the question, ask again then).
+"""
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import github  # noqa: TID251 - the one door
+import requests
+from github.Auth import AppAuth, AppInstallationAuth  # noqa: TID251
+from github.PullRequest import PullRequest  # noqa: TID251
+from pydantic import SecretStr
+
+from bot.github.model import (
+    AccessLost,
+    Account,
+    ChangedPaths,
+    NotFound,
+    PathsRefused,
+    PullRequestSnapshot,
+    Review,
+    ReviewDecision,
+    ReviewersRefused,
+)
+from bot.github.payloads import parse_account, parse_pull_request, parse_review
+from bot.model import InstallationId
+from jobq import Postpone
+from jobq.clock import utc_now
+
+T = TypeVar("T")
+
+THREADS = 16
+CALLS_PER_INSTALLATION = 2
+SHORTEST_OUTAGE, LONGEST_OUTAGE = timedelta(minutes=1), timedelta(minutes=15)
+
+_PATHS = """
+query($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      reviewDecision
+      files(first: 100, after: $after) { nodes { path } pageInfo { hasNextPage endCursor } }
+    }
+  }
+}
+"""
+"""Paths by GraphQL: REST's "list files" would answer with every patch."""
+
+
+class _SharedToken(AppInstallationAuth):
+    """An installation's token, minted once however many threads need it at once."""
+
+    def __init__(self, app: AppAuth, installation_id: int) -> None:
+        super().__init__(app, installation_id)
+        self._mint = threading.Lock()
+
+    @property
+    def token(self) -> str:
+        with self._mint:
+            return super().token
+
+
+class GitHubGateway:
+    """Asks GitHub as the App's installations. `timeout` is in seconds and bounds one HTTP request."""
+
+    def __init__(
+        self,
+        app_id: str,
+        private_key: SecretStr,
+        api_url: str,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        timeout: int = 15,
+    ) -> None:
+        self._app = AppAuth(app_id, private_key.get_secret_value())
+        self._api_url = api_url
+        self._now = now
+        self._timeout = timeout
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
+        self._clients: dict[InstallationId, github.Github] = {}
+        self._turns: dict[InstallationId, asyncio.Semaphore] = {}
+        self._failures = 0
+
+    async def close(self) -> None:
+        """Starts no more calls. Those under way end within their time-out."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def load_pull_request(
+        self, installation_id: InstallationId, repository: str, number: int
+    ) -> PullRequestSnapshot:
+        """The pull request as it stands now."""
+
+        def load(client: github.Github) -> PullRequestSnapshot:
+            _, found = client.requester.requestJsonAndCheck("GET", f"/repos/{repository}/pulls/{number}")
+            return parse_pull_request(found)
+
+        return await self._call(installation_id, load)
+
+    async def list_reviews(
+        self, installation_id: InstallationId, repository: str, number: int
+    ) -> tuple[Review, ...]:
+        """Every submitted review, oldest first. Drafts of reviews are their authors' own business."""
+
+        def load(client: github.Github) -> tuple[Review, ...]:
+            reviews = _pull_request(client, repository, number).get_reviews()
+            return tuple(parse_review(r.raw_data) for r in reviews if r.state != "PENDING")
+
+        return await self._call(installation_id, load)
+
+    async def load_changed_paths(
+        self, installation_id: InstallationId, repository: str, number: int
+    ) -> ChangedPaths:
+        """What the pull request touches, and GitHub's verdict on its reviews. Raises PathsRefused."""
+
+        def load(client: github.Github) -> ChangedPaths:
+            try:
+                return _load_paths(client, repository, number)
+            except github.GithubException as error:
+                if "not accessible" in _message(error):
+                    raise PathsRefused(_message(error)) from error
+                raise
+
+        return await self._call(installation_id, load)
+
+    async def request_reviewers(
+        self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
+    ) -> tuple[Account, ...]:
+        """Asks for reviews; returns all who are asked now, by GitHub's answer. Raises ReviewersRefused."""
+
+        def ask(client: github.Github) -> tuple[Account, ...]:
+            url = f"/repos/{repository}/pulls/{number}/requested_reviewers"
+            try:
+                _, answer = client.requester.requestJsonAndCheck("POST", url, input={"reviewers": [*logins]})
+            except github.GithubException as error:
+                if error.status == 422:
+                    raise ReviewersRefused(_message(error)) from error
+                raise
+            return tuple(parse_account(account) for account in answer["requested_reviewers"])
+
+        return await self._call(installation_id, ask)
+
+    async def remove_reviewers(
+        self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
+    ) -> None:
+        """Takes requests back. Whoever is not asked any more is no error."""
+        await self._call(
+            installation_id,
+            lambda client: _pull_request(client, repository, number).delete_review_request(
+                reviewers=list(logins), team_reviewers=[]
+            ),
+        )
+
+    async def find_account(self, installation_id: InstallationId, login: str) -> Account | None:
+        """None if nobody has this login."""
+
+        def find(client: github.Github) -> Account | None:
+            try:
+                return parse_account(client.get_user(login).raw_data)
+            except github.UnknownObjectException:
+                return None
+
+        return await self._call(installation_id, find)
+
+    async def _call(self, installation_id: InstallationId, work: Callable[[github.Github], T]) -> T:
+        turn = self._turns.setdefault(installation_id, asyncio.Semaphore(CALLS_PER_INSTALLATION))
+        client = self._client(installation_id)
+        async with turn:
+            try:
+                result = await asyncio.get_running_loop().run_in_executor(self._threads, work, client)
+            except github.GithubException as error:
+                raise self._translate(error) from error
+            except requests.RequestException as error:
+                raise self._outage() from error
+        self._failures = 0
+        return result
+
+    def _client(self, installation_id: InstallationId) -> github.Github:
+        if installation_id not in self._clients:
+            self._clients[installation_id] = github.Github(
+                auth=_SharedToken(self._app, installation_id),
+                base_url=self._api_url,
+                timeout=self._timeout,
+                per_page=100,
+                pool_size=THREADS,
+                retry=None,
+                seconds_between_requests=None,
+                seconds_between_writes=None,
+                lazy=True,
+            )
+        return self._clients[installation_id]
+
+    def _translate(self, error: github.GithubException) -> Exception:
+        if error.status >= 500:
+            return self._outage()
+        if error.status == 404:
+            return NotFound(_message(error))
+        if (wait := _rate_limited_for(error)) is not None:
+            return Postpone(self._now() + wait)
+        if error.status in (401, 403):
+            return AccessLost(_message(error))
+        return error
+
+    def _outage(self) -> Postpone:
+        """One minute, doubling while nothing succeeds; spread, so that not everybody returns at once."""
+        pause = min(SHORTEST_OUTAGE * 2**self._failures, LONGEST_OUTAGE)
+        self._failures = min(self._failures + 1, 10)
+        return Postpone(self._now() + pause * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
+
+
+def _pull_request(client: github.Github, repository: str, number: int) -> PullRequest:
+    return client.get_repo(repository).get_pull(number)
+
+
+def _load_paths(client: github.Github, repository: str, number: int) -> ChangedPaths:
+    owner, _, name = repository.partition("/")
+    paths: list[str] = []
+    after: str | None = None
+    while True:
+        variables = {"owner": owner, "name": name, "number": number, "after": after}
+        _, answer = client.requester.graphql_query(_PATHS, variables)
+        if (found := (answer["data"]["repository"] or {}).get("pullRequest")) is None:
+            raise github.UnknownObjectException(404, answer)
+        paths += [node["path"] for node in found["files"]["nodes"]]
+        page = found["files"]["pageInfo"]
+        if not page["hasNextPage"]:
+            decision = found["reviewDecision"]
+            return ChangedPaths(
+                paths=tuple(paths), review_decision=ReviewDecision(decision) if decision else None
+            )
+        after = page["endCursor"]
+
+
+def _message(error: github.GithubException) -> str:
+    data: Any = error.data
+    if isinstance(data, Mapping):
+        errors = data.get("errors")
+        first = errors[0] if isinstance(errors, list) and errors else None
+        told = first.get("message") if isinstance(first, Mapping) else first
+        return str(told or data.get("message") or error.status)
+    return str(error.message or error.status)
+
+
+def _rate_limited_for(error: github.GithubException) -> timedelta | None:
+    """How long GitHub asks us to wait; None if this is no rate limit.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if error.status not in (403, 429):
+        return None
+    if headers.get("retry-after", "").isdecimal():
+        return timedelta(seconds=int(headers["retry-after"]))
+    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
+        reset_at = datetime.fromtimestamp(int(headers["x-ratelimit-reset"]), UTC)
+        return max(reset_at - utc_now(), timedelta(seconds=1))
+    return SHORTEST_OUTAGE if error.status == 429 or "rate limit" in _message(error).lower() else None
