@@ -55,7 +55,6 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) ->
     address = await find_address(pull_request_id)
     if address is None:
         return Discard("no access to this pull request any more")
-    where = (address.installation_id, address.repository, address.number)
     try:
         answer = await _ask(github, address)
     except (NotFound, AccessLost) as error:
