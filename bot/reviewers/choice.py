@@ -17,8 +17,9 @@ class Situation(Value):
     """All that a choice of reviewers depends on.
 
     `paths` is None where GitHub would not tell them. `candidates` are all whom the configuration names,
-    `requests` all ever made for this pull request, `reviews` the newest verdict of each person, and `refused`
-    the logins (lower case) that GitHub has refused for it.
+    `requests` all ever made for this pull request, `asked` the accounts that GitHub confirmed to us while its
+    webhook is still to come, `reviews` the newest verdict of each person, and `refused` the logins
+    (lower case) that GitHub has refused for it.
     """
 
     pull_request: PullRequest
@@ -26,6 +27,7 @@ class Situation(Value):
     paths: tuple[str, ...] | None
     candidates: tuple[Candidate, ...]
     requests: tuple[ReviewRequest, ...] = ()
+    asked: frozenset[AccountId] = frozenset()
     reviews: tuple[LatestReview, ...] = ()
     refused: frozenset[str] = frozenset()
 
@@ -221,7 +223,9 @@ def _reviewers_so_far(situation: Situation) -> set[AccountId]:
         for request in situation.requests
         if request.closed_at is None or (request.round == round_ and request.close_reason in answers)
     }
-    return asked | {review.reviewer_id for review in situation.reviews if _is_verdict(review)}
+    return (
+        asked | situation.asked | {review.reviewer_id for review in situation.reviews if _is_verdict(review)}
+    )
 
 
 def _is_verdict(review: LatestReview) -> bool:
@@ -231,14 +235,14 @@ def _is_verdict(review: LatestReview) -> bool:
 
 def _history(candidate: Candidate, situation: Situation) -> SkipReason | None:
     """What already happened between this person and the pull request."""
-    pull_request, mine = situation.pull_request, candidate.account_ids | {candidate.account_id}
+    pull_request, mine = situation.pull_request, candidate.account_ids
     requests = [request for request in situation.requests if request.reviewer_id in mine]
     ends = {request.close_reason for request in requests}
     this_round = {request.close_reason for request in requests if request.round == pull_request.round}
     reviewed = any(review.reviewer_id in mine and _is_verdict(review) for review in situation.reviews)
     reasons = (
         (pull_request.author.id in mine, SkipReason.AUTHOR),
-        (None in ends, SkipReason.ALREADY_ASKED),
+        (None in ends or not situation.asked.isdisjoint(mine), SkipReason.ALREADY_ASKED),
         (reviewed or CloseReason.COMMENTED in this_round, SkipReason.ALREADY_REVIEWED),
         (CloseReason.REMOVED in ends, SkipReason.REMOVED_BY_HUMAN),
         (bool(this_round), SkipReason.ALREADY_ASKED),
