@@ -42,7 +42,7 @@ def webhooks_blueprint(
         request.max_content_length = LARGEST_BODY
         is_big = request.content_length is None or request.content_length > BIG_BODY
         async with two_big_ones if is_big else nullcontext():
-            body = await request.get_data(cache=False, as_text=False)
+            body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
             if not is_signed(body, request.headers.get("X-Hub-Signature-256"), secrets):
                 log.warning("delivery refused", guid=guid, reason="signature")
                 return _answer(401, "not signed with this App's webhook secret")
