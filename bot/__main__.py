@@ -93,27 +93,27 @@ def up() -> None:
 @cli.command()
 def web() -> None:
     """Serve GitHub's webhooks and Slack's requests."""
+    settings = _start_process()
     from bot.web.app import run_web
 
-    settings = _start_process()
     run_until_signal(lambda stop: run_web(settings, stop))
 
 
 @cli.command()
 def worker() -> None:
     """Run the jobs. Any number of workers may share one database."""
+    settings = _start_process()
     from bot.worker import run_worker
 
-    settings = _start_process()
     run_until_signal(lambda stop: run_worker(settings, stop))
 
 
 @cli.command(hidden=True)
 def sandbox() -> None:
     """Pretend to be GitHub and Slack for the bot on this machine; `ripe up` starts it."""
+    settings = _start_process()
     from bot.sandbox.app import run_sandbox
 
-    settings = _start_process()
     port = urlsplit(settings.sandbox_url or "").port
     if port is None:
         raise SettingsError("SANDBOX_URL: missing; `ripe up` starts the sandbox and sets it")

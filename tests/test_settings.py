@@ -1,5 +1,6 @@
 """What the operator sets, and what he is told when it is wrong."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,14 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bot.settings import Settings, SettingsError, load_settings, require_database
+from bot.settings import (
+    Settings,
+    SettingsError,
+    load_settings,
+    load_settings_of_running_bot,
+    require_database,
+    running_file,
+)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +132,35 @@ def test_an_unusable_private_key_is_named_and_not_shown(monkeypatch: pytest.Monk
 def test_half_a_set_of_credentials_is_a_mistake_and_not_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problems(monkeypatch, GITHUB_APP_ID="7") == [
         "GITHUB_APP_PRIVATE_KEY, GITHUB_WEBHOOK_SECRET: missing, and needed because GITHUB_APP_ID is set"
+    ]
+
+
+def announce(**values: str) -> None:
+    path = running_file(Path(".ripe"))
+    path.parent.mkdir()
+    path.write_text(json.dumps(values))
+
+
+def test_a_command_beside_a_running_bot_uses_what_that_one_generated(monkeypatch: pytest.MonkeyPatch) -> None:
+    announce(
+        DATABASE_URL="postgresql://generated/db", SECRET_KEYS=Fernet.generate_key().decode(), PORT="9001"
+    )
+    monkeypatch.setenv("PORT", "9002")
+    settings = load_settings_of_running_bot()
+    assert require_database(settings) == "postgresql://generated/db"
+    assert (len(settings.secret_keys), settings.port) == (1, 9002)
+
+
+def test_a_command_with_a_database_of_its_own_ignores_a_running_bot(monkeypatch: pytest.MonkeyPatch) -> None:
+    announce(DATABASE_URL="postgresql://generated/db", PORT="9001")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://mine/db")
+    settings = load_settings_of_running_bot()
+    assert (require_database(settings), settings.port) == ("postgresql://mine/db", 8080)
+
+
+def test_a_direct_address_without_the_database_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problems(monkeypatch, DATABASE_DIRECT_URL="postgresql://h/d") == [
+        "DATABASE_URL: missing, and needed because DATABASE_DIRECT_URL is set"
     ]
 
 
