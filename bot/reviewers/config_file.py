@@ -57,7 +57,10 @@ def parse_config(text: str, known_logins: Iterable[str], known_repositories: Ite
         nothing = (Problem(line=1, where="", text="is empty"),)
         return ConfigFile(config=None, problems=yaml.problems or nothing)
     config, problems = _validate(yaml)
-    problems += [*yaml.problems, *_unknown_names(yaml, known_logins, known_repositories)]
+    # Where something could not even be read, its shape is not worth complaining of.
+    unread = {problem.where for problem in yaml.problems}
+    problems = [*yaml.problems, *(problem for problem in problems if problem.where not in unread)]
+    problems += _unknown_names(yaml, known_logins, known_repositories)
     if problems:
         return ConfigFile(config=None, problems=tuple(sorted(problems, key=lambda problem: problem.line)))
     return ConfigFile(config=config, problems=(), notes=tuple(_notes(yaml)))

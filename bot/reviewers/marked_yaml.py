@@ -73,10 +73,11 @@ class _Reader:
 
     def _value(self, node: yaml.Node, place: Place) -> Any:
         if id(node) in self._seen:
-            self._complain(node, place, "is an alias (*name): write it out")
+            line = self.lines.get(place, _line(node))
+            self._complain(line, place, "is an alias (*name): write it out")
             return None
         self._seen.add(id(node))
-        self.lines.setdefault(place, node.start_mark.line + 1)
+        self.lines.setdefault(place, _line(node))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
@@ -88,12 +89,12 @@ class _Reader:
         for key_node, value_node in node.value:
             key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
             if key is None:
-                self._complain(key_node, place, "has a key that is not a word")
+                self._complain(_line(key_node), place, "has a key that is not a word")
             elif key in values:
                 first = self.lines[(*place, key)]
-                self._complain(key_node, (*place, key), f"is repeated: it is on line {first} already")
+                self._complain(_line(key_node), (*place, key), f"is repeated: it is on line {first} already")
             else:
-                self.lines[(*place, key)] = key_node.start_mark.line + 1
+                self.lines[(*place, key)] = _line(key_node)
                 values[key] = self._value(value_node, (*place, key))
         return values
 
@@ -101,8 +102,12 @@ class _Reader:
         try:
             return self._loader.construct_object(node)
         except ValueError as error:
-            self._complain(node, place, f"cannot be read: {error}")
+            self._complain(_line(node), place, f"cannot be read: {error}")
             return None
 
-    def _complain(self, node: yaml.Node, place: Place, text: str) -> None:
-        self.problems.append(Problem(line=node.start_mark.line + 1, where=name_place(place), text=text))
+    def _complain(self, line: int, place: Place, text: str) -> None:
+        self.problems.append(Problem(line=line, where=name_place(place), text=text))
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
