@@ -16,6 +16,8 @@ SNOOZE = "snooze"
 WHY = "why"
 MUTE = "mute"
 UNDO = "undo"
+SAY = "say"
+"""A button that stands for words a person might have typed."""
 
 SNOOZE_CHOICES = {
     "hour": "1 hour",
@@ -116,7 +118,21 @@ def _link(card: Card) -> str:
 
 
 def _label(card: Card) -> str:
-    return f"{disarm(card.repository, MOST_IN_NAME)}#{card.number}"
+    return _name(card.repository, card.number)
+
+
+def label(pull_request: PullRequest) -> str:
+    """The short name people use, such as acme/api#12, disarmed."""
+    return _name(pull_request.repository, pull_request.number)
+
+
+def _name(repository: str, number: int) -> str:
+    return f"{disarm(repository, MOST_IN_NAME)}#{number}"
+
+
+def title_link(pull_request: PullRequest) -> str:
+    """The title, disarmed, as a link to the pull request."""
+    return link(pull_request.url, disarm(pull_request.title, MOST_IN_TITLE) or "(no title)")
 
 
 def _ending(card: Card) -> str:
@@ -154,13 +170,12 @@ def _snooze_menu(request_id: RequestId) -> Block:
 def render_notice(kind: NoticeKind, pull_request: PullRequest, reviewers: Sequence[str]) -> Rendered:
     """What an author is told once. `reviewers` are the logins it is about."""
     title = disarm(pull_request.title, MOST_IN_TITLE) or "(no title)"
-    label = f"{disarm(pull_request.repository, MOST_IN_NAME)}#{pull_request.number}"
     headline, advice = _notice_words(kind, [disarm(login, MOST_IN_NAME) for login in reviewers])
-    blocks = [section(f"*{link(pull_request.url, title)}*\n{label} · {headline}"), context(advice)]
+    blocks = [section(f"*{title_link(pull_request)}*\n{label(pull_request)} · {headline}"), context(advice)]
     if (url := web_address(pull_request.url)) is not None:
         opening = {**button("Open", OPEN, str(pull_request.id)), "url": url}
         blocks.append({"type": "actions", "elements": [opening]})
-    return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label})")
+    return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label(pull_request)})")
 
 
 def _notice_words(kind: NoticeKind, reviewers: Sequence[str]) -> tuple[str, str]:

@@ -1,0 +1,33 @@
+"""No more about this one."""
+
+from datetime import datetime
+
+from bot.actions.model import RequestMuted
+from bot.actions.own import load_own
+from bot.actions.undo import perform
+from bot.model import RequestId
+from bot.reviewers.model import Person
+from bot.slack.messages import Rendered, label, render_text
+from jobq import Queue, write_transaction
+
+
+@write_transaction
+async def mute(person: Person, request_id: RequestId, *, queue: Queue, now: datetime) -> Rendered:
+    """No more reminders about one review. It stays in the person's list. Raises UserError."""
+    request, pull_request = await load_own(person, request_id)
+    if request.is_muted:
+        return render_text(f"{label(pull_request)} is muted already.")
+    told = f"Muted: no more reminders about {label(pull_request)}. It stays in `/reviews`."
+    change = RequestMuted(request_id=request.id, before=False, after=True)
+    return await perform(person, told, [change], queue=queue, now=now)
+
+
+@write_transaction
+async def unmute(person: Person, request_id: RequestId, *, queue: Queue, now: datetime) -> Rendered:
+    """Reminders again. Raises UserError."""
+    request, pull_request = await load_own(person, request_id)
+    if not request.is_muted:
+        return render_text(f"{label(pull_request)} is not muted.")
+    told = f"Reminders about {label(pull_request)} come again."
+    change = RequestMuted(request_id=request.id, before=True, after=False)
+    return await perform(person, told, [change], queue=queue, now=now)

@@ -1,0 +1,47 @@
+"""What belongs to a person: nobody can act on a request that was made of somebody else."""
+
+from bot.actions.model import Snooze
+from bot.model import RequestId, UserError
+from bot.reviewers.model import Person
+from bot.reviewers.store import find_person_by_account
+from bot.reviews import store as reviews
+from bot.reviews.model import PullRequest, ReviewRequest
+
+
+async def load_own(person: Person, request_id: RequestId) -> tuple[ReviewRequest, PullRequest]:
+    """A person's open review request, locked. Raises UserError when it is over or not theirs."""
+    request, pull_request = await load_locked(request_id)
+    owner = await find_person_by_account(request.workspace_id, request.reviewer_id)
+    if owner is None or owner.id != person.id:
+        raise UserError("This review was not asked of you, so nothing was changed.")
+    if request.closed_at is not None or not pull_request.is_open:
+        raise UserError("This review is over: there is nothing to remind you of.")
+    return request, pull_request
+
+
+async def load_locked(request_id: RequestId) -> tuple[ReviewRequest, PullRequest]:
+    """A review request with its pull request, which is locked first, as everywhere. Raises UserError."""
+    found = await reviews.load_request(request_id)
+    pull_request = await reviews.lock_pull_request(found.pull_request_id)
+    request = await reviews.lock_request(request_id)
+    if pull_request is None or request is None:
+        raise UserError("This review request no longer exists.")
+    return request, pull_request
+
+
+async def find_own_by_name(
+    person: Person, full_name: str, number: int
+) -> tuple[ReviewRequest, PullRequest] | None:
+    """What a person types, such as acme/api#12, as their own open review request.
+
+    Others' pull requests are as good as unknown: a name never tells whether one exists.
+    """
+    pull_request = await reviews.find_pull_request_by_name(person.workspace_id, full_name, number)
+    for request, its_pull_request in await reviews.list_open_requests_of_person(person.id):
+        if pull_request is not None and its_pull_request.id == pull_request.id:
+            return request, its_pull_request
+    return None
+
+
+def snooze_of(request: ReviewRequest) -> Snooze:
+    return Snooze(until=request.snoozed_until, until_change=request.is_snoozed_until_change)

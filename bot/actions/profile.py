@@ -1,0 +1,36 @@
+"""What somebody changed in their Slack profile that decides when they are reminded."""
+
+from pydantic import ValidationError
+
+from bot.actions.store import lock_person
+from bot.jobs.catalog import remind_reviewer_job
+from bot.model import WorkspaceId
+from bot.reviewers import store
+from bot.slack.gateway import SlackUser
+from bot.working_time import WorkingHours
+from jobq import Queue, write_transaction
+
+
+@write_transaction
+async def follow_profile(workspace_id: WorkspaceId, user: SlackUser, *, queue: Queue) -> bool:
+    """Takes over a new zone, a deactivation or a return; what waits is then timed anew. Whether it did."""
+    person = await store.find_person_by_slack_user(workspace_id, user.id)
+    if person is None:
+        return False
+    await lock_person(person.id)
+    zone = user.zone if user.zone is not None and _is_zone(user.zone) else person.zone
+    if (zone, user.is_active) == (person.zone, person.is_active):
+        return False
+    await store.set_zone(person.id, zone)
+    await store.set_active(person.id, user.is_active)
+    request_ids = await store.list_open_request_ids_of_person(person.id)
+    await queue.save_all(remind_reviewer_job(request_id) for request_id in request_ids)
+    return True
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        WorkingHours(zone=name)
+    except ValidationError:
+        return False
+    return True

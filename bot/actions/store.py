@@ -1,0 +1,57 @@
+"""What people did, in Postgres. Uses the ambient transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.actions.model import CHANGES, Action, Change
+from bot.model import PersonId
+from bot.reviewers.model import Person
+from jobq import current_database
+
+
+async def insert_action(person: Person, told: str, changes: Sequence[Change], done_at: datetime) -> int:
+    """Remembers what was done and how to take it back; returns the action's id."""
+    identity: int = await current_database().fetchval(
+        """
+        INSERT INTO action (workspace_id, person_id, told, undo, done_at)
+        VALUES ($1, $2, $3, $4, $5) RETURNING id
+        """,
+        person.workspace_id,
+        person.id,
+        told,
+        CHANGES.dump_json(tuple(changes)).decode(),
+        done_at,
+    )
+    return identity
+
+
+async def lock_action(action_id: int) -> Action | None:
+    """Nobody else can take it back until this transaction ends."""
+    row = await current_database().fetchrow("SELECT * FROM action WHERE id = $1 FOR UPDATE", action_id)
+    if row is None:
+        return None
+    return Action(
+        id=row["id"],
+        person_id=row["person_id"],
+        told=row["told"],
+        changes=CHANGES.validate_json(row["undo"]),
+        done_at=row["done_at"],
+        undone_at=row["undone_at"],
+    )
+
+
+async def mark_undone(action_id: int, at: datetime) -> None:
+    await current_database().execute("UPDATE action SET undone_at = $2 WHERE id = $1", action_id, at)
+
+
+async def lock_person(person_id: PersonId) -> None:
+    """What one person does about themselves happens one after the other."""
+    await current_database().execute("SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE", person_id)
+
+
+async def is_absence_in_force(absence_id: int) -> bool:
+    """False also when it is gone altogether."""
+    found: bool = await current_database().fetchval(
+        "SELECT EXISTS (SELECT FROM absence WHERE id = $1 AND cancelled_at IS NULL)", absence_id
+    )
+    return found

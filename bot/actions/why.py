@@ -1,0 +1,57 @@
+"""Why me? The rule, or who asked. Of others it says no more than that they were not available."""
+
+from bot.actions.own import find_own_by_name, load_own
+from bot.model import RequestId, UserError
+from bot.reviewers.model import Chosen, Decision, Person, Skipped, SkipReason
+from bot.reviewers.store import list_assignments
+from bot.reviews.model import PullRequest, ReviewRequest
+from bot.slack.escape import disarm
+from bot.slack.messages import Rendered, label, render_text
+from jobq import write_transaction
+
+_ABOUT_THE_CHOICE = frozenset({SkipReason.AUTHOR, SkipReason.BOT, SkipReason.BUSIER})
+"""Reasons that say nothing of a colleague's absence, load or standing."""
+
+
+@write_transaction
+async def explain_request(person: Person, request_id: RequestId) -> Rendered:
+    """The answer to the button in a DM. Raises UserError when the request is over or not theirs."""
+    return await _explain(*await load_own(person, request_id))
+
+
+async def explain_by_name(person: Person, full_name: str, number: int) -> Rendered:
+    """The answer to `/reviews why acme/api#12`. Raises UserError when it is not asked of them."""
+    found = await find_own_by_name(person, full_name, number)
+    if found is None:
+        name = f"{disarm(full_name, 60)}#{number}"
+        raise UserError(f"{name} is not waiting for your review, as far as Ripe knows.")
+    return await _explain(*found)
+
+
+async def _explain(request: ReviewRequest, pull_request: PullRequest) -> Rendered:
+    for assignment in reversed(await list_assignments(pull_request.id)):
+        chosen = _verdict(assignment.decision, request)
+        if chosen is not None and request.reviewer_id in (assignment.asked or ()):
+            words = _rule(chosen) + _others(assignment.decision)
+            return render_text(f"*{label(pull_request)}*: {words}")
+    who = disarm(request.requested_by, 60) if request.requested_by else "Somebody"
+    again = " again" if request.is_again else ""
+    return render_text(f"*{label(pull_request)}*: {who} asked you{again} on GitHub; no rule chose you.")
+
+
+def _verdict(decision: Decision, request: ReviewRequest) -> Chosen | None:
+    return next((chosen for chosen in decision.chosen if chosen.account_id == request.reviewer_id), None)
+
+
+def _rule(chosen: Chosen) -> str:
+    pattern = disarm(chosen.pattern, 100)
+    if chosen.is_fallback:
+        return f"you are the fallback of its repository's rules (`{pattern}`)."
+    return f"it changes files that match `{pattern}`, and the rules name you for those."
+
+
+def _others(decision: Decision) -> str:
+    skipped = {verdict.reason for verdict in decision.verdicts if isinstance(verdict, Skipped)}
+    if skipped - _ABOUT_THE_CHOICE:
+        return " Others were not available."
+    return " You had the fewest reviews open." if SkipReason.BUSIER in skipped else ""

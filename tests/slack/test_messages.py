@@ -1,0 +1,183 @@
+"""What a DM shows: short, scannable, and a lock screen's line that means something."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.model import RequestId
+from bot.reminders.model import Card, Look, NoticeKind
+from bot.reviews.model import CloseReason
+from bot.slack.messages import Rendered, describe_working_time, join_words, render_card, render_notice
+from tests.slack.examples import example_pull_request
+from tests.slack.test_escape import TEXTS
+
+CARD = Card(
+    request_id=RequestId(7),
+    look=Look.LIVE,
+    sequence=0,
+    repository="acme/api",
+    number=12,
+    title="Round half to even",
+    url="https://github.example/acme/api/pull/12",
+    author="ben",
+    additions=120,
+    deletions=8,
+    turn="ben asked for your review",
+)
+LINK = "<https://github.example/acme/api/pull/12|Round half to even>"
+
+
+def texts(rendered: Rendered) -> list[str]:
+    """Every mrkdwn text, in order."""
+    found: list[str] = []
+    for block in rendered.blocks:
+        for holder in (block.get("text"), *(block.get("elements") or ())):
+            if isinstance(holder, dict) and holder.get("type") == "mrkdwn":
+                found.append(holder["text"])
+    return found
+
+
+def buttons(rendered: Rendered) -> list[dict[str, Any]]:
+    return [e for block in rendered.blocks if block["type"] == "actions" for e in block["elements"]]
+
+
+def words(button: dict[str, Any]) -> str:
+    return str((button.get("text") or button["placeholder"])["text"])
+
+
+def test_the_first_dm_says_what_whose_how_big_and_why() -> None:
+    rendered = render_card(CARD, timedelta(0))
+    assert texts(rendered) == [
+        f"*{LINK}*\nacme/api#12 · +120 \N{MINUS SIGN}8 · by ben",
+        "ben asked for your review",
+    ]
+    assert rendered.text == (
+        "ben asked for your review: Round half to even (acme/api#12, +120 \N{MINUS SIGN}8, by ben)"
+    )
+
+
+def test_a_reminder_counts_itself_and_the_time_that_passed() -> None:
+    rendered = render_card(CARD.model_copy(update={"sequence": 2}), timedelta(hours=12, minutes=40))
+    assert texts(rendered)[1] == "ben asked for your review · reminder 2 · waiting 12 working hours"
+    assert rendered.text.startswith("Reminder 2, waiting 12 working hours: Round half to even (acme/api#12")
+
+
+def test_every_button_knows_its_review_request() -> None:
+    shown = buttons(render_card(CARD, timedelta(0)))
+    assert [words(button) for button in shown] == ["Open", "Snooze", "Why me?", "Mute"]
+    assert [button["action_id"] for button in shown] == ["open", "snooze", "why", "mute"]
+    assert shown[0]["url"] == "https://github.example/acme/api/pull/12"
+    assert [option["value"] for option in shown[1]["options"]] == [
+        "7:hour",
+        "7:tomorrow",
+        "7:next_week",
+        "7:change",
+    ]
+    assert {button["value"] for button in shown if "value" in button} == {"7"}
+
+
+def test_the_very_first_dm_says_where_it_comes_from_and_how_to_stop_it() -> None:
+    last = texts(render_card(CARD.model_copy(update={"is_first_ever": True}), timedelta(0)))[-1]
+    assert "Ripe" in last
+    assert all(way in last for way in ("/snooze", "/ooo", "Mute"))
+
+
+def test_a_quiet_dm_says_why_and_offers_no_snooze() -> None:
+    card = CARD.model_copy(update={"look": Look.QUIET, "note": "Back in draft."})
+    rendered = render_card(card, timedelta(hours=3))
+    assert texts(rendered)[1] == "Back in draft."
+    assert [words(button) for button in buttons(rendered)] == ["Open"]
+
+
+def test_an_older_dm_is_one_line() -> None:
+    rendered = render_card(CARD.model_copy(update={"look": Look.OLDER}), timedelta(hours=3))
+    assert [block["type"] for block in rendered.blocks] == ["context"]
+    assert texts(rendered) == [f"{LINK} · acme/api#12 · there is a newer reminder below"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "ending"),
+    [
+        (CloseReason.APPROVED, "approved by you"),
+        (CloseReason.CHANGES_REQUESTED, "you asked for changes"),
+        (CloseReason.COMMENTED, "you commented"),
+        (CloseReason.UNASSIGNED, "no longer asked of you"),
+        (CloseReason.REMOVED, "no longer asked of you"),
+        (CloseReason.MERGED, "merged"),
+        (CloseReason.CLOSED, "closed"),
+    ],
+)
+def test_what_is_over_is_struck_and_says_how_it_ended(reason: CloseReason, ending: str) -> None:
+    card = CARD.model_copy(update={"look": Look.OVER, "close_reason": reason})
+    rendered = render_card(card, timedelta(hours=3))
+    assert texts(rendered) == [f"~{LINK}~ · acme/api#12 · {ending}"]
+    assert buttons(rendered) == []
+    assert rendered.text == f"acme/api#12 Round half to even: {ending}"
+
+
+def test_without_sizes_or_a_title_it_still_reads() -> None:
+    card = CARD.model_copy(update={"additions": None, "deletions": None, "title": "\u202e \n"})
+    assert "(no title)" in texts(render_card(card, timedelta(0)))[0]
+    assert texts(render_card(card, timedelta(0)))[0].endswith("\nacme/api#12 · by ben")
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS, TEXTS, TEXTS, st.sampled_from(Look))
+def test_no_text_of_theirs_breaks_out(title: str, author: str, turn: str, look: Look) -> None:
+    card = CARD.model_copy(
+        update={"title": title, "author": author, "turn": turn, "note": turn, "look": look, "sequence": 1}
+    )
+    rendered = render_card(card, timedelta(hours=5))
+    for text in texts(rendered):
+        assert text.count("<") == text.count(">") <= 1
+        assert text.count("https://github.example/acme/api/pull/12|") == text.count("<")
+        assert len(text) <= 3000
+    assert "<" not in rendered.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "reviewers", "headline"),
+    [
+        (NoticeKind.NOBODY_REACHABLE, ("ana",), "nobody who was asked can be reached in Slack"),
+        (NoticeKind.NOBODY_LEFT, (), "no reviewer could be found"),
+        (NoticeKind.NO_ANSWER, ("ana", "cho"), "no answer yet from ana and cho"),
+    ],
+)
+def test_an_author_is_told_what_is_wrong_and_what_to_do(
+    kind: NoticeKind, reviewers: tuple[str, ...], headline: str
+) -> None:
+    rendered = render_notice(kind, example_pull_request(), reviewers)
+    assert texts(rendered)[0].endswith(f"acme/api#12 · {headline}")
+    assert rendered.text.startswith(headline)
+    assert [words(button) for button in buttons(rendered)] == ["Open"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (4, None),
+        (5, "5 working minutes"),
+        (59, "59 working minutes"),
+        (60, "1 working hour"),
+        (170, "2 working hours"),
+    ],
+)
+def test_ages_are_rough(minutes: int, said: str | None) -> None:
+    assert describe_working_time(timedelta(minutes=minutes)) == said
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), "nobody"),
+        (("a",), "a"),
+        (("a", "b"), "a and b"),
+        (("a", "b", "c"), "a, b and c"),
+        (tuple("abcdef"), "a, b, c, d and 2 more"),
+    ],
+)
+def test_lists_end_somewhere(names: tuple[str, ...], said: str) -> None:
+    assert join_words(names) == said
