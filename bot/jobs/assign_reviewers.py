@@ -12,12 +12,13 @@ import structlog
 from pydantic import BaseModel, Field
 
 from bot.clock import Clock
-from bot.github.model import Account, ChangedPaths, NotFound, PathsRefused, ReviewersRefused
+from bot.github.model import AccessLost, Account, ChangedPaths, NotFound, PathsRefused, ReviewersRefused
 from bot.github.store import Address, find_address
 from bot.jobs.catalog import tell_author_job
 from bot.model import AccountId, InstallationId, PullRequestId, Value
 from bot.reminders.model import NoticeKind
 from bot.reviewers import store
+from bot.reviewers.candidates import list_candidates
 from bot.reviewers.choice import Situation, choose_reviewers
 from bot.reviewers.config import RepositoryConfig, logins_of
 from bot.reviewers.model import Assignment, Chosen, Decision, NoAssignment
@@ -57,8 +58,9 @@ async def assign_reviewers(job: ClaimedJob, *, github: GitHub, queue: Queue, clo
     for _ in range(MOST_ROUNDS):
         try:
             answer = await _assign(pull_request_id, address, github, queue, clock)
-        except NotFound:
-            return Discard("GitHub no longer knows this pull request")
+        except (NotFound, AccessLost) as error:
+            # A stored decision stays unfinished: the next fact tries again, with the access of that moment.
+            return Discard(f"GitHub does not let us: {error}")
         if answer is None or not answer.refusals:
             return None
     return None
@@ -188,7 +190,7 @@ async def _load_situation(found: _Assignable, paths: tuple[str, ...] | None, now
         pull_request=pull_request,
         config=found.config,
         paths=paths,
-        candidates=await store.list_candidates(pull_request.workspace_id, logins_of(found.config), now),
+        candidates=await list_candidates(pull_request.workspace_id, logins_of(found.config), now),
         requests=requests,
         asked=frozenset(_all_asked(stored) - told),
         reviews=await reviews.list_reviews(pull_request),

@@ -1,4 +1,7 @@
-"""People, accounts, absences, rules and decisions in Postgres. Uses the ambient database and transaction."""
+"""People, accounts, absences, rules and decisions in Postgres. Uses the ambient database and transaction.
+
+Whom a rule may choose from is in candidates.py.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,8 +11,7 @@ from pydantic_core import from_json, to_json
 
 from bot.model import AccountId, PersonId, PullRequestId, RequestId, WorkspaceId
 from bot.reviewers.config import RepositoryConfig
-from bot.reviewers.model import Absence, Assignment, Candidate, Decision, MappedAccount, Person
-from bot.reviewers.rules import away_until
+from bot.reviewers.model import Absence, Assignment, Decision, MappedAccount, Person
 from bot.reviews.model import PullRequest
 from jobq import current_database
 
@@ -32,7 +34,7 @@ async def find_person_by_slack_user(workspace_id: WorkspaceId, slack_user_id: st
 
 async def load_person(person_id: PersonId) -> Person:
     """Raises LookupError when there is none."""
-    people = await _list_by_id([person_id])
+    people = await list_people_by_id([person_id])
     if not people:
         raise LookupError(f"no person {person_id}")
     return people[0]
@@ -41,11 +43,11 @@ async def load_person(person_id: PersonId) -> Person:
 async def list_people(workspace_id: WorkspaceId) -> tuple[Person, ...]:
     """Everybody who is mapped, by name."""
     rows = await current_database().fetch("SELECT id FROM person WHERE workspace_id = $1", workspace_id)
-    return await _list_by_id(row["id"] for row in rows)
+    return await list_people_by_id(row["id"] for row in rows)
 
 
-async def _list_by_id(person_ids: Iterable[PersonId]) -> tuple[Person, ...]:
-    """With every absence that was not cancelled before it began; one cancelled later ended then.
+async def list_people_by_id(person_ids: Iterable[PersonId]) -> tuple[Person, ...]:
+    """By name, with every absence that was not cancelled before it began; one cancelled later ended then.
 
     Past absences matter too: reminders count working time since the first DM.
     """
@@ -229,62 +231,6 @@ async def list_open_request_ids_of_account(
     return tuple(RequestId(row["id"]) for row in rows)
 
 
-async def list_candidates(
-    workspace_id: WorkspaceId, logins: Iterable[str], now: datetime
-) -> tuple[Candidate, ...]:
-    """One for each login, in any case, also for those that nobody is mapped to.
-
-    Their load counts open requests on open pull requests that are not drafts, on all their accounts.
-    """
-    rows = await current_database().fetch(
-        """
-        SELECT wanted.login AS asked_for, found.*
-        FROM unnest($2::text[]) AS wanted (login)
-        LEFT JOIN LATERAL (
-            SELECT account.id AS account_id, account.person_id, account.login,
-                array(SELECT id FROM account mine WHERE mine.person_id = account.person_id) AS account_ids,
-                (SELECT count(*) FROM review_request
-                    JOIN account mine ON (mine.workspace_id, mine.id)
-                        = (review_request.workspace_id, review_request.reviewer_id)
-                    JOIN pull_request ON pull_request.id = review_request.pull_request_id
-                    WHERE mine.person_id = account.person_id AND review_request.closed_at IS NULL
-                        AND pull_request.state = 'open' AND NOT pull_request.is_draft) AS load,
-                (SELECT max(opened_at) FROM review_request
-                    JOIN account mine ON (mine.workspace_id, mine.id)
-                        = (review_request.workspace_id, review_request.reviewer_id)
-                    WHERE mine.person_id = account.person_id) AS last_asked_at
-            FROM account
-            WHERE account.workspace_id = $1 AND lower(account.login) = lower(wanted.login)
-            -- A login that was given up and taken by somebody else: the newer account has it now.
-            ORDER BY account.id DESC LIMIT 1
-        ) AS found ON true
-        """,
-        workspace_id,
-        list(logins),
-    )
-    people = {p.id: p for p in await _list_by_id(row["person_id"] for row in rows if row["person_id"])}
-    return tuple(_candidate(row, people.get(row["person_id"]), now) for row in rows)
-
-
-def _candidate(row: Any, person: Person | None, now: datetime) -> Candidate:
-    if person is None:
-        return Candidate(login=row["asked_for"], account_id=None, person_id=None, name=row["asked_for"])
-    return Candidate(
-        login=row["login"],
-        account_id=row["account_id"],
-        person_id=person.id,
-        name=person.name,
-        account_ids=frozenset(row["account_ids"]),
-        is_bot=row["login"].endswith("[bot]"),
-        is_active=person.is_active,
-        away_until=away_until(person, now),
-        zone=person.zone,
-        load=row["load"],
-        max_open_reviews=person.max_open_reviews,
-        last_asked_at=row["last_asked_at"],
-    )
-
-
 async def find_config(workspace_id: WorkspaceId, full_name: str) -> RepositoryConfig | None:
     """The rules of a repository, whose name counts in any case."""
     document = await current_database().fetchval(
@@ -318,6 +264,35 @@ async def list_configs(workspace_id: WorkspaceId) -> dict[str, RepositoryConfig]
         workspace_id,
     )
     return {row["full_name"]: RepositoryConfig.model_validate_json(row["document"]) for row in rows}
+
+
+async def list_open_request_ids_of_repository(
+    workspace_id: WorkspaceId, full_name: str
+) -> tuple[RequestId, ...]:
+    """What a change of a repository's rules concerns."""
+    rows = await current_database().fetch(
+        """
+        SELECT review_request.id FROM review_request
+        JOIN pull_request ON pull_request.id = pull_request_id
+        JOIN repository ON repository.id = repository_id
+        WHERE repository.workspace_id = $1 AND lower(full_name) = lower($2) AND closed_at IS NULL
+        """,
+        workspace_id,
+        full_name,
+    )
+    return tuple(RequestId(row["id"]) for row in rows)
+
+
+async def list_repository_names(workspace_id: WorkspaceId) -> tuple[str, ...]:
+    """Where the GitHub App is installed."""
+    rows = await current_database().fetch(
+        """
+        SELECT full_name FROM repository JOIN installation ON installation.id = installation_id
+        WHERE repository.workspace_id = $1 AND removed_at IS NULL AND deleted_at IS NULL ORDER BY full_name
+        """,
+        workspace_id,
+    )
+    return tuple(row["full_name"] for row in rows)
 
 
 async def insert_assignment(pull_request: PullRequest, decision: Decision, decided_at: datetime) -> int:

@@ -8,6 +8,7 @@ from bot.github.model import Account, PullRequestState, Repository
 from bot.github.store import save_installation, save_repositories
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
 from bot.reviewers import store
+from bot.reviewers.candidates import list_candidates
 from bot.reviewers.config import RepositoryConfig
 from bot.reviewers.model import Candidate, Chosen, Decision, NoAssignment
 from bot.reviews import store as reviews
@@ -55,7 +56,7 @@ async def ask(pull_request: PullRequest, login: str, account: int, at: datetime 
 
 
 async def candidate(login: str) -> Candidate:
-    (found,) = await store.list_candidates(ACME, [login], NOW)
+    (found,) = await list_candidates(ACME, [login], NOW)
     return found
 
 
@@ -75,7 +76,7 @@ async def test_another_workspace_sees_none_of_our_people() -> None:
     assert await store.find_person_by_slack_user(other, "U1") is None
     assert await store.list_people(other) == ()
     assert await store.list_accounts(other) == ()
-    (unknown,) = await store.list_candidates(other, ["ana"], NOW)
+    (unknown,) = await list_candidates(other, ["ana"], NOW)
     assert unknown.person_id is None
 
 
@@ -193,7 +194,7 @@ async def test_a_candidate_on_leave_says_until_when() -> None:
 async def test_candidates_come_in_the_order_of_their_names_in_the_rules() -> None:
     await new_person("ana", 1)
     await new_person("cho", 3)
-    found = await store.list_candidates(ACME, ["cho", "nobody", "ana"], NOW)
+    found = await list_candidates(ACME, ["cho", "nobody", "ana"], NOW)
     assert [c.login for c in found] == ["cho", "nobody", "ana"]
     assert [c.person_id is None for c in found] == [False, True, False]
 
@@ -230,6 +231,13 @@ async def test_rules_are_kept_by_name_in_any_case() -> None:
     assert await store.find_config(await other_workspace(), "acme/api") is None
 
 
+async def test_an_absence_must_begin_before_it_ends(db: Database) -> None:
+    ana = await new_person("ana", 1)
+    with pytest.raises(Exception, match="absence"):
+        await store.insert_absence(ana, NOW, NOW)
+    assert await db.fetchval("SELECT count(*) FROM absence") == 0
+
+
 DECISION = Decision(
     head_sha="a1", paths=3, wanted=1, counted=0,
     verdicts=(Chosen(login="ana", account_id=AccountId(1), name="Ana", pattern="**"),),
@@ -255,10 +263,3 @@ async def test_a_decision_that_asks_nobody_is_finished_at_once() -> None:
     await store.insert_assignment(pull_request, DECISION, NOW)
     await store.insert_assignment(pull_request, nobody, NOW)
     assert await store.find_unfinished_assignment(pull_request.id, "a1") is None
-
-
-async def test_an_absence_must_begin_before_it_ends(db: Database) -> None:
-    ana = await new_person("ana", 1)
-    with pytest.raises(Exception, match="absence"):
-        await store.insert_absence(ana, NOW, NOW)
-    assert await db.fetchval("SELECT count(*) FROM absence") == 0
