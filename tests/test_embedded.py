@@ -91,10 +91,14 @@ def test_a_server_left_running_is_replaced(home: Path) -> None:
 
 def test_a_note_that_names_a_stranger_is_dropped(home: Path) -> None:
     with embedded_postgres(home / "pg"):
-        pass
-    (home / "pg" / "postmaster.pid").write_text(f"{os.getpid()}\n{home / 'pg'}\n")
-    with embedded_postgres(home / "pg") as server:
-        assert fetch(server.dsn(), "SELECT 1") == 1
+        user = (home / "pg").owner()
+    # Of the server's own user: that of another one Postgres itself does not mistake for a server.
+    with subprocess.Popen(["/bin/sleep", "100"], user=user) as stranger:
+        (home / "pg" / "postmaster.pid").write_text(f"{stranger.pid}\n{home / 'pg'}\n")
+        with embedded_postgres(home / "pg") as server:
+            assert fetch(server.dsn(), "SELECT 1") == 1
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:
