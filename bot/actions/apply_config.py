@@ -1,0 +1,93 @@
+"""Checks and applies the configuration file: `ripe config check | apply`."""
+
+from datetime import datetime
+
+from bot.jobs.catalog import remind_reviewer_job
+from bot.model import Value, WorkspaceId
+from bot.reviewers import store
+from bot.reviewers.config import RepositoryConfig, RipeConfig
+from bot.reviewers.config_file import parse_config
+from bot.reviewers.model import Problem
+from jobq import Queue, write_transaction
+
+
+class ConfigReport(Value):
+    """What a file would change, or has changed. Names of repositories in lower case.
+
+    `kept` have rules but are not in the file: they stay as they are.
+    """
+
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...] = ()
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    is_applied: bool = False
+
+    @property
+    def is_ok(self) -> bool:
+        return not self.problems
+
+    def lines(self) -> list[str]:
+        """What to show: problems first, each with its line."""
+        if self.problems:
+            return [*map(str, self.problems), _count(len(self.problems)) + ": nothing was changed."]
+        lines = [f"{note} (no effect)" for note in self.notes]
+        lines += [
+            f"{name}: {word}" for word in ("added", "changed", "unchanged") for name in getattr(self, word)
+        ]
+        lines += [f"{name}: not in this file, stays as it is" for name in self.kept]
+        return [
+            *lines,
+            "Applied." if self.is_applied else "No problems. Nothing was changed: this was a check.",
+        ]
+
+
+def _count(problems: int) -> str:
+    return f"{problems} problem{'' if problems == 1 else 's'}"
+
+
+async def check_config(text: str, workspace_id: WorkspaceId) -> ConfigReport:
+    """Lists every problem of a file and what it would change. Writes nothing."""
+    report, _ = await _compare(text, workspace_id)
+    return report
+
+
+@write_transaction
+async def apply_config(text: str, workspace_id: WorkspaceId, *, queue: Queue, now: datetime) -> ConfigReport:
+    """Applies a file without problems. Rules decide on what comes from now on; reminders look again at once.
+
+    Repositories that the file does not name keep their rules.
+    """
+    report, config = await _compare(text, workspace_id)
+    if config is None:
+        return report
+    for name in (*report.added, *report.changed):
+        await store.save_config(workspace_id, name, config[name], now)
+        waiting = await store.list_open_request_ids_of_repository(workspace_id, name)
+        await queue.save_all(remind_reviewer_job(request_id) for request_id in waiting)
+    return report.model_copy(update={"is_applied": True})
+
+
+async def _compare(
+    text: str, workspace_id: WorkspaceId
+) -> tuple[ConfigReport, dict[str, RepositoryConfig] | None]:
+    accounts = await store.list_accounts(workspace_id)
+    repositories = await store.list_repository_names(workspace_id)
+    file = parse_config(text, [account.login for account in accounts], repositories)
+    if file.config is None:
+        return ConfigReport(problems=file.problems), None
+    new, old = _by_lower_name(file.config), await store.list_configs(workspace_id)
+    return ConfigReport(
+        problems=(),
+        notes=file.notes,
+        added=tuple(name for name in new if name not in old),
+        changed=tuple(name for name in new if name in old and new[name] != old[name]),
+        unchanged=tuple(name for name in new if new[name] == old.get(name)),
+        kept=tuple(name for name in old if name not in new),
+    ), new
+
+
+def _by_lower_name(config: RipeConfig) -> dict[str, RepositoryConfig]:
+    return {name.lower(): repository for name, repository in config.repositories.items()}

@@ -1,0 +1,107 @@
+"""`ripe why OWNER/REPO#N`: what was decided about a pull request, what was sent, and why nothing more is."""
+
+import re
+from datetime import datetime
+
+from bot.jobs.view import load_view
+from bot.model import UserError, WorkspaceId
+from bot.reminders import rules
+from bot.reminders.model import Close, Edit, Message, MessageState, NoticeKind, Send, Settle, Step, View, Wait
+from bot.reminders.store import find_notice
+from bot.reviewers.model import Assignment
+from bot.reviewers.rules import describe_decision
+from bot.reviewers.store import list_assignments
+from bot.reviews import store as reviews
+from bot.reviews.model import PullRequest, ReviewRequest
+from jobq import write_transaction
+
+_NAME = re.compile(r"([\w.-]+/[\w.-]+)#(\d{1,9})")
+_NOTICES = {
+    NoticeKind.NOBODY_REACHABLE: "nobody is reachable in Slack",
+    NoticeKind.NOBODY_LEFT: "nobody is left to ask",
+    NoticeKind.NO_ANSWER: "no answer",
+}
+
+
+# It reads only, but what it reads must hold together: the locks of a view need a write transaction.
+@write_transaction
+async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[str]:
+    """The lines to show about a pull request such as acme/api#12. Times are in UTC. Raises UserError."""
+    pull_request = await _find(workspace_id, name)
+    lines = [f"{pull_request.label}, {_state(pull_request)}, by {pull_request.author.login}"]
+    lines.append(f"  {pull_request.url}")
+    stored = await list_assignments(pull_request.id)
+    for assignment in stored:
+        lines += _describe_assignment(assignment, now)
+    if not stored:
+        lines.append("No decision was made: there are no rules for it, or its first minute is not over.")
+    for request in await reviews.list_requests(pull_request.id):
+        lines += await _describe_request(request, now)
+    for kind in NoticeKind:
+        if (notice := await find_notice(pull_request, kind)) is not None:
+            lines.append(_describe_message(notice, f"notice to the author ({_NOTICES[kind]})"))
+    return lines
+
+
+async def _find(workspace_id: WorkspaceId, name: str) -> PullRequest:
+    if (matched := _NAME.fullmatch(name.strip())) is None:
+        raise UserError(f"{name!r} names no pull request: write it like acme/api#12.")
+    found = await reviews.find_pull_request_by_name(workspace_id, matched[1], int(matched[2]))
+    if found is None:
+        raise UserError(f"{name} is not known here: no webhook has told of it yet.")
+    return found
+
+
+def _state(pull_request: PullRequest) -> str:
+    return "draft" if pull_request.is_open and pull_request.is_draft else pull_request.state.value
+
+
+def _describe_assignment(assignment: Assignment, now: datetime) -> list[str]:
+    decision = assignment.decision
+    lines = [f"{_time(assignment.decided_at)} decided at {decision.head_sha[:7]}:"]
+    lines += describe_decision(decision, now)
+    lines += [f"GitHub refused {login}: {why}" for login, why in assignment.refusals.items()]
+    if assignment.asked is None:
+        lines.append("GitHub has not answered yet.")
+    return lines[:1] + [f"  {line}" for line in lines[1:]]
+
+
+async def _describe_request(request: ReviewRequest, now: datetime) -> list[str]:
+    by = f" by {request.requested_by}" if request.requested_by else ""
+    line = f"{_time(request.opened_at)} {request.reviewer_login} was asked{by}"
+    if request.closed_at is not None:
+        line += f"; over since {_time(request.closed_at)}: {request.close_reason}"
+    if (view := await load_view(request.id, now)) is None:
+        return [line]
+    sent = [f"  {_describe_message(message, _name(message))}" for message in view.messages]
+    return [line, *sent, f"  {_describe_step(view, rules.decide(view, now))}"]
+
+
+def _name(message: Message) -> str:
+    return f"reminder {message.sequence}" if message.sequence else "first DM"
+
+
+def _describe_message(message: Message, what: str) -> str:
+    if message.state is MessageState.SENT:
+        refused = f" (Slack refused an edit: {message.error})" if message.error else ""
+        return f"{_time(message.sent_at or message.sending_at)} {what} sent{refused}"
+    error = f": {message.error}" if message.error else ""
+    return f"{_time(message.sending_at)} {what} {message.state}{error}"
+
+
+def _describe_step(view: View, step: Step) -> str:
+    match step:
+        case Send(sequence=sequence):
+            return f"{'Reminder' if sequence else 'The first DM'} is due now."
+        case Settle():
+            return "Slack is being asked whether the last DM arrived."
+        case Edit():
+            return "Its DMs are being brought up to date."
+        case Wait(until=datetime() as until, why=why):
+            return f"Next DM {_time(until)}: {why}."
+        case Wait(why=why) | Close(why=why):
+            return f"Nothing more is sent: {why}."
+
+
+def _time(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M}Z"

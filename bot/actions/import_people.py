@@ -1,0 +1,204 @@
+"""Maps GitHub logins to Slack users from a file: `ripe people import | list`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, TypeVar
+
+from bot.clock import Clock
+from bot.github.model import AccessLost, Account
+from bot.github.store import find_any_installation
+from bot.jobs.catalog import remind_reviewer_job
+from bot.model import InstallationId, RequestId, UserError, Value, WorkspaceId
+from bot.reviewers import store
+from bot.reviewers.import_plan import Effect, Found, ImportPlan, Known, SlackProfile, Step, plan_import
+from bot.reviewers.model import Problem
+from bot.reviewers.people import Row, parse_people
+from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
+from jobq import Postpone, Queue, write_transaction
+
+T = TypeVar("T")
+
+AT_ONCE = 4
+MOST_WAITS = 10
+"""How often one question is asked again when Slack or GitHub ask us to wait; Slack grants 50 a minute."""
+
+
+class GitHub(Protocol):
+    """What an import asks of GitHub."""
+
+    async def find_account(self, installation_id: InstallationId, login: str) -> Account | None: ...
+
+
+class Slack(Protocol):
+    """What an import asks of Slack."""
+
+    async def find_user(self, slack_user_id: str) -> SlackUser | None: ...
+
+    async def find_user_by_email(self, email: str) -> SlackUser | None: ...
+
+
+class ImportReport(Value):
+    """What a file would change, or has changed. `absent` counts mapped accounts that are not in the file."""
+
+    plan: ImportPlan
+    absent: int
+    is_applied: bool
+
+    @property
+    def is_ok(self) -> bool:
+        return not self.plan.problems
+
+    def lines(self) -> list[str]:
+        """What to show: changes, then notes, then problems, each with its line."""
+        steps = [step for step in self.plan.steps if step.effect is not Effect.UNCHANGED]
+        lines = [_describe(step) for step in steps]
+        lines += [f"note: {note}" for note in self.plan.notes]
+        lines += [f"problem: {problem}" for problem in self.plan.problems]
+        counts = [f"{self._count(effect)} {effect}" for effect in Effect]
+        counts.append(f"{self.absent} mapped before and not in this file, kept")
+        return [*lines, ", ".join(counts) + ".", self._end()]
+
+    def _count(self, effect: Effect) -> int:
+        return sum(step.effect is effect for step in self.plan.steps)
+
+    def _end(self) -> str:
+        if self.plan.problems:
+            return "Nothing was changed: mend the problems first."
+        return (
+            "Applied."
+            if self.is_applied
+            else "Nothing was changed: this was a dry run. Apply it with --apply."
+        )
+
+
+def _describe(step: Step) -> str:
+    sign = "+" if step.effect is Effect.ADDED else "~"
+    detail = f" ({step.detail})" if step.detail else ""
+    return f"{sign} line {step.line}: {step.login} is {step.name}, {step.slack_user_id}, {step.zone}{detail}"
+
+
+async def import_people(
+    text: str,
+    filename: str,
+    workspace_id: WorkspaceId,
+    *,
+    apply: bool,
+    github: GitHub,
+    slack: Slack,
+    queue: Queue,
+    clock: Clock,
+) -> ImportReport:
+    """Shows what a file (CSV, or YAML by its name) would change; with `apply`, and without problems, does it.
+
+    GitHub and Slack are asked about everybody in it, which may take minutes for hundreds of people. Raises
+    UserError where they cannot be asked.
+    """
+    file = parse_people(text, filename)
+    found = await _find_all(file.rows, workspace_id, github, slack, clock)
+    known = Known(
+        accounts=await store.list_accounts(workspace_id), people=await store.list_people(workspace_id)
+    )
+    plan = plan_import(found, known)
+    plan = ImportPlan(
+        steps=plan.steps,
+        problems=_by_line(file.problems, plan.problems),
+        notes=_by_line(file.notes, plan.notes),
+    )
+    does_apply = apply and not plan.problems
+    if does_apply:
+        await _apply(plan, workspace_id, queue)
+    absent = {account.id for account in known.accounts} - {step.account_id for step in plan.steps}
+    return ImportReport(plan=plan, absent=len(absent), is_applied=does_apply)
+
+
+def _by_line(*problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted((one for some in problems for one in some), key=lambda problem: problem.line))
+
+
+@write_transaction
+async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> None:
+    """Maps everybody whose mapping is new or different, and has the reminders this concerns look again."""
+    concerned: set[RequestId] = set()
+    for step in plan.steps:
+        if step.effect is Effect.UNCHANGED:
+            continue
+        before = await store.find_person_by_account(workspace_id, step.account_id)
+        person_id = await store.upsert_person(workspace_id, step.slack_user_id, step.name, step.zone)
+        await store.map_account(workspace_id, step.account_id, step.login, person_id)
+        for one in {person_id, before.id} if before else {person_id}:
+            concerned.update(await store.list_open_request_ids_of_person(one))
+    await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))
+
+
+async def _find_all(
+    rows: Iterable[Row], workspace_id: WorkspaceId, github: GitHub, slack: Slack, clock: Clock
+) -> list[Found]:
+    installation_id = await find_any_installation(workspace_id)
+    if installation_id is None:
+        raise UserError(
+            "The GitHub App is not installed anywhere yet, so GitHub cannot be asked about logins."
+        )
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def find(row: Row) -> Found:
+        async with turns:
+            account = await _patiently(lambda: github.find_account(installation_id, row.login), clock)
+            user = await _patiently(lambda: _find_user(row, slack), clock)
+        return Found(row=row, account=account, profile=_profile(user) if user else None)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(find(row)) for row in rows]
+    except ExceptionGroup as errors:
+        if (told := errors.subgroup(UserError)) is None:
+            raise
+        raise UserError(str(told.exceptions[0])) from told
+    return [task.result() for task in tasks]
+
+
+async def _find_user(row: Row, slack: Slack) -> SlackUser | None:
+    return await (slack.find_user(row.slack_id) if row.slack_id else slack.find_user_by_email(row.email))
+
+
+def _profile(user: SlackUser) -> SlackProfile:
+    return SlackProfile(
+        slack_user_id=user.id,
+        name=user.name,
+        zone=user.zone,
+        is_bot=user.is_bot,
+        is_active=user.is_active,
+        is_guest=user.is_guest,
+    )
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
+    """Asks, and waits as long as the other side wants us to. Raises UserError when it does not answer."""
+    for _ in range(MOST_WAITS):
+        try:
+            return await ask()
+        except Postpone as later:
+            await asyncio.sleep((later.until - clock.now()).total_seconds())
+        except (SlackRefused, SlackOutcomeUnknown) as error:
+            raise UserError(f"Slack could not be asked ({error}). Nothing was changed.") from error
+        except AccessLost as error:
+            raise UserError(f"GitHub could not be asked ({error}). Nothing was changed.") from error
+    raise UserError("Slack or GitHub asks us to wait again and again. Nothing was changed; try later.")
+
+
+async def describe_people(workspace_id: WorkspaceId) -> list[str]:
+    """Who is mapped, and which reviewers are not, with the reviews that wait for them."""
+    accounts = await store.list_accounts(workspace_id)
+    people = await store.list_people(workspace_id)
+    lines = []
+    for person in people:
+        logins = ", ".join(account.login for account in accounts if account.person_id == person.id)
+        gone = "" if person.is_active else ", deactivated in Slack"
+        lines.append(
+            f"{logins or '(no GitHub account)'}: {person.name}, {person.slack_user_id}, {person.zone}{gone}"
+        )
+    if not people:
+        lines.append("Nobody is mapped yet: ripe people import FILE")
+    for login, waiting in await store.list_unmapped_reviewers(workspace_id):
+        reviews = "1 review waits" if waiting == 1 else f"{waiting} reviews wait"
+        lines.append(f"{login}: not mapped, {reviews}")
+    return lines
