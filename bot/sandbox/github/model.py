@@ -1,0 +1,82 @@
+"""What the sandbox's GitHub holds. Everything is one document, so that it can be kept in one file."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class User(BaseModel):
+    id: int
+    login: str
+    type: Literal["User", "Bot", "Organization"] = "User"
+
+
+class Repo(BaseModel):
+    id: int
+    full_name: str
+
+    @property
+    def owner(self) -> str:
+        return self.full_name.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.full_name.partition("/")[2]
+
+
+class File(BaseModel):
+    path: str
+    additions: int = 1
+    deletions: int = 0
+    patch: str = ""
+
+
+class Review(BaseModel):
+    id: int
+    login: str
+    state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]
+    body: str
+    submitted_at: datetime
+
+
+class Pull(BaseModel):
+    id: int
+    repository_id: int
+    number: int
+    title: str
+    body: str
+    author: str
+    draft: bool
+    files: list[File]
+    head_sha: str
+    created_at: datetime
+    updated_at: datetime
+    state: Literal["open", "closed"] = "open"
+    closed_at: datetime | None = None
+    merged_at: datetime | None = None
+    labels: list[str] = []
+    requested: list[str] = []
+    requested_teams: list[str] = []
+    reviews: list[Review] = []
+    review_decision: str | None = None
+
+
+class Installation(BaseModel):
+    id: int
+    repository_ids: list[int]
+    permissions: dict[str, str]
+    suspended_at: datetime | None = None
+
+
+class Document(BaseModel):
+    """All of it. Ids count up and are never used twice."""
+
+    organization: User
+    app: User
+    app_slug: str = "ripe"
+    users: list[User] = []
+    repositories: list[Repo] = []
+    pulls: list[Pull] = []
+    installations: list[Installation] = []
+    last_id: int = 1000

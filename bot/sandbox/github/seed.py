@@ -1,0 +1,16 @@
+"""The organisation that the sandbox begins with."""
+
+from bot.sandbox.github.model import Document, Repo, User
+
+LOGINS = ("ben", "ana", "cho", "dev", "eli")
+REPOSITORIES = ("acme/api", "acme/web")
+
+
+def seed(app_id: int) -> Document:
+    """acme with two repositories and five people; the App is not installed yet."""
+    return Document(
+        organization=User(id=100, login="acme", type="Organization"),
+        app=User(id=app_id, login="ripe", type="Bot"),
+        users=[User(id=number, login=login) for number, login in enumerate(LOGINS, 201)],
+        repositories=[Repo(id=number, full_name=name) for number, name in enumerate(REPOSITORIES, 301)],
+    )

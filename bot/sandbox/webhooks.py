@@ -1,0 +1,115 @@
+"""Delivers the sandbox's webhooks as GitHub does: signed, in order, and never twice by itself."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+TIMEOUT = 10.0
+"""GitHub gives a webhook ten seconds: https://docs.github.com/en/webhooks."""
+
+
+@dataclass
+class Delivery:
+    """One webhook. `status` is the answer's code; None before there was one, 0 when nobody answered."""
+
+    id: int
+    guid: str
+    event: str
+    action: str
+    body: bytes
+    at: datetime
+    status: int | None = None
+
+
+class Webhooks:
+    """Posts to `url`, one after the other. `hold` collects deliveries until `release` lets them go."""
+
+    def __init__(self, url: str, secret: SecretStr, now: Callable[[], datetime]) -> None:
+        self.url = url
+        self.log: list[Delivery] = []
+        self._secret = secret
+        self._now = now
+        self._held: list[Delivery] | None = None
+        self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._client = httpx.AsyncClient(timeout=TIMEOUT)
+        self._poster: asyncio.Task[None] | None = None
+
+    def emit(self, event: str, payload: dict[str, Any]) -> Delivery:
+        """Deliver an event soon."""
+        delivery = Delivery(
+            id=len(self.log) + 1,
+            guid=str(uuid.uuid4()),
+            event=event,
+            action=str(payload.get("action", "")),
+            body=json.dumps(payload).encode(),
+            at=self._now(),
+        )
+        self.log.append(delivery)
+        if self._held is not None:
+            self._held.append(delivery)
+        else:
+            self._enqueue(delivery)
+        return delivery
+
+    def hold(self) -> None:
+        """Keep what is emitted from now on."""
+        self._held = self._held or []
+
+    def release(self, order: Callable[[list[Delivery]], list[Delivery]] = list) -> None:
+        """Deliver what was kept, in the order that `order` makes of it."""
+        held, self._held = self._held or [], None
+        for delivery in order(held):
+            self._enqueue(delivery)
+
+    def redeliver(self, guid: str) -> None:
+        """The same delivery once more, as a person can ask on the App's page."""
+        self._enqueue(next(delivery for delivery in self.log if delivery.guid == guid))
+
+    async def idle(self) -> None:
+        """Until everything emitted so far was answered."""
+        await self._queue.join()
+
+    async def close(self) -> None:
+        """Deliver nothing more."""
+        if self._poster is not None:
+            self._poster.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._poster
+        await self._client.aclose()
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        if self._poster is None:
+            self._poster = asyncio.get_running_loop().create_task(self._post_all())
+        self._queue.put_nowait(delivery)
+
+    async def _post_all(self) -> None:
+        while True:
+            delivery = await self._queue.get()
+            delivery.status = await self._post(delivery)
+            self._queue.task_done()
+
+    async def _post(self, delivery: Delivery) -> int:
+        signature = hmac.new(self._secret.get_secret_value().encode(), delivery.body, hashlib.sha256)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "GitHub-Hookshot/sandbox",
+            "X-GitHub-Delivery": delivery.guid,
+            "X-GitHub-Event": delivery.event,
+            "X-GitHub-Hook-ID": "1",
+            "X-Hub-Signature-256": f"sha256={signature.hexdigest()}",
+        }
+        try:
+            answer = await self._client.post(self.url, content=delivery.body, headers=headers)
+        except httpx.HTTPError:
+            return 0
+        return answer.status_code
