@@ -48,12 +48,27 @@ class Reviewing(OnPull):
     state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED"] = "APPROVED"
 
 
-_SIMPLE: Mapping[str, Callable[[GitHubWorld, Pull], object]] = {
-    "merge": GitHubWorld.merge,
-    "close": GitHubWorld.close,
-    "reopen": GitHubWorld.reopen,
-    "convert_to_draft": GitHubWorld.convert_to_draft,
-    "ready_for_review": GitHubWorld.ready_for_review,
+Act = Callable[[GitHubWorld, Pull, Any], object]
+
+_OPERATIONS: Mapping[str, tuple[type[OnPull], Act]] = {
+    "push": (Push, lambda world, pull, body: world.push(pull, body.files)),
+    "edit_title": (Named, lambda world, pull, body: world.edit_title(pull, body.name)),
+    "label": (Named, lambda world, pull, body: world.label(pull, body.name)),
+    "unlabel": (Named, lambda world, pull, body: world.unlabel(pull, body.name)),
+    "request_review": (
+        Asking,
+        lambda world, pull, body: world.request_review(pull, body.reviewers, body.by, body.teams),
+    ),
+    "remove_request": (
+        Asking,
+        lambda world, pull, body: world.remove_request(pull, body.reviewers, body.by, body.teams),
+    ),
+    "review": (Reviewing, lambda world, pull, body: world.review(pull, body.reviewer, body.state)),
+    "merge": (OnPull, lambda world, pull, _: world.merge(pull)),
+    "close": (OnPull, lambda world, pull, _: world.close(pull)),
+    "reopen": (OnPull, lambda world, pull, _: world.reopen(pull)),
+    "convert_to_draft": (OnPull, lambda world, pull, _: world.convert_to_draft(pull)),
+    "ready_for_review": (OnPull, lambda world, pull, _: world.ready_for_review(pull)),
 }
 
 
@@ -86,49 +101,19 @@ def _add_errors(blueprint: Blueprint) -> None:
 
 
 def _add_operations(blueprint: Blueprint, world: GitHubWorld) -> None:
-    async def read(kind: type[_Body]) -> Any:
-        return kind.model_validate(await request.get_json(force=True))
-
     @blueprint.post("/open_pull_request")
     async def open_pull_request() -> Response:
-        body: Opening = await read(Opening)
+        body = Opening.model_validate(await request.get_json(force=True))
         return _shown(world.open_pull_request(**body.model_dump(exclude={"files"}), files=body.files))
 
-    @blueprint.post("/push")
-    async def push() -> Response:
-        body: Push = await read(Push)
-        pull = world.load_pull(body.repository, body.number)
-        world.push(pull, body.files)
-        return _shown(pull)
-
-    @blueprint.post("/request_review")
-    async def request_review() -> Response:
-        body: Asking = await read(Asking)
-        pull = world.load_pull(body.repository, body.number)
-        world.request_review(pull, body.reviewers, body.by, body.teams)
-        return _shown(pull)
-
-    @blueprint.post("/review")
-    async def review() -> Response:
-        body: Reviewing = await read(Reviewing)
-        pull = world.load_pull(body.repository, body.number)
-        world.review(pull, body.reviewer, body.state)
-        return _shown(pull)
-
-    @blueprint.post("/edit_title")
-    async def edit_title() -> Response:
-        body: Named = await read(Named)
-        pull = world.load_pull(body.repository, body.number)
-        world.edit_title(pull, body.name)
-        return _shown(pull)
-
     @blueprint.post("/<operation>")
-    async def simple(operation: str) -> Response:
-        if (act := _SIMPLE.get(operation)) is None:
+    async def act_on_pull(operation: str) -> Response:
+        if operation not in _OPERATIONS:
             raise LookupError(f"operation {operation}")
-        body: OnPull = await read(OnPull)
+        kind, act = _OPERATIONS[operation]
+        body = kind.model_validate(await request.get_json(force=True))
         pull = world.load_pull(body.repository, body.number)
-        act(world, pull)
+        act(world, pull, body)
         return _shown(pull)
 
 
