@@ -146,6 +146,17 @@ def test_a_signal_stops_everything_in_two_seconds_and_leaves_no_process(
     assert len(pids) > 4
 
 
+def test_ctrl_c_reaches_the_processes_only_through_us_so_that_they_end_in_good_order(
+    start: Start, dsn: str
+) -> None:
+    script = "trap 'echo interrupted' INT; trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+    up = start({"web": ["/bin/sh", "-c", script]}, DATABASE_URL=dsn)
+    up.wait_for("ready")
+    os.killpg(up.process.pid, signal.SIGINT)
+    assert up.wait_for_end() == 0
+    assert "web | interrupted" not in up.lines
+
+
 def test_a_second_run_finds_its_data_and_its_keys(start: Start, home: Path) -> None:
     keys = []
     for _ in range(2):
