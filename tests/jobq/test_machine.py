@@ -98,6 +98,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(target=held, limit=st.integers(1, 3))
     def claim(self, limit: int) -> tuple[ClaimedJob, ...]:
+        return self.claim_now(limit)
+
+    def claim_now(self, limit: int) -> tuple[ClaimedJob, ...]:
         jobs = tuple(self.do(self.claimed(limit)))
         for job in jobs:
             assert job.due_at <= self.now
@@ -136,6 +139,12 @@ class QueueMachine(RuleBasedStateMachine):
         expire = "UPDATE job SET leased_until = now() - interval '1 second' WHERE id = ANY($1::bigint[])"
         self.do(self.database.execute(expire, mine))
         self.expired.update(mine)
+
+    @rule(target=held, jobs=held)
+    def take_over(self, jobs: tuple[ClaimedJob, ...]) -> tuple[ClaimedJob, ...]:
+        """Another worker claims them; the first one does not know yet."""
+        self.crash(jobs)
+        return self.claim_now(len(JOBS))
 
     @invariant()
     def every_promise_has_a_row(self) -> None:

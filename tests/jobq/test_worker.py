@@ -324,12 +324,17 @@ async def test_polling_alone_works_too(queue: Queue, note: Log) -> None:
     async with working(queue, {"note": note}, QUICK):
         await queue.save(Job(job_type="note"))
         await note.reached(1)
-        await queue.database.execute(
-            "INSERT INTO job (lane, job_type, arguments, created_at, max_retries, base_retry_minutes)"
-            " VALUES (0, 'note', '{\"n\": 1}', $1, 1, 1)",
-            NOON,
-        )
+        await insert_silently(queue.database)
         await note.reached(2)
+
+
+async def insert_silently(db: Database) -> None:
+    """A long overdue job that nobody was told of."""
+    await db.execute(
+        "INSERT INTO job (lane, job_type, arguments, created_at, max_retries, base_retry_minutes)"
+        " VALUES (0, 'note', '{\"n\": 1}', $1, 1, 1)",
+        NOON,
+    )
 
 
 async def test_a_worker_sleeps_exactly_until_the_next_job_is_ripe(queue: Queue) -> None:
@@ -502,18 +507,22 @@ async def test_a_worker_goes_on_after_all_its_connections_were_cut(queue: Queue,
     assert await queue.stats() == []
 
 
-async def test_listening_resumes_after_its_connection_was_cut(queue: Queue, note: Log, dsn: str) -> None:
+async def test_what_is_saved_while_nobody_listens_is_found_when_listening_resumes(
+    queue: Queue, note: Log, dsn: str
+) -> None:
     never_polls = Timing(sweep_every=600, retry_after=0.05)
     async with working(queue, {"note": note}, never_polls), another(dsn) as other:
         await other.save(Job(job_type="note"))
         await note.reached(1)
         pid = await _listening_pid(other.database)
+        await insert_silently(other.database)
         await other.database.execute("SELECT pg_terminate_backend($1, 1000)", pid)
+        await note.reached(2)
         async with asyncio.timeout(5):
             while await _listening_pid(other.database) in (None, pid):
                 pass
-        await other.save(Job(job_type="note", arguments={"n": 1}))
-        await note.reached(2)
+        await other.save(Job(job_type="note", arguments={"n": 2}))
+        await note.reached(3)
 
 
 async def _listening_pid(db: Database) -> Any:
