@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import typer
 import uvloop
 
+from bot.commands import add_commands
 from bot.embedded import EmbeddedPostgresError
 from bot.logs import setup_logs
 from bot.migrations import MigrationError, check_schema
@@ -81,6 +82,9 @@ def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) 
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_signal())
+
+
+add_commands(cli)
 
 
 @cli.command()

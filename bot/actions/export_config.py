@@ -1,0 +1,13 @@
+"""Prints the configuration that is in effect: `ripe config export`."""
+
+import yaml
+
+from bot.model import WorkspaceId
+from bot.reviewers.config import RipeConfig
+from bot.reviewers.store import list_configs
+
+
+async def export_config(workspace_id: WorkspaceId) -> str:
+    """One YAML file that `ripe config apply` takes; what has its default is left out."""
+    config = RipeConfig(repositories=await list_configs(workspace_id))
+    return yaml.safe_dump(config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
