@@ -18,7 +18,7 @@ from bot.jobs.catalog import tell_author_job
 from bot.model import AccountId, InstallationId, PullRequestId, Value
 from bot.reminders.model import NoticeKind
 from bot.reviewers import store
-from bot.reviewers.candidates import list_candidates
+from bot.reviewers.candidates import list_candidates, lock_choices
 from bot.reviewers.choice import Situation, choose_reviewers
 from bot.reviewers.config import RepositoryConfig, logins_of
 from bot.reviewers.model import Assignment, Chosen, Decision, NoAssignment
@@ -131,6 +131,7 @@ async def _decide(
     found = await _find_assignable(pull_request_id, now)
     if found is None:
         return None
+    await lock_choices(found.pull_request.workspace_id)
     decision = choose_reviewers(await _load_situation(found, paths, now))
     if not decision.chosen:
         await _record_nobody(found.pull_request, decision, now)

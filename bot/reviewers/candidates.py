@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from bot.model import WorkspaceId
@@ -10,40 +11,18 @@ from bot.reviewers.rules import away_until
 from bot.reviewers.store import list_people_by_id
 from jobq import current_database
 
+_CANDIDATES = Path(__file__).with_name("candidates.sql").read_text()
+
 
 async def list_candidates(
     workspace_id: WorkspaceId, logins: Iterable[str], now: datetime
 ) -> tuple[Candidate, ...]:
     """One for each login, in any case, also for those that nobody is mapped to.
 
-    Their load counts open requests on open pull requests that are not drafts, on all their accounts.
+    Their load counts, on all their accounts, open requests on open pull requests that are not drafts, and
+    choices of the last minutes whose requests are still to come.
     """
-    rows = await current_database().fetch(
-        """
-        SELECT wanted.login AS asked_for, found.*
-        FROM unnest($2::text[]) AS wanted (login)
-        LEFT JOIN LATERAL (
-            SELECT account.id AS account_id, account.person_id, account.login,
-                array(SELECT id FROM account mine WHERE mine.person_id = account.person_id) AS account_ids,
-                (SELECT count(*) FROM review_request
-                    JOIN account mine ON (mine.workspace_id, mine.id)
-                        = (review_request.workspace_id, review_request.reviewer_id)
-                    JOIN pull_request ON pull_request.id = review_request.pull_request_id
-                    WHERE mine.person_id = account.person_id AND review_request.closed_at IS NULL
-                        AND pull_request.state = 'open' AND NOT pull_request.is_draft) AS load,
-                (SELECT max(opened_at) FROM review_request
-                    JOIN account mine ON (mine.workspace_id, mine.id)
-                        = (review_request.workspace_id, review_request.reviewer_id)
-                    WHERE mine.person_id = account.person_id) AS last_asked_at
-            FROM account
-            WHERE account.workspace_id = $1 AND lower(account.login) = lower(wanted.login)
-            -- A login that was given up and taken by somebody else: the newer account has it now.
-            ORDER BY account.id DESC LIMIT 1
-        ) AS found ON true
-        """,
-        workspace_id,
-        list(logins),
-    )
+    rows = await current_database().fetch(_CANDIDATES, workspace_id, list(logins), now)
     people = {p.id: p for p in await list_people_by_id(row["person_id"] for row in rows if row["person_id"])}
     return tuple(_candidate(row, people.get(row["person_id"]), now) for row in rows)
 
@@ -64,4 +43,11 @@ def _candidate(row: Any, person: Person | None, now: datetime) -> Candidate:
         load=row["load"],
         max_open_reviews=person.max_open_reviews,
         last_asked_at=row["last_asked_at"],
+    )
+
+
+async def lock_choices(workspace_id: WorkspaceId) -> None:
+    """Until this transaction ends nobody else chooses: the next choice sees whom this one took."""
+    await current_database().execute(
+        "SELECT pg_advisory_xact_lock(hashtext('choose reviewers'), $1)", workspace_id
     )
