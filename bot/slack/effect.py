@@ -69,6 +69,11 @@ class Effects:
         gate.is_closed = True
         raise PerhapsSaved if gate.is_passed else NotSaved
 
+    async def finish(self) -> None:
+        """Waits until nothing is under way, also of what nobody waits for any more."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
     async def _serve(self, key: str, work: Callable[[], Awaitable[T]], gate: _Gate) -> T | None:
         async with current_database().transaction():
             if not await record_slack_delivery(self._workspace_id, key, self._clock.now()):

@@ -1,0 +1,115 @@
+"""One effect for each request of Slack, and an answer in time that is true."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from bot.clock import Clock
+from bot.github.store import find_first_workspace
+from bot.slack.effect import Effects, NotSaved, PerhapsSaved
+from jobq import Database, current_database
+
+
+async def name_person(name: str) -> str:
+    await current_database().execute(
+        "INSERT INTO person (workspace_id, slack_user_id, name, zone) VALUES (1, $1, $1, 'UTC')", name
+    )
+    return name
+
+
+def naming(name: str) -> Callable[[], Awaitable[str]]:
+    async def work() -> str:
+        return await name_person(name)
+
+    return work
+
+
+async def names(db: Database) -> list[str]:
+    return [row["name"] for row in await db.fetch("SELECT name FROM person ORDER BY name")]
+
+
+@pytest.fixture
+async def effects(db: Database) -> Effects:
+    return Effects(await find_first_workspace(), Clock(), within=0.2)
+
+
+async def test_the_same_request_four_times_has_one_effect(db: Database, effects: Effects) -> None:
+    outcomes = [await effects.once("event:Ev1", naming(f"U{number}")) for number in range(4)]
+    assert outcomes == ["U0", None, None, None]
+    assert await names(db) == ["U0"]
+
+
+async def test_the_same_request_four_times_at_once_has_one_effect(db: Database, effects: Effects) -> None:
+    outcomes = await asyncio.gather(*(effects.once("event:Ev1", naming(f"U{number}")) for number in range(4)))
+    assert len([outcome for outcome in outcomes if outcome]) == 1
+    assert len(await names(db)) == 1
+
+
+async def test_what_failed_may_be_asked_again(db: Database, effects: Effects) -> None:
+    async def fail() -> str:
+        await name_person("U1")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await effects.once("event:Ev1", fail)
+    assert await names(db) == []
+    assert await effects.once("event:Ev1", naming("U2")) == "U2"
+
+
+async def test_what_takes_too_long_is_not_saved_later_either(db: Database, effects: Effects) -> None:
+    release, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> str:
+        try:
+            await name_person("U1")
+            await release.wait()
+            return "late"
+        finally:
+            ended.set()
+
+    with pytest.raises(NotSaved):
+        await effects.once("event:Ev1", slow)
+    release.set()
+    await ended.wait()
+    await effects.finish()
+    assert await names(db) == []
+    assert await effects.once("event:Ev1", naming("U2")) == "U2"
+
+
+async def test_a_lock_that_nobody_releases_is_answered_in_time(db: Database, effects: Effects) -> None:
+    holder = await db.connect()
+    try:
+        await holder.execute("BEGIN; LOCK TABLE person")
+        with pytest.raises(NotSaved):
+            await effects.once("event:Ev1", naming("U1"))
+    finally:
+        await holder.close()
+    await effects.finish()
+    assert await names(db) == []
+
+
+async def test_a_commit_that_hangs_is_not_called_unsaved(db: Database, effects: Effects) -> None:
+    holder = await db.connect()
+    # A deferred constraint is checked while committing: there it meets the lock.
+    await db.execute(
+        """
+        CREATE TABLE parent (id int PRIMARY KEY);
+        CREATE TABLE child (id int REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+        INSERT INTO parent VALUES (1);
+        """
+    )
+
+    async def work() -> str:
+        await current_database().execute("INSERT INTO child VALUES (1)")
+        return "done"
+
+    try:
+        await holder.execute("BEGIN; SELECT FROM parent FOR UPDATE")
+        with pytest.raises(PerhapsSaved):
+            await effects.once("event:Ev1", work)
+        await holder.execute("COMMIT")
+    finally:
+        await holder.close()
+    await effects.finish()
+    assert await db.fetchval("SELECT count(*) FROM child") == 1

@@ -1,0 +1,228 @@
+"""Every way in which a call to Slack can end, over a real connection."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from quart import Quart, Response, request
+
+from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused, SlackUser
+from bot.slack.messages import Rendered, render_text
+from bot.web.server import find_free_port, serving
+from jobq import Postpone
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+HELLO = Rendered(blocks=render_text("hello").blocks, text="hello")
+
+Reply = tuple[int, str, dict[str, str]]
+
+
+def ok(**fields: Any) -> Reply:
+    return 200, json.dumps({"ok": True, **fields}), {"Content-Type": "application/json"}
+
+
+def error(code: str, status: int = 200, **headers: str) -> Reply:
+    body = json.dumps({"ok": False, "error": code})
+    return status, body, {"Content-Type": "application/json"} | headers
+
+
+class Script:
+    """Answers each call with the next reply (the last one again and again), and remembers what was asked."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def web(self) -> Quart:
+        web = Quart("scripted")
+
+        @web.route("/<path:method>", methods=["GET", "POST"])
+        async def answer(method: str) -> Response:
+            sent = await request.get_json(silent=True) or dict(await request.form) or dict(request.args)
+            self.asked.append((method, sent))
+            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+            status, body, headers = reply
+            return Response(body, status=status, headers=headers)
+
+        return web
+
+
+@asynccontextmanager
+async def gateway_at(address: str, within: float = 5.0) -> AsyncIterator[SlackGateway]:
+    gateway = SlackGateway(SecretStr("xoxb-test"), f"{address}/", now=lambda: NOW, timeout=within)
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+
+
+@asynccontextmanager
+async def scripted(*replies: Reply) -> AsyncIterator[tuple[SlackGateway, Script]]:
+    script = Script(*replies)
+    async with serving(script.web()) as address, gateway_at(address) as gateway:
+        yield gateway, script
+
+
+@asynccontextmanager
+async def silent_slack(after_request: Callable[[asyncio.StreamWriter], None]) -> AsyncIterator[str]:
+    """Reads what is asked and then never answers."""
+
+    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        after_request(writer)
+
+    server = await asyncio.start_server(on_connection, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_dm_carries_its_key_and_expands_no_links() -> None:
+    async with scripted(ok(ts="12.5", channel="D1")) as (gateway, script):
+        assert await gateway.post_dm("D1", HELLO, "message:4") == "12.5"
+    [(method, sent)] = script.asked
+    assert method == "chat.postMessage"
+    assert sent["channel"] == "D1"
+    assert sent["text"] == "hello"
+    assert sent["blocks"] == list(HELLO.blocks)
+    assert sent["metadata"] == {"event_type": "ripe_reminder", "event_payload": {"key": "message:4"}}
+    assert (sent["unfurl_links"], sent["unfurl_media"], sent["parse"]) == (False, False, "none")
+
+
+async def test_a_refusal_is_certain_and_names_slacks_reason() -> None:
+    async with scripted(error("channel_not_found")) as (gateway, _):
+        with pytest.raises(SlackRefused) as refused:
+            await gateway.post_dm("D1", HELLO, "message:4")
+    assert refused.value.error == "channel_not_found"
+
+
+@pytest.mark.parametrize(
+    ("reply", "wait"),
+    [
+        (error("ratelimited", 429, **{"Retry-After": "17"}), 17),
+        (error("ratelimited", 429), 30),
+        (error("ratelimited", 429, **{"Retry-After": "soon"}), 30),
+        (error("message_limit_exceeded"), 30),
+        ((429, "slow down", {"Content-Type": "text/html", "Retry-After": "5"}), 5),
+    ],
+)
+async def test_too_many_calls_wait_as_long_as_slack_says(reply: Reply, wait: int) -> None:
+    async with scripted(reply) as (gateway, _):
+        with pytest.raises(Postpone) as postponed:
+            await gateway.post_dm("D1", HELLO, "message:4")
+    assert postponed.value.until == NOW + timedelta(seconds=wait)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        error("internal_error"),
+        error("fatal_error"),
+        error("request_timeout"),
+        error("service_unavailable", 503),
+        error("whatever", 500),
+        (502, "<html>bad gateway</html>", {"Content-Type": "text/html"}),
+        (200, "<html>hello from a proxy</html>", {"Content-Type": "text/html"}),
+        (200, "hello from a proxy", {"Content-Type": "text/plain"}),
+        (200, "{", {"Content-Type": "application/json"}),
+        (200, "[]", {"Content-Type": "application/json"}),
+        (200, '{"ok": false}', {"Content-Type": "application/json"}),
+        (200, "", {"Content-Type": "application/json"}),
+    ],
+)
+async def test_where_nobody_can_know_it_says_so_and_asks_only_once(reply: Reply) -> None:
+    async with scripted(reply) as (gateway, script):
+        with pytest.raises(SlackOutcomeUnknown):
+            await gateway.post_dm("D1", HELLO, "message:4")
+    assert len(script.asked) == 1
+
+
+async def test_a_connection_that_ends_before_the_reply_leaves_the_outcome_unknown() -> None:
+    async with silent_slack(lambda writer: writer.close()) as address, gateway_at(address) as gateway:
+        with pytest.raises(SlackOutcomeUnknown):
+            await gateway.post_dm("D1", HELLO, "message:4")
+
+
+async def test_a_reply_that_does_not_come_in_time_leaves_the_outcome_unknown() -> None:
+    writers: list[asyncio.StreamWriter] = []
+    async with silent_slack(writers.append) as address, gateway_at(address, within=0.2) as gateway:
+        with pytest.raises(SlackOutcomeUnknown):
+            await gateway.post_dm("D1", HELLO, "message:4")
+        for writer in writers:
+            writer.close()
+
+
+async def test_where_nobody_listens_nothing_was_asked() -> None:
+    async with gateway_at(f"http://127.0.0.1:{find_free_port('127.0.0.1')}") as gateway:
+        with pytest.raises(Postpone):
+            await gateway.post_dm("D1", HELLO, "message:4")
+
+
+def message(ts: str, key: str | None) -> dict[str, Any]:
+    if key is None:
+        return {"type": "message", "ts": ts, "text": "something else"}
+    return {"ts": ts, "metadata": {"event_type": "ripe_reminder", "event_payload": {"key": key}}}
+
+
+async def test_our_own_dm_is_found_by_its_key_on_a_later_page() -> None:
+    pages = (
+        ok(
+            messages=[message("9", None), message("8", "message:5")],
+            response_metadata={"next_cursor": "next"},
+        ),
+        ok(messages=[message("7", "message:4")], response_metadata={"next_cursor": ""}),
+    )
+    async with scripted(*pages) as (gateway, script):
+        assert await gateway.find_posted("D1", "message:4", NOW) == "7"
+    assert [sent.get("cursor") for _, sent in script.asked] == [None, "next"]
+    assert script.asked[0][1]["oldest"] == f"{NOW.timestamp():.6f}"
+    assert script.asked[0][1]["include_all_metadata"] in ("1", "true", "True")
+
+
+async def test_a_dm_that_never_arrived_is_not_found() -> None:
+    async with scripted(ok(messages=[message("8", "message:5")])) as (gateway, _):
+        assert await gateway.find_posted("D1", "message:4", NOW) is None
+
+
+USER = {
+    "id": "U1",
+    "name": "ana",
+    "deleted": False,
+    "tz": "Europe/Berlin",
+    "profile": {"display_name": "", "real_name": "Ana Lima", "email": "ana@acme.example"},
+}
+
+
+async def test_a_user_is_known_by_what_they_are_called_and_where_they_live() -> None:
+    async with scripted(ok(user=USER)) as (gateway, _):
+        found = await gateway.find_user_by_email("ana@acme.example")
+    assert found == SlackUser(id="U1", name="Ana Lima", zone="Europe/Berlin", email="ana@acme.example")
+
+
+@pytest.mark.parametrize(("code", "by_email"), [("users_not_found", True), ("user_not_found", False)])
+async def test_a_user_who_does_not_exist_is_nobody(code: str, by_email: bool) -> None:
+    async with scripted(error(code)) as (gateway, _):
+        found = await (gateway.find_user_by_email("x@y") if by_email else gateway.find_user("U9"))
+    assert found is None
+
+
+async def test_an_answer_goes_where_the_person_clicked() -> None:
+    script = Script((200, "ok", {"Content-Type": "text/plain"}))
+    async with serving(script.web()) as address, gateway_at(address) as gateway:
+        await gateway.respond(f"{address}/actions/1/2", HELLO, replace=True)
+    [(path, sent)] = script.asked
+    assert path == "actions/1/2"
+    assert sent["response_type"] == "ephemeral"
+    assert sent["replace_original"] is True
+    assert sent["text"] == "hello"
+
+
+async def test_an_expired_answer_address_is_a_refusal() -> None:
+    script = Script((404, "expired_url", {"Content-Type": "text/plain"}))
+    async with serving(script.web()) as address, gateway_at(address) as gateway:
+        with pytest.raises(SlackRefused):
+            await gateway.respond(f"{address}/actions/1/2", HELLO)
