@@ -18,7 +18,9 @@ CREATE TABLE job (
     unique_signature   uuid        NOT NULL
         GENERATED ALWAYS AS (md5(job_type || E'\x1f' || arguments::text)::uuid) STORED
 ) WITH (
-    fillfactor = 70,
+    -- Half of each page is room for the new version of a claimed row: claims then touch no index. Measured on
+    -- 20,000 jobs: 50,700 drained a second against 38,600 with 70, and saving was no slower.
+    fillfactor = 50,
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_cost_delay = 0

@@ -15,11 +15,6 @@ Start = Callable[[], Awaitable[Process]]
 
 
 @pytest.fixture
-def queue(db: Database) -> Queue:
-    return Queue(db)
-
-
-@pytest.fixture
 async def start(db: Database, dsn: str) -> AsyncIterator[Start]:
     """Starts worker processes, and ends them after the test."""
     await db.execute("CREATE TABLE ran (job_id bigint, pid int)")
