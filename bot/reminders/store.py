@@ -25,7 +25,7 @@ async def count_dms_today(person_id: PersonId, zone: str, now: datetime) -> int:
     counted: int = await current_database().fetchval(
         """
         SELECT count(*) FROM message
-        WHERE person_id = $1 AND state <> 'failed' AND sending_at > $3 - interval '26 hours'
+        WHERE person_id = $1 AND state <> 'failed' AND sending_at > $3::timestamptz - interval '26 hours'
             AND (sending_at AT TIME ZONE $2)::date = ($3 AT TIME ZONE $2)::date
         """,
         person_id,

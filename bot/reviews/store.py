@@ -62,6 +62,21 @@ async def find_pull_request_by_name(
     return _pull_request(row) if row else None
 
 
+async def list_newest_pull_requests(workspace_id: WorkspaceId, most: int) -> tuple[PullRequest, ...]:
+    """The newest first."""
+    rows = await current_database().fetch(
+        """
+        SELECT pull_request.*, repository.full_name
+        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        WHERE pull_request.workspace_id = $1
+        ORDER BY pull_request.created_at DESC, pull_request.id DESC LIMIT $2
+        """,
+        workspace_id,
+        most,
+    )
+    return tuple(_pull_request(row) for row in rows)
+
+
 async def save_pull_request(pull_request: PullRequest) -> None:
     """Inserts or replaces what is known of a pull request."""
     await current_database().execute(

@@ -1,0 +1,123 @@
+"""The sandbox: a local GitHub and Slack in one process, which deliver to the bot beside them."""
+
+import asyncio
+from contextlib import suppress
+
+import httpx
+from quart import Quart, Response, jsonify
+
+from bot.clock import Clock, follow_clock, sync_clock
+from bot.sandbox.github.access import Access
+from bot.sandbox.github.control import github_control
+from bot.sandbox.github.model import Document
+from bot.sandbox.github.routes import GitHubServer, github_blueprint
+from bot.sandbox.github.seed import REPOSITORIES, seed
+from bot.sandbox.github.world import GitHubWorld
+from bot.sandbox.keeping import find_kept
+from bot.sandbox.slack.routes import slack_blueprint
+from bot.sandbox.slack.world import SlackWorld
+from bot.sandbox.webhooks import Webhooks
+from bot.settings import Settings, SettingsError, require_database
+from bot.web.server import serve_until
+from jobq import Database
+
+HOST = "127.0.0.1"
+LOOK_EVERY = 0.1
+"""Seconds between two looks whether the bot answers yet."""
+
+
+def create_sandbox(github: GitHubServer, slack: SlackWorld) -> Quart:
+    """GitHub under /api, Slack under /slack, and how both stand at `GET /sandbox/world`."""
+    web = Quart("sandbox")
+    web.register_blueprint(github_blueprint(github))
+    web.register_blueprint(github_control(github))
+    web.register_blueprint(slack_blueprint(slack), url_prefix="/slack")
+
+    @web.get("/sandbox/world")
+    async def world() -> Response:
+        document, webhooks = github.world.document, github.world.webhooks
+        return jsonify(
+            {
+                "pull_requests": [
+                    {"repository": github.world.repo_of(pull).full_name, **pull.model_dump(mode="json")}
+                    for pull in document.pulls
+                ],
+                "deliveries": [
+                    {"guid": d.guid, "event": d.event, "action": d.action, "status": d.status}
+                    for d in webhooks.log
+                ],
+                "github_calls": github.calls,
+                "slack": slack.shown(),
+            }
+        )
+
+    return web
+
+
+async def run_sandbox(settings: Settings, port: int, stop: asyncio.Event) -> None:
+    """Serves until `stop` is set. What people did is kept in RIPE_HOME/sandbox."""
+    async with Database(require_database(settings)) as database:
+        clock = Clock()
+        await sync_clock(clock, database)
+        follower = asyncio.create_task(follow_clock(clock, database, lambda: None))
+        try:
+            await _serve(settings, clock, port, stop)
+        finally:
+            follower.cancel()
+            await asyncio.wait({follower})
+
+
+async def _serve(settings: Settings, clock: Clock, port: int, stop: asyncio.Event) -> None:
+    address = f"http://{HOST}:{port}"
+    github = _make_github(settings, clock, address)
+    slack = _make_slack(settings, clock)
+    settling = asyncio.create_task(_settle_in(settings, github))
+    try:
+        await serve_until(create_sandbox(github, slack), HOST, port, stop)
+    finally:
+        settling.cancel()
+        await asyncio.wait({settling})
+        await github.world.webhooks.close()
+        await slack.close()
+
+
+async def _settle_in(settings: Settings, github: GitHubServer) -> None:
+    """The App is installed once, as soon as the bot can hear of it."""
+    async with httpx.AsyncClient(timeout=5.0) as client:
+        while True:
+            with suppress(httpx.HTTPError):
+                if (await client.get(f"{settings.public_url}/livez")).is_success:
+                    break
+            await asyncio.sleep(LOOK_EVERY)
+    if not github.world.document.installations:
+        github.world.install(REPOSITORIES)
+
+
+def _make_github(settings: Settings, clock: Clock, address: str) -> GitHubServer:
+    if settings.github_app_id is None or settings.github_app_private_key is None:
+        raise SettingsError("GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY: missing; `ripe up` makes them")
+    file = settings.ripe_home / "sandbox" / "github.json"
+    webhooks = Webhooks(
+        f"{settings.public_url}/github/webhooks", settings.github_webhook_secret[0], clock.now
+    )
+    world = GitHubWorld(
+        find_kept(file, Document) or seed(settings.github_app_id),
+        webhooks,
+        clock.now,
+        api=f"{address}/api/v3",
+        web=address,
+        file=file,
+    )
+    return GitHubServer(world, Access(settings.github_app_id, settings.github_app_private_key))
+
+
+def _make_slack(settings: Settings, clock: Clock) -> SlackWorld:
+    if settings.slack_bot_token is None or settings.slack_signing_secret is None:
+        raise SettingsError("SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET: missing; `ripe up` makes them")
+    return SlackWorld(
+        clock.now,
+        settings.slack_bot_token,
+        settings.slack_signing_secret,
+        settings.public_url or "",
+        settings.ripe_home / "sandbox" / "slack.json",
+    )

@@ -1,0 +1,167 @@
+"""The whole bot, driven as people drive it: GitHub and Slack over HTTP, a real Postgres, a clock that moves.
+
+Nothing is pretended but the passing of time: webhooks are signed and posted, DMs go through Slack's API, and
+every job that is ripe runs to its end before the next sentence of a test.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import SecretStr
+
+from bot.actions.apply_config import apply_config
+from bot.actions.import_people import import_people
+from bot.app import App, open_app
+from bot.clock import Clock
+from bot.sandbox.app import create_sandbox
+from bot.sandbox.github.access import Access
+from bot.sandbox.github.model import Pull
+from bot.sandbox.github.routes import GitHubServer
+from bot.sandbox.github.seed import REPOSITORIES, seed
+from bot.sandbox.github.world import GitHubWorld
+from bot.sandbox.slack.model import Message
+from bot.sandbox.slack.world import SlackWorld
+from bot.sandbox.webhooks import Webhooks
+from bot.settings import Settings
+from bot.web.app import create_web
+from bot.web.server import find_free_port, serving
+from bot.worker import build_handlers
+from jobq import Settlement
+from jobq.clock import utc_now
+from jobq.testing import drain
+from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
+
+PEOPLE = """\
+github_login,email
+ana,ana@acme.example
+ben,ben@acme.example
+cho,cho@acme.example
+"""
+RULES = """\
+repositories:
+  acme/api:
+    rules:
+      - {paths: ["billing/**", "*.sql"], people: [ana, cho]}
+      - {paths: ["docs/**"], people: [cho]}
+"""
+MOST_ROUNDS = 30
+
+
+@dataclass
+class Whole:
+    """A running bot and the world around it. A person's login is also their Slack name."""
+
+    app: App
+    clock: Clock
+    server: GitHubServer
+    github: GitHubWorld
+    slack: SlackWorld
+
+    async def settle(self) -> list[Settlement]:
+        """Until every webhook is delivered and every ripe job has run."""
+        settled: list[Settlement] = []
+        for _ in range(MOST_ROUNDS):
+            await self.github.webhooks.idle()
+            done = await drain(self.app.queue, build_handlers(self.app))
+            settled += done
+            if not done:
+                return settled
+        raise AssertionError("the bot does not come to rest")
+
+    async def pass_time(self, **amount: float) -> None:
+        """Time passes step by step, so that everything happens when it is due."""
+        await self.settle()
+        end = self.clock.now() + timedelta(**amount)
+        while (next_at := await self._next_due()) is not None and next_at <= end:
+            self.clock.shift += max(next_at - self.clock.now(), timedelta(0))
+            await self.settle()
+        self.clock.shift += end - self.clock.now()
+        await self.settle()
+
+    async def go_to(self, instant: datetime) -> None:
+        await self.pass_time(seconds=(instant - self.clock.now()).total_seconds())
+
+    async def open_pull_request(self, *files: str, author: str = "ben", draft: bool = False) -> Pull:
+        """A pull request in acme/api, and what follows within two minutes."""
+        pull = self.github.open_pull_request("acme/api", author, "Round up", files, draft=draft)
+        await self.settle()
+        await self.pass_time(minutes=2)
+        return pull
+
+    def dms(self, name: str) -> list[str]:
+        """What a person sees in their DM with the bot, oldest first, as text."""
+        return [self.slack.rendered_text(message) for message in self.messages(name)]
+
+    def messages(self, name: str) -> list[Message]:
+        return self.slack.messages_to(name)
+
+    def live(self, name: str) -> list[str]:
+        """The DMs that still ask something of a person: those with buttons."""
+        return [text for text in self.dms(name) if "[Mute]" in text]
+
+    async def _next_due(self) -> datetime | None:
+        due: datetime | None = await self.app.database.fetchval("SELECT min(ripe_at) FROM job")
+        return due
+
+
+@asynccontextmanager
+async def whole_bot(
+    dsn: str, starts_at: datetime, *, people: str = PEOPLE, rules: str = RULES
+) -> AsyncIterator[Whole]:
+    """A bot installed on acme's repositories, with its people and rules, at a moment in time."""
+    clock = Clock(starts_at - utc_now())
+    bot_port, world_port = find_free_port("127.0.0.1"), find_free_port("127.0.0.1")
+    bot_url, world_url = f"http://127.0.0.1:{bot_port}", f"http://127.0.0.1:{world_port}"
+    settings = _settings(dsn, bot_url, world_url)
+    server, slack = _make_world(clock, bot_url, world_url)
+    sandbox = create_sandbox(server, slack)
+    try:
+        async with (
+            open_app(settings, clock) as app,
+            serving(create_web(app), port=bot_port),
+            serving(sandbox, port=world_port),
+        ):
+            whole = Whole(app, clock, server, server.world, slack)
+            await _install(whole, people, rules)
+            yield whole
+    finally:
+        await server.world.webhooks.close()
+        await slack.close()
+
+
+async def _install(whole: Whole, people: str, rules: str) -> None:
+    whole.github.install(REPOSITORIES)
+    await whole.settle()
+    app = whole.app
+    imported = await import_people(
+        people, "people.csv", app.workspace_id, apply=True,
+        github=app.github, slack=app.slack, queue=app.queue, clock=app.clock,
+    )  # fmt: skip
+    assert imported.is_ok, imported.lines()
+    applied = await apply_config(rules, app.workspace_id, queue=app.queue, now=whole.clock.now())
+    assert applied.is_ok, applied.lines()
+
+
+def _settings(dsn: str, bot_url: str, world_url: str) -> Settings:
+    values: Mapping[str, object] = {
+        "database_url": dsn, "public_url": bot_url, "sandbox_url": world_url,
+        "github_app_id": APP_ID, "github_app_private_key": private_key(),
+        "github_webhook_secret": [WEBHOOK_SECRET],
+        "github_api_url": f"{world_url}/api/v3", "github_web_url": world_url,
+        "slack_bot_token": "xoxb-sandbox", "slack_signing_secret": "signing secret",
+        "slack_api_url": f"{world_url}/slack/api/",
+    }  # fmt: skip
+    return Settings(_env_file=None, **values)  # type: ignore[arg-type]
+
+
+def _make_world(clock: Clock, bot_url: str, world_url: str) -> tuple[GitHubServer, SlackWorld]:
+    webhooks = Webhooks(f"{bot_url}/github/webhooks", WEBHOOK_SECRET, clock.now)
+    github = GitHubWorld(seed(APP_ID), webhooks, clock.now, api=f"{world_url}/api/v3", web=world_url)
+    slack = SlackWorld(clock.now, SecretStr("xoxb-sandbox"), SecretStr("signing secret"), bot_url, None)
+    return GitHubServer(github, Access(APP_ID, private_key())), slack
+
+
+MONDAY_MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+"""10:00 in Berlin, where Ana and Cho work; 9:00 in London, where Ben does."""
