@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports fmt lock clean
+.PHONY: help run test torture check lint types imports fmt lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ run: $(STAMP) ## start everything: embedded Postgres, web, worker and, without c
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest -n 2
+
+torture: $(STAMP) ## prove the promises at full size (minutes)
+	$(BIN)/pytest -m torture
 
 lint: $(STAMP) ## ruff, format and lint
 	$(BIN)/ruff format --check .

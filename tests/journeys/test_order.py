@@ -1,0 +1,106 @@
+"""Deliveries come in any order: the same facts always lead to the state that GitHub has (promise W7)."""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from bot.model import PullRequestId
+from bot.reviews.store import list_open_requests, load_pull_request
+from bot.sandbox.github.model import Pull
+from bot.sandbox.webhooks import Delivery
+from tests.journeys.whole import Whole
+
+Story = Callable[[Whole], Pull]
+SAMPLE = 40
+
+
+def a_review(ripe: Whole) -> Pull:
+    """Opened and asked of two in one second; then reviewed, renamed and labelled."""
+    begin_second(ripe)
+    pull = ripe.github.open_pull_request("acme/web", "ben", "Round up", ["src/main.py"])
+    ripe.github.request_review(pull, ["ana", "cho"], by="ben")
+    next_second(ripe)
+    ripe.github.review(pull, "ana", "APPROVED")
+    next_second(ripe)
+    ripe.github.edit_title(pull, "Round down")
+    next_second(ripe)
+    ripe.github.label(pull, "wip")
+    return pull
+
+
+def a_change_of_mind(ripe: Whole) -> Pull:
+    """Opened, asked and taken back in one second, which contradicts itself; then drafted, ready, merged."""
+    begin_second(ripe)
+    pull = ripe.github.open_pull_request("acme/web", "ben", "Round up", ["src/main.py"])
+    ripe.github.request_review(pull, ["ana"], by="ben")
+    ripe.github.remove_request(pull, ["ana"], by="ben")
+    next_second(ripe)
+    ripe.github.convert_to_draft(pull)
+    next_second(ripe)
+    ripe.github.ready_for_review(pull)
+    next_second(ripe)
+    ripe.github.merge(pull)
+    return pull
+
+
+def an_undecided_close(ripe: Whole) -> Pull:
+    """Closed, reopened and closed again in one second, after being asked of two: only GitHub knows."""
+    begin_second(ripe)
+    pull = ripe.github.open_pull_request("acme/web", "ben", "Round up", ["src/main.py"])
+    next_second(ripe)
+    ripe.github.request_review(pull, ["ana", "cho"], by="ben")
+    next_second(ripe)
+    ripe.github.close(pull)
+    ripe.github.reopen(pull)
+    ripe.github.close(pull)
+    return pull
+
+
+STORIES = [a_review, a_change_of_mind, an_undecided_close]
+
+
+def begin_second(ripe: Whole) -> None:
+    """What happens now happens in one second, as GitHub counts."""
+    now = ripe.clock.now()
+    ripe.clock.shift += timedelta(seconds=1, microseconds=-now.microsecond)
+
+
+next_second = begin_second
+
+
+async def play(ripe: Whole, story: Story, order: Sequence[int]) -> None:
+    """Tells a story, delivers its webhooks in this order, and compares what we know with what GitHub has."""
+    ripe.github.webhooks.hold()
+    pull = story(ripe)
+    ripe.github.webhooks.release(lambda held: pick(held, order))
+    await ripe.settle()
+    known = await load_pull_request(PullRequestId(pull.id))
+    is_open = pull.state == "open"
+    assert known.is_open == is_open, order
+    assert (known.title, known.is_draft, sorted(known.labels)) == (pull.title, pull.draft, pull.labels), order
+    open_requests = [request.reviewer_login for request in await list_open_requests(known.id)]
+    assert sorted(open_requests) == (sorted(pull.requested) if is_open else []), order
+
+
+def pick(held: list[Delivery], order: Sequence[int]) -> list[Delivery]:
+    assert len(held) == len(order)
+    return [held[index] for index in order]
+
+
+ORDERS = list(permutations(range(6)))
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_a_sample_of_orders_ends_where_github_is(ripe: Whole, story: Story) -> None:
+    for order in random.Random(7).sample(ORDERS, SAMPLE):  # noqa: S311 - not a secret
+        await play(ripe, story, order)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("story", STORIES)
+async def test_every_order_ends_where_github_is(ripe: Whole, story: Story) -> None:
+    for order in ORDERS:
+        await play(ripe, story, order)
