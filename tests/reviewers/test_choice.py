@@ -206,8 +206,15 @@ def test_who_is_there_already_counts(so_far: dict[str, Any]) -> None:
         {"requests": (request("fay", CloseReason.REMOVED),)},
         {"requests": (request("fay", CloseReason.UNASSIGNED),)},
         {"requests": (request("fay", CloseReason.CLOSED),), "round_": 2},
+        {"requests": (request("fay", CloseReason.COMMENTED),), "round_": 2},
     ],
-    ids=["commented without being asked", "taken back", "vanished", "asked before it was reopened"],
+    ids=[
+        "commented without being asked",
+        "taken back",
+        "vanished",
+        "asked before it was reopened",
+        "commented before it was reopened",
+    ],
 )
 def test_who_is_not_there_any_more_does_not_count(so_far: dict[str, Any]) -> None:
     assert asked(decide([BILLING], ["a.sql"], **so_far)) == ["ana"]
