@@ -14,7 +14,7 @@ from bot.web.health import health_blueprint
 from bot.web.sandbox import sandbox_blueprint
 from bot.web.server import serve_until
 from bot.web.slack import slack_blueprint
-from bot.web.webhooks import webhooks_blueprint
+from bot.web.webhooks import RoomyRequest, webhooks_blueprint
 from jobq import DatabaseUnavailable
 
 log = structlog.get_logger()
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 def create_web(app: App) -> Quart:
     """Every route of the bot, bound to the parts of `app`."""
     web = Quart("ripe")
+    web.request_class = RoomyRequest
     settings = app.settings
     web.register_blueprint(health_blueprint(app.database))
     web.register_blueprint(

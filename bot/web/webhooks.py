@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import structlog
 from pydantic import SecretStr
-from quart import Blueprint, Response, request
+from quart import Blueprint, Request, Response, request
 
 from bot.clock import Clock
 from bot.github.deliveries import Delivery, Outcome, insert_delivery
@@ -19,27 +20,39 @@ from jobq import Queue, write_transaction
 
 log = structlog.get_logger()
 
+PATH = "/github/webhooks"
 LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 BIG_BODY = 1024 * 1024
 """From this size on a body is read and parsed two at a time, off the event loop."""
 
 
+class RoomyRequest(Request):
+    """Quart's cap of 16 MiB holds everywhere but here. It is fixed before a route is looked up."""
+
+    def __init__(self, method: str, scheme: str, path: str, *args: Any, **more: Any) -> None:
+        if path == PATH:
+            more["max_content_length"] = LARGEST_BODY
+        super().__init__(method, scheme, path, *args, **more)
+
+
 def webhooks_blueprint(
     secrets: Sequence[SecretStr], workspace_id: WorkspaceId, queue: Queue, clock: Clock
 ) -> Blueprint:
-    """`POST /github/webhooks`. Any of the secrets is good, so that they can be rotated."""
+    """`POST /github/webhooks`. Any of the secrets is good, so that they can be rotated.
+
+    The application it is registered with must have RoomyRequest as its request class.
+    """
     blueprint = Blueprint("webhooks", __name__)
     two_big_ones = asyncio.Semaphore(2)
 
-    @blueprint.post("/github/webhooks")
+    @blueprint.post(PATH)
     async def accept() -> Response:
         guid, event = request.headers.get("X-GitHub-Delivery"), request.headers.get("X-GitHub-Event")
         if request.mimetype != "application/json":
             return _answer(415, "set the webhook's content type to application/json")
         if (request.content_length or 0) > LARGEST_BODY:
             return _answer(413, "larger than GitHub sends")
-        request.max_content_length = LARGEST_BODY
         is_big = request.content_length is None or request.content_length > BIG_BODY
         async with two_big_ones if is_big else nullcontext():
             body = await request.get_data(cache=False, as_text=False, parse_form_data=False)

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 from quart import Quart
-from quart.typing import TestClientProtocol
+from quart.typing import TestClientProtocol as Client
 
 from bot.clock import Clock
 from bot.github.deliveries import find_delivery
 from bot.github.signature import sign
 from bot.github.store import find_first_workspace
-from bot.web.webhooks import LARGEST_BODY, webhooks_blueprint
+from bot.web.webhooks import LARGEST_BODY, RoomyRequest, webhooks_blueprint
 from jobq import Database, Queue
 from tests.factories import pull_request_payload
 
@@ -21,8 +21,9 @@ OLD, NEW = SecretStr("old secret"), SecretStr("new secret")
 
 
 @pytest.fixture
-async def client(db: Database) -> AsyncIterator[TestClientProtocol]:
+async def client(db: Database) -> AsyncIterator[Client]:
     web = Quart("test")
+    web.request_class = RoomyRequest
     workspace_id = await find_first_workspace()
     web.register_blueprint(webhooks_blueprint([NEW, OLD], workspace_id, Queue(db), Clock()))
     with db.ambient():
@@ -30,7 +31,7 @@ async def client(db: Database) -> AsyncIterator[TestClientProtocol]:
 
 
 async def post(
-    client: TestClientProtocol,
+    client: Client,
     body: bytes,
     *,
     secret: SecretStr = NEW,
@@ -61,9 +62,7 @@ async def count(db: Database, table: str) -> int:
     return counted
 
 
-async def test_a_delivery_is_stored_and_queued_before_it_is_answered(
-    db: Database, client: TestClientProtocol
-) -> None:
+async def test_a_delivery_is_stored_and_queued_before_it_is_answered(db: Database, client: Client) -> None:
     assert await post(client, opened()) == 202
     delivery = await find_delivery("guid-1")
     assert delivery is not None
@@ -72,14 +71,14 @@ async def test_a_delivery_is_stored_and_queued_before_it_is_answered(
 
 
 async def test_the_same_delivery_five_times_at_once_is_one_delivery_and_one_job(
-    db: Database, client: TestClientProtocol
+    db: Database, client: Client
 ) -> None:
     statuses = await asyncio.gather(*(post(client, opened()) for _ in range(5)))
     assert set(statuses) == {202}
     assert (await count(db, "delivery"), await count(db, "job")) == (1, 1)
 
 
-async def test_both_secrets_are_good_while_one_replaces_the_other(client: TestClientProtocol) -> None:
+async def test_both_secrets_are_good_while_one_replaces_the_other(client: Client) -> None:
     assert await post(client, opened(), secret=OLD) == 202
     assert await post(client, opened(), secret=NEW, X_GitHub_Delivery="guid-2") == 202
 
@@ -88,29 +87,29 @@ async def test_both_secrets_are_good_while_one_replaces_the_other(client: TestCl
     "signature", ["", "sha256=", "sha256=zz", "sha1=abc", "é" * 71, "sha256=" + "0" * 64]
 )
 async def test_what_is_not_signed_is_refused_and_not_stored(
-    db: Database, client: TestClientProtocol, signature: str
+    db: Database, client: Client, signature: str
 ) -> None:
     assert await post(client, opened(), X_Hub_Signature_256=signature) == 401
     assert await count(db, "delivery") == 0
 
 
-async def test_a_missing_signature_is_refused(client: TestClientProtocol) -> None:
+async def test_a_missing_signature_is_refused(client: Client) -> None:
     assert await post(client, opened(), without="X-Hub-Signature-256") == 401
 
 
-async def test_a_delivery_without_guid_is_a_bad_request(client: TestClientProtocol) -> None:
+async def test_a_delivery_without_guid_is_a_bad_request(client: Client) -> None:
     assert await post(client, opened(), without="X-GitHub-Delivery") == 400
 
 
-async def test_a_form_encoded_delivery_says_what_to_change(client: TestClientProtocol) -> None:
+async def test_a_form_encoded_delivery_says_what_to_change(client: Client) -> None:
     assert await post(client, opened(), Content_Type="application/x-www-form-urlencoded") == 415
 
 
-async def test_a_body_larger_than_github_sends_is_refused(client: TestClientProtocol) -> None:
+async def test_a_body_larger_than_github_sends_is_refused(client: Client) -> None:
     assert await post(client, b" " * (LARGEST_BODY + 1)) == 413
 
 
-async def test_a_body_as_large_as_github_sends_is_accepted(client: TestClientProtocol) -> None:
+async def test_a_body_as_large_as_github_sends_is_accepted(client: Client) -> None:
     body = opened()
     padded = body[:-1] + b" " * (24 * 1024 * 1024 - len(body)) + body[-1:]
     assert await post(client, padded) == 202
@@ -118,7 +117,7 @@ async def test_a_body_as_large_as_github_sends_is_accepted(client: TestClientPro
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"action": "opened"}', b'\xff{"action": "opened"}'])
 async def test_a_payload_that_does_not_parse_is_recorded_as_rejected(
-    db: Database, client: TestClientProtocol, body: bytes
+    db: Database, client: Client, body: bytes
 ) -> None:
     assert await post(client, body) == 202
     delivery = await find_delivery("guid-1")
@@ -127,9 +126,7 @@ async def test_a_payload_that_does_not_parse_is_recorded_as_rejected(
     assert await count(db, "job") == 0
 
 
-async def test_an_event_that_we_do_not_follow_is_recorded_and_ignored(
-    db: Database, client: TestClientProtocol
-) -> None:
+async def test_an_event_that_we_do_not_follow_is_recorded_and_ignored(db: Database, client: Client) -> None:
     assert await post(client, b'{"action": "created"}', X_GitHub_Event="star") == 202
     delivery = await find_delivery("guid-1")
     assert delivery is not None
@@ -137,7 +134,7 @@ async def test_an_event_that_we_do_not_follow_is_recorded_and_ignored(
     assert await count(db, "job") == 0
 
 
-async def test_only_allow_listed_fields_are_kept(db: Database, client: TestClientProtocol) -> None:
+async def test_only_allow_listed_fields_are_kept(db: Database, client: Client) -> None:
     payload = pull_request_payload("opened")
     payload["pull_request"]["body"] = "canary-in-the-body"
     payload["pull_request"]["head"]["repo"] = {"description": "canary-in-the-head"}
