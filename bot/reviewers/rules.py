@@ -4,7 +4,6 @@ Whom to ask is decided in choice.py.
 """
 
 import re
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -58,48 +57,12 @@ def why_not_assigned(pull_request: PullRequest, config: RepositoryConfig) -> tup
 def describe_decision(decision: Decision, now: datetime) -> list[str]:
     """One line each for everybody who was considered, then why nobody (else) is asked.
 
-    For operators: it says until when people are out, on their own calendar.
+    For operators only: it says who is out, and until when on their own calendar.
     """
-    return _describe(decision, lambda skipped: _SKIPPED.get(skipped.reason) or _out(skipped, now))
-
-
-def describe_to_colleagues(decision: Decision) -> list[str]:
-    """The same for everybody: whoever cannot be asked is "not available", without a reason or a date."""
-    return _describe(decision, lambda skipped: _TO_COLLEAGUES.get(skipped.reason, "not available"))
-
-
-_TO_COLLEAGUES = {
-    SkipReason.AUTHOR: "is the author",
-    SkipReason.BOT: "is a bot",
-    SkipReason.ALREADY_ASKED: "was asked already",
-    SkipReason.ALREADY_REVIEWED: "has reviewed already",
-    SkipReason.REMOVED_BY_HUMAN: "somebody took that request back",
-    SkipReason.UNKNOWN: "not mapped to anybody in Slack",
-    SkipReason.REFUSED: "GitHub refused",
-    SkipReason.BUSIER: "others come first (fewer open reviews, or not asked for longer)",
-}
-_SKIPPED = _TO_COLLEAGUES | {
-    SkipReason.AT_CAP: "has as many open reviews as they take",
-    SkipReason.DEACTIVATED: "deactivated in Slack",
-}
-_NOBODY = {
-    NoAssignment.NOT_OPEN: "it is {detail}",
-    NoAssignment.DRAFT: "it is a draft",
-    NoAssignment.IGNORED_LABEL: "the label '{detail}' is ignored",
-    NoAssignment.IGNORED_AUTHOR: "authors like '{detail}' are ignored",
-    NoAssignment.IGNORED_TITLE: "titles like '{detail}' are ignored",
-    NoAssignment.NO_RULES: "there are no rules",
-    NoAssignment.NO_RULE_MATCHES: "no rule matches the changed files",
-    NoAssignment.ENOUGH_ASKED: "{counted} of {wanted} wanted reviewers are there already",
-    NoAssignment.NOBODY_LEFT: "nobody is left to ask",
-}
-
-
-def _describe(decision: Decision, why: Callable[[Skipped], str]) -> list[str]:
     lines = [
         f"{verdict.name} asked: {_because(verdict)}."
         if isinstance(verdict, Chosen)
-        else f"{verdict.name} skipped: {why(verdict)}."
+        else f"{verdict.name} skipped: {_SKIPPED.get(verdict.reason) or _out(verdict, now)}."
         for verdict in decision.verdicts
     ]
     if decision.paths_refused:
@@ -114,6 +77,31 @@ def _describe(decision: Decision, why: Callable[[Skipped], str]) -> list[str]:
     elif decision.detail:
         lines.append(f"Nobody is left for {decision.detail}.")
     return lines
+
+
+_SKIPPED = {
+    SkipReason.AUTHOR: "is the author",
+    SkipReason.BOT: "is a bot",
+    SkipReason.ALREADY_ASKED: "was asked already",
+    SkipReason.ALREADY_REVIEWED: "has reviewed already",
+    SkipReason.REMOVED_BY_HUMAN: "somebody took that request back",
+    SkipReason.UNKNOWN: "not mapped to anybody in Slack",
+    SkipReason.REFUSED: "GitHub refused",
+    SkipReason.AT_CAP: "has as many open reviews as they take",
+    SkipReason.DEACTIVATED: "deactivated in Slack",
+    SkipReason.BUSIER: "others come first (fewer open reviews, or not asked for longer)",
+}
+_NOBODY = {
+    NoAssignment.NOT_OPEN: "it is {detail}",
+    NoAssignment.DRAFT: "it is a draft",
+    NoAssignment.IGNORED_LABEL: "the label '{detail}' is ignored",
+    NoAssignment.IGNORED_AUTHOR: "authors like '{detail}' are ignored",
+    NoAssignment.IGNORED_TITLE: "titles like '{detail}' are ignored",
+    NoAssignment.NO_RULES: "there are no rules",
+    NoAssignment.NO_RULE_MATCHES: "no rule matches the changed files",
+    NoAssignment.ENOUGH_ASKED: "{counted} of {wanted} wanted reviewers are there already",
+    NoAssignment.NOBODY_LEFT: "nobody is left to ask",
+}
 
 
 def _because(chosen: Chosen) -> str:

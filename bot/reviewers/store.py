@@ -219,18 +219,6 @@ async def list_open_request_ids_of_person(person_id: PersonId) -> tuple[RequestI
     return tuple(RequestId(row["id"]) for row in rows)
 
 
-async def list_open_request_ids_of_account(
-    workspace_id: WorkspaceId, account_id: AccountId
-) -> tuple[RequestId, ...]:
-    """What a change of this account's mapping concerns."""
-    rows = await current_database().fetch(
-        "SELECT id FROM review_request WHERE reviewer_id = $2 AND closed_at IS NULL AND workspace_id = $1",
-        workspace_id,
-        account_id,
-    )
-    return tuple(RequestId(row["id"]) for row in rows)
-
-
 async def find_config(workspace_id: WorkspaceId, full_name: str) -> RepositoryConfig | None:
     """The rules of a repository, whose name counts in any case."""
     document = await current_database().fetchval(

@@ -13,7 +13,6 @@ from bot.reviewers.rules import (
     away_until,
     current_absence,
     describe_decision,
-    describe_to_colleagues,
     why_not_assigned,
 )
 from bot.reviews.model import PullRequest
@@ -144,17 +143,10 @@ def test_an_operator_reads_until_when_somebody_is_out_in_their_own_days(until: d
     assert lines == [f"Cho skipped: {words}."]
 
 
-@pytest.mark.parametrize("reason", [SkipReason.AWAY, SkipReason.AT_CAP, SkipReason.DEACTIVATED])
-def test_colleagues_read_only_that_somebody_is_not_available(reason: SkipReason) -> None:
-    verdict = skipped(reason, at("27 23:00"))
-    assert describe_to_colleagues(decision(verdicts=(verdict,))) == ["Cho skipped: not available."]
-
-
 @pytest.mark.parametrize("reason", SkipReason)
 def test_every_reason_has_words(reason: SkipReason) -> None:
     verdict = decision(verdicts=(skipped(reason),))
     assert describe_decision(verdict, at("23"))[0].startswith("Cho skipped: ")
-    assert describe_to_colleagues(verdict)[0].startswith("Cho skipped: ")
 
 
 @pytest.mark.parametrize("reason", NoAssignment)
