@@ -56,6 +56,7 @@ async def test_a_decision_is_told_with_its_reasons(world: World) -> None:
         "  Cho skipped: out until Friday.",
         "  GitHub refused cho-gh: not a collaborator",
     ]
+    assert "GitHub has not answered yet." not in "\n".join(lines)
 
 
 async def test_without_a_decision_that_is_said(world: World) -> None:

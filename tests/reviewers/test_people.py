@@ -69,7 +69,7 @@ COLUMNS = "github_login, slack_id, email, name, team, country, zone"
         (HEADER + "ana,,,", "line 2: slack_id: is missing, and so is email: one of them is needed"),
         (HEADER + "ana,,ana at acme", "line 2: email: 'ana at acme' is no address"),
         (HEADER + "ana,U012,,,,,X+1", "line 2: zone: 'X+1' is no time zone: they look like Europe/Berlin"),
-        (HEADER + "ana,U012AB3CD\nAna,U012AB3CE", "line 3: github_login: 'Ana' is on line 2 already"),
+        (HEADER + "Ana,U012AB3CD\naNA,U012AB3CE", "line 3: github_login: 'aNA' is on line 2 already"),
         (HEADER + 'ana,"U012AB3CD', "line 2: is not CSV: unexpected end of data"),
     ],
 )
