@@ -138,7 +138,6 @@ class ListUsers(Arguments):
     limit: Annotated[int, Field(ge=0, le=1000)] = 0
     """0: everybody."""
     include_locale: bool = False
-    team_id: str | None = None
 
 
 class LookupByEmail(Arguments):

@@ -164,9 +164,9 @@ def user_event(world: Workspace, user: User) -> Json:
 
 
 def uninstalled_event(world: Workspace) -> Json:
-    return event(world, {"type": "app_uninstalled", "event_ts": world.new_ts()})
+    return event(world, {"type": "app_uninstalled"})
 
 
 def revoked_event(world: Workspace) -> Json:
     tokens = {"oauth": [], "bot": [world.state.bot_user_id]}
-    return event(world, {"type": "tokens_revoked", "tokens": tokens, "event_ts": world.new_ts()})
+    return event(world, {"type": "tokens_revoked", "tokens": tokens})

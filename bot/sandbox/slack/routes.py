@@ -39,11 +39,8 @@ def slack_blueprint(world: SlackWorld) -> Blueprint:
             use_response_url(world, name, given)
             return {}
 
-        served = await _serve(world, RESPONSE_URL, respond)
         # Unlike methods, these say in the status whether they worked.
-        if (await served.get_json(silent=True) or {}).get("ok") is False:
-            served.status_code = 404
-        return served
+        return await _serve(world, RESPONSE_URL, respond, refused=404)
 
     add_control(blueprint, world)
     return blueprint
@@ -69,8 +66,8 @@ def _check_token(world: SlackWorld, given: Json) -> None:
         raise SlackError("token_revoked")
 
 
-async def _serve(world: SlackWorld, method: str, act: Callable[[Json], Json]) -> Response:
-    """Does what is asked for and answers, unless a fault was ordered."""
+async def _serve(world: SlackWorld, method: str, act: Callable[[Json], Json], refused: int = 200) -> Response:
+    """Does what is asked for and answers, unless a fault was ordered. `refused`: the status of a no."""
     fault = world.faults.take(method)
     given: Json = {}
     try:
@@ -81,7 +78,7 @@ async def _serve(world: SlackWorld, method: str, act: Callable[[Json], Json]) ->
         answer = act(given)
     except SlackError as error:
         _log(world, method, given, error=error.code, fault=fault)
-        return _refuse(error)
+        return _refuse(error, refused)
     _log(world, method, given, error=None, fault=fault)
     # Now: whoever asked may be gone before they get the answer.
     world.save()
@@ -120,8 +117,10 @@ def _read_json(body: bytes | str) -> Json:
     return given
 
 
-def _refuse(error: SlackError) -> Response:
+def _refuse(error: SlackError, status: int = 200) -> Response:
     answer: Json = {"ok": False, "error": error.code, **error.more}
     if error.messages:
         answer["response_metadata"] = {"messages": error.messages}
-    return jsonify(answer)
+    response = jsonify(answer)
+    response.status_code = status
+    return response

@@ -20,11 +20,12 @@ JSON = "application/json"
 
 
 class Sender:
-    """`bot_url` is where the bot is reached; it listens at `/slack/events` there."""
+    """`bot_url` is where the bot is reached: it listens at `/slack/events`. `patience` is in seconds."""
 
     def __init__(self, signing_secret: SecretStr, bot_url: str) -> None:
         self._secret = signing_secret
         self.bot_url = bot_url
+        self.patience = PATIENCE
         self._client: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
@@ -49,7 +50,7 @@ class Sender:
         body = sent.body.encode()
         headers = {"Content-Type": sent.content_type, **self.sign(body), **(retry or {})}
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self.patience):
                 answer = await self._http().post(
                     f"{self.bot_url.rstrip('/')}/slack/events", content=body, headers=headers
                 )
@@ -70,5 +71,5 @@ class Sender:
     def _http(self) -> httpx.AsyncClient:
         # Kept: a new client for each request would make a new TLS context, which takes longer than the call.
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=None, trust_env=False)  # noqa: S113 - PATIENCE bounds it
+            self._client = httpx.AsyncClient(timeout=None, trust_env=False)  # noqa: S113 - patience bounds it
         return self._client

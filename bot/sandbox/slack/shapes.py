@@ -84,6 +84,7 @@ def view_shape(world: Workspace, view: View) -> Json:
         "title": definition.get("title") or {"type": "plain_text", "text": "View Title", "emoji": True},
         "clear_on_close": definition.get("clear_on_close", False),
         "notify_on_close": definition.get("notify_on_close", False),
+        "submit_disabled": definition.get("submit_disabled", False),
         "close": definition.get("close"),
         "submit": definition.get("submit"),
         "previous_view_id": view.previous_view_id,

@@ -1,14 +1,14 @@
 """The workspace itself: its people, DMs, messages and views. Nothing here speaks HTTP."""
 
-import json
-import os
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
+from bot.sandbox.keeping import find_kept, keep
 from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.model import (
@@ -51,16 +51,13 @@ class Workspace:
         self.base_url: str | None = None
         """Where this Slack is reached, without a slash at the end. Its routes set it when first asked."""
         self._state_file = state_file
-        self.state = _load(state_file) or seed_state()
+        kept = find_kept(state_file, State) if state_file else None
+        self.state = kept or seed_state()
 
     def save(self) -> None:
         """Writes the state file, whole or not at all."""
-        if self._state_file is None:
-            return
-        self._state_file.parent.mkdir(parents=True, exist_ok=True)
-        new = self._state_file.with_name(self._state_file.name + ".new")
-        new.write_text(self.state.model_dump_json())
-        os.replace(new, self._state_file)
+        if self._state_file is not None:
+            keep(self._state_file, self.state)
 
     # Names
 
@@ -134,11 +131,11 @@ class Workspace:
             message.edited_ts = self.new_ts()
 
     def with_block_ids(self, blocks: list[Json]) -> list[Json]:
-        """Slack names the blocks and elements that the bot left without a name."""
+        """Slack names what the bot left without a name, and spells out what is so by default."""
         return [self._named(block) for block in blocks]
 
     def _named(self, block: Json) -> Json:
-        named: Json = json.loads(json.dumps(block))
+        named: Json = _spelled_out(block)
         named.setdefault("block_id", f"b{self.number():04x}")
         for element in elements_of(named):
             element.setdefault("action_id", f"a{self.number():04x}")
@@ -160,7 +157,7 @@ class Workspace:
         view = View(
             id=view_id,
             user=user,
-            definition={**definition, "blocks": self.with_block_ids(definition["blocks"])},
+            definition=self._completed(definition),
             hash=self.new_hash(),
             root_view_id=previous.root_view_id if previous else view_id,
             previous_view_id=previous.id if previous else None,
@@ -169,8 +166,11 @@ class Workspace:
         return view
 
     def change_view(self, view: View, definition: Json) -> None:
-        view.definition = {**definition, "blocks": self.with_block_ids(definition["blocks"])}
+        view.definition = self._completed(definition)
         view.hash = self.new_hash()
+
+    def _completed(self, definition: Json) -> Json:
+        return {**_spelled_out(definition), "blocks": self.with_block_ids(definition["blocks"])}
 
     def new_hash(self) -> str:
         return f"{int(self.now().timestamp())}.{self.number():08x}"
@@ -232,11 +232,16 @@ class Workspace:
         return f"{self.base_url}/response/{name}"
 
 
+_BY_DEFAULT = {"plain_text": {"emoji": True}, "mrkdwn": {"verbatim": False}}
+
+
+def _spelled_out(part: Any) -> Any:
+    """A copy in which every text object says how it is to be read."""
+    if isinstance(part, dict):
+        copy = {name: _spelled_out(value) for name, value in part.items()}
+        return {**copy, **_BY_DEFAULT.get(part.get("type", ""), {}), **copy}
+    return [_spelled_out(value) for value in part] if isinstance(part, list) else part
+
+
 def as_ts(microseconds: int) -> str:
     return f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
-
-
-def _load(state_file: Path | None) -> State | None:
-    if state_file is None or not state_file.exists():
-        return None
-    return State.model_validate_json(state_file.read_text())
