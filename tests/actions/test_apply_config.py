@@ -64,7 +64,8 @@ async def test_a_repository_that_the_file_does_not_name_keeps_its_rules(world: W
 @pytest.mark.usefixtures("asked")
 async def test_a_file_with_one_mistake_changes_nothing_at_all(world: World) -> None:
     report = await apply(world, ONE + "  acme/web: {}\n")
-    assert not (report.is_ok or report.is_applied)
+    assert not report.is_ok
+    assert not report.is_applied
     assert report.lines() == [
         "line 4: repositories.acme/web: the GitHub App is not installed there; did you mean 'acme/api'?",
         "1 problem: nothing was changed.",
