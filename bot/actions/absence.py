@@ -115,7 +115,9 @@ def _days(person: Person, absence: Absence, now: datetime) -> str:
     last = local_day(person.hours, absence.ends_at - timedelta(microseconds=1))
     if first == last:
         return _day(first, now)
-    return f"{_day(first, now)} \N{EN DASH} {_day(last, now)}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first:%a} {first.day} - {_day(last, now)}"
+    return f"{_day(first, now)} - {_day(last, now)}"
 
 
 def _day(day: date, now: datetime) -> str:

@@ -67,7 +67,7 @@ def render_card(card: Card, waiting: timedelta) -> Rendered:
 
 
 def _render_live(card: Card, waiting: timedelta) -> Rendered:
-    facts = [disarm(card.turn, 200)]
+    facts = [disarm(card.turn, 200) or "your review is asked for"]
     if card.sequence:
         facts.append(f"reminder {card.sequence}")
     if (age := describe_working_time(waiting)) is not None:
@@ -79,7 +79,7 @@ def _render_live(card: Card, waiting: timedelta) -> Rendered:
 
 
 def _render_quiet(card: Card) -> Rendered:
-    note = disarm(card.note, 300)
+    note = disarm(card.note, 300) or "Nothing is asked of you for now."
     blocks = [_headline(card), context(note)]
     if web_address(card.url):
         blocks.append({"type": "actions", "elements": [_open_button(card)]})

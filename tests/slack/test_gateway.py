@@ -1,7 +1,6 @@
 """Every way in which a call to Slack can end, over a real connection."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,47 +8,15 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from quart import Quart, Response, request
 
 from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused, SlackUser
 from bot.slack.messages import Rendered, render_text
 from bot.web.server import find_free_port, serving
 from jobq import Postpone
+from tests.slack.script import Reply, Script, error, ok
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HELLO = Rendered(blocks=render_text("hello").blocks, text="hello")
-
-Reply = tuple[int, str, dict[str, str]]
-
-
-def ok(**fields: Any) -> Reply:
-    return 200, json.dumps({"ok": True, **fields}), {"Content-Type": "application/json"}
-
-
-def error(code: str, status: int = 200, **headers: str) -> Reply:
-    body = json.dumps({"ok": False, "error": code})
-    return status, body, {"Content-Type": "application/json"} | headers
-
-
-class Script:
-    """Answers each call with the next reply (the last one again and again), and remembers what was asked."""
-
-    def __init__(self, *replies: Reply) -> None:
-        self.replies = list(replies)
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-
-    def web(self) -> Quart:
-        web = Quart("scripted")
-
-        @web.route("/<path:method>", methods=["GET", "POST"])
-        async def answer(method: str) -> Response:
-            sent = await request.get_json(silent=True) or dict(await request.form) or dict(request.args)
-            self.asked.append((method, sent))
-            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-            status, body, headers = reply
-            return Response(body, status=status, headers=headers)
-
-        return web
 
 
 @asynccontextmanager

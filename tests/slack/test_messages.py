@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from bot.model import RequestId
 from bot.reminders.model import Card, Look, NoticeKind
 from bot.reviews.model import CloseReason
+from bot.sandbox.slack.blocks import check_blocks
+from bot.sandbox.slack.model import Message
+from bot.sandbox.slack.mrkdwn import links_in, mentions_in
 from bot.slack.messages import Rendered, describe_working_time, join_words, render_card, render_notice
 from tests.slack.examples import example_pull_request
 from tests.slack.test_escape import TEXTS
@@ -124,18 +127,64 @@ def test_without_sizes_or_a_title_it_still_reads() -> None:
     assert texts(render_card(card, timedelta(0)))[0].endswith("\nacme/api#12 · by ben")
 
 
-@settings(max_examples=300, deadline=None)
-@given(TEXTS, TEXTS, TEXTS, st.sampled_from(Look))
-def test_no_text_of_theirs_breaks_out(title: str, author: str, turn: str, look: Look) -> None:
-    card = CARD.model_copy(
-        update={"title": title, "author": author, "turn": turn, "note": turn, "look": look, "sequence": 1}
+NAMES = {name: "U1" for name in ("ana", "ben", "cho", "U012ABC", "here")}
+
+
+def assert_harmless(rendered: Rendered, *addresses: str) -> None:
+    """As strict a Slack as we have takes it, pings nobody, and links only to `addresses`."""
+    assert check_blocks(list(rendered.blocks)) == []
+    # As lenient a reader as can be: it marks up whatever it may.
+    lenient = [unmarked(block) for block in rendered.blocks]
+    message = Message(
+        ts="1", channel="D1", author="B1", text=rendered.text, blocks=lenient, parse="full", link_names=True
     )
-    rendered = render_card(card, timedelta(hours=5))
-    for text in texts(rendered):
-        assert text.count("<") == text.count(">") <= 1
-        assert text.count("https://github.example/acme/api/pull/12|") == text.count("<")
-        assert len(text) <= 3000
-    assert "<" not in rendered.text
+    assert mentions_in(message, NAMES) == []
+    assert {found.url for found in links_in(message)} <= set(addresses)
+
+
+def unmarked(part: Any) -> Any:
+    """Without `verbatim`, so that safety does not depend on it."""
+    if isinstance(part, dict):
+        return {key: unmarked(value) for key, value in part.items() if key != "verbatim"}
+    return [unmarked(each) for each in part] if isinstance(part, list) else part
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS, TEXTS, TEXTS, st.sampled_from(Look), st.booleans())
+def test_no_text_of_theirs_pings_anybody_or_becomes_a_link(
+    title: str, author: str, turn: str, look: Look, is_first_ever: bool
+) -> None:
+    card = CARD.model_copy(
+        update={
+            "title": title,
+            "author": author,
+            "repository": f"acme/{author}",
+            "turn": turn,
+            "note": turn,
+            "look": look,
+            "sequence": len(title) % 3,
+            "is_first_ever": is_first_ever,
+        }
+    )
+    assert_harmless(render_card(card, timedelta(hours=5)), CARD.url)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS, st.lists(TEXTS, max_size=7), st.sampled_from(NoticeKind))
+def test_no_text_of_theirs_breaks_out_of_a_notice(title: str, logins: list[str], kind: NoticeKind) -> None:
+    pull_request = example_pull_request(title=title)
+    assert_harmless(render_notice(kind, pull_request, logins), pull_request.url)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+def test_no_address_of_theirs_breaks_out(path: str) -> None:
+    card = CARD.model_copy(update={"url": f"https://github.example/{path}"})
+    rendered = render_card(card, timedelta(0))
+    assert check_blocks(list(rendered.blocks)) == []
+    message = Message(ts="1", channel="D1", author="B1", blocks=list(rendered.blocks))
+    assert mentions_in(message, NAMES) == []
+    assert all(found.url.startswith("https://github.example/") for found in links_in(message))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""What each button and menu of ours stands for."""
+
+from collections.abc import Awaitable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from bot.actions.absence import CANCEL_ABSENCE, cancel_absence
+from bot.actions.mute import mute, unmute
+from bot.actions.snooze import Choice, snooze_by_choice
+from bot.actions.typed import obey
+from bot.actions.undo import undo
+from bot.actions.why import explain_request
+from bot.model import RequestId, UserError
+from bot.reviewers.model import Person
+from bot.slack.messages import MUTE, SAY, SNOOZE, UNDO, WHY, Rendered
+from bot.slack.views import UNMUTE
+from jobq import Queue
+
+
+class Press(Protocol):
+    """Does what a button stands for. `value` is what it carries. Raises UserError."""
+
+    def __call__(self, person: Person, value: str, *, queue: Queue, now: datetime) -> Awaitable[Rendered]: ...
+
+
+async def _snooze(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
+    request_id, _, choice = value.partition(":")
+    if choice not in set(Choice):
+        raise UserError("Ripe did not send this menu, so nothing was changed.")
+    identity = RequestId(_number(request_id))
+    return await snooze_by_choice(person, identity, Choice(choice), queue=queue, now=now)
+
+
+async def _why(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
+    return await explain_request(person, RequestId(_number(value)))
+
+
+async def _mute(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
+    return await mute(person, RequestId(_number(value)), queue=queue, now=now)
+
+
+async def _unmute(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
+    return await unmute(person, RequestId(_number(value)), queue=queue, now=now)
+
+
+async def _undo(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
+    return await undo(person, _number(value), queue=queue, now=now)
+
+
+async def _cancel_absence(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
+    return await cancel_absence(person, _number(value), queue=queue, now=now)
+
+
+PRESS: Mapping[str, Press] = {
+    SNOOZE: _snooze,
+    WHY: _why,
+    MUTE: _mute,
+    UNMUTE: _unmute,
+    UNDO: _undo,
+    CANCEL_ABSENCE: _cancel_absence,
+    SAY: obey,
+}
+"""By the first part of a button's action id."""
+
+
+def _number(value: str) -> int:
+    """Raises UserError: only a forged button carries something else."""
+    if not (value.isascii() and value.isdecimal() and len(value) < 19):
+        raise UserError("Ripe did not send this button, so nothing was changed.")
+    return int(value)

@@ -1,0 +1,128 @@
+"""Serves people: who is asking, one effect each, and an honest sentence whatever happens."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from bot.actions.buttons import PRESS
+from bot.actions.forms import SUBMIT, State, render_form
+from bot.actions.profile import follow_profile
+from bot.actions.reviews import list_reviews_at_home
+from bot.actions.typed import obey
+from bot.clock import Clock
+from bot.model import UserError, WorkspaceId
+from bot.reviewers.model import Person
+from bot.reviewers.store import find_person_by_slack_user
+from bot.slack.effect import Effects, NotSaved, PerhapsSaved
+from bot.slack.escape import disarm
+from bot.slack.gateway import SlackUser
+from bot.slack.messages import Rendered, render_text
+from bot.slack.views import FORMS, View, render_home_of_stranger, render_message_view
+from jobq import Queue
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+NOT_SAVED = "Ripe could not reach its database: nothing was saved and nothing changed. Please try again."
+PERHAPS_SAVED = (
+    "Ripe's database did not answer in time, so Ripe cannot tell whether this was saved."
+    " `/reviews` shows how things stand."
+)
+
+
+class Stranger(UserError):
+    """Somebody whom nobody connected to a GitHub account."""
+
+    def __init__(self, slack_user_id: str) -> None:
+        super().__init__(
+            "Ripe does not know your GitHub account yet, so there is nothing it can do for you. An admin"
+            " connects people with `ripe people import`; they need your GitHub login and your Slack id,"
+            f" which is `{disarm(slack_user_id, 20)}`."
+        )
+
+
+class Desk:
+    """What people do in Slack, whatever way they do it. See bot.slack.listeners.Desk for the promises."""
+
+    def __init__(
+        self, queue: Queue, clock: Clock, workspace_id: WorkspaceId, effects: Effects | None = None
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._workspace_id = workspace_id
+        self._effects = effects or Effects(workspace_id, clock)
+
+    async def say(self, key: str, slack_user_id: str, words: str) -> Rendered | None:
+        async def act(person: Person) -> Rendered:
+            return await obey(person, words, queue=self._queue, now=self._clock.now())
+
+        return await self._answer(key, slack_user_id, act)
+
+    def knows_button(self, name: str) -> bool:
+        return name in PRESS
+
+    async def press(self, key: str, slack_user_id: str, name: str, value: str) -> Rendered | None:
+        async def act(person: Person) -> Rendered:
+            return await PRESS[name](person, value, queue=self._queue, now=self._clock.now())
+
+        return await self._answer(key, slack_user_id, act)
+
+    async def fill_form(self, key: str, slack_user_id: str, name: str) -> View | None:
+        async def act(person: Person) -> View:
+            return render_form(name, person, self._clock.now())
+
+        try:
+            return await self._serve(key, slack_user_id, act)
+        except UserError as error:
+            return render_message_view(FORMS[name].title, render_text(str(error)))
+
+    async def submit(self, key: str, slack_user_id: str, name: str, state: State) -> Rendered | None:
+        async def act(person: Person) -> Rendered:
+            return await SUBMIT[name](person, state, queue=self._queue, now=self._clock.now())
+
+        return await self._serve(key, slack_user_id, act)
+
+    async def show_home(self, slack_user_id: str) -> View:
+        try:
+            person = await self._load_person(slack_user_id)
+        except Stranger as stranger:
+            return render_home_of_stranger(str(stranger))
+        return await list_reviews_at_home(person, now=self._clock.now())
+
+    async def follow(self, key: str, user: SlackUser) -> None:
+        async def act() -> bool:
+            return await follow_profile(self._workspace_id, user, queue=self._queue)
+
+        await self._once(key, act)
+
+    async def _answer(
+        self, key: str, slack_user_id: str, act: Callable[[Person], Awaitable[Rendered]]
+    ) -> Rendered | None:
+        try:
+            return await self._serve(key, slack_user_id, act)
+        except UserError as error:
+            return render_text(str(error))
+
+    async def _serve(self, key: str, slack_user_id: str, act: Callable[[Person], Awaitable[T]]) -> T | None:
+        async def work() -> T:
+            return await act(await self._load_person(slack_user_id))
+
+        return await self._once(key, work)
+
+    async def _load_person(self, slack_user_id: str) -> Person:
+        person = await find_person_by_slack_user(self._workspace_id, slack_user_id)
+        if person is None:
+            raise Stranger(slack_user_id)
+        return person
+
+    async def _once(self, key: str, work: Callable[[], Awaitable[T]]) -> T | None:
+        try:
+            return await self._effects.once(key, work)
+        except NotSaved:
+            log.warning("the database did not answer in time", key=key, saved="no")
+            raise UserError(NOT_SAVED) from None
+        except PerhapsSaved:
+            log.warning("the database did not answer in time", key=key, saved="perhaps")
+            raise UserError(PERHAPS_SAVED) from None

@@ -1,0 +1,85 @@
+"""The forms that a command without words opens: what they show, and doing what was filled in."""
+
+from collections.abc import Awaitable, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any, Protocol
+
+from bot.actions.absence import go_away
+from bot.actions.snooze import Choice, snooze_everything, until_of
+from bot.model import UserError
+from bot.reviewers.model import Person
+from bot.slack.messages import SNOOZE_CHOICES, Rendered
+from bot.slack.views import (
+    DAY,
+    FIRST_DAY,
+    HOW_LONG,
+    LAST_DAY,
+    OOO_FORM,
+    SNOOZE_FORM,
+    View,
+    render_ooo_form,
+    render_snooze_form,
+)
+from bot.working_time import local_day, local_instant
+from jobq import Queue
+
+State = Mapping[str, Any]
+"""What was filled in, as Slack sends it: block, then field, then value."""
+
+
+class Submit(Protocol):
+    """Does what was filled in. Raises UserError, whose text is shown in the form."""
+
+    def __call__(
+        self, person: Person, state: State, *, queue: Queue, now: datetime
+    ) -> Awaitable[Rendered]: ...
+
+
+def render_form(name: str, person: Person, now: datetime) -> View:
+    """The form of this name, filled in as far as can be guessed. Raises KeyError for no form of ours."""
+    if name == SNOOZE_FORM.name:
+        return render_snooze_form({k: v for k, v in SNOOZE_CHOICES.items() if k != Choice.CHANGE})
+    return {OOO_FORM.name: render_ooo_form}[name](local_day(person.hours, now))
+
+
+async def submit_snooze(person: Person, state: State, *, queue: Queue, now: datetime) -> Rendered:
+    """All reminders, for a while or until a day begins. Raises UserError."""
+    choice, day = _chosen(state, HOW_LONG), _day(state, DAY)
+    if (choice is None) == (day is None):
+        raise UserError("Choose one of these, or a day: just one of the two.")
+    until = local_instant(person.hours, day, time.min) if day else until_of(Choice(choice), person, now)
+    if until is None:
+        raise UserError("Choose how long.")
+    return await snooze_everything(person, until, queue=queue, now=now)
+
+
+async def submit_ooo(person: Person, state: State, *, queue: Queue, now: datetime) -> Rendered:
+    """Away from the first to the last day, both included. Raises UserError."""
+    first, last = _day(state, FIRST_DAY), _day(state, LAST_DAY)
+    if first is None or last is None:
+        raise UserError("Which days are you away?")
+    if last < first:
+        raise UserError("The last day is before the first.")
+    starts_at = local_instant(person.hours, first, time.min)
+    ends_at = local_instant(person.hours, last + timedelta(days=1), time.min)
+    return await go_away(person, starts_at, ends_at, queue=queue, now=now)
+
+
+SUBMIT: Mapping[str, Submit] = {SNOOZE_FORM.name: submit_snooze, OOO_FORM.name: submit_ooo}
+"""By the name of the form."""
+
+
+def _chosen(state: State, field: str) -> str | None:
+    option = _value(state, field).get("selected_option") or {}
+    value = option.get("value")
+    return value if value in set(Choice) else None
+
+
+def _day(state: State, field: str) -> date | None:
+    picked = _value(state, field).get("selected_date")
+    return date.fromisoformat(picked) if picked else None
+
+
+def _value(state: State, field: str) -> Mapping[str, Any]:
+    value: Mapping[str, Any] = state.get(field, {}).get(field) or {}
+    return value

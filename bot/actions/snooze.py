@@ -1,0 +1,122 @@
+"""Not now: about one review, or about all of them."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.actions.model import Change, EverythingSnoozed, RequestSnoozed, Snooze
+from bot.actions.own import load_own, snooze_of
+from bot.actions.store import lock_person
+from bot.actions.undo import perform
+from bot.model import RequestId, UserError
+from bot.reminders.rules import intervals
+from bot.reviewers.model import Person
+from bot.reviewers.store import load_person
+from bot.reviews.store import list_open_requests_of_person
+from bot.slack.messages import Rendered, label, render_text
+from bot.slack.times import describe_instant
+from bot.working_time import local_day, local_instant, next_working_instant, start_of_working_day_after
+from jobq import Queue, write_transaction
+
+
+class Choice(StrEnum):
+    """What the Snooze menu of a DM offers."""
+
+    HOUR = "hour"
+    TOMORROW = "tomorrow"
+    NEXT_WEEK = "next_week"
+    CHANGE = "change"
+
+
+@write_transaction
+async def snooze_by_choice(
+    person: Person, request_id: RequestId, choice: Choice, *, queue: Queue, now: datetime
+) -> Rendered:
+    """What was picked in a DM. Raises UserError when the request is over or not theirs."""
+    snooze = Snooze(until=until_of(choice, person, now), until_change=choice is Choice.CHANGE)
+    return await snooze_request(person, request_id, snooze, queue=queue, now=now)
+
+
+def until_of(choice: Choice, person: Person, now: datetime) -> datetime | None:
+    """An hour is an hour by the clock; a day is one on which this person works."""
+    match choice:
+        case Choice.HOUR:
+            return now + timedelta(hours=1)
+        case Choice.TOMORROW:
+            return start_of_working_day_after(person.hours, now) or now + timedelta(days=1)
+        case Choice.NEXT_WEEK:
+            today = local_day(person.hours, now)
+            monday = today + timedelta(days=7 - today.weekday())
+            start = local_instant(person.hours, monday, datetime.min.time())
+            return next_working_instant(person.hours, start) or start
+        case Choice.CHANGE:
+            return None
+
+
+@write_transaction
+async def snooze_request(
+    person: Person, request_id: RequestId, snooze: Snooze, *, queue: Queue, now: datetime
+) -> Rendered:
+    """No reminder about one review before then. Raises UserError."""
+    _check_ahead(snooze.until, now)
+    request, pull_request = await load_own(person, request_id)
+    told = f"{label(pull_request)}: {_words(person, snooze, now)}"
+    change = RequestSnoozed(request_id=request.id, before=snooze_of(request), after=snooze)
+    return await perform(person, told, [change], queue=queue, now=now)
+
+
+@write_transaction
+async def snooze_everything(person: Person, until: datetime, *, queue: Queue, now: datetime) -> Rendered:
+    """No reminder at all before then. Raises UserError."""
+    _check_ahead(until, now)
+    await lock_person(person.id)
+    before = (await load_person(person.id)).snoozed_until
+    told = f"All reminders: {_words(person, Snooze(until=until), now)}"
+    change = EverythingSnoozed(person_id=person.id, before=before, after=until)
+    return await perform(person, told, [change], queue=queue, now=now)
+
+
+@write_transaction
+async def end_snoozes(person: Person, *, queue: Queue, now: datetime) -> Rendered:
+    """Ends every snooze of this person: the one of all reminders, and those of single reviews."""
+    await lock_person(person.id)
+    before = (await load_person(person.id)).snoozed_until
+    changes: list[Change] = []
+    if before is not None and before > now:
+        changes.append(EverythingSnoozed(person_id=person.id, before=before, after=None))
+    for request, _ in await list_open_requests_of_person(person.id):
+        snooze = snooze_of(request)
+        if snooze.until_change or (snooze.until is not None and snooze.until > now):
+            changes.append(RequestSnoozed(request_id=request.id, before=snooze, after=Snooze()))
+    if not changes:
+        return render_text("Nothing is snoozed, so nothing was changed.")
+    told = "The snooze is over: reminders come again in your working hours."
+    return await perform(person, told, changes, queue=queue, now=now)
+
+
+@write_transaction
+async def end_snooze_of_request(
+    person: Person, request_id: RequestId, *, queue: Queue, now: datetime
+) -> Rendered:
+    """Ends the snooze of one review. Raises UserError."""
+    request, pull_request = await load_own(person, request_id)
+    if snooze_of(request) == Snooze():
+        return render_text(f"{label(pull_request)} is not snoozed, so nothing was changed.")
+    told = f"The snooze is over: reminders about {label(pull_request)} come again."
+    change = RequestSnoozed(request_id=request.id, before=snooze_of(request), after=Snooze())
+    return await perform(person, told, [change], queue=queue, now=now)
+
+
+def _check_ahead(until: datetime | None, now: datetime) -> None:
+    if until is not None and until <= now:
+        raise UserError("That is in the past, so nothing was snoozed. When should it end?")
+
+
+def _words(person: Person, snooze: Snooze, now: datetime) -> str:
+    """The absolute time, and when the next reminder can come if that is later."""
+    if snooze.until is None:
+        return "Snoozed until something changes"
+    words = f"Snoozed until {describe_instant(snooze.until, person.zone, now)}"
+    wakes_at = next_working_instant(person.hours, snooze.until, intervals(person))
+    if wakes_at is None or wakes_at <= snooze.until:
+        return f"{words}."
+    return f"{words}; you are at work again {describe_instant(wakes_at, person.zone, now)}."

@@ -1,0 +1,43 @@
+"""Bolt, set up so that nothing is acknowledged before it is done, and nobody is asked who it is."""
+
+from typing import Any
+
+import structlog
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
+
+from bot.slack.listeners import Listeners
+
+log = structlog.get_logger()
+
+MISTAKE = "Ripe made a mistake: nothing was saved. It is in Ripe's log; please tell an admin."
+
+
+def create_bolt(listeners: Listeners) -> AsyncApp:
+    """What is behind `POST /slack/events`. Whoever dispatches to it has checked the signature."""
+    bolt = AsyncApp(
+        name="ripe",
+        authorize=_authorize,
+        # The web route has checked the raw bytes.
+        request_verification_enabled=False,
+        # It would have to ask Slack who we are; listeners tell our own events apart.
+        ignoring_self_events_enabled=False,
+        # Without this an event is acknowledged before its listener runs, and lost if we die meanwhile.
+        process_before_response=True,
+    )
+    bolt.error(_explain_mistake)
+    listeners.register(bolt)
+    return bolt
+
+
+async def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    # Listeners use our gateway and its token, so there is nothing to look up.
+    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id)
+
+
+async def _explain_mistake(error: Exception, body: dict[str, Any]) -> BoltResponse:
+    log.error("a request of Slack failed", exc_info=error)
+    if "command" in body:
+        return BoltResponse(status=200, body={"response_type": "ephemeral", "text": MISTAKE})
+    return BoltResponse(status=500, body="")

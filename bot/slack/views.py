@@ -1,0 +1,209 @@
+"""Renders lists, modals and the App Home tab."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from bot.model import Value
+from bot.reviewers.model import Person
+from bot.reviews.model import PullRequest, ReviewRequest
+from bot.slack.escape import disarm
+from bot.slack.messages import (
+    MOST_IN_NAME,
+    Block,
+    Rendered,
+    button,
+    context,
+    describe_working_time,
+    join_words,
+    label,
+    plain_text,
+    section,
+    title_link,
+)
+from bot.slack.times import describe_instant
+from bot.working_time import working_time_between
+
+UNMUTE = "unmute"
+MOST_IN_LIST = 10
+
+View = dict[str, Any]
+
+
+class Form(Value):
+    """A modal that a command without words opens. Errors are shown under the field `error_field`."""
+
+    name: str
+    title: str
+    error_field: str
+    without_form: str
+    """What to type where Slack does not let us open it."""
+
+
+HOW_LONG, DAY = "how_long", "day"
+FIRST_DAY, LAST_DAY = "first_day", "last_day"
+
+SNOOZE_FORM = Form(
+    name="snooze",
+    title="Snooze reminders",
+    error_field=HOW_LONG,
+    without_form="Type how long, such as `/snooze 2h` or `/snooze until monday`.",
+)
+OOO_FORM = Form(
+    name="ooo",
+    title="Out of office",
+    error_field=LAST_DAY,
+    without_form="Type which days, such as `/ooo 3-14 aug` or `/ooo until friday`.",
+)
+FORMS = {form.name: form for form in (SNOOZE_FORM, OOO_FORM)}
+"""By their names, which are also the words that open them."""
+
+
+class ReviewQueue(Value):
+    """What waits for one person, what they put aside, and what of theirs waits for others."""
+
+    my_turn: tuple[tuple[ReviewRequest, PullRequest], ...] = ()
+    resting: tuple[tuple[ReviewRequest, PullRequest], ...] = ()
+    others: tuple[tuple[PullRequest, tuple[str, ...]], ...] = ()
+
+
+def render_queue(queue: ReviewQueue, person: Person, now: datetime) -> Rendered:
+    """The answer to `/reviews`."""
+    text = f"{len(queue.my_turn)} waiting for you, {len(queue.others)} waiting for others"
+    return Rendered(blocks=tuple(_queue_blocks(queue, person, now)), text=text)
+
+
+def render_home(queue: ReviewQueue, person: Person, now: datetime) -> View:
+    """The App Home tab: the same list."""
+    return {"type": "home", "blocks": _queue_blocks(queue, person, now)}
+
+
+def render_home_of_stranger(text: str) -> View:
+    """What somebody sees whose GitHub account nobody connected."""
+    return {"type": "home", "blocks": [section(text)]}
+
+
+def _queue_blocks(queue: ReviewQueue, person: Person, now: datetime) -> list[Block]:
+    blocks = [context(words) for words in _standing(person, now)]
+    blocks += _list("Your turn", [_asked_block(*pair, person, now) for pair in queue.my_turn])
+    blocks += _list("Snoozed or muted", [_resting_block(*pair, person, now) for pair in queue.resting])
+    blocks += _list("Waiting for others", [_others_block(*pair) for pair in queue.others])
+    if not (queue.my_turn or queue.resting or queue.others):
+        blocks.append(section("Nothing waits for you, and nobody keeps you waiting."))
+    return blocks
+
+
+def _standing(person: Person, now: datetime) -> Iterable[str]:
+    if person.snoozed_until is not None and person.snoozed_until > now:
+        until = describe_instant(person.snoozed_until, person.zone, now)
+        yield f"All reminders are snoozed until {until}. `/snooze off` ends it."
+    for absence in person.absences:
+        if absence.starts_at <= now < absence.ends_at:
+            until = describe_instant(absence.ends_at, person.zone, now)
+            yield f"You are out until {until}. `/ooo off` ends it."
+
+
+def _list(heading: str, items: list[Block]) -> list[Block]:
+    if not items:
+        return []
+    blocks = [section(f"*{heading}* ({len(items)})"), *items[:MOST_IN_LIST]]
+    if len(items) > MOST_IN_LIST:
+        blocks.append(context(f"and {len(items) - MOST_IN_LIST} more, newer than these"))
+    return blocks
+
+
+def _asked_block(request: ReviewRequest, pull_request: PullRequest, person: Person, now: datetime) -> Block:
+    away = tuple((absence.starts_at, absence.ends_at) for absence in person.absences)
+    waiting = working_time_between(person.hours, request.opened_at, now, away)
+    return section(_line(pull_request, _by(pull_request), _waiting(waiting)))
+
+
+def _waiting(waiting: timedelta) -> str:
+    age = describe_working_time(waiting)
+    return f"waiting {age}" if age else "new"
+
+
+def _resting_block(request: ReviewRequest, pull_request: PullRequest, person: Person, now: datetime) -> Block:
+    if request.is_muted:
+        accessory = button("Unmute", UNMUTE, str(request.id))
+        return {**section(_line(pull_request, _by(pull_request), "muted")), "accessory": accessory}
+    if request.snoozed_until is not None and request.snoozed_until > now:
+        until = describe_instant(request.snoozed_until, person.zone, now)
+        return section(_line(pull_request, _by(pull_request), f"until {until}"))
+    return section(_line(pull_request, _by(pull_request), "until something changes"))
+
+
+def _others_block(pull_request: PullRequest, logins: tuple[str, ...]) -> Block:
+    asked = join_words([disarm(login, MOST_IN_NAME) for login in logins])
+    return section(_line(pull_request, f"asked: {asked}"))
+
+
+def _by(pull_request: PullRequest) -> str:
+    return f"by {disarm(pull_request.author.login, MOST_IN_NAME)}"
+
+
+def _line(pull_request: PullRequest, *facts: str) -> str:
+    return " · ".join((f"*{title_link(pull_request)}*\n{label(pull_request)}", *facts))
+
+
+def render_loading(title: str) -> View:
+    """Opened at once, since the right to open a modal lasts three seconds."""
+    return {
+        "type": "modal",
+        "title": plain_text(title),
+        "close": plain_text("Cancel"),
+        "blocks": [context("One moment…")],
+    }
+
+
+def render_snooze_form(choices: Mapping[str, str]) -> View:
+    """`choices` maps what comes back to what is shown."""
+    fields = [
+        _choice_field(HOW_LONG, "No reminders for", choices),
+        _day_field(DAY, "or until this day begins", None, is_optional=True),
+    ]
+    return _render_form(SNOOZE_FORM, fields)
+
+
+def render_ooo_form(today: date) -> View:
+    """`today` is picked already as the first day."""
+    fields = [_day_field(FIRST_DAY, "First day away", today), _day_field(LAST_DAY, "Last day away", None)]
+    return _render_form(OOO_FORM, fields)
+
+
+def _render_form(form: Form, fields: list[Block]) -> View:
+    return {
+        "type": "modal",
+        "callback_id": form.name,
+        "title": plain_text(form.title),
+        "submit": plain_text("Save"),
+        "close": plain_text("Cancel"),
+        "blocks": fields,
+    }
+
+
+def _choice_field(name: str, question: str, choices: Mapping[str, str]) -> Block:
+    options = [{"text": plain_text(words), "value": value} for value, words in choices.items()]
+    element = {"type": "radio_buttons", "action_id": name, "options": options}
+    return {**_field(name, question, element), "optional": True}
+
+
+def _day_field(name: str, question: str, day: date | None, *, is_optional: bool = False) -> Block:
+    element: Block = {"type": "datepicker", "action_id": name}
+    if day is not None:
+        element["initial_date"] = day.isoformat()
+    return {**_field(name, question, element), "optional": is_optional}
+
+
+def _field(name: str, question: str, element: Block) -> Block:
+    return {"type": "input", "block_id": name, "label": plain_text(question), "element": element}
+
+
+def render_message_view(title: str, rendered: Rendered) -> View:
+    """A modal that says how it went."""
+    return {
+        "type": "modal",
+        "title": plain_text(title),
+        "close": plain_text("Done"),
+        "blocks": list(rendered.blocks),
+    }

@@ -1,0 +1,118 @@
+"""Out of office, and back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.actions.absence import cancel_absence, come_back, go_away
+from bot.model import UserError
+from bot.reviewers.store import list_absences
+from bot.slack.messages import Rendered
+from tests.actions.world import World, buttons_of
+from tests.slack.examples import MONDAY
+
+
+def berlin(month: int, day: int) -> datetime:
+    """Midnight in Berlin, in summer or winter of 2027."""
+    return datetime(2027, month, day, tzinfo=UTC) - timedelta(hours=2 if 3 < month < 11 else 1)
+
+
+async def away(world: World, name: str, starts_at: datetime, ends_at: datetime) -> Rendered:
+    return await go_away(await world.person(name), starts_at, ends_at, queue=world.queue, now=world.now)
+
+
+async def test_the_answer_names_the_days_and_the_day_one_is_back(world: World) -> None:
+    answer = await away(world, "ana", berlin(8, 2), berlin(8, 14))
+    assert answer.text == "Out Mon 2 - Fri 13 Aug 2027. Back on Mon 16 Aug 2027."
+
+
+async def test_this_year_goes_without_saying(world: World) -> None:
+    ends_at = datetime(2026, 11, 25, 23, tzinfo=UTC)
+    answer = await away(world, "ana", MONDAY, ends_at)
+    assert answer.text == "Out Mon 23 - Wed 25 Nov. Back on Thu 26 Nov."
+
+
+async def test_one_day_is_named_once(world: World) -> None:
+    answer = await away(world, "ana", berlin(8, 3), berlin(8, 4))
+    assert answer.text == "Out Tue 3 Aug 2027. Back on Wed 4 Aug 2027."
+
+
+async def test_an_absence_is_kept_and_what_waits_looks_again(world: World) -> None:
+    ana, request = await world.person("ana"), await world.ask("ana")
+    await away(world, "ana", MONDAY, MONDAY + timedelta(days=1))
+    [absence] = await list_absences(ana.id, world.now)
+    assert (absence.starts_at, absence.ends_at) == (MONDAY, MONDAY + timedelta(days=1))
+    assert await world.jobs() == [request]
+
+
+async def test_coming_back_early_ends_the_absence_of_now_only(world: World) -> None:
+    ana = await world.person("ana")
+    await away(world, "ana", MONDAY - timedelta(days=1), MONDAY + timedelta(days=2))
+    await away(world, "ana", berlin(8, 2), berlin(8, 14))
+    answer = await come_back(ana, queue=world.queue, now=world.now)
+    assert answer.text.startswith("Welcome back!")
+    assert [absence.starts_at for absence in await list_absences(ana.id, world.now)] == [berlin(8, 2)]
+
+
+async def test_the_one_planned_absence_is_called_off(world: World) -> None:
+    ana = await world.person("ana")
+    await away(world, "ana", berlin(8, 2), berlin(8, 14))
+    answer = await come_back(ana, queue=world.queue, now=world.now)
+    assert answer.text == "Called off. You are no longer out Mon 2 - Fri 13 Aug 2027."
+    assert await list_absences(ana.id, world.now) == ()
+
+
+async def test_of_several_planned_ones_it_asks_which(world: World) -> None:
+    ana = await world.person("ana")
+    await away(world, "ana", berlin(8, 2), berlin(8, 14))
+    await away(world, "ana", berlin(9, 6), berlin(9, 7))
+    answer = await come_back(ana, queue=world.queue, now=world.now)
+    assert len(await list_absences(ana.id, world.now)) == 2
+    second = buttons_of(answer)[1]
+    await cancel_absence(ana, int(second["value"]), queue=world.queue, now=world.now)
+    assert [absence.starts_at for absence in await list_absences(ana.id, world.now)] == [berlin(8, 2)]
+
+
+async def test_nobody_calls_off_somebody_elses_absence(world: World) -> None:
+    cho, ana = await world.person("cho"), await world.person("ana")
+    await away(world, "ana", berlin(8, 2), berlin(8, 14))
+    [absence] = await list_absences(ana.id, world.now)
+    assert absence.id is not None
+    with pytest.raises(UserError, match="not yours"):
+        await cancel_absence(cho, absence.id, queue=world.queue, now=world.now)
+    assert len(await list_absences(ana.id, world.now)) == 1
+
+
+async def test_with_no_absence_nothing_is_changed(world: World) -> None:
+    answer = await come_back(await world.person("ana"), queue=world.queue, now=world.now)
+    assert "no absence" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "ends_at", "problem"),
+    [
+        (MONDAY - timedelta(days=2), MONDAY, "over already"),
+        (MONDAY + timedelta(days=2), MONDAY + timedelta(days=1), "over already"),
+        (MONDAY, MONDAY + timedelta(days=400), "more than a year"),
+    ],
+)
+async def test_days_that_make_no_sense_are_refused(
+    world: World, starts_at: datetime, ends_at: datetime, problem: str
+) -> None:
+    with pytest.raises(UserError, match=problem):
+        await away(world, "ana", starts_at, ends_at)
+
+
+async def test_cover_is_kept_and_named(world: World) -> None:
+    ana, cho = await world.person("ana"), await world.person("cho")
+    answer = await go_away(ana, berlin(8, 2), berlin(8, 14), "UCHO", queue=world.queue, now=world.now)
+    assert answer.text.endswith("Cover: <@UCHO>.")
+    [absence] = await list_absences(ana.id, world.now)
+    assert absence.cover_person_id == cho.id
+
+
+@pytest.mark.parametrize(("cover", "problem"), [("UNOBODY", "does not know"), ("UANA", "your own cover")])
+async def test_cover_must_be_somebody_else_whom_ripe_knows(world: World, cover: str, problem: str) -> None:
+    ana = await world.person("ana")
+    with pytest.raises(UserError, match=problem):
+        await go_away(ana, berlin(8, 2), berlin(8, 14), cover, queue=world.queue, now=world.now)

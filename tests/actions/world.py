@@ -1,0 +1,96 @@
+"""A small team in a real database: what people can act on."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.clock import Clock
+from bot.github.model import Account, Repository
+from bot.github.store import find_first_workspace, meet_repository
+from bot.model import AccountId, InstallationId, RepositoryId, RequestId, WorkspaceId
+from bot.reviewers.model import Person
+from bot.reviewers.store import load_person, map_account, upsert_person
+from bot.reviews import store as reviews
+from bot.reviews.model import ReviewRequest
+from bot.reviews.rules import Requested
+from bot.slack.messages import Rendered
+from jobq import Database, Queue
+from tests.slack.examples import MONDAY, example_pull_request
+
+ACCOUNTS = {"ana": 1, "ben": 2, "cho": 3}
+BERLIN = "Europe/Berlin"
+
+
+class StoppedClock(Clock):
+    """Stands at Monday, 10:00 in Berlin, until a test moves it."""
+
+    def now(self) -> datetime:
+        return MONDAY + self.shift
+
+    def move(self, by: timedelta) -> None:
+        self.shift += by
+
+
+@dataclass
+class World:
+    """Ana, Ben and Cho work in Berlin; Ben's pull requests are in acme/api."""
+
+    db: Database
+    workspace_id: WorkspaceId
+    clock: StoppedClock
+    queue: Queue
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def person(self, name: str) -> Person:
+        """As the database has them now."""
+        identity = await upsert_person(self.workspace_id, f"U{name.upper()}", name, BERLIN)
+        await map_account(self.workspace_id, AccountId(ACCOUNTS[name]), f"{name}-gh", identity)
+        return await load_person(identity)
+
+    async def ask(
+        self, name: str, number: int = 12, by: str | None = "ben-gh", title: str = "Round half to even"
+    ) -> RequestId:
+        """Somebody is asked to review a pull request of Ben's."""
+        pull_request = example_pull_request(number, title).model_copy(
+            update={"workspace_id": self.workspace_id}
+        )
+        repository = Repository(id=RepositoryId(77), full_name="acme/api")
+        await meet_repository(self.workspace_id, InstallationId(5), repository)
+        await reviews.save_pull_request(pull_request)
+        account = Account(id=AccountId(ACCOUNTS[name]), login=f"{name}-gh")
+        request_id = await reviews.open_review_request(
+            pull_request, Requested(account=account, by=by), self.now
+        )
+        assert request_id is not None
+        return request_id
+
+    async def request(self, request_id: RequestId) -> ReviewRequest:
+        return await reviews.load_request(request_id)
+
+    async def jobs(self) -> list[RequestId]:
+        """The review requests whose reminders look again now; forgets them."""
+        rows = await self.db.fetch(
+            """
+            DELETE FROM job WHERE job_type = 'remind_reviewer' AND coalesce(ripe_at, created_at) <= $1
+            RETURNING (arguments ->> 'request_id')::bigint AS id
+            """,
+            self.now,
+        )
+        return sorted(RequestId(row["id"]) for row in rows)
+
+
+async def found_world(db: Database) -> World:
+    clock = StoppedClock()
+    return World(db, await find_first_workspace(), clock, Queue(db, clock.now))
+
+
+def action_of(answer: Rendered) -> int:
+    """The action that the answer's Undo button takes back."""
+    [button] = [button for button in buttons_of(answer) if button["action_id"] == "undo"]
+    return int(button["value"])
+
+
+def buttons_of(answer: Rendered) -> list[dict[str, str]]:
+    return [e for block in answer.blocks if block["type"] == "actions" for e in block["elements"]]
