@@ -44,10 +44,9 @@ def _verdict(decision: Decision, request: ReviewRequest) -> Chosen | None:
 
 
 def _rule(chosen: Chosen) -> str:
-    pattern = disarm(chosen.pattern, 100)
     if chosen.is_fallback:
-        return f"you are the fallback of its repository's rules (`{pattern}`)."
-    return f"it changes files that match `{pattern}`, and the rules name you for those."
+        return "nobody else could be asked, and its repository's rules name you for that."
+    return f"it changes files that match `{disarm(chosen.pattern, 100)}`, and the rules name you for those."
 
 
 def _others(decision: Decision) -> str:

@@ -1,0 +1,168 @@
+"""What waits for whom, and why me: what a person is shown of their own reviews, and of others'."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.actions.mute import mute
+from bot.actions.reviews import list_reviews, list_reviews_at_home
+from bot.actions.snooze import Choice, snooze_by_choice, snooze_everything
+from bot.actions.why import explain_by_name, explain_request
+from bot.model import AccountId, UserError
+from bot.reviewers.model import Chosen, Decision, Skipped, SkipReason, Verdict
+from bot.reviewers.store import insert_absence, insert_assignment, record_asked
+from bot.reviews.model import CloseReason
+from bot.reviews.store import close_review_request
+from bot.sandbox.slack.blocks import check_blocks, check_view
+from bot.slack.messages import Rendered
+from tests.actions.world import World
+from tests.slack.examples import MONDAY, example_pull_request
+
+ANA = Chosen(login="ana-gh", account_id=AccountId(1), name="Ana", pattern="billing/**")
+
+
+def lines(blocks: Any) -> list[str]:
+    return [
+        holder["text"]
+        for block in blocks
+        for holder in (block.get("text"), *(block.get("elements") or ()))
+        if isinstance(holder, dict) and holder.get("type") == "mrkdwn"
+    ]
+
+
+async def reviews_of(world: World, name: str) -> list[str]:
+    answer = await list_reviews(await world.person(name), now=world.now)
+    assert check_blocks(list(answer.blocks)) == []
+    return lines(answer.blocks)
+
+
+async def test_my_turn_is_listed_oldest_first_with_its_age_in_working_time(world: World) -> None:
+    await world.person("ana")
+    await world.ask("ana", 12)
+    world.clock.move(timedelta(days=1, hours=2))
+    await world.ask("ana", 13, title="Second")
+    assert await reviews_of(world, "ana") == [
+        "*Your turn* (2)",
+        "*<https://github.example/acme/api/pull/12|Round half to even>*\n"
+        "acme/api#12 · by ben-gh · waiting 10 working hours",
+        "*<https://github.example/acme/api/pull/13|Second>*\nacme/api#13 · by ben-gh · new",
+    ]
+
+
+async def test_what_is_snoozed_or_muted_is_listed_apart(world: World) -> None:
+    ana = await world.person("ana")
+    first, second, third = [await world.ask("ana", number) for number in (12, 13, 14)]
+    await snooze_by_choice(ana, first, Choice.TOMORROW, queue=world.queue, now=world.now)
+    await snooze_by_choice(ana, second, Choice.CHANGE, queue=world.queue, now=world.now)
+    await mute(ana, third, queue=world.queue, now=world.now)
+    heading, *rest = await reviews_of(world, "ana")
+    assert heading == "*Snoozed or muted* (3)"
+    assert rest[0].endswith("until Tue 24 Nov, 09:00 (Europe/Berlin)")
+    assert rest[1].endswith("until something changes")
+    assert rest[2].endswith("muted")
+
+
+async def test_an_author_sees_who_was_asked(world: World) -> None:
+    await world.ask("ana", 12)
+    await world.ask("cho", 12)
+    await world.person("ana")
+    assert await reviews_of(world, "ben") == [
+        "*Waiting for others* (1)",
+        "*<https://github.example/acme/api/pull/12|Round half to even>*\n"
+        "acme/api#12 · asked: ana-gh and cho-gh",
+    ]
+
+
+async def test_what_is_over_is_not_listed(world: World) -> None:
+    await world.person("ana")
+    await close_review_request(await world.ask("ana"), CloseReason.APPROVED, world.now)
+    assert await reviews_of(world, "ana") == ["Nothing waits for you, and nobody keeps you waiting."]
+
+
+async def test_a_snooze_or_an_absence_of_everything_is_said_first(world: World) -> None:
+    ana = await world.person("ana")
+    await snooze_everything(ana, MONDAY + timedelta(hours=2), queue=world.queue, now=world.now)
+    await insert_absence(ana.id, MONDAY, datetime(2026, 11, 24, 23, tzinfo=UTC))
+    snoozed, out, _ = await reviews_of(world, "ana")
+    assert snoozed.startswith("All reminders are snoozed until Mon 23 Nov, 12:00")
+    assert out.startswith("You are out until Wed 25 Nov, 00:00")
+
+
+async def test_a_long_list_ends_somewhere(world: World) -> None:
+    await world.person("ana")
+    for number in range(1, 31):
+        await world.ask("ana", number)
+    shown = await reviews_of(world, "ana")
+    assert shown[0] == "*Your turn* (30)"
+    assert shown[-1] == "and 20 more, newer than these"
+
+
+async def test_home_shows_the_same(world: World) -> None:
+    await world.ask("ana")
+    home = await list_reviews_at_home(await world.person("ana"), now=world.now)
+    assert check_view(home) == []
+    assert lines(home["blocks"])[0] == "*Your turn* (1)"
+
+
+async def decide(world: World, *verdicts: Verdict) -> None:
+    decision = Decision(head_sha="a" * 40, paths=3, wanted=1, counted=0, verdicts=verdicts)
+    pull_request = example_pull_request().model_copy(update={"workspace_id": world.workspace_id})
+    assignment = await insert_assignment(pull_request, decision, world.now)
+    await record_asked(assignment, [verdict.account_id for verdict in decision.chosen], {})
+
+
+def skipped(reason: SkipReason, until: datetime | None = None) -> Skipped:
+    return Skipped(login="cho-gh", name="Cho", pattern="billing/**", reason=reason, until=until)
+
+
+async def why(world: World) -> str:
+    answer: Rendered = await explain_by_name(await world.person("ana"), "ACME/api", 12)
+    return answer.text.replace("\u2060", "")
+
+
+async def test_why_me_names_the_pattern_and_of_others_only_that_they_were_not_available(world: World) -> None:
+    await world.person("ana")
+    await world.ask("ana")
+    until = datetime(2026, 11, 27, 23, tzinfo=UTC)
+    await decide(world, ANA, skipped(SkipReason.AWAY, until), skipped(SkipReason.BUSIER))
+    said = await why(world)
+    assert "billing/∗∗" in said  # noqa: RUF001 - an asterisk that formats nothing
+    assert said.endswith("Others were not available.")
+    assert not any(secret in said.lower() for secret in ("cho", "away", "out", "27", "fri"))
+
+
+@pytest.mark.parametrize("reason", [SkipReason.AT_CAP, SkipReason.DEACTIVATED, SkipReason.UNKNOWN])
+async def test_no_reason_of_others_can_be_told_from_another(world: World, reason: SkipReason) -> None:
+    await world.person("ana")
+    await world.ask("ana")
+    await decide(world, ANA, skipped(reason))
+    assert (await why(world)).endswith("Others were not available.")
+
+
+async def test_why_me_says_when_one_had_the_fewest_reviews(world: World) -> None:
+    await world.person("ana")
+    await world.ask("ana")
+    await decide(world, ANA, skipped(SkipReason.BUSIER))
+    assert (await why(world)).endswith("You had the fewest reviews open.")
+
+
+async def test_why_me_says_who_asked_where_no_rule_did(world: World) -> None:
+    await world.person("ana")
+    await world.ask("ana")
+    assert "ben-gh asked you on GitHub" in await why(world)
+
+
+@pytest.mark.parametrize("name", ["acme/api", "acme/secret"])
+async def test_why_tells_nobody_about_what_is_not_theirs(world: World, name: str) -> None:
+    await world.ask("ana")
+    with pytest.raises(UserError, match="not waiting for your review") as refused:
+        await explain_by_name(await world.person("cho"), name, 12)
+    assert "Round half" not in str(refused.value)
+
+
+async def test_the_button_of_somebody_else_explains_nothing(world: World) -> None:
+    await world.person("ana")
+    request = await world.ask("ana")
+    with pytest.raises(UserError, match="not asked of you"):
+        await explain_request(await world.person("cho"), request)
