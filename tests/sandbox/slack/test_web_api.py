@@ -8,11 +8,14 @@ import httpx
 import pytest
 from freezegun import freeze_time
 from pydantic import SecretStr
+from quart import Quart
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack.model import Message
+from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.world import SlackWorld
+from bot.web.server import serving
 from jobq.clock import utc_now
 from tests.sandbox.slack.conftest import (
     MONDAY,
@@ -65,6 +68,14 @@ async def test_every_message_has_a_ts_of_its_own_while_the_clock_stands_still(sl
     stamps = [await post(slack) for _ in range(5)]
     assert len(set(stamps)) == 5
     assert stamps == sorted(stamps)
+
+
+async def test_a_dm_that_is_open_is_not_opened_again(slack: AsyncWebClient) -> None:
+    first = await slack.conversations_open(users=ANA)
+    again = await slack.conversations_open(users=ANA, return_im=True)
+    assert ("already_open" in first.data, again["already_open"]) == (False, True)
+    assert again["channel"]["user"] == ANA
+    assert again["channel"]["id"] == first["channel"]["id"]
 
 
 async def test_blocks_and_metadata_may_come_as_json_in_a_form(port: int, slack: AsyncWebClient) -> None:
@@ -307,6 +318,18 @@ async def test_the_clock_of_the_application_expires_no_trigger(
     assert (await slack.views_open(trigger_id=trigger, view=form(line("until"))))["ok"]
 
 
+async def test_a_response_url_expires_after_thirty_real_minutes(
+    slack: AsyncWebClient, world: SlackWorld
+) -> None:
+    url = world.new_response_url(world.user("ana"), world.dm_with(world.user("ana")))
+    async with httpx.AsyncClient() as client:
+        with freeze_time(utc_now() + timedelta(minutes=30), real_asyncio=True):
+            late = await client.post(url, json={"text": "late"})
+        assert (late.status_code, late.json()["error"]) == (404, "expired_url")
+        assert (await client.post(url, json={"text": "in time"})).json() == {"ok": True}
+    assert [message.text for message in world.messages_to("ana")] == ["in time"]
+
+
 async def test_an_update_of_a_view_that_changed_meanwhile_conflicts(
     slack: AsyncWebClient, world: SlackWorld
 ) -> None:
@@ -344,13 +367,16 @@ async def test_a_second_start_finds_what_the_first_one_kept(clock: Clock, tmp_pa
         return SlackWorld(clock.now, SecretStr(TOKEN), SecretStr(SECRET), "http://127.0.0.1:9", file)
 
     first = start()
-    first.base_url = "http://127.0.0.1:9/slack"
-    await first.send_dm("ana", "hello")  # to a bot that is not there
-    again = start()
-    assert again.state == first.state
-    assert [message.text for message in again.messages_to("ana")] == ["hello"]
-    assert again.new_ts() > first.messages_to("ana")[0].ts
+    app = Quart("first")
+    app.register_blueprint(slack_blueprint(first))
+    async with serving(app) as url:
+        await post(AsyncWebClient(TOKEN, base_url=f"{url}/api/", retry_handlers=[]), "from the bot")
+        assert start().state == first.state
+    await first.send_dm("ana", "from Ana")  # to a bot that is not there
     await first.close()
+    again = start()
+    assert [message.text for message in again.messages_to("ana")] == ["from the bot", "from Ana"]
+    assert again.new_ts() > again.messages_to("ana")[-1].ts
 
 
 def test_the_seed_is_five_colleagues_an_owner_and_the_bot(world: SlackWorld) -> None:
