@@ -70,7 +70,7 @@ async def run_sandbox(settings: Settings, port: int, stop: asyncio.Event) -> Non
 async def _serve(settings: Settings, clock: Clock, port: int, stop: asyncio.Event) -> None:
     address = f"http://{HOST}:{port}"
     github = _make_github(settings, clock, address)
-    slack = _make_slack(settings, clock)
+    slack = _make_slack(settings, clock, address)
     settling = asyncio.create_task(_settle_in(settings, github))
     try:
         await serve_until(create_sandbox(github, slack), HOST, port, stop)
@@ -111,13 +111,15 @@ def _make_github(settings: Settings, clock: Clock, address: str) -> GitHubServer
     return GitHubServer(world, Access(settings.github_app_id, settings.github_app_private_key))
 
 
-def _make_slack(settings: Settings, clock: Clock) -> SlackWorld:
+def _make_slack(settings: Settings, clock: Clock, address: str) -> SlackWorld:
     if settings.slack_bot_token is None or settings.slack_signing_secret is None:
         raise SettingsError("SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET: missing; `ripe up` makes them")
-    return SlackWorld(
+    slack = SlackWorld(
         clock.now,
         settings.slack_bot_token,
         settings.slack_signing_secret,
         settings.public_url or "",
         settings.ripe_home / "sandbox" / "slack.json",
     )
+    slack.base_url = f"{address}/slack"
+    return slack

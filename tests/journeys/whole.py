@@ -160,6 +160,7 @@ def _make_world(clock: Clock, bot_url: str, world_url: str) -> tuple[GitHubServe
     webhooks = Webhooks(f"{bot_url}/github/webhooks", WEBHOOK_SECRET, clock.now)
     github = GitHubWorld(seed(APP_ID), webhooks, clock.now, api=f"{world_url}/api/v3", web=world_url)
     slack = SlackWorld(clock.now, SecretStr("xoxb-sandbox"), SecretStr("signing secret"), bot_url, None)
+    slack.base_url = f"{world_url}/slack"
     return GitHubServer(github, Access(APP_ID, private_key())), slack
 
 
