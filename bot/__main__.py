@@ -124,6 +124,15 @@ def sandbox() -> None:
     run_until_signal(lambda stop: run_sandbox(settings, port, stop))
 
 
+@cli.command(hidden=True)
+def story() -> None:
+    """Play a pull request in the sandbox and tell what happens; `ripe up` starts it."""
+    from bot.sandbox.story import run_story
+
+    settings = _start_process()
+    run_until_signal(lambda stop: run_story(settings, stop, typer.echo))
+
+
 @cli.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""

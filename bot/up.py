@@ -38,7 +38,7 @@ def usual_commands(settings: Settings) -> dict[str, list[str]]:
     ripe = [sys.executable, "-m", "bot"]
     commands = {"web": [*ripe, "web"], "worker": [*ripe, "worker"]}
     if settings.is_sandbox:
-        commands["sandbox"] = [*ripe, "sandbox"]
+        commands |= {"sandbox": [*ripe, "sandbox"], "story": [*ripe, "story"]}
     return commands
 
 

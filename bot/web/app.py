@@ -4,12 +4,14 @@ import asyncio
 
 import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from pydantic import SecretStr
 from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
+from bot.actions.desk import Desk
 from bot.app import App, following_clock, open_app
-from bot.settings import Settings
-from bot.slack.bolt import create_bolt
+from bot.settings import Settings, SettingsError
+from bot.slack.listeners import Listeners
 from bot.web.health import health_blueprint
 from bot.web.sandbox import sandbox_blueprint
 from bot.web.server import serve_until
@@ -29,13 +31,20 @@ def create_web(app: App) -> Quart:
     web.register_blueprint(
         webhooks_blueprint(settings.github_webhook_secret, app.workspace_id, app.queue, app.clock)
     )
-    web.register_blueprint(slack_blueprint(create_bolt(app)))
+    listeners = Listeners(Desk(app.queue, app.clock, app.workspace_id), app.slack)
+    web.register_blueprint(slack_blueprint(listeners, _signing_secret(settings)))
     if settings.sandbox_url is not None:
         web.register_blueprint(sandbox_blueprint(app, settings.sandbox_url))
     web.register_error_handler(DatabaseUnavailable, _no_database)
     web.register_error_handler(Exception, _bug)
     _make_ambient(web, app)
     return web
+
+
+def _signing_secret(settings: Settings) -> SecretStr:
+    if settings.slack_signing_secret is None:
+        raise SettingsError("SLACK_SIGNING_SECRET: missing")
+    return settings.slack_signing_secret
 
 
 def _make_ambient(web: Quart, app: App) -> None:

@@ -1,0 +1,168 @@
+"""Plays one pull request by itself in a new sandbox, and tells the terminal what happens from then on."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import httpx
+
+from bot.actions.apply_config import apply_config
+from bot.actions.import_people import import_people
+from bot.app import App, following_clock, open_app
+from bot.clock import move_clock
+from bot.reviewers.rules import describe_decision
+from bot.reviewers.store import list_assignments, list_people, list_repository_names
+from bot.reviews.store import list_newest_pull_requests
+from bot.settings import Settings, SettingsError
+from bot.working_time import WorkingHours, local_day, local_instant
+
+Show = Callable[[str], None]
+
+LOOK_EVERY = 0.25
+"""Seconds between two looks at what is new."""
+ANSWER_WITHIN = 10.0
+MOST_PULL_REQUESTS = 20
+EARLY_IN_THE_WEEK = (0, 1, 2)
+BERLIN = WorkingHours(zone="Europe/Berlin")
+
+PEOPLE = """\
+github_login,email
+ana,ana@acme.example
+ben,ben@acme.example
+cho,cho@acme.example
+dev,dev@acme.example
+eli,eli@acme.example
+"""
+RULES = """\
+repositories:
+  acme/api:
+    reviewers: 1
+    rules:
+      - {paths: ["billing/**", "*.sql"], people: [ana, cho]}
+      - {paths: ["**"], people: [dev, eli]}
+"""
+
+
+async def run_story(settings: Settings, stop: asyncio.Event, show: Show) -> None:
+    """Tells until `stop` is set."""
+    if settings.sandbox_url is None:
+        raise SettingsError("SANDBOX_URL: missing; `ripe up` starts the sandbox and sets it")
+    async with (
+        open_app(settings) as app,
+        following_clock(app, lambda: None),
+        httpx.AsyncClient(base_url=settings.sandbox_url, timeout=ANSWER_WITHIN) as sandbox,
+    ):
+        telling = asyncio.create_task(_Story(app, sandbox, show).tell())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        telling.cancel()
+        await asyncio.wait({telling, stopping})
+        if not telling.cancelled():
+            telling.result()
+
+
+class _Story:
+    def __init__(self, app: App, sandbox: httpx.AsyncClient, show: Show) -> None:
+        self._app = app
+        self._sandbox = sandbox
+        self._show = show
+        self._told_decisions: set[int] = set()
+        self._told_dms: dict[str, str] = {}
+
+    async def tell(self) -> None:
+        """First the beginning, or what an earlier run left; then whatever is new, for ever."""
+        while not await list_repository_names(self._app.workspace_id):  # noqa: ASYNC110 - told by a webhook
+            await asyncio.sleep(LOOK_EVERY)
+        if await list_people(self._app.workspace_id):
+            self._show("Back where you left it.")
+        else:
+            await self._begin()
+        while True:
+            await self._tell_news()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _begin(self) -> None:
+        app = self._app
+        await import_people(
+            PEOPLE, "people.csv", app.workspace_id, apply=True,
+            github=app.github, slack=app.slack, queue=app.queue, clock=app.clock,
+        )  # fmt: skip
+        await apply_config(RULES, app.workspace_id, queue=app.queue, now=app.clock.now())
+        await self._move_to(early_working_hour(app.clock.now()))
+        self._show(f"It is {_in_berlin(app.clock.now())} in Berlin. Cho types: /ooo until friday")
+        await self._post("/slack/sandbox/command", user="cho", command="/ooo", text="until friday")
+        await self._tell_news()
+        self._show(
+            "Ben opens a pull request in acme/api that changes billing/invoice.py and billing/tax.sql."
+        )
+        await self._post(
+            "/sandbox/github/open_pull_request",
+            repository="acme/api",
+            author="ben",
+            title="Round invoice totals half up",
+            files=["billing/invoice.py", "billing/tax.sql"],
+        )
+        await self._move_when_heard(timedelta(minutes=1))
+
+    async def _move_when_heard(self, by: timedelta) -> None:
+        """The minute that humans have to ask somebody themselves passes at once, here."""
+        while not await list_newest_pull_requests(self._app.workspace_id, 1):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(LOOK_EVERY)
+        self._show("A minute passes, in which nobody asks for a review.")
+        await self._move_to(self._app.clock.now() + by)
+
+    async def _move_to(self, instant: datetime) -> None:
+        self._app.clock.shift = await move_clock(self._app.database, instant - self._app.clock.now())
+
+    async def _post(self, path: str, **body: Any) -> None:
+        (await self._sandbox.post(path, json=body)).raise_for_status()
+
+    async def _tell_news(self) -> None:
+        now = self._app.clock.now()
+        pulls = await list_newest_pull_requests(self._app.workspace_id, MOST_PULL_REQUESTS)
+        for pull_request in reversed(pulls):
+            for assignment in await list_assignments(pull_request.id):
+                if assignment.id not in self._told_decisions:
+                    self._told_decisions.add(assignment.id)
+                    self._tell(
+                        f"Decision on {pull_request.label}", describe_decision(assignment.decision, now)
+                    )
+        world = (await self._sandbox.get("/sandbox/world")).raise_for_status().json()
+        for dm in world["slack"]["dms"]:
+            for message in dm["messages"]:
+                self._tell_message(dm["user"], message)
+
+    def _tell_message(self, user: str, message: dict[str, Any]) -> None:
+        shown, told = message["rendered"], self._told_dms.get(message["ts"])
+        if shown == told or message["author"] == user:
+            return
+        self._told_dms[message["ts"]] = shown
+        what = "Only you see" if message["is_ephemeral"] else "DM"
+        title = f"{what} · to {user.title()}" if told is None else f"DM to {user.title()} now reads"
+        self._tell(title, shown.splitlines())
+
+    def _tell(self, title: str, lines: list[str]) -> None:
+        self._show("")
+        self._show(title)
+        for line in lines:
+            self._show(f"  ┃ {line}")
+        self._show("")
+
+
+def early_working_hour(now: datetime) -> datetime:
+    """Now if it is early in a working week in Berlin, else the next such morning at ten.
+
+    "Out until Friday" means something only before Friday, and DMs arrive only in working hours.
+    """
+    for days in range(8):
+        day = local_day(BERLIN, now) + timedelta(days=days)
+        opens, closes = (local_instant(BERLIN, day, wall) for wall in (time(10), time(15)))
+        if day.weekday() in EARLY_IN_THE_WEEK and now < closes:
+            return max(now, opens)
+    raise AssertionError("a week has a Monday")
+
+
+def _in_berlin(now: datetime) -> str:
+    return f"{now.astimezone(BERLIN.tz):%A %H:%M}"
