@@ -74,10 +74,13 @@ def due_at(view: View, person: Person) -> datetime | None:
 
 
 def _next_reminder_at(view: View, person: Person) -> datetime | None:
-    first, reminders = view.sent[0].sent_at, len(view.sent) - 1
-    if first is None or reminders >= len(view.rhythm.after):
+    """Counted from the last DM by the rhythm's gaps: what was held back does not come in a burst."""
+    last, reminders = view.sent[-1].sent_at, len(view.sent) - 1
+    if last is None or reminders >= len(view.rhythm.after):
         return None
-    return add_working_time(person.hours, first, view.rhythm.after[reminders], intervals(person))
+    rhythm = (timedelta(0), *view.rhythm.after)
+    gap = rhythm[reminders + 1] - rhythm[reminders]
+    return add_working_time(person.hours, last, gap, intervals(person))
 
 
 def _first_chance(view: View, person: Person, not_before: datetime) -> datetime | None:

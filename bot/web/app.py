@@ -22,7 +22,12 @@ from jobq import DatabaseUnavailable
 log = structlog.get_logger()
 
 
-def create_web(app: App) -> Quart:
+def create_listeners(app: App) -> Listeners:
+    """What answers people in Slack."""
+    return Listeners(Desk(app.queue, app.clock, app.workspace_id), app.slack)
+
+
+def create_web(app: App, listeners: Listeners) -> Quart:
     """Every route of the bot, bound to the parts of `app`."""
     web = Quart("ripe")
     web.request_class = RoomyRequest
@@ -31,7 +36,6 @@ def create_web(app: App) -> Quart:
     web.register_blueprint(
         webhooks_blueprint(settings.github_webhook_secret, app.workspace_id, app.queue, app.clock)
     )
-    listeners = Listeners(Desk(app.queue, app.clock, app.workspace_id), app.slack)
     web.register_blueprint(slack_blueprint(listeners, _signing_secret(settings)))
     if settings.sandbox_url is not None:
         web.register_blueprint(sandbox_blueprint(app, settings.sandbox_url))
@@ -76,4 +80,4 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
     """Serves until `stop` is set; the sandbox on this machine only."""
     host = "127.0.0.1" if settings.is_sandbox else "0.0.0.0"  # noqa: S104 - GitHub and Slack come from outside
     async with open_app(settings) as app, following_clock(app, lambda: None):
-        await serve_until(create_web(app), host, settings.port, stop)
+        await serve_until(create_web(app, create_listeners(app)), host, settings.port, stop)

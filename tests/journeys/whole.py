@@ -25,7 +25,8 @@ from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings
-from bot.web.app import create_web
+from bot.slack.listeners import Listeners
+from bot.web.app import create_listeners, create_web
 from bot.web.server import find_free_port, serving
 from bot.worker import build_handlers
 from jobq import Settlement
@@ -58,11 +59,13 @@ class Whole:
     server: GitHubServer
     github: GitHubWorld
     slack: SlackWorld
+    listeners: Listeners
 
     async def settle(self) -> list[Settlement]:
         """Until every webhook is delivered and every ripe job has run."""
         settled: list[Settlement] = []
         for _ in range(MOST_ROUNDS):
+            await self.listeners.finish()
             await self.github.webhooks.idle()
             done = await drain(self.app.queue, build_handlers(self.app))
             settled += done
@@ -97,6 +100,10 @@ class Whole:
     def messages(self, name: str) -> list[Message]:
         return self.slack.messages_to(name)
 
+    def reminders(self, name: str) -> int:
+        """How many DMs about reviews a person ever got, collapsed ones included."""
+        return sum(message.metadata is not None for message in self.messages(name))
+
     def live(self, name: str) -> list[str]:
         """The DMs that still ask something of a person: those with buttons."""
         return [text for text in self.dms(name) if "[Mute]" in text]
@@ -120,10 +127,10 @@ async def whole_bot(
     try:
         async with (
             open_app(settings, clock) as app,
-            serving(create_web(app), port=bot_port),
+            serving(create_web(app, listeners := create_listeners(app)), port=bot_port),
             serving(sandbox, port=world_port),
         ):
-            whole = Whole(app, clock, server, server.world, slack)
+            whole = Whole(app, clock, server, server.world, slack, listeners)
             await _install(whole, people, rules)
             yield whole
     finally:

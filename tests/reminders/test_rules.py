@@ -130,6 +130,11 @@ def test_after_the_last_reminder_nothing_more_is_sent() -> None:
     assert until(decide(over, at("30 12:00"))) is None
 
 
+def test_reminders_that_were_held_back_do_not_come_in_a_burst() -> None:
+    late = sent("23 10:00", "26 10:00")
+    assert until(decide(late, at("26 10:00"))) == at("27 10:00")
+
+
 def test_a_reminder_due_after_hours_waits_for_the_next_working_minute() -> None:
     assert until(decide(sent("23 14:00"), at("23 14:01"))) == at("24 10:00")
 
