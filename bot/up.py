@@ -135,6 +135,8 @@ def _changes(settings: Settings, home: Path, dsn: str) -> dict[str, str]:
     if not settings.secret_keys:
         changes["SECRET_KEYS"] = find_or_make_secret_key(home)
     if settings.is_sandbox:
+        if "log_level" not in settings.model_fields_set:
+            changes["LOG_LEVEL"] = "WARNING"  # the story tells what happens
         changes |= find_or_make_sandbox_credentials(home) | _sandbox_addresses(settings)
     return changes
 

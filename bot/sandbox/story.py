@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -27,12 +28,12 @@ EARLY_IN_THE_WEEK = (0, 1, 2)
 BERLIN = WorkingHours(zone="Europe/Berlin")
 
 PEOPLE = """\
-github_login,email
-ana,ana@acme.example
-ben,ben@acme.example
-cho,cho@acme.example
-dev,dev@acme.example
-eli,eli@acme.example
+github_login,email,name
+ana,ana@acme.example,Ana
+ben,ben@acme.example,Ben
+cho,cho@acme.example,Cho
+dev,dev@acme.example,Dev
+eli,eli@acme.example,Eli
 """
 RULES = """\
 repositories:
@@ -73,6 +74,7 @@ class _Story:
 
     async def tell(self) -> None:
         """First the beginning, or what an earlier run left; then whatever is new, for ever."""
+        await self._reach_sandbox()
         while not await list_repository_names(self._app.workspace_id):  # noqa: ASYNC110 - told by a webhook
             await asyncio.sleep(LOOK_EVERY)
         if await list_people(self._app.workspace_id):
@@ -81,6 +83,14 @@ class _Story:
             await self._begin()
         while True:
             await self._tell_news()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _reach_sandbox(self) -> None:
+        """Everything starts at once, so it may not listen yet."""
+        while True:
+            with suppress(httpx.TransportError):
+                await self._sandbox.get("/sandbox/world")
+                return
             await asyncio.sleep(LOOK_EVERY)
 
     async def _begin(self) -> None:
