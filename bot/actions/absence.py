@@ -1,6 +1,6 @@
 """Out of office, and back."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from bot.actions.model import AbsenceInForce
 from bot.actions.store import lock_person
@@ -9,7 +9,8 @@ from bot.model import UserError
 from bot.reviewers import store
 from bot.reviewers.model import Absence, Person
 from bot.slack.messages import Rendered, button, render_text
-from bot.working_time import local_day, next_working_instant
+from bot.slack.times import describe_instant
+from bot.working_time import local_day, local_instant, next_working_instant
 from jobq import Queue, write_transaction
 
 CANCEL_ABSENCE = "cancel_absence"
@@ -104,13 +105,28 @@ async def _absences(person: Person, now: datetime) -> tuple[Absence, ...]:
 
 
 def describe_absence(person: Person, absence: Absence, now: datetime) -> str:
-    """The days as people say them, and the day they are back at work."""
-    back_at = next_working_instant(person.hours, absence.ends_at)
-    back_on = local_day(person.hours, back_at or absence.ends_at)
-    return f"Out {_days(person, absence, now)}. Back on {_day(back_on, now)}."
+    """The days as people say them, and when they are back at work."""
+    back_at = next_working_instant(person.hours, absence.ends_at) or absence.ends_at
+    words = f"Out {_days(person, absence, now)}."
+    if _is_whole_days(person, absence):
+        return f"{words} Back on {_day(local_day(person.hours, back_at), now)}."
+    if back_at == absence.ends_at:
+        return words
+    return f"{words} Back {describe_instant(back_at, person.zone, now)}."
+
+
+def _is_whole_days(person: Person, absence: Absence) -> bool:
+    """Whether it ends with a day. One that begins in the middle of today is told as the whole day."""
+    day = local_day(person.hours, absence.ends_at)
+    return local_instant(person.hours, day, time.min) == absence.ends_at
 
 
 def _days(person: Person, absence: Absence, now: datetime) -> str:
+    if not _is_whole_days(person, absence):
+        until = f"until {describe_instant(absence.ends_at, person.zone, now)}"
+        if absence.starts_at <= now:
+            return until
+        return f"from {describe_instant(absence.starts_at, person.zone, now)} {until}"
     first = local_day(person.hours, absence.starts_at)
     last = local_day(person.hours, absence.ends_at - timedelta(microseconds=1))
     if first == last:

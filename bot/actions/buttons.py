@@ -20,7 +20,9 @@ from jobq import Queue
 class Press(Protocol):
     """Does what a button stands for. `value` is what it carries. Raises UserError."""
 
-    def __call__(self, person: Person, value: str, *, queue: Queue, now: datetime) -> Awaitable[Rendered]: ...
+    def __call__(
+        self, person: Person, value: str, /, *, queue: Queue, now: datetime
+    ) -> Awaitable[Rendered]: ...
 
 
 async def _snooze(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:

@@ -47,7 +47,9 @@ async def submit_snooze(person: Person, state: State, *, queue: Queue, now: date
     choice, day = _chosen(state, HOW_LONG), _day(state, DAY)
     if (choice is None) == (day is None):
         raise UserError("Choose one of these, or a day: just one of the two.")
-    until = local_instant(person.hours, day, time.min) if day else until_of(Choice(choice), person, now)
+    until = until_of(choice, person, now) if choice else None
+    if day is not None:
+        until = local_instant(person.hours, day, time.min)
     if until is None:
         raise UserError("Choose how long.")
     return await snooze_everything(person, until, queue=queue, now=now)
@@ -69,10 +71,10 @@ SUBMIT: Mapping[str, Submit] = {SNOOZE_FORM.name: submit_snooze, OOO_FORM.name: 
 """By the name of the form."""
 
 
-def _chosen(state: State, field: str) -> str | None:
+def _chosen(state: State, field: str) -> Choice | None:
     option = _value(state, field).get("selected_option") or {}
     value = option.get("value")
-    return value if value in set(Choice) else None
+    return Choice(value) if value in set(Choice) else None
 
 
 def _day(state: State, field: str) -> date | None:

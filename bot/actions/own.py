@@ -6,6 +6,7 @@ from bot.reviewers.model import Person
 from bot.reviewers.store import find_person_by_account
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest, ReviewRequest
+from bot.slack.escape import disarm
 
 
 async def load_own(person: Person, request_id: RequestId) -> tuple[ReviewRequest, PullRequest]:
@@ -29,18 +30,17 @@ async def load_locked(request_id: RequestId) -> tuple[ReviewRequest, PullRequest
     return request, pull_request
 
 
-async def find_own_by_name(
-    person: Person, full_name: str, number: int
-) -> tuple[ReviewRequest, PullRequest] | None:
-    """What a person types, such as acme/api#12, as their own open review request.
+async def load_own_by_name(person: Person, full_name: str, number: int) -> tuple[ReviewRequest, PullRequest]:
+    """What a person types, such as acme/api#12, as their own open review request. Raises UserError.
 
-    Others' pull requests are as good as unknown: a name never tells whether one exists.
+    Others' pull requests are as good as unknown: the answer never tells whether one exists.
     """
     pull_request = await reviews.find_pull_request_by_name(person.workspace_id, full_name, number)
     for request, its_pull_request in await reviews.list_open_requests_of_person(person.id):
         if pull_request is not None and its_pull_request.id == pull_request.id:
             return request, its_pull_request
-    return None
+    name = f"{disarm(full_name, 60)}#{number}"
+    raise UserError(f"{name} is not waiting for your review, as far as Ripe knows.")
 
 
 def snooze_of(request: ReviewRequest) -> Snooze:

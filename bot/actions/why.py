@@ -1,7 +1,7 @@
 """Why me? The rule, or who asked. Of others it says no more than that they were not available."""
 
-from bot.actions.own import find_own_by_name, load_own
-from bot.model import RequestId, UserError
+from bot.actions.own import load_own, load_own_by_name
+from bot.model import RequestId
 from bot.reviewers.model import Chosen, Decision, Person, Skipped, SkipReason
 from bot.reviewers.store import list_assignments
 from bot.reviews.model import PullRequest, ReviewRequest
@@ -21,11 +21,7 @@ async def explain_request(person: Person, request_id: RequestId) -> Rendered:
 
 async def explain_by_name(person: Person, full_name: str, number: int) -> Rendered:
     """The answer to `/reviews why acme/api#12`. Raises UserError when it is not asked of them."""
-    found = await find_own_by_name(person, full_name, number)
-    if found is None:
-        name = f"{disarm(full_name, 60)}#{number}"
-        raise UserError(f"{name} is not waiting for your review, as far as Ripe knows.")
-    return await _explain(*found)
+    return await _explain(*await load_own_by_name(person, full_name, number))
 
 
 async def _explain(request: ReviewRequest, pull_request: PullRequest) -> Rendered:

@@ -1,5 +1,6 @@
 """Renders what people are sent. Short: somebody gets eight of these a day, most of them on a phone."""
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from bot.model import RequestId, Value
 from bot.reminders.model import Card, Look, NoticeKind
 from bot.reviews.model import CloseReason, PullRequest
-from bot.slack.escape import disarm, link, web_address
+from bot.slack.escape import disarm, link, plain, web_address
 
 Block = dict[str, Any]
 
@@ -29,6 +30,8 @@ SNOOZE_CHOICES = {
 MOST_IN_TITLE = 140
 """Characters: two lines on a phone."""
 MOST_IN_NAME = 60
+MOST_ON_BUTTON = 75
+"""Slack's own limit."""
 
 _ENDINGS = {
     CloseReason.APPROVED: "approved by you",
@@ -223,6 +226,12 @@ def render_text(text: str, *buttons: Block) -> Rendered:
     return Rendered(blocks=(section(text), *actions), text=text)
 
 
+def disarm_words(words: str) -> str:
+    """A sentence of ours that may quote a person, disarmed except for `code`."""
+    parts = re.split(r"(`|^\s+|\s+(?=`)|(?<=`)\s+)", words)
+    return "".join(part if part == "`" or part.isspace() else disarm(part, 300) for part in parts)
+
+
 def undo_button(action_id: int) -> Block:
     """Takes back the action with this id."""
     return button("Undo", UNDO, str(action_id))
@@ -238,7 +247,12 @@ def context(text: str) -> Block:
 
 
 def button(words: str, action_id: str, value: str) -> Block:
-    return {"type": "button", "text": plain_text(words), "action_id": action_id, "value": value}
+    return {
+        "type": "button",
+        "text": plain_text(plain(words, MOST_ON_BUTTON)),
+        "action_id": action_id,
+        "value": value,
+    }
 
 
 def plain_text(words: str) -> Block:

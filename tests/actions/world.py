@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.clock import Clock
 from bot.github.model import Account, Repository
@@ -92,5 +93,5 @@ def action_of(answer: Rendered) -> int:
     return int(button["value"])
 
 
-def buttons_of(answer: Rendered) -> list[dict[str, str]]:
+def buttons_of(answer: Rendered) -> list[dict[str, Any]]:
     return [e for block in answer.blocks if block["type"] == "actions" for e in block["elements"]]

@@ -124,13 +124,11 @@ async def test_what_is_not_signed_is_refused(room: Room, name: str) -> None:
     assert status == 401
 
 
-@pytest.mark.parametrize("body", ["{", "[]", '"x"', "payload=%7B", ""])
-@pytest.mark.parametrize("content_type", ["application/json", FORM])
-async def test_what_is_signed_and_makes_no_sense_is_not_served(
-    room: Room, body: str, content_type: str
-) -> None:
-    status, _ = await room.post(body, content_type)
-    assert status in (200, 400, 404)
+async def test_what_is_signed_and_makes_no_sense_is_not_served(room: Room) -> None:
+    for body in ("{", "[]", '"x"', "payload=%7B", ""):
+        for content_type in ("application/json", FORM):
+            status, _ = await room.post(body, content_type)
+            assert status in (200, 400, 404), body
 
 
 async def test_a_command_acts_and_answers_in_one_go(room: Room) -> None:
@@ -228,25 +226,25 @@ async def test_the_same_click_four_times_has_one_effect(room: Room) -> None:
     assert len(room.script.asked) == 1
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        {"action_id": "mute", "value": "999999"},
-        {"action_id": "mute", "value": "1; DROP TABLE person"},
-        {"action_id": "mute", "value": "9" * 30},
-        {"action_id": "mute"},
-        {"action_id": "undo", "value": "-1"},
-        {"action_id": "undo", "value": "424242"},
-        {"action_id": "cancel_absence:0", "value": "1"},
-        {"action_id": "snooze", "selected_option": {"value": "1:for_ever"}},
-        {"action_id": "snooze", "selected_option": {"value": ""}},
-    ],
+FORGED: tuple[dict[str, Any], ...] = (
+    {"action_id": "mute", "value": "999999"},
+    {"action_id": "mute", "value": "1; DROP TABLE person"},
+    {"action_id": "mute", "value": "9" * 30},
+    {"action_id": "mute"},
+    {"action_id": "undo", "value": "-1"},
+    {"action_id": "undo", "value": "424242"},
+    {"action_id": "cancel_absence:0", "value": "1"},
+    {"action_id": "snooze", "selected_option": {"value": "1:for_ever"}},
+    {"action_id": "snooze", "selected_option": {"value": ""}},
 )
-async def test_a_forged_value_is_refused_in_words(room: Room, action: dict[str, Any]) -> None:
+
+
+async def test_a_forged_value_is_refused_in_words(room: Room) -> None:
     await room.world.person("ana")
-    assert await room.press(action) == (200, {})
-    [(_, sent)] = room.script.asked
-    assert len(sent["text"]) > 20
+    for number, action in enumerate(FORGED):
+        assert await room.press(action, trigger=str(number)) == (200, {})
+        assert len(room.script.asked[-1][1]["text"]) > 20
+    assert len(room.script.asked) == len(FORGED)
     assert await room.actions() == 0
 
 
@@ -259,25 +257,25 @@ async def test_somebody_elses_button_is_refused_in_words(room: Room) -> None:
     assert not (await room.world.request(request)).is_muted
 
 
-@pytest.mark.parametrize("action_id", ["open", "something_of_an_older_version", ""])
-async def test_a_button_that_asks_for_nothing_is_acknowledged(room: Room, action_id: str) -> None:
-    assert await room.press({"action_id": action_id, "value": "7"}) == (200, {})
+async def test_a_button_that_asks_for_nothing_is_acknowledged(room: Room) -> None:
+    for action_id in ("open", "something_of_an_older_version", ""):
+        assert await room.press({"action_id": action_id, "value": "7"}) == (200, {})
     assert room.script.asked == []
 
 
-@pytest.mark.parametrize("kind", ["shortcut", "message_action", "view_closed", "block_suggestion"])
-async def test_what_we_never_asked_for_is_acknowledged(room: Room, kind: str) -> None:
-    payload = {
-        "type": kind,
-        "callback_id": "x",
-        "action_id": "x",
-        "user": {"id": "UANA"},
-        "team": {"id": "T1"},
-        "trigger_id": "1",
-        "view": {"callback_id": "x", "type": "modal"},
-    }
-    status, _ = await room.interact(payload)
-    assert status == 200
+async def test_what_we_never_asked_for_is_acknowledged(room: Room) -> None:
+    for kind in ("shortcut", "message_action", "view_closed", "view_submission", "block_suggestion"):
+        payload = {
+            "type": kind,
+            "callback_id": "x",
+            "action_id": "x",
+            "user": {"id": "UANA"},
+            "team": {"id": "T1"},
+            "trigger_id": "1",
+            "view": {"callback_id": "x", "type": "modal"},
+        }
+        status, _ = await room.interact(payload)
+        assert status == 200, kind
 
 
 async def test_an_answer_that_does_not_arrive_changes_nothing_of_what_was_done(room: Room) -> None:
@@ -398,20 +396,20 @@ async def test_the_same_event_four_times_has_one_effect_and_one_answer(room: Roo
     assert len(room.script.asked) == 1
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        words_of("UANA", "snooze 2h", bot_id="B1"),
-        words_of("UANA", "snooze 2h", subtype="message_changed"),
-        words_of("UANA", "snooze 2h", channel_type="channel"),
-        {"type": "reaction_added", "user": "UANA"},
-        {"type": "app_uninstalled"},
-        {"type": "tokens_revoked", "tokens": {"bot": ["UBOT"]}},
-    ],
+OTHER_EVENTS: tuple[dict[str, Any], ...] = (
+    words_of("UANA", "snooze 2h", bot_id="B1"),
+    words_of("UANA", "snooze 2h", subtype="message_changed"),
+    words_of("UANA", "snooze 2h", channel_type="channel"),
+    {"type": "reaction_added", "user": "UANA"},
+    {"type": "app_uninstalled"},
+    {"type": "tokens_revoked", "tokens": {"bot": ["UBOT"]}},
 )
-async def test_other_events_are_acknowledged_and_change_nothing(room: Room, event: dict[str, Any]) -> None:
+
+
+async def test_other_events_are_acknowledged_and_change_nothing(room: Room) -> None:
     await room.world.person("ana")
-    assert (await room.event(event))[0] == 200
+    for number, event in enumerate(OTHER_EVENTS):
+        assert (await room.event(event, f"Ev{number}"))[0] == 200
     assert room.script.asked == []
     assert await room.actions() == 0
 

@@ -1,0 +1,127 @@
+"""What people type: done, answered in absolute time, or asked."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.actions.typed import obey
+from bot.model import UserError
+from bot.reviewers.store import list_absences
+from bot.sandbox.slack.blocks import check_blocks
+from bot.slack.messages import Rendered
+from tests.actions.world import World, buttons_of
+from tests.slack.examples import MONDAY
+
+
+async def say(world: World, words: str, name: str = "ana") -> Rendered:
+    answer = await obey(await world.person(name), words, queue=world.queue, now=world.now)
+    assert check_blocks(list(answer.blocks)) == []
+    return answer
+
+
+async def test_all_reminders_can_be_snoozed(world: World) -> None:
+    answer = await say(world, "snooze until friday")
+    assert "Snoozed until Fri 27 Nov, 09:00 (Europe/Berlin)" in answer.text
+    assert (await world.person("ana")).snoozed_until == MONDAY + timedelta(days=4, hours=-1)
+
+
+async def test_one_review_can_be_snoozed_by_its_name(world: World) -> None:
+    await world.person("ana")
+    request, other = await world.ask("ana", 12), await world.ask("ana", 13)
+    answer = await say(world, "snooze ACME/API#12 2h")
+    assert answer.text.startswith("acme/api#12: Snoozed until Mon 23 Nov, 12:00")
+    assert (await world.request(request)).snoozed_until == MONDAY + timedelta(hours=2)
+    assert (await world.request(other)).snoozed_until is None
+    await say(world, "snooze acme/api#12 until change")
+    assert (await world.request(request)).is_snoozed_until_change
+    await say(world, "snooze acme/api#12 off")
+    assert not (await world.request(request)).is_snoozed_until_change
+
+
+async def test_off_ends_the_snooze_of_everything(world: World) -> None:
+    await say(world, "snooze 2h")
+    assert (await say(world, "snooze off")).text.startswith("The snooze is over")
+    assert (await world.person("ana")).snoozed_until is None
+
+
+async def test_somebody_elses_review_cannot_be_snoozed_by_name(world: World) -> None:
+    await world.ask("ana", 12)
+    with pytest.raises(UserError, match="not waiting for your review"):
+        await say(world, "snooze acme/api#12 2h", "cho")
+
+
+async def test_out_of_office_and_back(world: World) -> None:
+    ana = await world.person("ana")
+    answer = await say(world, "ooo until wednesday")
+    assert answer.text == "Out Mon 23 - Wed 25 Nov. Back on Thu 26 Nov."
+    assert len(await list_absences(ana.id, world.now)) == 1
+    assert (await say(world, "ooo off")).text.startswith("Welcome back!")
+    assert await list_absences(ana.id, world.now) == ()
+
+
+async def test_hours_away_are_not_told_as_days(world: World) -> None:
+    answer = await say(world, "ooo 2h")
+    assert answer.text == "Out until Mon 23 Nov, 12:00 (Europe/Berlin)."
+    answer = await say(world, "ooo until 18:30")
+    assert answer.text.endswith("18:30 (Europe/Berlin). Back Tue 24 Nov, 09:00 (Europe/Berlin).")
+
+
+async def test_cover_is_taken_as_slack_writes_it(world: World) -> None:
+    await world.person("cho")
+    answer = await say(world, "ooo 7-11 dec cover <@UCHO|cho>")
+    assert answer.text == "Out Mon 7 - Fri 11 Dec. Back on Mon 14 Dec. Cover: <@UCHO>."
+
+
+async def test_what_is_unclear_is_asked_and_a_button_says_it(world: World) -> None:
+    answer = await say(world, "snooze 3")
+    choices = buttons_of(answer)
+    assert [choice["value"] for choice in choices] == ["snooze 3h", "snooze 3d"]
+    assert len({choice["action_id"] for choice in choices}) == 2
+    await say(world, choices[0]["value"])
+    assert (await world.person("ana")).snoozed_until == MONDAY + timedelta(hours=3)
+
+
+async def test_a_long_name_leaves_room_for_what_the_buttons_differ_in(world: World) -> None:
+    answer = await say(world, f"snooze {'a' * 60}/{'b' * 60}#12")
+    labels = [choice["text"]["text"] for choice in buttons_of(answer)]
+    assert labels[0].endswith("#12 1h")
+    assert all(len(label) <= 75 for label in labels)
+
+
+@pytest.mark.parametrize(
+    "words", ["snooze <!here> *x* https://evil.example", "gibberish <@UCHO|cho>", "snooze `"]
+)
+async def test_what_is_quoted_back_is_disarmed(world: World, words: str) -> None:
+    text = (await say(world, words)).text
+    assert "<" not in text
+    assert "https://evil" not in text
+    assert await world.db.fetchval("SELECT count(*) FROM action") == 0
+
+
+@pytest.mark.parametrize("words", ["help", "snooze help", "ooo help", "reviews help"])
+async def test_help_shows_every_command(world: World, words: str) -> None:
+    text = (await say(world, words)).text
+    assert all(command in text for command in ("/snooze", "/ooo", "/reviews", "/ripe"))
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("reviews", "0 waiting for you, 0 waiting for others"),
+        ("", "0 waiting for you, 0 waiting for others"),
+        ("reviews team", "no page for a team yet"),
+        ("reviews link", "ripe people import"),
+        ("reviews settings", "nothing else to set here yet"),
+        ("reviews admin", "no page for it here yet"),
+        ("snooze", "/snooze 2h"),
+        ("ooo", "/ooo until friday"),
+    ],
+)
+async def test_every_word_of_ours_is_answered_honestly(world: World, words: str, answer: str) -> None:
+    assert answer in (await say(world, words)).text
+
+
+async def test_why_is_answered_by_name(world: World) -> None:
+    await world.person("ana")
+    await world.ask("ana")
+    assert "ben-gh asked you on GitHub" in (await say(world, "reviews why acme/api#12")).text
