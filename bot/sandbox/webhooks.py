@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 import hmac
+import itertools
 import json
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +17,16 @@ from pydantic import SecretStr
 
 TIMEOUT = 10.0
 """GitHub gives a webhook ten seconds: https://docs.github.com/en/webhooks."""
+MOST_KEPT = 1_000
+"""Deliveries in the log. GitHub forgets them after days, the sandbox after many."""
 
 
 @dataclass
 class Delivery:
-    """One webhook. `status` is the answer's code; None before there was one, 0 when nobody answered."""
+    """One attempt to deliver one event. Attempts at the same event share the `guid`, never the `id`.
+
+    `status` is the answer's code; None before there was one, 0 when nobody answered.
+    """
 
     id: int
     guid: str
@@ -28,6 +34,9 @@ class Delivery:
     action: str
     body: bytes
     at: datetime
+    installation_id: int | None = None
+    repository_id: int | None = None
+    is_redelivery: bool = False
     status: int | None = None
 
 
@@ -39,6 +48,7 @@ class Webhooks:
         self.log: list[Delivery] = []
         self._secret = secret
         self._now = now
+        self._ids = itertools.count(1)
         self._held: list[Delivery] | None = None
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
         self._client = httpx.AsyncClient(timeout=TIMEOUT)
@@ -47,18 +57,16 @@ class Webhooks:
     def emit(self, event: str, payload: dict[str, Any]) -> Delivery:
         """Deliver an event soon."""
         delivery = Delivery(
-            id=len(self.log) + 1,
+            id=next(self._ids),
             guid=str(uuid.uuid4()),
             event=event,
             action=str(payload.get("action", "")),
             body=json.dumps(payload).encode(),
             at=self._now(),
+            installation_id=payload.get("installation", {}).get("id"),
+            repository_id=payload.get("repository", {}).get("id"),
         )
-        self.log.append(delivery)
-        if self._held is not None:
-            self._held.append(delivery)
-        else:
-            self._enqueue(delivery)
+        self._deliver(delivery)
         return delivery
 
     def hold(self) -> None:
@@ -66,14 +74,23 @@ class Webhooks:
         self._held = self._held or []
 
     def release(self, order: Callable[[list[Delivery]], list[Delivery]] = list) -> None:
-        """Deliver what was kept, in the order that `order` makes of it."""
+        """Deliver what was kept, in the order that `order` makes of it. What it leaves out is lost."""
         held, self._held = self._held or [], None
         for delivery in order(held):
             self._enqueue(delivery)
 
-    def redeliver(self, guid: str) -> None:
-        """The same delivery once more, as a person can ask on the App's page."""
-        self._enqueue(next(delivery for delivery in self.log if delivery.guid == guid))
+    def redeliver(self, guid: str) -> Delivery:
+        """The same event once more, as a person can ask on the App's page. Raises LookupError."""
+        first = next((delivery for delivery in self.log if delivery.guid == guid), None)
+        if first is None:
+            raise LookupError(f"delivery {guid}")
+        again = replace(first, id=next(self._ids), at=self._now(), is_redelivery=True, status=None)
+        self._deliver(again)
+        return again
+
+    def find(self, delivery_id: int) -> Delivery | None:
+        """An attempt by its id."""
+        return next((delivery for delivery in self.log if delivery.id == delivery_id), None)
 
     async def idle(self) -> None:
         """Until everything emitted so far was answered."""
@@ -86,6 +103,14 @@ class Webhooks:
             with suppress(asyncio.CancelledError):
                 await self._poster
         await self._client.aclose()
+
+    def _deliver(self, delivery: Delivery) -> None:
+        self.log.append(delivery)
+        del self.log[:-MOST_KEPT]
+        if self._held is not None:
+            self._held.append(delivery)
+        else:
+            self._enqueue(delivery)
 
     def _enqueue(self, delivery: Delivery) -> None:
         if self._poster is None:

@@ -1,16 +1,29 @@
 """The part of GitHub's GraphQL schema that Ripe reads. Any other field is refused, as GitHub would."""
 
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLResolveInfo, build_schema, graphql_sync
+from graphql import (
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLSyntaxError,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+)
 
-from bot.sandbox.github.model import Pull
+from bot.sandbox.github.answers import FORBIDDEN
+from bot.sandbox.github.model import File, Pull, Repo
+from bot.sandbox.github.server import Caller
 from bot.sandbox.github.world import GitHubWorld
 
 _SCHEMA = build_schema(
     """
     type Query { repository(owner: String!, name: String!): Repository }
-    type Repository { pullRequest(number: Int!): PullRequest }
+    type Repository { id: ID! nameWithOwner: String! pullRequest(number: Int!): PullRequest }
     type PullRequest {
       number: Int!
       reviewDecision: PullRequestReviewDecision
@@ -27,50 +40,135 @@ _SCHEMA = build_schema(
     type PageInfo { hasNextPage: Boolean! endCursor: String }
     """
 )
+_CHANGES = {"added": "ADDED", "modified": "MODIFIED", "removed": "DELETED", "renamed": "RENAMED"}
+_UNKNOWN_FIELD = re.compile(r"Cannot query field '(?P<field>\w+)' on type '(?P<type>\w+)'")
+_LONGEST_PAGE = 100
 
 
-def answer_query(world: GitHubWorld, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """GitHub's answer: status 200 also for errors."""
-    result: ExecutionResult = graphql_sync(_SCHEMA, query, root_value=_Root(world), variable_values=variables)
-    answer: dict[str, Any] = {"data": result.data}
+class _Problem(Exception):
+    """An error with one of GitHub's types."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def answer_query(world: GitHubWorld, caller: Caller, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """GitHub's answer to an installation: status 200 also for errors."""
+    try:
+        document = parse(query)
+    except GraphQLSyntaxError as error:
+        return {"errors": [_show(error)]}
+    if problems := validate(_SCHEMA, document):
+        return {"errors": [_show(problem) for problem in problems]}
+    result = execute_sync(_SCHEMA, document, root_value=_Root(world, caller), variable_values=variables)
     if result.errors:
-        answer["errors"] = [{"message": error.message, "path": error.path} for error in result.errors]
-    return answer
+        return {"data": result.data, "errors": [_show(error) for error in result.errors]}
+    return {"data": result.data}
+
+
+def refuse_query(kind: str, message: str) -> dict[str, Any]:
+    """GitHub's answer when it refuses a query as a whole."""
+    return {
+        "data": {"repository": None},
+        "errors": [{"type": kind, "path": ["repository"], "message": message}],
+    }
+
+
+def _show(error: GraphQLError) -> dict[str, Any]:
+    shown: dict[str, Any] = {"message": error.message}
+    if error.locations:
+        shown["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path:
+        shown["path"] = error.path
+    if isinstance(error.original_error, _Problem):
+        shown["type"] = error.original_error.kind
+    if unknown := _UNKNOWN_FIELD.match(error.message):
+        name, owner = unknown["field"], unknown["type"]
+        shown["message"] = f"Field '{name}' doesn't exist on type '{owner}'"
+        shown["extensions"] = {"code": "undefinedField", "typeName": owner, "fieldName": name}
+    return shown
 
 
 class _Root:
-    def __init__(self, world: GitHubWorld) -> None:
+    def __init__(self, world: GitHubWorld, caller: Caller) -> None:
         self._world = world
+        self._caller = caller
 
-    def repository(self, _: GraphQLResolveInfo[Any], owner: str, name: str) -> Any:
-        full_name = f"{owner}/{name}"
-        return _Repository(self._world, full_name) if self._world.find_repo(full_name) else None
+    def repository(self, _: GraphQLResolveInfo[Any], owner: str, name: str) -> "_Repository":
+        repo = self._world.find_repo(f"{owner}/{name}")
+        if repo is None or repo.id not in self._caller.repository_ids:
+            raise _Problem("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
+        return _Repository(self._world, self._caller, repo)
 
 
 class _Repository:
-    def __init__(self, world: GitHubWorld, full_name: str) -> None:
+    def __init__(self, world: GitHubWorld, caller: Caller, repo: Repo) -> None:
         self._world = world
-        self._full_name = full_name
+        self._caller = caller
+        self._repo = repo
+        self.id = str(repo.id)
+        self.nameWithOwner = repo.full_name
 
-    def pullRequest(self, _: GraphQLResolveInfo[Any], number: int) -> Any:
-        pull = self._world.find_pull(self._full_name, number)
-        return _PullRequest(pull) if pull else None
+    def pullRequest(self, _: GraphQLResolveInfo[Any], number: int) -> "_PullRequest":
+        if not self._caller.may("pull_requests", "read"):
+            raise _Problem("FORBIDDEN", FORBIDDEN)
+        pull = self._world.find_pull(self._repo.full_name, number)
+        if pull is None:
+            raise _Problem("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
+        return _PullRequest(pull)
 
 
 class _PullRequest:
     def __init__(self, pull: Pull) -> None:
-        self._pull = pull
+        self._files = pull.files
         self.number = pull.number
         self.reviewDecision = pull.review_decision
 
-    def files(self, _: GraphQLResolveInfo[Any], first: int = 100, after: str | None = None) -> Any:
-        if not 1 <= first <= 100:
-            raise ValueError("Requesting records on the `files` connection exceeds the `first` limit of 100.")
-        start = int(after) if after else 0
-        page, end = self._pull.files[start : start + first], start + first
-        has_next = end < len(self._pull.files)
+    def files(
+        self, _: GraphQLResolveInfo[Any], first: int | None = None, after: str | None = None
+    ) -> dict[str, Any]:
+        start, size = _position(after), _size(first)
+        end = min(start + size, len(self._files))
         return {
-            "nodes": [file.model_dump(exclude={"patch"}) | {"changeType": "MODIFIED"} for file in page],
-            "pageInfo": {"hasNextPage": has_next, "endCursor": str(end) if has_next else None},
-            "totalCount": len(self._pull.files),
+            "nodes": [_node(file) for file in self._files[start:end]],
+            "pageInfo": {
+                "hasNextPage": end < len(self._files),
+                "endCursor": b64encode(str(end).encode()).decode() if start < end else None,
+            },
+            "totalCount": len(self._files),
         }
+
+
+def _node(file: File) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "additions": file.additions,
+        "deletions": file.deletions,
+        "changeType": _CHANGES[file.status],
+    }
+
+
+def _size(first: int | None) -> int:
+    if first is None:
+        raise _Problem(
+            "MISSING_PAGINATION_BOUNDARIES",
+            "You must provide a `first` or `last` value to properly paginate the `files` connection.",
+        )
+    if not 0 <= first <= _LONGEST_PAGE:
+        raise _Problem(
+            "EXCESSIVE_PAGINATION",
+            f"Requesting {first} records on the `files` connection exceeds the `first` limit of"
+            f" {_LONGEST_PAGE} records.",
+        )
+    return first
+
+
+def _position(after: str | None) -> int:
+    """Cursors are opaque to callers; here they hold how many files were shown."""
+    try:
+        return int(b64decode(after, validate=True)) if after else 0
+    except (NotBase64, ValueError):
+        raise _Problem(
+            "INVALID_CURSOR_ARGUMENTS", f"`{after}` does not appear to be a valid cursor."
+        ) from None

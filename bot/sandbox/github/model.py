@@ -12,6 +12,12 @@ class User(BaseModel):
     type: Literal["User", "Bot", "Organization"] = "User"
 
 
+class Team(BaseModel):
+    id: int
+    slug: str
+    members: list[str] = []
+
+
 class Repo(BaseModel):
     id: int
     full_name: str
@@ -30,6 +36,7 @@ class File(BaseModel):
     additions: int = 1
     deletions: int = 0
     patch: str = ""
+    status: Literal["added", "modified", "removed", "renamed"] = "modified"
 
 
 class Review(BaseModel):
@@ -55,6 +62,7 @@ class Pull(BaseModel):
     state: Literal["open", "closed"] = "open"
     closed_at: datetime | None = None
     merged_at: datetime | None = None
+    merged_by: str | None = None
     labels: list[str] = []
     requested: list[str] = []
     requested_teams: list[str] = []
@@ -67,6 +75,7 @@ class Installation(BaseModel):
     repository_ids: list[int]
     permissions: dict[str, str]
     suspended_at: datetime | None = None
+    suspended_by: str | None = None
 
 
 class Document(BaseModel):
@@ -76,7 +85,22 @@ class Document(BaseModel):
     app: User
     app_slug: str = "ripe"
     users: list[User] = []
+    teams: list[Team] = []
     repositories: list[Repo] = []
     pulls: list[Pull] = []
     installations: list[Installation] = []
     last_id: int = 1000
+
+    @property
+    def bot(self) -> User:
+        """As whom the App acts."""
+        return User(id=self.app.id + 1, login=f"{self.app_slug}[bot]", type="Bot")
+
+    @property
+    def accounts(self) -> dict[str, User]:
+        """All who can act, by login: people and the App's bot user."""
+        return {user.login: user for user in [*self.users, self.bot]}
+
+    def repo_of(self, pull: Pull) -> Repo:
+        """The repository of a pull request."""
+        return next(repo for repo in self.repositories if repo.id == pull.repository_id)

@@ -4,50 +4,18 @@ The key sets are those of GitHub's published samples: see tests/contracts/github
 """
 
 import base64
-from collections.abc import Mapping
-from datetime import datetime
+import zlib
+from datetime import UTC, datetime
 from typing import Any
 
-from bot.sandbox.github.model import Document, Installation, Pull, Repo, Review, User
+from bot.sandbox.github.links import ORGANIZATION_LINKS, REPO_FACTS, REPO_LINKS, USER_LINKS
+from bot.sandbox.github.model import Document, File, Installation, Pull, Repo, Review, Team, User
 
 Shape = dict[str, Any]
 
-_USER_LINKS = {
-    "followers_url": "/followers", "following_url": "/following{/other_user}",
-    "gists_url": "/gists{/gist_id}", "starred_url": "/starred{/owner}{/repo}",
-    "subscriptions_url": "/subscriptions",
-    "organizations_url": "/orgs", "repos_url": "/repos", "events_url": "/events{/privacy}",
-    "received_events_url": "/received_events",
-}  # fmt: skip
-_ORGANIZATION_LINKS = {
-    "repos_url": "/repos", "events_url": "/events", "hooks_url": "/hooks", "issues_url": "/issues",
-    "members_url": "/members{/member}", "public_members_url": "/public_members{/member}",
-}  # fmt: skip
-_REPO_LINKS = {
-    "forks_url": "/forks", "keys_url": "/keys{/key_id}", "collaborators_url": "/collaborators{/collaborator}",
-    "teams_url": "/teams", "hooks_url": "/hooks", "issue_events_url": "/issues/events{/number}",
-    "events_url": "/events", "assignees_url": "/assignees{/user}", "branches_url": "/branches{/branch}",
-    "tags_url": "/tags", "blobs_url": "/git/blobs{/sha}", "git_tags_url": "/git/tags{/sha}",
-    "git_refs_url": "/git/refs{/sha}", "trees_url": "/git/trees{/sha}", "statuses_url": "/statuses/{sha}",
-    "languages_url": "/languages", "stargazers_url": "/stargazers", "contributors_url": "/contributors",
-    "subscribers_url": "/subscribers", "subscription_url": "/subscription", "commits_url": "/commits{/sha}",
-    "git_commits_url": "/git/commits{/sha}", "comments_url": "/comments{/number}",
-    "issue_comment_url": "/issues/comments{/number}", "contents_url": "/contents/{+path}",
-    "compare_url": "/compare/{base}...{head}", "merges_url": "/merges",
-    "archive_url": "/{archive_format}{/ref}", "downloads_url": "/downloads", "issues_url": "/issues{/number}",
-    "pulls_url": "/pulls{/number}", "milestones_url": "/milestones{/number}",
-    "notifications_url": "/notifications{?since,all,participating}", "labels_url": "/labels{/name}",
-    "releases_url": "/releases{/id}", "deployments_url": "/deployments",
-}  # fmt: skip
-_REPO_FACTS: Shape = {
-    "private": False, "description": None, "fork": False, "homepage": None, "size": 0, "stargazers_count": 0,
-    "watchers_count": 0, "language": None, "has_issues": True, "has_projects": True, "has_downloads": True,
-    "has_wiki": True, "has_pages": False, "forks_count": 0, "mirror_url": None, "archived": False,
-    "disabled": False, "open_issues_count": 0, "license": None, "forks": 0, "open_issues": 0, "watchers": 0,
-    "default_branch": "main", "is_template": False, "topics": [], "visibility": "private",
-    "web_commit_signoff_required": False, "custom_properties": {},
-}  # fmt: skip
 _LABEL_COLOR = "d73a4a"
+_MADE_AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+"""When everything that the sandbox begins with was made."""
 
 
 def instant(at: datetime | None) -> str | None:
@@ -73,10 +41,14 @@ class Shapes:
             "gravatar_id": "",
             "url": url,
             "html_url": f"{self.web}/{user.login}",
-            **{name: url + path for name, path in _USER_LINKS.items()},
+            **{name: url + path for name, path in USER_LINKS.items()},
             "type": user.type,
             "site_admin": False,
         }
+
+    def login(self, login: str) -> Shape:
+        """The same, by login."""
+        return self.user(self.document.accounts[login])
 
     def organization(self) -> Shape:
         organization = self.document.organization
@@ -86,14 +58,13 @@ class Shapes:
             "id": organization.id,
             "node_id": _node("Organization", organization.id),
             "url": url,
-            **{name: url + path for name, path in _ORGANIZATION_LINKS.items()},
+            **{name: url + path for name, path in ORGANIZATION_LINKS.items()},
             "avatar_url": f"{self.web}/avatars/{organization.id}",
             "description": "",
         }
 
     def repository(self, repo: Repo) -> Shape:
         url, page = f"{self.api}/repos/{repo.full_name}", f"{self.web}/{repo.full_name}"
-        made_at = "2026-01-05T09:00:00Z"
         return {
             "id": repo.id,
             "node_id": _node("Repository", repo.id),
@@ -102,13 +73,32 @@ class Shapes:
             "owner": self.user(self.document.organization),
             "html_url": page,
             "url": url,
-            **{name: url + path for name, path in _REPO_LINKS.items()},
-            **{name: made_at for name in ("created_at", "updated_at", "pushed_at")},
+            **{name: url + path for name, path in REPO_LINKS.items()},
+            **{name: instant(_MADE_AT) for name in ("created_at", "updated_at", "pushed_at")},
             "git_url": f"{page}.git",
             "ssh_url": f"{page}.git",
             "clone_url": f"{page}.git",
             "svn_url": page,
-            **_REPO_FACTS,
+            **REPO_FACTS,
+        }
+
+    def hook(self, repo: Repo, target: str) -> Shape:
+        """A webhook that posts to `target`."""
+        url = f"{self.api}/repos/{repo.full_name}/hooks/1"
+        return {
+            "type": "Repository",
+            "id": 1,
+            "name": "web",
+            "active": True,
+            "events": ["*"],
+            "config": {"content_type": "json", "insecure_ssl": "0", "url": target},
+            "updated_at": instant(_MADE_AT),
+            "created_at": instant(_MADE_AT),
+            "url": url,
+            "test_url": f"{url}/test",
+            "ping_url": f"{url}/pings",
+            "deliveries_url": f"{url}/deliveries",
+            "last_response": {"code": None, "status": "unused", "message": None},
         }
 
     def small_repository(self, repo: Repo) -> Shape:
@@ -122,7 +112,7 @@ class Shapes:
         }
 
     def label(self, repo: Repo, name: str) -> Shape:
-        number = 1 + sum(name.encode())
+        number = zlib.crc32(name.encode())
         return {
             "id": number,
             "node_id": _node("Label", number),
@@ -133,31 +123,33 @@ class Shapes:
             "description": "",
         }
 
-    def team(self, slug: str) -> Shape:
-        number = 1 + sum(slug.encode())
-        url = f"{self.api}/teams/{number}"
+    def team(self, team: Team) -> Shape:
+        url = f"{self.api}/teams/{team.id}"
         return {
-            "name": slug,
-            "id": number,
-            "node_id": _node("Team", number),
-            "slug": slug,
+            "name": team.slug.title(),
+            "id": team.id,
+            "node_id": _node("Team", team.id),
+            "slug": team.slug,
             "description": None,
             "privacy": "closed",
             "url": url,
-            "html_url": f"{self.web}/orgs/{self.document.organization.login}/teams/{slug}",
+            "html_url": f"{self.web}/orgs/{self.document.organization.login}/teams/{team.slug}",
             "members_url": f"{url}/members{{/member}}",
             "repositories_url": f"{url}/repos",
             "permission": "push",
         }
 
-    def pull(self, pull: Pull, users: Mapping[str, User], repo: Repo) -> Shape:
+    def requested_teams(self, pull: Pull) -> list[Shape]:
+        return [self.team(team) for team in self.document.teams if team.slug in pull.requested_teams]
+
+    def pull(self, pull: Pull) -> Shape:
         """A pull request as single answers and pull_request events show it."""
-        return self.listed_pull(pull, users, repo) | {
+        return self.listed_pull(pull) | {
             "merged": pull.merged_at is not None,
             "mergeable": None,
             "rebaseable": None,
             "mergeable_state": "unknown",
-            "merged_by": None,
+            "merged_by": self.login(pull.merged_by) if pull.merged_by else None,
             "comments": 0,
             "review_comments": 0,
             "maintainer_can_modify": False,
@@ -167,9 +159,9 @@ class Shapes:
             "changed_files": len(pull.files),
         }
 
-    def listed_pull(self, pull: Pull, users: Mapping[str, User], repo: Repo) -> Shape:
+    def listed_pull(self, pull: Pull) -> Shape:
         """A pull request as lists and review events show it: without sizes."""
-        author = self.user(users[pull.author])
+        repo, author = self.document.repo_of(pull), self.login(pull.author)
         return {
             **self._pull_links(pull, repo),
             "id": pull.id,
@@ -184,11 +176,11 @@ class Shapes:
             "updated_at": instant(pull.updated_at),
             "closed_at": instant(pull.closed_at),
             "merged_at": instant(pull.merged_at),
-            "merge_commit_sha": None,
+            "merge_commit_sha": pull.head_sha if pull.merged_at else None,
             "assignee": None,
             "assignees": [],
-            "requested_reviewers": [self.user(users[login]) for login in pull.requested],
-            "requested_teams": [self.team(slug) for slug in pull.requested_teams],
+            "requested_reviewers": [self.login(login) for login in pull.requested],
+            "requested_teams": self.requested_teams(pull),
             "labels": [self.label(repo, name) for name in pull.labels],
             "milestone": None,
             "draft": pull.draft,
@@ -234,14 +226,32 @@ class Shapes:
             "repo": self.repository(repo),
         }
 
-    def review(self, review: Review, pull: Pull, users: Mapping[str, User], repo: Repo) -> Shape:
+    def file(self, file: File, pull: Pull) -> Shape:
+        """A changed file as REST lists it: with its patch."""
+        repo = self.document.repo_of(pull)
+        page = f"{self.web}/{repo.full_name}"
+        return {
+            "sha": f"{zlib.crc32(file.path.encode()):040x}",
+            "filename": file.path,
+            "status": file.status,
+            "additions": file.additions,
+            "deletions": file.deletions,
+            "changes": file.additions + file.deletions,
+            "blob_url": f"{page}/blob/{pull.head_sha}/{file.path}",
+            "raw_url": f"{page}/raw/{pull.head_sha}/{file.path}",
+            "contents_url": f"{self.api}/repos/{repo.full_name}/contents/{file.path}?ref={pull.head_sha}",
+            "patch": file.patch,
+        }
+
+    def review(self, review: Review, pull: Pull) -> Shape:
         """As the API shows it; events write the state in small letters."""
+        repo = self.document.repo_of(pull)
         page = f"{self.web}/{repo.full_name}/pull/{pull.number}#pullrequestreview-{review.id}"
         url = f"{self.api}/repos/{repo.full_name}/pulls/{pull.number}"
         return {
             "id": review.id,
             "node_id": _node("PullRequestReview", review.id),
-            "user": self.user(users[review.login]),
+            "user": self.login(review.login),
             "body": review.body,
             "commit_id": pull.head_sha,
             "submitted_at": instant(review.submitted_at),
@@ -252,8 +262,26 @@ class Shapes:
             "_links": {"html": {"href": page}, "pull_request": {"href": url}},
         }
 
+    def app(self) -> Shape:
+        slug, number = self.document.app_slug, self.document.app.id
+        return {
+            "id": number,
+            "slug": slug,
+            "node_id": _node("Integration", number),
+            "owner": self.user(self.document.organization),
+            "name": slug.title(),
+            "description": "",
+            "external_url": self.web,
+            "html_url": f"{self.web}/github-apps/{slug}",
+            "created_at": instant(_MADE_AT),
+            "updated_at": instant(_MADE_AT),
+            "permissions": {},
+            "events": [],
+        }
+
     def installation(self, installation: Installation) -> Shape:
-        organization = self.document.organization
+        """As the API shows it; events give its times in seconds: see `installation_in_event`."""
+        organization, by = self.document.organization, installation.suspended_by
         return {
             "id": installation.id,
             "account": self.user(organization),
@@ -266,12 +294,20 @@ class Shapes:
             "target_type": "Organization",
             "permissions": installation.permissions,
             "events": [],
-            "created_at": 1767603600,
-            "updated_at": 1767603600,
+            "created_at": instant(_MADE_AT),
+            "updated_at": instant(_MADE_AT),
             "single_file_name": None,
             "suspended_at": instant(installation.suspended_at),
-            "suspended_by": None,
+            "suspended_by": self.login(by) if by else None,
         }
+
+    def installation_name(self, installation: Installation) -> Shape:
+        """As events about its repositories name it."""
+        return {"id": installation.id, "node_id": _node("Installation", installation.id)}
+
+    def installation_in_event(self, installation: Installation) -> Shape:
+        seconds = int(_MADE_AT.timestamp())
+        return self.installation(installation) | {"created_at": seconds, "updated_at": seconds}
 
 
 def _node(kind: str, number: int) -> str:

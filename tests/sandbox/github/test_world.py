@@ -62,10 +62,15 @@ def take_back(world: GitHubWorld, pull: Pull) -> None:
     world.remove_request(pull, ["ana"], by="ben")
 
 
+def make_ready(world: GitHubWorld, pull: Pull) -> None:
+    world.convert_to_draft(pull)
+    world.ready_for_review(pull)
+
+
 ACTS: dict[str, Callable[[GitHubWorld, Pull], object]] = {
     "pull_request.closed": lambda world, pull: world.merge(pull),
     "pull_request.converted_to_draft": lambda world, pull: world.convert_to_draft(pull),
-    "pull_request.ready_for_review": lambda world, pull: world.ready_for_review(pull),
+    "pull_request.ready_for_review": make_ready,
     "pull_request.review_requested": lambda world, pull: world.request_review(pull, ["ana"], by="ben"),
     "pull_request.review_request_removed": take_back,
     "pull_request.synchronize": lambda world, pull: world.push(pull),
