@@ -68,7 +68,7 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock) -> _Followi
     if not isinstance(step, Send) or view.person is None:
         return _Following(step=step, view=view)
     message_id = await store.begin_sending(view.request, step.sequence, view.person.id, now)
-    if not view.person.is_welcomed:
+    if view.person.welcomed_at is None:
         await mark_welcomed(view.person.id, now)
     if step.sequence == 0 and (at := rules.no_answer_at(view, now)) is not None:
         await queue.save(tell_author_job(view.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))

@@ -6,7 +6,7 @@ from bot.model import RequestId
 from bot.reminders import store as outbox
 from bot.reminders.model import Rhythm, View
 from bot.reviewers.config import rhythm
-from bot.reviewers.store import find_config, find_person_by_account
+from bot.reviewers.store import find_config, find_person_by_account, list_assignments
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.reviews.rules import is_approved_enough
@@ -29,6 +29,7 @@ async def load_view(request_id: RequestId, now: datetime) -> View | None:
         pull_request=pull_request,
         person=person,
         rhythm=rhythm(config) if config else Rhythm(),
+        pattern=await _pattern(request),
         messages=await outbox.list_messages(request_id),
         is_approved_enough=await _is_approved_enough(
             request, pull_request, config.reminders.approvals_needed if config else 1
@@ -36,6 +37,17 @@ async def load_view(request_id: RequestId, now: datetime) -> View | None:
         has_twin=await outbox.has_twin(request_id),
         dms_today=await outbox.count_dms_today(person.id, person.zone, now) if person else 0,
     )
+
+
+async def _pattern(request: ReviewRequest) -> str:
+    """What a rule chose this reviewer for; empty if a human asked them."""
+    if request.requested_by is not None and not request.requested_by.endswith("[bot]"):
+        return ""
+    for assignment in await list_assignments(request.pull_request_id):
+        for chosen in assignment.decision.chosen:
+            if chosen.account_id == request.reviewer_id:
+                return chosen.pattern
+    return ""
 
 
 async def _is_approved_enough(request: ReviewRequest, pull_request: PullRequest, needed: int) -> bool:

@@ -125,7 +125,8 @@ class NoticeKind(StrEnum):
 class View(Value):
     """All that the next step about one review request depends on, as it stands at this moment.
 
-    `person` is None while nobody has mapped the reviewer. `dms_today` counts what that person was sent on
+    `person` is None while nobody has mapped the reviewer. `pattern` is what a rule chose them for, empty if a
+    human asked. `dms_today` counts what that person was sent on
     their local day; `has_twin` says that another account of the same person is asked for the same review.
     """
 
@@ -133,6 +134,7 @@ class View(Value):
     pull_request: PullRequest
     person: Person | None
     rhythm: Rhythm
+    pattern: str = ""
     messages: tuple[Message, ...] = ()
     is_approved_enough: bool = False
     has_twin: bool = False

@@ -130,12 +130,15 @@ def intervals(person: Person) -> tuple[tuple[datetime, datetime], ...]:
 
 def card_of(view: View, message: Message) -> Card:
     """What a DM should show now."""
-    return _card(view, _look(view, message), message.sequence)
+    welcomed_at = view.person.welcomed_at if view.person else None
+    is_first_ever = message.sending_at == welcomed_at
+    return _card(view, _look(view, message), message.sequence, is_first_ever=is_first_ever)
 
 
 def next_card(view: View, sequence: int) -> Card:
     """What a new DM shows."""
-    return _card(view, Look.LIVE, sequence)
+    is_first_ever = view.person is not None and view.person.welcomed_at is None
+    return _card(view, Look.LIVE, sequence, is_first_ever=is_first_ever)
 
 
 def _look(view: View, message: Message) -> Look:
@@ -157,7 +160,7 @@ def quiet_note(view: View) -> str:
     return ""
 
 
-def _card(view: View, look: Look, sequence: int) -> Card:
+def _card(view: View, look: Look, sequence: int, *, is_first_ever: bool) -> Card:
     pull_request, request = view.pull_request, view.request
     return Card(
         request_id=request.id,
@@ -173,6 +176,7 @@ def _card(view: View, look: Look, sequence: int) -> Card:
         turn=turn(view),
         note=quiet_note(view) if look is Look.QUIET else "",
         close_reason=_close_reason(view) if look is Look.OVER else None,
+        is_first_ever=is_first_ever,
     )
 
 
@@ -181,6 +185,8 @@ def turn(view: View) -> str:
     who = view.request.requested_by or "GitHub"
     if view.request.is_again:
         return f"{who} asked you again"
+    if view.pattern:
+        return f"asked of you because you own {view.pattern}"
     return f"{who} asked for your review"
 
 

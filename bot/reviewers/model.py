@@ -49,7 +49,7 @@ class Person(Value):
     dms_per_day: int = 8
     snoozed_until: datetime | None = None
     dm_channel: str | None = None
-    is_welcomed: bool = False
+    welcomed_at: datetime | None = None
     absences: tuple[Absence, ...] = ()
 
     @property

@@ -54,7 +54,7 @@ async def list_people_by_id(person_ids: Iterable[PersonId]) -> tuple[Person, ...
     rows = await current_database().fetch(
         """
         SELECT id, workspace_id, slack_user_id, name, zone, spans, is_active, max_open_reviews, dms_per_day,
-            snoozed_until, dm_channel, welcomed_at IS NOT NULL AS is_welcomed, (
+            snoozed_until, dm_channel, welcomed_at, (
                 SELECT jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,
                     'ends_at', least(ends_at, cancelled_at), 'cover_person_id', cover_person_id)
                     ORDER BY starts_at, absence.id)

@@ -267,3 +267,15 @@ def test_ages_count_the_readers_working_time() -> None:
 
 def test_the_author_hears_after_16_working_hours_of_the_reviewer() -> None:
     assert no_answer_at(view(), OPENED) == at("25 10:00")
+
+
+def test_whoever_a_rule_chose_reads_for_what() -> None:
+    assert next_card(view(pattern="billing/**"), 0).turn == "asked of you because you own billing/**"
+
+
+def test_the_first_dm_a_person_ever_gets_says_what_this_is_and_goes_on_saying_it() -> None:
+    new = view()
+    assert next_card(new, 0).is_first_ever
+    welcomed = sent("23 10:00", "23 14:00", of=view(person=person(welcomed_at=at("23 10:00"))))
+    assert [card_of(welcomed, message).is_first_ever for message in welcomed.sent] == [True, False]
+    assert not next_card(welcomed, 2).is_first_ever

@@ -93,7 +93,7 @@ async def test_mapping_again_keeps_what_the_person_set() -> None:
     assert await store.upsert_person(ACME, "U1", "Ana Silva", "Asia/Tokyo") == ana
     person = await store.load_person(ana)
     assert (person.name, person.zone) == ("Ana Silva", "Asia/Tokyo")
-    assert (person.snoozed_until, person.dm_channel, person.is_welcomed) == (NOW + HOUR, "D1", True)
+    assert (person.snoozed_until, person.dm_channel, person.welcomed_at) == (NOW + HOUR, "D1", NOW)
 
 
 async def test_an_account_moves_to_another_person() -> None:
