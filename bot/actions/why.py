@@ -5,7 +5,7 @@ from bot.model import RequestId
 from bot.reviewers.model import Chosen, Decision, Person, Skipped, SkipReason
 from bot.reviewers.store import list_assignments
 from bot.reviews.model import PullRequest, ReviewRequest
-from bot.slack.escape import disarm
+from bot.slack.escape import code, disarm
 from bot.slack.messages import Rendered, label, render_text
 from jobq import write_transaction
 
@@ -42,7 +42,7 @@ def _verdict(decision: Decision, request: ReviewRequest) -> Chosen | None:
 def _rule(chosen: Chosen) -> str:
     if chosen.is_fallback:
         return "nobody else could be asked, and its repository's rules name you for that."
-    return f"it changes files that match `{disarm(chosen.pattern, 100)}`, and the rules name you for those."
+    return f"it changes files that match {code(chosen.pattern, 100)}, and the rules name you for those."
 
 
 def _others(decision: Decision) -> str:

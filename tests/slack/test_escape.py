@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.slack.escape import ELLIPSIS, WORD_JOINER, disarm, link, plain, web_address
+from bot.slack.escape import ELLIPSIS, WORD_JOINER, code, disarm, link, plain, web_address
 
 NASTY = st.sampled_from(
     [
@@ -101,3 +101,8 @@ def test_it_is_cut_between_what_a_person_sees_as_characters(text: str, limit: in
 def test_what_is_no_web_address_becomes_no_link(url: str) -> None:
     assert web_address(url) is None
     assert link(url, "label") == "label"
+
+
+def test_a_pattern_in_code_stays_as_it_was_written_and_cannot_leave_it() -> None:
+    assert code("docs/**/*.md", 100) == "`docs/**/*.md`"
+    assert code("`<!channel>`", 100) == "`ˋ&lt;!channel&gt;ˋ`"
