@@ -1,0 +1,83 @@
+"""A bot with its Slack side up, and a person's hands on it."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from quart.typing import TestClientProtocol as Client
+
+from bot.slack.listeners import Listeners
+from jobq.clock import utc_now
+from tests.actions.world import World
+from tests.slack.script import Script
+
+SECRET = "shhh"
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass
+class Room:
+    """A bot with its Slack, and a person's hands."""
+
+    world: World
+    script: Script
+    slack_url: str
+    client: Client
+    listeners: Listeners
+
+    async def post(self, body: str, content_type: str = FORM, **headers: str) -> tuple[int, Any]:
+        timestamp = str(int(utc_now().timestamp()))
+        signed = f"v0:{timestamp}:{body}".encode()
+        signature = "v0=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+        sent = {
+            "Content-Type": content_type,
+            "X-Slack-Request-Timestamp": timestamp,
+            "X-Slack-Signature": signature,
+        }
+        answer = await self.client.post("/slack/events", data=body.encode(), headers=sent | headers)
+        await self.listeners.finish()
+        text = (await answer.get_data(as_text=True)) or "{}"
+        is_json = str(text).startswith("{")
+        return answer.status_code, json.loads(text) if is_json else text
+
+    async def command(self, words: str, user: str = "UANA", trigger: str = "1.1") -> tuple[int, Any]:
+        command, _, text = words.partition(" ")
+        fields = {
+            "command": command,
+            "text": text,
+            "user_id": user,
+            "team_id": "T1",
+            "trigger_id": trigger,
+            "response_url": f"{self.slack_url}/respond",
+            "channel_id": "D1",
+        }
+        return await self.post(urlencode(fields))
+
+    async def interact(self, payload: Mapping[str, Any]) -> tuple[int, Any]:
+        return await self.post(urlencode({"payload": json.dumps(payload)}))
+
+    async def press(
+        self, action: Mapping[str, Any], user: str = "UANA", trigger: str = "2.1", **more: Any
+    ) -> tuple[int, Any]:
+        payload = {
+            "type": "block_actions",
+            "user": {"id": user},
+            "team": {"id": "T1"},
+            "trigger_id": trigger,
+            "response_url": f"{self.slack_url}/respond",
+            "actions": [{"type": "button", "block_id": "b", **action}],
+        }
+        return await self.interact(payload | more)
+
+    async def event(self, event: Mapping[str, Any], event_id: str = "Ev1") -> tuple[int, Any]:
+        envelope = {"type": "event_callback", "team_id": "T1", "event_id": event_id, "event": event}
+        return await self.post(json.dumps(envelope), "application/json")
+
+    async def actions(self) -> int:
+        """How many things people did."""
+        counted: int = await self.world.db.fetchval("SELECT count(*) FROM action")
+        return counted
