@@ -1,5 +1,6 @@
 """Bolt, set up so that nothing is acknowledged before it is done, and nobody is asked who it is."""
 
+import logging
 from typing import Any
 
 import structlog
@@ -14,8 +15,16 @@ log = structlog.get_logger()
 MISTAKE = "Ripe made a mistake: nothing was saved. It is in Ripe's log; please tell an admin."
 
 
+class _SaysNothingNew(logging.Filter):
+    """Bolt warns that it will not use a token it finds in the environment. It must not: see _authorize."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "will be ignored" not in record.getMessage()
+
+
 def create_bolt(listeners: Listeners) -> AsyncApp:
     """What is behind `POST /slack/events`. Whoever dispatches to it has checked the signature."""
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(_SaysNothingNew())
     bolt = AsyncApp(
         name="ripe",
         authorize=_authorize,
