@@ -8,10 +8,10 @@ from tests.journeys.whole import Whole
 
 
 def at(text: str) -> datetime:
-    """November 2026 in UTC; Berlin is one hour ahead and works 08:00-16:00 UTC."""
+    """November 2037 in UTC; Berlin is one hour ahead and works 08:00-16:00 UTC."""
     day, _, clock = text.partition(" ")
     hour, _, minute = clock.partition(":")
-    return datetime(2026, 11, int(day), int(hour), int(minute), tzinfo=UTC)
+    return datetime(2037, 11, int(day), int(hour), int(minute), tzinfo=UTC)
 
 
 async def asked(ripe: Whole) -> Message:

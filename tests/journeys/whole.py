@@ -171,5 +171,5 @@ def _make_world(clock: Clock, bot_url: str, world_url: str) -> tuple[GitHubServe
     return GitHubServer(github, Access(APP_ID, private_key())), slack
 
 
-MONDAY_MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-"""10:00 in Berlin, where Ana and Cho work; 9:00 in London, where Ben does."""
+MONDAY_MORNING = datetime(2037, 11, 23, 9, 0, tzinfo=UTC)
+"""10:00 in Berlin, where Ana and Cho work; 9:00 in London, where Ben does. The sandbox only moves ahead."""
