@@ -16,6 +16,7 @@ from bot.jobs.catalog import (
     Lane,
 )
 from bot.jobs.remind_reviewer import remind_reviewer
+from bot.jobs.stay_silent import stay_silent
 from bot.jobs.sync_pull_request import sync_pull_request
 from bot.jobs.tell_author import tell_author
 from bot.settings import Settings
@@ -25,9 +26,14 @@ from jobq import Handler, Timing, Worker
 def build_handlers(app: App) -> Mapping[str, Handler]:
     """Every job type, with just the ports it uses."""
     github, slack, queue, clock = app.github, app.slack, app.queue, app.clock
-    return {
+    handlers: dict[str, Handler] = {
         APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
         SYNC_PULL_REQUEST: partial(sync_pull_request, github=github, queue=queue),
+    }
+    if not app.is_live:
+        silent = (ASSIGN_REVIEWERS, REMIND_REVIEWER, TELL_AUTHOR)
+        return handlers | dict.fromkeys(silent, partial(stay_silent, clock=clock))
+    return handlers | {
         ASSIGN_REVIEWERS: partial(assign_reviewers, github=github, queue=queue, clock=clock),
         REMIND_REVIEWER: partial(remind_reviewer, slack=slack, queue=queue, clock=clock),
         TELL_AUTHOR: partial(tell_author, slack=slack, clock=clock),

@@ -123,6 +123,7 @@ CREATE TABLE review_request (
 );
 CREATE UNIQUE INDEX review_request_open ON review_request (pull_request_id, reviewer_id) WHERE closed_at IS NULL;
 CREATE INDEX review_request_reviewer ON review_request (reviewer_id) WHERE closed_at IS NULL;
+CREATE INDEX review_request_latest ON review_request (reviewer_id, opened_at);
 CREATE INDEX review_request_pull_request ON review_request (pull_request_id, id);
 
 CREATE TABLE review (

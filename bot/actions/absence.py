@@ -3,7 +3,6 @@
 from datetime import date, datetime, time, timedelta
 
 from bot.actions.model import AbsenceInForce
-from bot.actions.store import lock_person
 from bot.actions.undo import perform
 from bot.model import UserError
 from bot.reviewers import store
@@ -33,7 +32,7 @@ async def go_away(
     if ends_at - starts_at > LONGEST:
         raise UserError("That is more than a year, so nothing was saved. Which days are you away?")
     cover = await _find_cover(person, cover_slack_user_id)
-    await lock_person(person.id)
+    await store.lock_person(person.id)
     absence_id = await store.insert_absence(person.id, starts_at, ends_at, cover.id if cover else None)
     told = describe_absence(person, Absence(starts_at=starts_at, ends_at=ends_at), now)
     if cover is not None:
@@ -59,7 +58,7 @@ async def _find_cover(person: Person, slack_user_id: str | None) -> Person | Non
 @write_transaction
 async def come_back(person: Person, *, queue: Queue, now: datetime) -> Rendered:
     """Ends the absence of now; if there is none, the one that is planned. With several planned it asks."""
-    await lock_person(person.id)
+    await store.lock_person(person.id)
     ahead = [absence for absence in await _absences(person, now) if absence.ends_at > now]
     current = [absence for absence in ahead if absence.starts_at <= now]
     if not ahead:
@@ -72,7 +71,7 @@ async def come_back(person: Person, *, queue: Queue, now: datetime) -> Rendered:
 @write_transaction
 async def cancel_absence(person: Person, absence_id: int, *, queue: Queue, now: datetime) -> Rendered:
     """Ends or calls off one absence. Raises UserError when it is over or not theirs."""
-    await lock_person(person.id)
+    await store.lock_person(person.id)
     absences = [absence for absence in await _absences(person, now) if absence.id == absence_id]
     if not absences or absences[0].ends_at <= now:
         raise UserError("That absence is over or not yours, so nothing was changed.")

@@ -2,7 +2,6 @@
 
 from pydantic import ValidationError
 
-from bot.actions.store import lock_person
 from bot.jobs.catalog import remind_reviewer_job
 from bot.model import WorkspaceId
 from bot.reviewers import store
@@ -17,7 +16,7 @@ async def follow_profile(workspace_id: WorkspaceId, user: SlackUser, *, queue: Q
     person = await store.find_person_by_slack_user(workspace_id, user.id)
     if person is None:
         return False
-    await lock_person(person.id)
+    await store.lock_person(person.id)
     zone = user.zone if user.zone is not None and _is_zone(user.zone) else person.zone
     if (zone, user.is_active) == (person.zone, person.is_active):
         return False

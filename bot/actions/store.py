@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.actions.model import CHANGES, Action, Change
-from bot.model import PersonId
 from bot.reviewers.model import Person
 from jobq import current_database
 
@@ -42,11 +41,6 @@ async def lock_action(action_id: int) -> Action | None:
 
 async def mark_undone(action_id: int, at: datetime) -> None:
     await current_database().execute("UPDATE action SET undone_at = $2 WHERE id = $1", action_id, at)
-
-
-async def lock_person(person_id: PersonId) -> None:
-    """What one person does about themselves happens one after the other."""
-    await current_database().execute("SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE", person_id)
 
 
 async def is_absence_in_force(absence_id: int) -> bool:

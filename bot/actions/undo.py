@@ -80,7 +80,7 @@ async def _is_as_left(change: Change) -> bool:
     """Whether things still stand as this change left them. Locks them."""
     match change:
         case EverythingSnoozed():
-            await store.lock_person(change.person_id)
+            await people.lock_person(change.person_id)
             return (await people.load_person(change.person_id)).snoozed_until == change.after
         case RequestSnoozed():
             request, _ = await load_locked(change.request_id)
@@ -89,7 +89,7 @@ async def _is_as_left(change: Change) -> bool:
             request, _ = await load_locked(change.request_id)
             return request.is_muted == change.after
         case AbsenceInForce():
-            await store.lock_person(change.person_id)
+            await people.lock_person(change.person_id)
             return await store.is_absence_in_force(change.absence_id) == change.after
 
 

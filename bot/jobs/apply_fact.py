@@ -165,7 +165,9 @@ async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue:
             await close_requests_of_repositories(gone, now, queue)
         case InstallationAction.SUSPEND:
             await installations.mark_installation(fact.installation_id, suspended_at=now, deleted_at=None)
-        case _:
+        case InstallationAction.NEW_PERMISSIONS_ACCEPTED:
+            pass  # the permissions were saved above
+        case InstallationAction.CREATED | InstallationAction.UNSUSPEND:
             await installations.mark_installation(fact.installation_id, suspended_at=None, deleted_at=None)
             await installations.save_repositories(
                 delivery.workspace_id, fact.installation_id, fact.repositories

@@ -6,7 +6,14 @@ from bot.model import RequestId
 from bot.reminders import store as outbox
 from bot.reminders.model import Rhythm, View
 from bot.reviewers.config import rhythm
-from bot.reviewers.store import find_config, find_person_by_account, list_assignments
+from bot.reviewers.model import Person
+from bot.reviewers.store import (
+    find_config,
+    find_person_by_account,
+    list_assignments,
+    load_person,
+    lock_person,
+)
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.reviews.rules import is_approved_enough
@@ -15,14 +22,15 @@ from bot.reviews.rules import is_approved_enough
 async def load_view(request_id: RequestId, now: datetime) -> View | None:
     """The state of this moment, with the pull request and the request locked. None: there is no such request.
 
-    Call it in a transaction: until its end no fact, snooze or mute about this request can be committed.
+    Call it in a transaction: until its end no fact about the pull request and nothing that its reviewer
+    does (snooze, mute, absence) can be committed, and nobody else counts the reviewer's DMs of today.
     """
     found = await reviews.find_request(request_id)
     pull_request = await reviews.lock_pull_request(found.pull_request_id) if found else None
     request = await reviews.lock_request(request_id) if pull_request else None
     if pull_request is None or request is None:
         return None
-    person = await find_person_by_account(request.workspace_id, request.reviewer_id)
+    person = await _lock_person(request)
     config = await find_config(request.workspace_id, pull_request.repository)
     return View(
         request=request,
@@ -37,6 +45,14 @@ async def load_view(request_id: RequestId, now: datetime) -> View | None:
         has_twin=await outbox.has_twin(request_id),
         dms_today=await outbox.count_dms_today(person.id, person.zone, now) if person else 0,
     )
+
+
+async def _lock_person(request: ReviewRequest) -> Person | None:
+    found = await find_person_by_account(request.workspace_id, request.reviewer_id)
+    if found is None:
+        return None
+    await lock_person(found.id)
+    return await load_person(found.id)
 
 
 async def _pattern(request: ReviewRequest) -> str:

@@ -138,6 +138,14 @@ async def list_unmapped_reviewers(workspace_id: WorkspaceId) -> tuple[tuple[str,
     return tuple((row["login"], row["waiting"]) for row in rows)
 
 
+async def lock_person(person_id: PersonId) -> None:
+    """What a person changes about themselves, and what is decided about them, comes one after the other.
+
+    After a pull request and its request, where those are locked too: locks have one order.
+    """
+    await current_database().execute("SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE", person_id)
+
+
 async def insert_absence(
     person_id: PersonId, starts_at: datetime, ends_at: datetime, cover_person_id: PersonId | None = None
 ) -> int:
