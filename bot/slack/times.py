@@ -29,7 +29,8 @@ _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 _PART = re.compile(rf"(\d+(?:[.,]\d+)?) ?({_UNIT})(?![a-z])(?: and| ,|,)? ?")
 _HOURS_MINUTES = re.compile(r"(\d+) ?h ?(\d{1,2})")
 _WORDS = {"an hour": "1h", "half an hour": "30m", "a day": "1d", "a week": "1w", "a minute": "1m"}
-_RANGE = re.compile(r"(?:from )?(.+?)(?: ?- ?| to | until | till | through )(.+)")
+_SPACED_RANGE = re.compile(r"(.+?)(?: - | to | until | till | through )(.+)")
+_TIGHT_RANGE = re.compile(r"(.+?) ?- ?(.+)")
 _SHARED_MONTH = re.compile(rf"(\d{{1,2}}\.?) ?- ?(\d{{1,2}}\.? (?:{'|'.join(MONTHS)})\.?(?: \d{{4}})?)")
 _MONTH_SHARED = re.compile(rf"((?:{'|'.join(MONTHS)})\.?) (\d{{1,2}}) ?- ?(\d{{1,2}})")
 _SHARED_DOTTED = re.compile(r"(\d{1,2})\. ?- ?(\d{1,2}\.(\d{1,2})\.?)")
@@ -158,13 +159,13 @@ def parse_absence(text: str, now: datetime, hours: WorkingHours) -> Interval | U
     for parse in (_absent_for, _absent_until, _absent_in_week, _absent_on_day, _absent_from_to):
         if (found := parse(words, now, hours)) is not None:
             return found
-    return _not_understood(text, ("today", "until friday", "3-14 aug"))
+    return _not_understood(text, ("today", "tomorrow", "next week"))
 
 
 def _absent_for(words: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
     words = words.removeprefix("for ")
     if words.isdecimal():
-        return Unclear(question=f"{words} hours or {words} days?", choices=(f"{words}h", f"{words}d"))
+        return Unclear(question=f"{words} hours? Or until which day?", choices=(f"{words}h",))
     lasting = _parse_duration(words)
     if lasting is None:
         return None
@@ -215,12 +216,15 @@ def _absent_on_day(words: str, now: datetime, hours: WorkingHours) -> Interval |
 
 
 def _absent_from_to(words: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
-    matched = _RANGE.fullmatch(_with_shared_month(words))
+    words = _with_shared_month(words)
+    # The dashes of 2026-12-03 part nothing where a wider gap does.
+    matched = _SPACED_RANGE.fullmatch(words) or _TIGHT_RANGE.fullmatch(words)
     if matched is None:
         return None
     first = _parse_moment(matched[1], now, hours)
     if isinstance(first, Unclear):
-        return _within(first, f"{{}} - {matched[2]}" if " " not in matched[2] else "")
+        ends_clearly = isinstance(_parse_moment(matched[2], now, hours), _Moment) and " " not in matched[2]
+        return _within(first, f"{{}} - {matched[2]}" if ends_clearly else "")
     last = _parse_last(matched[2], first, now, hours) if first else None
     if isinstance(last, Unclear):
         return _within(last, f"{matched[1]} - {{}}")
