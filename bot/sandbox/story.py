@@ -149,16 +149,20 @@ class _Story:
         if shown == told or message["author"] == user:
             return
         self._told_dms[message["ts"]] = shown
-        what = "Only you see" if message["is_ephemeral"] else "DM"
-        title = f"{what} · to {user.title()}" if told is None else f"DM to {user.title()} now reads"
-        self._tell(title, shown.splitlines())
+        headline = _headline(user.title(), is_answer=message["is_ephemeral"], is_new=told is None)
+        self._tell(headline, shown.splitlines())
 
     def _tell(self, title: str, lines: list[str]) -> None:
         self._show("")
         self._show(title)
         for line in lines:
             self._show(f"  ┃ {line}")
-        self._show("")
+
+
+def _headline(name: str, *, is_answer: bool, is_new: bool) -> str:
+    if is_answer:
+        return f"{name} is answered"
+    return f"DM · to {name}" if is_new else f"DM to {name} now reads"
 
 
 def early_working_hour(now: datetime) -> datetime:
