@@ -10,8 +10,9 @@ from bot.clock import Clock, follow_clock, sync_clock
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.control import github_control
 from bot.sandbox.github.model import Document
-from bot.sandbox.github.routes import GitHubServer, github_blueprint
+from bot.sandbox.github.routes import github_blueprint
 from bot.sandbox.github.seed import REPOSITORIES, seed
+from bot.sandbox.github.server import GitHubServer
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.keeping import find_kept
 from bot.sandbox.slack.routes import slack_blueprint
@@ -42,6 +43,7 @@ def create_sandbox(github: GitHubServer, slack: SlackWorld) -> Quart:
                     {"repository": github.world.repo_of(pull).full_name, **pull.model_dump(mode="json")}
                     for pull in document.pulls
                 ],
+                "installations": [one.model_dump(mode="json") for one in document.installations],
                 "deliveries": [
                     {"guid": d.guid, "event": d.event, "action": d.action, "status": d.status}
                     for d in webhooks.log

@@ -1,92 +1,54 @@
 """What people do on the sandbox's GitHub, as JSON over HTTP: for pages, demonstrations and scripts."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from quart import Blueprint, Response, jsonify, request
 
-from bot.sandbox.github.model import File, Pull
-from bot.sandbox.github.routes import Fault, GitHubServer
+from bot.sandbox.github.model import File
+from bot.sandbox.github.operations import (
+    ON_INSTALLATIONS,
+    ON_PULLS,
+    ORDERS,
+    InstallationAct,
+    Installing,
+    Nothing,
+    OnInstallation,
+    OnPull,
+    Opening,
+    PullAct,
+    Redelivery,
+    Release,
+)
+from bot.sandbox.github.server import Fault, GitHubServer
 from bot.sandbox.github.world import GitHubWorld, Refused
 
+T = TypeVar("T", bound=BaseModel)
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Opening(_Body):
-    repository: str
-    author: str
-    title: str
-    files: list[str | File]
-    draft: bool = False
-    labels: list[str] = []
+_FAULT = TypeAdapter(Fault)
 
 
-class OnPull(_Body):
-    repository: str
-    number: int
-
-
-class Push(OnPull):
-    files: list[str | File] = []
-
-
-class Named(OnPull):
-    name: str
-
-
-class Asking(OnPull):
-    by: str
-    reviewers: list[str] = []
-    teams: list[str] = []
-
-
-class Reviewing(OnPull):
-    reviewer: str
-    state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED"] = "APPROVED"
-
-
-Act = Callable[[GitHubWorld, Pull, Any], object]
-
-_OPERATIONS: Mapping[str, tuple[type[OnPull], Act]] = {
-    "push": (Push, lambda world, pull, body: world.push(pull, body.files)),
-    "edit_title": (Named, lambda world, pull, body: world.edit_title(pull, body.name)),
-    "label": (Named, lambda world, pull, body: world.label(pull, body.name)),
-    "unlabel": (Named, lambda world, pull, body: world.unlabel(pull, body.name)),
-    "request_review": (
-        Asking,
-        lambda world, pull, body: world.request_review(pull, body.reviewers, body.by, body.teams),
-    ),
-    "remove_request": (
-        Asking,
-        lambda world, pull, body: world.remove_request(pull, body.reviewers, body.by, body.teams),
-    ),
-    "review": (Reviewing, lambda world, pull, body: world.review(pull, body.reviewer, body.state)),
-    "merge": (OnPull, lambda world, pull, _: world.merge(pull)),
-    "close": (OnPull, lambda world, pull, _: world.close(pull)),
-    "reopen": (OnPull, lambda world, pull, _: world.reopen(pull)),
-    "convert_to_draft": (OnPull, lambda world, pull, _: world.convert_to_draft(pull)),
-    "ready_for_review": (OnPull, lambda world, pull, _: world.ready_for_review(pull)),
-}
+class _BadRequest(Exception):
+    """What was sent is no JSON."""
 
 
 def github_control(server: GitHubServer) -> Blueprint:
-    """`POST /sandbox/github/<operation>`; 400 says what is wrong with a body."""
+    """`POST /sandbox/github/<operation>`: 400 says what is wrong with a body, 404 what there is not."""
     blueprint = Blueprint("github_control", __name__, url_prefix="/sandbox/github")
     _add_errors(blueprint)
-    _add_operations(blueprint, server.world)
-
-    @blueprint.post("/faults")
-    async def faults() -> Response:
-        server.faults.append(Fault(**await request.get_json(force=True)))
-        return jsonify({"ok": True})
-
+    _add_pull_operations(blueprint, server.world)
+    _add_installation_operations(blueprint, server.world)
+    _add_webhook_operations(blueprint, server.world)
+    _add_faults(blueprint, server)
     return blueprint
 
 
 def _add_errors(blueprint: Blueprint) -> None:
+    @blueprint.errorhandler(_BadRequest)
+    async def malformed(error: _BadRequest) -> tuple[Response, int]:
+        return jsonify({"error": str(error)}), 400
+
     @blueprint.errorhandler(ValidationError)
     async def invalid(error: ValidationError) -> tuple[Response, int]:
         return jsonify({"error": error.errors(include_url=False, include_input=False)}), 400
@@ -100,22 +62,92 @@ def _add_errors(blueprint: Blueprint) -> None:
         return jsonify({"error": str(error)}), 422
 
 
-def _add_operations(blueprint: Blueprint, world: GitHubWorld) -> None:
-    @blueprint.post("/open_pull_request")
+def _add_pull_operations(blueprint: Blueprint, world: GitHubWorld) -> None:
     async def open_pull_request() -> Response:
-        body = Opening.model_validate(await request.get_json(force=True))
-        return _shown(world.open_pull_request(**body.model_dump(exclude={"files"}), files=body.files))
+        it = await _read(Opening)
+        files: Sequence[str | File] = it.files
+        return _shown(world.open_pull_request(files=files, **it.model_dump(exclude={"files"})))
 
-    @blueprint.post("/<operation>")
-    async def act_on_pull(operation: str) -> Response:
-        if operation not in _OPERATIONS:
-            raise LookupError(f"operation {operation}")
-        kind, act = _OPERATIONS[operation]
-        body = kind.model_validate(await request.get_json(force=True))
-        pull = world.load_pull(body.repository, body.number)
-        act(world, pull, body)
+    _add(blueprint, "open_pull_request", open_pull_request)
+    for name, (kind, act) in ON_PULLS.items():
+        _add(blueprint, name, _on_pull(world, kind, act))
+
+
+def _on_pull(world: GitHubWorld, kind: type[OnPull], act: PullAct) -> Callable[[], Awaitable[Response]]:
+    async def route() -> Response:
+        it = await _read(kind)
+        pull = world.load_pull(it.repository, it.number)
+        act(world, pull, it)
         return _shown(pull)
 
+    return route
 
-def _shown(pull: Pull) -> Response:
-    return jsonify(pull.model_dump(mode="json"))
+
+def _add_installation_operations(blueprint: Blueprint, world: GitHubWorld) -> None:
+    async def install() -> Response:
+        it = await _read(Installing)
+        return _shown(world.install(it.repositories, it.permissions))
+
+    _add(blueprint, "install", install)
+    for name, (kind, act) in ON_INSTALLATIONS.items():
+        _add(blueprint, name, _on_installation(world, kind, act))
+
+
+def _on_installation(
+    world: GitHubWorld, kind: type[OnInstallation], act: InstallationAct
+) -> Callable[[], Awaitable[Response]]:
+    async def route() -> Response:
+        it = await _read(kind)
+        installation = world.find_installation(it.installation_id)
+        if installation is None:
+            raise LookupError(f"installation {it.installation_id}")
+        act(world, installation, it)
+        return _shown(installation)
+
+    return route
+
+
+def _add_webhook_operations(blueprint: Blueprint, world: GitHubWorld) -> None:
+    async def hold() -> Response:
+        await _read(Nothing)
+        world.webhooks.hold()
+        return jsonify({"ok": True})
+
+    async def release() -> Response:
+        world.webhooks.release(ORDERS[(await _read(Release)).order])
+        return jsonify({"ok": True})
+
+    async def redeliver() -> Response:
+        again = world.webhooks.redeliver((await _read(Redelivery)).guid)
+        return jsonify({"id": again.id, "guid": again.guid})
+
+    _add(blueprint, "hold_webhooks", hold)
+    _add(blueprint, "release_webhooks", release)
+    _add(blueprint, "redeliver", redeliver)
+
+
+def _add_faults(blueprint: Blueprint, server: GitHubServer) -> None:
+    async def faults() -> Response:
+        server.faults.append(_FAULT.validate_json(await _raw()))
+        return jsonify({"ok": True})
+
+    _add(blueprint, "faults", faults)
+
+
+def _add(blueprint: Blueprint, name: str, route: Callable[[], Awaitable[Response]]) -> None:
+    blueprint.add_url_rule(f"/{name}", name, route, methods=["POST"])
+
+
+async def _read(kind: type[T]) -> T:
+    return kind.model_validate_json(await _raw())
+
+
+async def _raw() -> str | bytes:
+    # A page from elsewhere may post a form to loopback, but not JSON.
+    if not request.is_json:
+        raise _BadRequest("send JSON, with Content-Type: application/json")
+    return await request.get_data(as_text=False)
+
+
+def _shown(what: BaseModel) -> Response:
+    return jsonify(what.model_dump(mode="json"))

@@ -67,7 +67,15 @@ class Pull(BaseModel):
     requested: list[str] = []
     requested_teams: list[str] = []
     reviews: list[Review] = []
-    review_decision: str | None = None
+    review_decision: Literal["APPROVED", "CHANGES_REQUESTED", "REVIEW_REQUIRED"] | None = None
+    """None: no branch protection asks for reviews."""
+
+    def load_review(self, review_id: int) -> Review:
+        """Raises LookupError."""
+        for review in self.reviews:
+            if review.id == review_id:
+                return review
+        raise LookupError(f"review {review_id}")
 
 
 class Installation(BaseModel):

@@ -39,9 +39,13 @@ class GitHubWorld(Hub):
         *,
         draft: bool = False,
         labels: Sequence[str] = (),
+        reviewers: Sequence[str] = (),
         body: str = "",
     ) -> Pull:
-        """A new pull request. Files may be given by path alone."""
+        """A new pull request. Files may be given by path alone.
+
+        `reviewers` are asked while it opens: the first event lists them already, then each has one.
+        """
         repo, now = self._repo(repository), self._second()
         pull = Pull(
             id=self._next_id(),
@@ -57,10 +61,13 @@ class GitHubWorld(Hub):
             created_at=now,
             updated_at=now,
         )
+        asked = self._collaborators(pull, reviewers)
+        pull.requested = [user.login for user in asked]
         self.document.pulls.append(pull)
         self._events.tell(pull, "opened", pull.author)
         for name in pull.labels:
             self._events.tell_label(pull, "labeled", pull.author, name)
+        self._tell_requests(pull, "review_requested", pull.author, asked)
         return pull
 
     def push(self, pull: Pull, files: Sequence[str | File] = (), by: str | None = None) -> None:
