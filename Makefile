@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
 .PHONY: help run test torture check lint types imports fmt lock clean
@@ -45,7 +46,8 @@ fmt: $(STAMP) ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 lock: $(STAMP) ## pin every dependency again, with hashes
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev pyproject.toml -o requirements.lock
+	$(LOCK) --extra bench -c requirements.lock pyproject.toml -o bench/requirements.lock
 
 clean: ## remove the environment and caches (never the data in .ripe)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
