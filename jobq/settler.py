@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from jobq.claims import Settled, settle
 from jobq.connections import Connection, Line
@@ -20,11 +21,14 @@ LARGEST_FLUSH = 500
 class Settler:
     """Flushes at once when no flush is on its way; what ends meanwhile is gathered for the next one."""
 
-    def __init__(self, queue: Queue, line: Line, leases: Leases, timing: Timing) -> None:
+    def __init__(
+        self, queue: Queue, line: Line, leases: Leases, timing: Timing, on_flush: Callable[[], object]
+    ) -> None:
         self._queue = queue
         self._line = line
         self._leases = leases
         self._timing = timing
+        self._on_flush = on_flush
         self._pending: dict[int, Settlement] = {}
         self._more = asyncio.Event()
         self._empty = asyncio.Event()
@@ -92,3 +96,4 @@ class Settler:
             self._queue.bell.ring(Wake(job.lane, due_at))
         if not self._pending:
             self._empty.set()
+        self._on_flush()

@@ -64,14 +64,17 @@ class Worker:
         self._claims = Line(database.connect)
         self._scan = Scan(self._timing.sweep_every)
         self._leases = Leases(Line(database.connect), self._timing)
-        self._settler = Settler(queue, Line(database.connect), self._leases, self._timing)
+        self._attention = asyncio.Event()
+        # Whoever waits because too much is unsettled must hear when it is not any more.
+        self._settler = Settler(
+            queue, Line(database.connect), self._leases, self._timing, self._attention.set
+        )
         self._listener = Listener(
             Line(lambda: database.connect(database.direct_dsn)), queue.bell.origin, self._hear, self._timing
         )
         self._waiting: deque[Held] = deque()
         self._suspect: Held | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._attention = asyncio.Event()
         self._ended = asyncio.Event()
         self._ended.set()
         self._is_stopping = False
