@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
+from datetime import datetime, timedelta
 
 from jobq.attempt import attempt
 from jobq.claims import Claim, claim
@@ -35,13 +36,18 @@ MOST_UNSETTLED = 1_000
 FLUSH_WITHIN = 4.0
 """Seconds that the last flush may take. What it misses runs again when its lease expires."""
 
+Observer = Callable[[Settlement, timedelta, timedelta], None]
+"""Hears of every claimed job once: what became of it, how long after it was due its try began (application
+clock, never negative), how long it ran. Both are zero if it did not run. It must not block."""
+
 
 class Worker:
     """Runs the jobs of one lane in this process.
 
     `handlers` maps job types to coroutine functions; each try runs in a task of its own, with the queue's
     database ambient. At most `concurrency` run at once, and `prefetch` more may be claimed and wait: 0 for
-    slow jobs, so that another worker can take them, some hundreds for fast ones.
+    slow jobs, so that another worker can take them, some hundreds for fast ones. `on_settled` is told of each
+    settlement, for metrics; what it raises is logged and hurts no job.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Worker:
         lane: int = 0,
         *,
         timing: Timing | None = None,
+        on_settled: Observer | None = None,
     ) -> None:
         self._queue = queue
         self._handlers = handlers
@@ -60,6 +67,7 @@ class Worker:
         self._prefetch = prefetch
         self._lane = lane
         self._timing = timing or Timing()
+        self._on_settled = on_settled
         database = queue.database
         self._claims = Line(database.connect)
         self._scan = Scan(self._timing.sweep_every)
@@ -201,19 +209,20 @@ class Worker:
 
     async def _try(self, held: Held) -> None:
         started_at = time.monotonic()
+        begun_at = self._queue.now() if self._on_settled else None
         try:
             settlement, _ = await attempt(held.job, self._handlers, self._queue.now)
         except asyncio.CancelledError as error:
             settlement = self._settle_cancelled(held, error)
         if not held.is_lost:
-            self._settle(settlement, time.monotonic() - started_at)
+            self._settle(settlement, time.monotonic() - started_at, begun_at)
 
     def _settle_cancelled(self, held: Held, error: asyncio.CancelledError) -> Settlement:
         if self._is_out_of_grace:
             return settle_unstarted(held.job)
         return settle_error(held.job, error, self._queue.now())
 
-    def _settle(self, settlement: Settlement, seconds: float) -> None:
+    def _settle(self, settlement: Settlement, seconds: float, begun_at: datetime | None = None) -> None:
         """Every try of every job passes here once: the one line of log, and the place to count."""
         job = settlement.job
         log.info(
@@ -225,6 +234,13 @@ class Worker:
             seconds * 1000,
         )
         self._settler.add(settlement)
+        if self._on_settled is not None:
+            waited = max(timedelta(0), begun_at - job.due_at) if begun_at else timedelta(0)
+            try:
+                self._on_settled(settlement, waited, timedelta(seconds=seconds))
+            except Exception:
+                # Whoever counts must not stop what is counted.
+                log.exception("an observer failed")
 
     async def _wind_down(self) -> None:
         while self._waiting:
