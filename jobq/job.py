@@ -1,12 +1,12 @@
 """What is queued, and what a handler may say about it. Pure: no database, no clock."""
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import from_json
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -72,7 +72,7 @@ class ClaimedJob:
     def arguments(self) -> dict[str, Any]:
         """The arguments, parsed when first asked for."""
         if self._arguments is None:
-            self._arguments = json.loads(self.arguments_json)
+            self._arguments = from_json(self.arguments_json)
         return self._arguments
 
     def read(self, model: type[Model]) -> Model:
