@@ -12,7 +12,20 @@ from pydantic_core import from_json, to_json
 from jobq.clock import utc_now
 from jobq.db import Database
 from jobq.job import Job
-from jobq.sql import CANCEL, DEAD, RESCHEDULE, REVIVE, RIPE_LANES, SAVE, SAVE_ALL, STATS, TAKE
+from jobq.sql import (
+    CANCEL,
+    DEAD,
+    PRUNE,
+    QUEUED,
+    RESCHEDULE,
+    REVIVE,
+    RIPE_LANES,
+    SAVE,
+    SAVE_ALL,
+    STATS,
+    TAKE,
+    VITALS,
+)
 from jobq.wake import Bell, Wake
 
 SWEEP_EVERY = timedelta(seconds=3)
@@ -29,6 +42,31 @@ class LaneStats:
     leased: int
     dead: int
     oldest_ripe_age: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What the queue needs of its surroundings."""
+
+    clock_skew: timedelta
+    """How far the application's clock is ahead of Postgres's, to within half a round trip."""
+    oldest_snapshot_age: timedelta
+    """How long the oldest transaction of the database has kept dead rows from being cleaned; zero: none does.
+
+    Sessions of other roles count only for a role that may see them (pg_read_all_stats).
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """A job that waits or runs."""
+
+    id: int
+    job: Job
+    due_at: datetime
+    is_running: bool
+    tries: int
+    last_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +160,26 @@ class Queue:
             for row in await self.database.fetch(STATS, now)
         ]
 
+    async def vitals(self) -> Vitals:
+        """How far the clocks are apart, and what holds up the cleaning of dead rows. One cheap statement."""
+        async with self.database.connection() as connection:
+            asked_at = self.now()
+            row = await connection.fetchrow(VITALS)
+            answered_at = self.now()
+        return Vitals(
+            clock_skew=asked_at + (answered_at - asked_at) / 2 - row["now"],
+            oldest_snapshot_age=row["oldest_snapshot_age"] or timedelta(0),
+        )
+
+    async def queued(self, limit: int = 100) -> list[QueuedJob]:
+        """What waits and what runs, the ripest first. It reads every row: for people."""
+        return [_queued(row) for row in await self.database.fetch(QUEUED, limit, None)]
+
+    async def find(self, job_id: int) -> QueuedJob | None:
+        """The queued job with this id, if there is one."""
+        row = await self.database.fetchrow(QUEUED, 1, job_id)
+        return None if row is None else _queued(row)
+
     async def dead(self, limit: int = 100) -> list[DeadJob]:
         """The jobs that died last, the newest first."""
         return [
@@ -144,6 +202,16 @@ class Queue:
             return False
         self._ring_after_commit([row], now)
         return True
+
+    async def prune(self, before: datetime, page: int = 1_000) -> int:
+        """Delete the jobs that died before then, `page` at a time. Returns how many there were."""
+        pruned = 0
+        while True:
+            tag = await self.database.execute(PRUNE, before, page)
+            deleted = int(tag.removeprefix("DELETE "))
+            pruned += deleted
+            if deleted < page:
+                return pruned
 
     def wake(self) -> None:
         """Make the workers of every process look everywhere now, such as after the clock was moved."""
@@ -171,4 +239,15 @@ def _job(row: Any) -> Job:
         max_retries=row["max_retries"],
         base_retry_minutes=row["base_retry_minutes"],
         ripe_at=row["ripe_at"],
+    )
+
+
+def _queued(row: Any) -> QueuedJob:
+    return QueuedJob(
+        id=row["id"],
+        job=_job(row),
+        due_at=row["due_at"],
+        is_running=row["is_running"],
+        tries=row["tries"],
+        last_error=row["last_error"],
     )

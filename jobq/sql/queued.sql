@@ -1,0 +1,8 @@
+-- For people: what waits and what runs, the ripest first. $1 how many, $2 only this id, or null
+SELECT id, lane, job_type, arguments, ripe_at, created_at, tries, max_retries, base_retry_minutes, last_error,
+       coalesce(ripe_at, created_at) AS due_at,
+       coalesce(leased_until >= statement_timestamp(), false) AS is_running
+FROM job
+WHERE $2::bigint IS NULL OR id = $2
+ORDER BY due_at, id
+LIMIT $1
