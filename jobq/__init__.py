@@ -3,7 +3,8 @@
 from jobq.db import Database, current_database, read_transaction, write_transaction
 from jobq.errors import DatabaseUnavailable, TransactionDoomed
 from jobq.job import ClaimedJob, Discard, Handler, Job, Postpone
-from jobq.queue import DeadJob, LaneStats, Queue
+from jobq.queue import DeadJob, LaneStats, Queue, QueuedJob, Vitals
+from jobq.recurring import Recurring, next_tick
 from jobq.settlement import Outcome, Settlement
 from jobq.timing import Timing
 from jobq.worker import Worker
@@ -20,11 +21,15 @@ __all__ = [
     "Outcome",
     "Postpone",
     "Queue",
+    "QueuedJob",
+    "Recurring",
     "Settlement",
     "Timing",
     "TransactionDoomed",
+    "Vitals",
     "Worker",
     "current_database",
+    "next_tick",
     "read_transaction",
     "write_transaction",
 ]
