@@ -13,14 +13,17 @@ from bot.jobs.catalog import (
     REMIND_REVIEWER,
     SYNC_PULL_REQUEST,
     TELL_AUTHOR,
+    TIDY,
     Lane,
 )
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.stay_silent import stay_silent
 from bot.jobs.sync_pull_request import sync_pull_request
 from bot.jobs.tell_author import tell_author
+from bot.jobs.tidy import EVERY as TIDY_EVERY
+from bot.jobs.tidy import tidy
 from bot.settings import Settings
-from jobq import Handler, Timing, Worker
+from jobq import Handler, Recurring, Timing, Worker
 
 
 def build_handlers(app: App) -> Mapping[str, Handler]:
@@ -29,6 +32,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
     handlers: dict[str, Handler] = {
         APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
         SYNC_PULL_REQUEST: partial(sync_pull_request, github=github, queue=queue),
+        **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }
     if not app.is_live:
         silent = (ASSIGN_REVIEWERS, REMIND_REVIEWER, TELL_AUTHOR)
@@ -38,6 +42,12 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         REMIND_REVIEWER: partial(remind_reviewer, slack=slack, queue=queue, clock=clock),
         TELL_AUTHOR: partial(tell_author, slack=slack, clock=clock),
     }
+
+
+def build_recurring(app: App) -> tuple[Recurring, ...]:
+    """What runs by the clock. A worker saves each when it starts."""
+    queue, clock = app.queue, app.clock
+    return (Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),)
 
 
 def build_workers(app: App, timing: Timing | None = None) -> tuple[Worker, ...]:
@@ -59,6 +69,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
                 worker.wake()
 
         async with following_clock(app, wake):
+            await app.queue.save_all(recurring.job for recurring in build_recurring(app))
             await run_workers(workers, stop)
 
 

@@ -1,0 +1,148 @@
+"""What is forgotten, and what must not be."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.github.model import PullRequestState
+from bot.jobs.catalog import TIDY, Lane
+from bot.jobs.tidy import tidy
+from bot.model import RequestId
+from bot.reminders.model import NoticeKind
+from bot.reviews import store as reviews
+from bot.reviews.model import CloseReason
+from jobq import ClaimedJob, Database
+from tests.actions.world import World, found_world
+from tests.slack.examples import MONDAY
+
+DAY = timedelta(days=1)
+A_MOMENT = timedelta(seconds=1)
+A_TICK = ClaimedJob(1, TIDY, "{}", MONDAY, MONDAY, Lane.FACTS, 1, 1, 13, 5, None)
+
+
+@pytest.fixture
+async def world(db: Database) -> World:
+    return await found_world(db)
+
+
+async def tidy_up(world: World, page: int = 2) -> None:
+    await tidy(A_TICK, queue=world.queue, clock=world.clock, page=page)
+
+
+async def deliver(world: World, guid: str, received_at: datetime) -> None:
+    await world.db.execute(
+        "INSERT INTO delivery (workspace_id, guid, event, received_at, fact, outcome)"
+        " VALUES ($1, $2, 'ping', $3, $4, 'applied')",
+        world.workspace_id,
+        guid,
+        received_at,
+        json.dumps({"kind": "ping"}),
+    )
+
+
+async def deliveries(world: World) -> dict[str, bool]:
+    """GUID, and whether its payload is still there."""
+    rows = await world.db.fetch("SELECT guid, fact IS NOT NULL AS is_whole FROM delivery")
+    return {row["guid"]: row["is_whole"] for row in rows}
+
+
+async def remind(world: World, request_id: RequestId, sequence: int) -> None:
+    person = await world.person("ana")
+    await world.db.execute(
+        "INSERT INTO message (workspace_id, request_id, sequence, state, person_id, sending_at)"
+        " VALUES ($1, $2, $3, 'sent', $4, $5)",
+        world.workspace_id,
+        request_id,
+        sequence,
+        person.id,
+        world.now,
+    )
+
+
+async def notify(world: World, kind: NoticeKind) -> None:
+    person = await world.person("ben")
+    await world.db.execute(
+        "INSERT INTO message (workspace_id, pull_request_id, notice, round, state, person_id, sending_at)"
+        " SELECT $1, id, $2, 1, 'sent', $3, $4 FROM pull_request",
+        world.workspace_id,
+        kind,
+        person.id,
+        world.now,
+    )
+
+
+async def count_messages(world: World) -> int:
+    counted: int = await world.db.fetchval("SELECT count(*) FROM message")
+    return counted
+
+
+async def test_a_delivery_loses_its_payload_after_8_days_and_its_guid_after_30(world: World) -> None:
+    for days in (8, 30):
+        await deliver(world, f"{days} days", world.now - days * DAY)
+        await deliver(world, f"over {days} days", world.now - days * DAY - A_MOMENT)
+    await tidy_up(world)
+    assert await deliveries(world) == {"8 days": True, "over 8 days": False, "30 days": False}
+
+
+async def test_all_pages_are_forgotten_not_only_the_first(world: World) -> None:
+    for n in range(5):
+        await deliver(world, f"old {n}", world.now - (31 + n) * DAY)
+        await deliver(world, f"new {n}", world.now - (9 + n) * DAY)
+    await tidy_up(world, page=2)
+    assert await deliveries(world) == {f"new {n}": False for n in range(5)}
+
+
+async def test_slack_deliveries_are_kept_for_8_days(world: World) -> None:
+    for key, received_at in (("new", world.now - 8 * DAY), ("old", world.now - 8 * DAY - A_MOMENT)):
+        await world.db.execute(
+            "INSERT INTO slack_delivery VALUES ($1, $2, $3)", world.workspace_id, key, received_at
+        )
+    await tidy_up(world)
+    assert [row["key"] for row in await world.db.fetch("SELECT key FROM slack_delivery")] == ["new"]
+
+
+async def test_dms_are_forgotten_90_days_after_their_review_request_was_closed(world: World) -> None:
+    request_id = await world.ask("ana")
+    for sequence in range(3):
+        await remind(world, request_id, sequence)
+    world.clock.move(60 * DAY)
+    await reviews.close_review_request(request_id, CloseReason.APPROVED, world.now)
+    world.clock.move(90 * DAY)
+    await tidy_up(world)
+    assert await count_messages(world) == 3
+    world.clock.move(A_MOMENT)
+    await tidy_up(world)
+    assert await count_messages(world) == 0
+
+
+async def test_the_dms_of_an_open_review_request_are_kept_however_old_they_are(world: World) -> None:
+    await remind(world, await world.ask("ana"), 0)
+    world.clock.move(400 * DAY)
+    await tidy_up(world)
+    assert await count_messages(world) == 1
+
+
+async def test_what_an_author_was_told_is_kept_while_the_pull_request_is_open(world: World) -> None:
+    request_id = await world.ask("ana")
+    await notify(world, NoticeKind.NO_ANSWER)
+    world.clock.move(400 * DAY)
+    await tidy_up(world)
+    assert await count_messages(world) == 1
+    request = await world.request(request_id)
+    await world.db.execute(
+        "UPDATE pull_request SET state = $2 WHERE id = $1", request.pull_request_id, PullRequestState.MERGED
+    )
+    await tidy_up(world)
+    assert await count_messages(world) == 0
+
+
+async def test_dead_jobs_are_kept_for_30_days(world: World) -> None:
+    for identity, died_at in ((1, world.now - 30 * DAY), (2, world.now - 30 * DAY - A_MOMENT)):
+        await world.db.execute(
+            "INSERT INTO job_dead SELECT $1, 0, 'note', '{}', NULL, $2, 14, 13, 5, NULL, $2",
+            identity,
+            died_at,
+        )
+    await tidy_up(world)
+    assert [dead.id for dead in await world.queue.dead()] == [1]
