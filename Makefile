@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture check lint types imports fmt lock clean
+.PHONY: help run test torture bench check lint types imports fmt lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -27,6 +27,10 @@ test: $(STAMP) ## run the tests
 
 torture: $(STAMP) ## prove the promises at full size (minutes)
 	$(BIN)/pytest -m torture
+
+bench: $(STAMP) ## measure the queue beside its peers, write docs/benchmarks.md (20 minutes)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	$(BIN)/python -m bench
 
 lint: $(STAMP) ## ruff, format and lint
 	$(BIN)/ruff format --check .

@@ -1,0 +1,77 @@
+"""`python -m bench`: measure the queue beside its peers, print every figure, write docs/benchmarks.md.
+
+`--quick` only shows that everything runs: small sizes, one round, nothing written.
+"""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bench import behaviour, throughput
+from bench.costs import measure_costs
+from bench.figures import Figure
+from bench.machine import Machine
+from bench.report import render_row, write_report
+from bench.throughput import FULL, QUICK, Sizes
+from bot.embedded import embedded_postgres
+
+Measure = Callable[[Machine, Sizes], Awaitable[list[Figure]]]
+
+MEASURES: tuple[Measure, ...] = (
+    throughput.measure_future,
+    throughput.measure_snapshot,
+    throughput.measure_two_workers,
+    throughput.measure_saves,
+    behaviour.measure_latency,
+    behaviour.measure_idle,
+    behaviour.measure_stop,
+    behaviour.measure_rescue,
+)
+
+
+def show(text: str) -> None:
+    """A line, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+async def run(machine: Machine, sizes: Sizes, *, does_write: bool) -> bool:
+    """Everything, one after the other. Whether every goal was met."""
+    started_at = time.monotonic()
+    rates, figures = await throughput.measure_drain(machine, sizes)
+    _show_all(figures, started_at)
+    for measure in MEASURES:
+        found = await measure(machine, sizes)
+        _show_all(found, started_at)
+        figures += found
+    costs = await measure_costs(machine, sizes)
+    show("µs of processor time per job: " + ", ".join(f"{name} {cost:.1f}" for name, cost in costs.items()))
+    if does_write:
+        postgres = await machine.ask("SHOW server_version")
+        write_report(figures, rates, costs, sizes, postgres)
+    return all(figure.is_met for figure in figures)
+
+
+def _show_all(figures: list[Figure], started_at: float) -> None:
+    for figure in figures:
+        show(f"{time.monotonic() - started_at:5.0f} s {render_row(figure)}")
+
+
+def main(words: list[str]) -> int:
+    """0 if every goal was met. The quick sizes prove nothing, so there every outcome is 0."""
+    is_quick = "--quick" in words
+    home = Path(tempfile.mkdtemp(prefix="ripe-bench-"))
+    try:
+        with embedded_postgres(home / "postgres") as server:
+            met = asyncio.run(run(Machine(server), QUICK if is_quick else FULL, does_write=not is_quick))
+    finally:
+        shutil.rmtree(home)
+    return 0 if met or is_quick else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,62 @@
+"""Ours, with durable defaults and the signature on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from bench.subjects.model import Body
+from bot.migrations import migrate
+from jobq import ClaimedJob, Database, Job, Queue, Worker
+
+PREFETCH = 380
+"""With 20 running: 400 jobs are claimed at most, 200 at a time."""
+
+
+class JobqEnqueuer:
+    """Jobs of one type, told apart by a number."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    async def save(self, number: int) -> None:
+        """As a webhook saves one."""
+        await self._queue.save(Job(job_type="bench", arguments={"n": number}))
+
+    async def save_all(self, numbers: Sequence[int], days_ahead: int = 0) -> None:
+        """As a backfill saves them."""
+        await self._queue.save_all(
+            Job(job_type="bench", arguments={"n": n}).runs_in(hours=24 * days_ahead) for n in numbers
+        )
+
+
+class Jobq:
+    """See `Subject`."""
+
+    name = "jobq"
+    unfinished = "SELECT EXISTS (SELECT FROM job WHERE coalesce(ripe_at, created_at) <= now())"
+
+    async def install(self, dsn: str) -> None:
+        """All migrations of the bot: the queue's tables are the first."""
+        await migrate(dsn)
+
+    @asynccontextmanager
+    async def enqueuing(self, dsn: str) -> AsyncIterator[JobqEnqueuer]:
+        """Over the usual pool."""
+        async with Database(dsn, command_timeout=60) as database:
+            yield JobqEnqueuer(Queue(database))
+
+    async def work(self, dsn: str, body: Body, stop: asyncio.Event) -> None:
+        """One worker of one lane."""
+
+        async def handle(job: ClaimedJob) -> None:
+            if (waiting := body(job.arguments["n"])) is not None:
+                await waiting
+
+        async with Database(dsn) as database, asyncio.TaskGroup() as group:
+            worker = Worker(Queue(database), {"bench": handle}, prefetch=PREFETCH)
+            group.create_task(worker.run())
+            await stop.wait()
+            await worker.stop()
+
+
+SUBJECT = Jobq()

@@ -1,0 +1,37 @@
+"""What a queue must offer to be measured beside others."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+Body = Callable[[int], asyncio.Future[None] | None]
+"""What a job does, given its number: nothing, or something to wait for."""
+
+
+class Enqueuer(Protocol):
+    """An open connection that enqueues numbered jobs."""
+
+    async def save(self, number: int) -> None:
+        """One job, committed on return."""
+
+    async def save_all(self, numbers: Sequence[int], days_ahead: int = 0) -> None:
+        """Many jobs at once, the way that this queue does it best."""
+
+
+class Subject(Protocol):
+    """One queue under measurement, with the settings its own documents recommend for speed."""
+
+    name: str
+
+    async def install(self, dsn: str) -> None:
+        """Make its tables in an empty database."""
+
+    def enqueuing(self, dsn: str) -> AbstractAsyncContextManager[Enqueuer]:
+        """Connect to enqueue."""
+
+    async def work(self, dsn: str, body: Body, stop: asyncio.Event) -> None:
+        """Run a worker until `stop` is set, then stop it as its documents say."""
+
+    unfinished: str
+    """SQL: whether a job that is ripe is not finished yet, in the database's own words."""

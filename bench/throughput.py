@@ -1,0 +1,216 @@
+"""How many jobs a second: drained, saved, beside others that wait, behind an old snapshot."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import asyncpg
+
+from bench.figures import Figure, Rounds, at_least
+from bench.machine import Machine
+from bench.process import load_subject
+from bench.subjects.model import Subject
+from jobq import sql
+from jobq.claims import LEASE, START
+from jobq.clock import utc_now
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything. The goals hold for the full sizes; the quick ones only show that it runs."""
+
+    rounds: int = 5
+    jobs: int = 50_000
+    slow_jobs: int = 2_000
+    """For procrastinate, whose rate does not depend on how many there are."""
+    future: int = 1_000_000
+    singles: int = 2_000
+    snapshot_jobs: int = 100_000
+    seconds: int = 30
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    rounds=1, jobs=5_000, slow_jobs=200, future=20_000, singles=200, snapshot_jobs=10_000, seconds=5
+)
+
+JOBQ = load_subject("jobq")
+PGQUEUER = load_subject("pgqueuer")
+PROCRASTINATE = load_subject("procrastinate")
+
+
+async def measure_drain(machine: Machine, sizes: Sizes) -> tuple[Rounds, list[Figure]]:
+    """Ready jobs, one worker process, from the first body's start until the last result is in the table."""
+    rates = Rounds()
+    for _ in range(sizes.rounds):
+        for subject, count in ((JOBQ, sizes.jobs), (PGQUEUER, sizes.jobs), (PROCRASTINATE, sizes.slow_jobs)):
+            async with machine.database(subject) as dsn:
+                rates.add(subject.name, await drain(machine, subject, dsn, count))
+    return rates, [
+        at_least(
+            f"drain {sizes.jobs:,} ready jobs, beside {peer}",
+            rates.ratio("jobq", peer),
+            goal,
+            f"({rates.median('jobq'):,.0f}/s against {rates.median(peer):,.0f}/s;"
+            f" worst round {rates.worst('jobq', peer):.2f} x)",
+        )
+        for peer, goal in (("pgqueuer", 2.5), ("procrastinate", 40))
+    ]
+
+
+async def drain(machine: Machine, subject: Subject, dsn: str, count: int, first: int = 0) -> float:
+    """Jobs a second."""
+    await machine.fill(subject, dsn, count, first=first)
+    await machine.settle(dsn)
+    async with machine.worker(subject, dsn, expected=count) as worker:
+        told = await worker.hear("ran")
+        await machine.finished(subject, dsn)
+        ended_at = time.monotonic()
+        await worker.stop()
+    return count / (ended_at - float(told["marks"][0]))
+
+
+async def measure_two_workers(machine: Machine, sizes: Sizes) -> list[Figure]:
+    """Twice the jobs, two worker processes, beside one."""
+    rates = Rounds()
+    for _ in range(sizes.rounds):
+        for workers in (1, 2):
+            async with machine.database(JOBQ) as dsn:
+                rates.add(str(workers), await _drain_together(machine, dsn, 2 * sizes.jobs, workers))
+    text = f"({rates.median('2'):,.0f}/s against {rates.median('1'):,.0f}/s)"
+    return [at_least("two worker processes beside one", rates.ratio("2", "1"), 1.4, text)]
+
+
+async def _drain_together(machine: Machine, dsn: str, count: int, workers: int) -> float:
+    await machine.fill(JOBQ, dsn, count)
+    await machine.settle(dsn)
+    async with AsyncExitStack() as stack:
+        # Nobody knows how many each will run: only when it begins is told.
+        starting = [
+            stack.enter_async_context(machine.worker(JOBQ, dsn, expected=10 * count)) for _ in range(workers)
+        ]
+        begun = [worker.hear("first") for worker in await asyncio.gather(*starting)]
+        started_at = min(told["at"] for told in await asyncio.gather(*begun))
+        await machine.finished(JOBQ, dsn)
+        return count / (time.monotonic() - float(started_at))
+
+
+async def measure_future(machine: Machine, sizes: Sizes) -> list[Figure]:
+    """Beside a table full of jobs that are not ripe: the rate, a claim's buffers, the worker's memory."""
+    rates, peaks = Rounds(), Rounds()
+    async with machine.database(JOBQ) as empty, machine.database(JOBQ) as full:
+        await machine.fill(JOBQ, full, sizes.future, days_ahead=30, first=10**9)
+        for number in range(sizes.rounds):
+            for name, dsn in (("empty", empty), ("full", full)):
+                first = number * sizes.jobs
+                await machine.fill(JOBQ, dsn, sizes.jobs, first=first)
+                await machine.settle(dsn)
+                async with machine.worker(JOBQ, dsn, expected=sizes.jobs) as worker:
+                    told = await worker.hear("ran")
+                    await machine.finished(JOBQ, dsn)
+                    rates.add(name, sizes.jobs / (time.monotonic() - told["marks"][0]))
+                    peaks.add(name, told["peak_kib"])
+                    await worker.stop()
+        buffers = [await _claim_buffers(machine, dsn) for dsn in (empty, full)]
+    label = f"with {sizes.future:,} future jobs"
+    text = f"({rates.median('full'):,.0f}/s against {rates.median('empty'):,.0f}/s)"
+    return [
+        at_least(f"drain {label}, beside an empty table", rates.ratio("full", "empty"), 0.85, text),
+        Figure(
+            f"buffers of a claim of 200 {label}",
+            "within 10%",
+            f"{buffers[1]} against {buffers[0]}",
+            buffers[1] <= 1.1 * buffers[0],
+        ),
+        Figure(
+            f"peak memory of a worker {label}",
+            "flat (within 10%)",
+            f"{peaks.median('full') / 1024:.0f} MiB against {peaks.median('empty') / 1024:.0f} MiB",
+            peaks.ratio("full", "empty") <= 1.1,
+        ),
+    ]
+
+
+async def _claim_buffers(machine: Machine, dsn: str) -> int:
+    """Pages that a claim of 200 touches, by the generic plan."""
+    await machine.fill(JOBQ, dsn, 1_000, first=10**8)
+    await machine.settle(dsn)
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE claim AS {sql.CLAIM}")
+        arguments = ", ".join(
+            f"'{one}'" for one in (0, utc_now(), START[0], START[1], 200, LEASE, "lease expired")
+        )
+        text = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE claim ({arguments})"
+        )
+    finally:
+        await connection.close()
+    plan = json.loads(text)[0]["Plan"]
+    return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
+
+
+async def measure_snapshot(machine: Machine, sizes: Sizes) -> list[Figure]:
+    """While another session holds a snapshot, no finished row can be forgotten."""
+    ratios: dict[str, float] = {}
+    for subject in (JOBQ, PGQUEUER):
+        async with machine.database(subject) as dsn:
+            await machine.fill(subject, dsn, sizes.snapshot_jobs)
+            await machine.settle(dsn)
+            async with (
+                _old_snapshot(dsn),
+                machine.worker(subject, dsn, expected=sizes.snapshot_jobs) as worker,
+            ):
+                ratios[subject.name] = _last_to_first_tenth(await worker.hear("ran"))
+    text = f"(pgqueuer {ratios['pgqueuer']:.2f} x)"
+    measure = f"{sizes.snapshot_jobs:,} under an open snapshot, last tenth beside the first"
+    return [at_least(measure, ratios["jobq"], 0.6, text)]
+
+
+@asynccontextmanager
+async def _old_snapshot(dsn: str) -> AsyncIterator[None]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
+        yield
+    finally:
+        await connection.close()
+
+
+def _last_to_first_tenth(told: dict[str, Any]) -> float:
+    seconds = [later - earlier for earlier, later in pairwise(told["marks"])]
+    return float(seconds[0] / seconds[-1])
+
+
+async def measure_saves(machine: Machine, sizes: Sizes) -> list[Figure]:
+    """Enqueueing: in bulk, and one by one."""
+    bulk, single = Rounds(), Rounds()
+    for _ in range(sizes.rounds):
+        for subject in (JOBQ, PGQUEUER):
+            async with machine.database(subject) as dsn, subject.enqueuing(dsn) as enqueuer:
+                await machine.settle(dsn)
+                started_at = time.monotonic()
+                await enqueuer.save_all(range(sizes.jobs))
+                bulk.add(subject.name, sizes.jobs / (time.monotonic() - started_at))
+                await enqueuer.save(10**6)
+                started_at = time.monotonic()
+                for number in range(sizes.singles):
+                    await enqueuer.save(10**7 + number)
+                single.add(subject.name, sizes.singles / (time.monotonic() - started_at))
+    return [
+        at_least(name, rates.ratio("jobq", "pgqueuer"), goal, _rates(rates))
+        for name, rates, goal in (
+            (f"save_all of {sizes.jobs:,} beside pgqueuer's bulk enqueue", bulk, 0.8),
+            ("single save beside pgqueuer's", single, 1.2),
+        )
+    ]
+
+
+def _rates(rates: Rounds) -> str:
+    return f"({rates.median('jobq'):,.0f}/s against {rates.median('pgqueuer'):,.0f}/s)"
