@@ -40,7 +40,13 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     """
     clock = clock or Clock()
     github, slack = _github(settings), _slack(settings, clock)
-    database = Database(require_database(settings), direct_dsn=settings.direct_url)
+    database = Database(
+        require_database(settings),
+        direct_dsn=settings.direct_url,
+        # A direct address beside it means that the usual one is a pooler's, where a statement prepared on one
+        # connection is unknown on the next.
+        statement_cache_size=100 if settings.database_direct_url is None else 0,
+    )
     try:
         async with database:
             yield App(
