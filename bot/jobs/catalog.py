@@ -19,6 +19,11 @@ class Lane(IntEnum):
     """Talks to GitHub or Slack."""
 
 
+def describe_lane(lane: int) -> str:
+    """A lane's name; its number where this version knows none."""
+    return Lane(lane).name.lower() if lane in set(Lane) else str(lane)
+
+
 APPLY_FACT = "apply_fact"
 ASSIGN_REVIEWERS = "assign_reviewers"
 REMIND_REVIEWER = "remind_reviewer"
