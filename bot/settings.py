@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     secret_keys: Annotated[Secrets, AfterValidator(_check_fernet)] = []
     """Fernet keys that protect tokens at rest: the first encrypts, all decrypt."""
     metrics_token: SecretStr | None = None
+    """Who scrapes /metrics must show it; without one only this machine may look."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where the worker serves its own /metrics; without it, it counts nothing."""
 
     github_app_id: int | None = Field(default=None, gt=0)
     github_app_private_key: Annotated[SecretStr, AfterValidator(_read_private_key)] | None = None
@@ -153,6 +156,11 @@ class Settings(BaseSettings):
     def is_sandbox(self) -> bool:
         """Whether GitHub and Slack are the local sandbox: no credentials, or those that `ripe up` made."""
         return self.sandbox_url is not None or not (self.has_github or self.has_slack)
+
+    @property
+    def host(self) -> str:
+        """Where to listen: GitHub and Slack come from outside, the sandbox is for this machine."""
+        return "127.0.0.1" if self.is_sandbox else "0.0.0.0"  # noqa: S104
 
     @property
     def direct_url(self) -> str | None:

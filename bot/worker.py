@@ -1,8 +1,11 @@
 """Runs the jobs: every job type in one table, one worker a lane."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
+
+from prometheus_client import CollectorRegistry
 
 from bot.app import App, following_clock, open_app
 from bot.jobs.apply_fact import apply_fact
@@ -22,8 +25,11 @@ from bot.jobs.sync_pull_request import sync_pull_request
 from bot.jobs.tell_author import tell_author
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
+from bot.metrics import Exposition, JobMetrics, VitalMetrics
 from bot.settings import Settings
-from jobq import Handler, Recurring, Timing, Worker
+from bot.web.metrics import create_metrics_web
+from bot.web.server import PortInUseError, is_free, serving
+from jobq import Handler, Observer, Recurring, Timing, Worker
 
 
 def build_handlers(app: App) -> Mapping[str, Handler]:
@@ -50,19 +56,22 @@ def build_recurring(app: App) -> tuple[Recurring, ...]:
     return (Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),)
 
 
-def build_workers(app: App, timing: Timing | None = None) -> tuple[Worker, ...]:
+def build_workers(
+    app: App, timing: Timing | None = None, on_settled: Observer | None = None
+) -> tuple[Worker, ...]:
     """Facts are many, fast and never wait behind calls to GitHub or Slack."""
     handlers = build_handlers(app)
+    worker = partial(Worker, app.queue, handlers, timing=timing, on_settled=on_settled)
     return (
-        Worker(app.queue, handlers, concurrency=8, prefetch=200, lane=Lane.FACTS, timing=timing),
-        Worker(app.queue, handlers, concurrency=20, prefetch=0, lane=Lane.CALLS, timing=timing),
+        worker(concurrency=8, prefetch=200, lane=Lane.FACTS),
+        worker(concurrency=20, prefetch=0, lane=Lane.CALLS),
     )
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Works until `stop` is set, then stops in good order."""
-    async with open_app(settings) as app:
-        workers = build_workers(app)
+    async with open_app(settings) as app, _measured(app) as on_settled:
+        workers = build_workers(app, on_settled=on_settled)
 
         def wake() -> None:
             for worker in workers:
@@ -80,3 +89,22 @@ async def run_workers(workers: Sequence[Worker], stop: asyncio.Event) -> None:
             group.create_task(worker.run())
         await stop.wait()
         await asyncio.gather(*(worker.stop() for worker in workers))
+
+
+@asynccontextmanager
+async def _measured(app: App) -> AsyncIterator[Observer | None]:
+    """Watches the clock and, where METRICS_PORT is set, serves what the yielded observer counts."""
+    settings, registry = app.settings, CollectorRegistry()
+    async with VitalMetrics(app.queue, app.clock, registry).watched():
+        if settings.metrics_port is None:
+            yield None
+            return
+        port = settings.metrics_port
+        if not is_free(settings.host, port):
+            raise PortInUseError(
+                f"METRICS_PORT: {port} is in use, perhaps by another worker: give each its own"
+            )
+        counted = JobMetrics(registry)
+        web = create_metrics_web(Exposition(registry), settings.metrics_token)
+        async with serving(web, settings.host, port):
+            yield counted.count

@@ -7,7 +7,7 @@ from jobq.queue import DeadJob, LaneStats, Queue, QueuedJob, Vitals
 from jobq.recurring import Recurring, next_tick
 from jobq.settlement import Outcome, Settlement
 from jobq.timing import Timing
-from jobq.worker import Worker
+from jobq.worker import Observer, Worker
 
 __all__ = [
     "ClaimedJob",
@@ -18,6 +18,7 @@ __all__ = [
     "Handler",
     "Job",
     "LaneStats",
+    "Observer",
     "Outcome",
     "Postpone",
     "Queue",

@@ -4,15 +4,18 @@ import asyncio
 
 import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from bot.actions.desk import Desk
 from bot.app import App, following_clock, open_app
+from bot.metrics import Exposition, LaneMetrics, VitalMetrics
 from bot.settings import Settings, SettingsError
 from bot.slack.listeners import Listeners
 from bot.web.health import health_blueprint
+from bot.web.metrics import metrics_blueprint
 from bot.web.sandbox import sandbox_blueprint
 from bot.web.server import serve_until
 from bot.web.slack import slack_blueprint
@@ -33,6 +36,7 @@ def create_web(app: App, listeners: Listeners) -> Quart:
     web.request_class = RoomyRequest
     settings = app.settings
     web.register_blueprint(health_blueprint(app.database))
+    web.register_blueprint(metrics_blueprint(_exposition(app), settings.metrics_token))
     web.register_blueprint(
         webhooks_blueprint(settings.github_webhook_secret, app.workspace_id, app.queue, app.clock)
     )
@@ -43,6 +47,13 @@ def create_web(app: App, listeners: Listeners) -> Quart:
     web.register_error_handler(Exception, _bug)
     _make_ambient(web, app)
     return web
+
+
+def _exposition(app: App) -> Exposition:
+    """How the queue is. What became of its jobs is counted by the workers: see docs/decisions.md."""
+    registry = CollectorRegistry()
+    lanes, vitals = LaneMetrics(app.queue, registry), VitalMetrics(app.queue, app.clock, registry)
+    return Exposition(registry, (lanes.look, vitals.look))
 
 
 def _signing_secret(settings: Settings) -> SecretStr:
@@ -78,6 +89,5 @@ async def _bug(error: Exception) -> Response | HTTPException:
 
 async def run_web(settings: Settings, stop: asyncio.Event) -> None:
     """Serves until `stop` is set; the sandbox on this machine only."""
-    host = "127.0.0.1" if settings.is_sandbox else "0.0.0.0"  # noqa: S104 - GitHub and Slack come from outside
     async with open_app(settings) as app, following_clock(app, lambda: None):
-        await serve_until(create_web(app, create_listeners(app)), host, settings.port, stop)
+        await serve_until(create_web(app, create_listeners(app)), settings.host, settings.port, stop)
