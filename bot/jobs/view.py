@@ -1,12 +1,13 @@
 """Loads all that the next step about a review request depends on."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from bot.model import RequestId
 from bot.reminders import store as outbox
 from bot.reminders.model import Rhythm, View
 from bot.reviewers.config import rhythm
-from bot.reviewers.model import Person
+from bot.reviewers.model import Assignment, Person
 from bot.reviewers.store import (
     find_config,
     find_person_by_account,
@@ -15,7 +16,7 @@ from bot.reviewers.store import (
     lock_person,
 )
 from bot.reviews import store as reviews
-from bot.reviews.model import PullRequest, ReviewRequest
+from bot.reviews.model import ReviewRequest
 from bot.reviews.rules import is_approved_enough
 
 
@@ -32,15 +33,20 @@ async def load_view(request_id: RequestId, now: datetime) -> View | None:
         return None
     person = await _lock_person(request)
     config = await find_config(request.workspace_id, pull_request.repository)
+    assignments = await list_assignments(pull_request.id)
     return View(
         request=request,
         pull_request=pull_request,
         person=person,
         rhythm=rhythm(config) if config else Rhythm(),
-        pattern=await _pattern(request),
+        pattern=_pattern(request, assignments),
         messages=await outbox.list_messages(request_id),
-        is_approved_enough=await _is_approved_enough(
-            request, pull_request, config.reminders.approvals_needed if config else 1
+        is_approved_enough=is_approved_enough(
+            request,
+            pull_request,
+            await reviews.list_reviews(pull_request),
+            needed=config.reminders.approvals_needed if config else 1,
+            demands=assignments[-1].decision.demands if assignments else (),
         ),
         has_twin=await outbox.has_twin(request_id),
         dms_today=await outbox.count_dms_today(person.id, person.zone, now) if person else 0,
@@ -55,16 +61,12 @@ async def _lock_person(request: ReviewRequest) -> Person | None:
     return await load_person(found.id)
 
 
-async def _pattern(request: ReviewRequest) -> str:
+def _pattern(request: ReviewRequest, assignments: Iterable[Assignment]) -> str:
     """What a rule chose this reviewer for; empty if a human asked them."""
     if request.requested_by is not None and not request.requested_by.endswith("[bot]"):
         return ""
-    for assignment in await list_assignments(request.pull_request_id):
+    for assignment in assignments:
         for chosen in assignment.decision.chosen:
             if chosen.account_id == request.reviewer_id:
                 return chosen.pattern
     return ""
-
-
-async def _is_approved_enough(request: ReviewRequest, pull_request: PullRequest, needed: int) -> bool:
-    return is_approved_enough(request, pull_request, await reviews.list_reviews(pull_request), needed)

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 from bot.github.model import ReviewState
 from bot.model import AccountId, Value
 from bot.reviewers.config import RepositoryConfig, Rule
-from bot.reviewers.model import Candidate, Chosen, Decision, NoAssignment, Skipped, SkipReason, Verdict
+from bot.reviewers.model import (
+    Candidate,
+    Chosen,
+    Decision,
+    Demand,
+    NoAssignment,
+    Skipped,
+    SkipReason,
+    Verdict,
+)
 from bot.reviewers.patterns import CATCH_ALL, first_match
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 
@@ -142,6 +151,11 @@ class _Choice:
             reason=reason,
             detail=", ".join(self.uncovered),
             paths_refused=self.situation.paths is None,
+            demands=tuple(
+                Demand(logins=(*rule.people, *rule.fallback), at_least=rule.at_least)
+                for rule in self.matched
+                if rule.insists
+            ),
         )
 
     def _is_full(self) -> bool:

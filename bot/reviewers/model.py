@@ -144,6 +144,13 @@ class NoAssignment(StrEnum):
 Verdict = Annotated[Chosen | Skipped, Field(discriminator="outcome")]
 
 
+class Demand(Value):
+    """What a rule with `at_least` insists on: so many approvals of these logins, which are in lower case."""
+
+    logins: tuple[str, ...]
+    at_least: int
+
+
 class Decision(Value):
     """A choice of reviewers with its reasons.
 
@@ -160,6 +167,7 @@ class Decision(Value):
     reason: NoAssignment | None = None
     detail: str = ""
     paths_refused: bool = False
+    demands: tuple[Demand, ...] = ()
 
     @property
     def chosen(self) -> tuple[Chosen, ...]:

@@ -21,6 +21,7 @@ from bot.github.model import (
     ReviewState,
 )
 from bot.model import AccountId, Value
+from bot.reviewers.model import Demand
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 
 AnyFact = PullRequestFact | ReviewFact
@@ -314,11 +315,16 @@ def _taken_back_by(fact: AnyFact | None) -> CloseReason:
 
 
 def is_approved_enough(
-    request: ReviewRequest, pull_request: PullRequest, reviews: Iterable[LatestReview], needed: int
+    request: ReviewRequest,
+    pull_request: PullRequest,
+    reviews: Iterable[LatestReview],
+    needed: int,
+    demands: Iterable[Demand] = (),
 ) -> bool:
-    """Whether nobody needs this review any more: GitHub's verdict, or where it has none, `needed` approvals.
+    """Whether nobody needs this review any more: GitHub's verdict, or where it has none, ours.
 
-    Somebody asked again after the last approval is still wanted.
+    Ours is `needed` approvals, among them those that rules demand, and nobody who wants changes. Somebody
+    asked again after the last approval is still wanted.
     """
     latest = tuple(reviews)
     approvals = [review for review in latest if review.state is ReviewState.APPROVED]
@@ -326,5 +332,8 @@ def is_approved_enough(
         return False
     if pull_request.review_decision is not None:
         return pull_request.review_decision is ReviewDecision.APPROVED
-    blocked = any(review.state is ReviewState.CHANGES_REQUESTED for review in latest)
-    return len(approvals) >= needed and not blocked
+    if any(review.state is ReviewState.CHANGES_REQUESTED for review in latest):
+        return False
+    approvers = {review.reviewer_login.lower() for review in approvals}
+    are_met = all(len(approvers.intersection(demand.logins)) >= demand.at_least for demand in demands)
+    return len(approvals) >= needed and are_met

@@ -220,6 +220,15 @@ def test_who_is_not_there_any_more_does_not_count(so_far: dict[str, Any]) -> Non
     assert asked(decide([BILLING], ["a.sql"], **so_far)) == ["ana"]
 
 
+def test_a_decision_remembers_whose_approval_its_rules_insist_on() -> None:
+    insisting = {**BILLING, "at_least": 1, "fallback": ["Eli"]}
+    (demand,) = decide([insisting, EVERYTHING], ["a.sql"]).demands
+    assert demand.at_least == 1
+    assert set(demand.logins) == {"ana", "ben", "eli"}
+    assert decide([insisting, EVERYTHING], ["web/a.ts"]).demands == ()
+    assert decide([BILLING], ["a.sql"]).demands == ()
+
+
 def test_only_what_is_missing_is_added() -> None:
     decision = decide([BILLING, EVERYTHING], ["a.sql"], reviewers=2, requests=(request("ana"),))
     assert asked(decision) == ["cho"]

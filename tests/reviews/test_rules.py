@@ -19,6 +19,7 @@ from bot.github.model import (
     Team,
 )
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId, WorkspaceId
+from bot.reviewers.model import Demand
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import (
     SYNCED,
@@ -378,6 +379,15 @@ def test_approved_enough_is_githubs_verdict_and_else_a_count(
     if asked_again_at is not None:
         mine = request(ANA, is_again=True, opened_at=asked_again_at)
     assert is_approved_enough(mine, pull_request, reviews, needed) is enough
+
+
+@pytest.mark.parametrize(("approvers", "enough"), [((CHO,), False), ((BEN,), True), ((CHO, BEN), True)])
+def test_whom_rules_insist_on_must_be_among_those_who_approve(
+    approvers: tuple[Account, ...], enough: bool
+) -> None:
+    demand = Demand(logins=("ben", "ana"), at_least=1)
+    reviews = [approval(person) for person in approvers]
+    assert is_approved_enough(request(ANA), known(), reviews, needed=1, demands=[demand]) is enough
 
 
 def test_what_a_fact_says_is_its_action_not_its_snapshot() -> None:
