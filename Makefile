@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+INSTALL := $(BIN)/pip install -q --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
@@ -15,43 +17,49 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ripe needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	@echo "Making $(VENV) from requirements.lock (once) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(INSTALL) -r requirements.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): tests/requirements.lock $(STAMP)
+	@echo "Adding what tests and checks need (once) ..."
+	@$(INSTALL) -r tests/requirements.lock
 	@touch $@
 
 run: $(STAMP) ## start everything: embedded Postgres, web, worker and, without credentials, the sandbox
 	@exec $(BIN)/ripe up
 
-test: $(STAMP) ## run the tests
+test: $(DEV) ## run the tests
 	$(BIN)/pytest -n 2
 
-torture: $(STAMP) ## prove the promises at full size (minutes)
+torture: $(DEV) ## prove the promises at full size (minutes)
 	$(BIN)/pytest -m torture
 
-bench: $(STAMP) ## measure the queue beside its peers, write docs/benchmarks.md (20 minutes)
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r bench/requirements.lock
+bench: $(DEV) ## measure the queue beside its peers, write docs/benchmarks.md (20 minutes)
+	@$(INSTALL) -r bench/requirements.lock
 	$(BIN)/python -m bench
 
-lint: $(STAMP) ## ruff, format and lint
+lint: $(DEV) ## ruff, format and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(STAMP) ## mypy --strict over bot, jobq and tests
+types: $(DEV) ## mypy --strict over bot, jobq and tests
 	$(BIN)/mypy
 
-imports: $(STAMP) ## who may import whom, and unused or missing dependencies
+imports: $(DEV) ## who may import whom, and unused or missing dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
 check: lint types imports test ## everything that CI checks
 
-fmt: $(STAMP) ## format and mend what can be mended
+fmt: $(DEV) ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(STAMP) ## pin every dependency again, with hashes
-	$(LOCK) --extra dev pyproject.toml -o requirements.lock
-	$(LOCK) --extra bench -c requirements.lock pyproject.toml -o bench/requirements.lock
+lock: $(DEV) ## pin every dependency again, with hashes
+	$(LOCK) --extra build pyproject.toml -o requirements.lock
+	$(LOCK) --extra build --extra dev -c requirements.lock pyproject.toml -o tests/requirements.lock
+	$(LOCK) --extra bench -c tests/requirements.lock pyproject.toml -o bench/requirements.lock
 
 clean: ## remove the environment and caches (never the data in .ripe)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

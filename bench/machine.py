@@ -106,12 +106,12 @@ class Machine:
                 process.kill()
             await process.wait()
 
-    async def finished(self, subject: Subject, dsn: str) -> None:
-        """Wait until nothing ripe is left."""
+    async def finished(self, subject: Subject, dsn: str, look_every: float = 0.002) -> None:
+        """Wait until nothing ripe is left. Looking costs Postgres time: seldom, where a drain is under way."""
         connection = await asyncpg.connect(dsn)
         try:
             async with asyncio.timeout(LONGEST):
                 while await connection.fetchval(subject.unfinished):
-                    await connection.execute("SELECT pg_sleep(0.002)")
+                    await connection.execute("SELECT pg_sleep($1)", look_every)
         finally:
             await connection.close()

@@ -101,7 +101,7 @@ async def _drain_together(machine: Machine, dsn: str, count: int, workers: int) 
         ]
         begun = [worker.hear("first") for worker in await asyncio.gather(*starting)]
         started_at = min(told["at"] for told in await asyncio.gather(*begun))
-        await machine.finished(JOBQ, dsn)
+        await machine.finished(JOBQ, dsn, look_every=0.05)
         return count / (time.monotonic() - float(started_at))
 
 

@@ -33,7 +33,7 @@ class Jobq:
     """See `Subject`."""
 
     name = "jobq"
-    unfinished = "SELECT EXISTS (SELECT FROM job WHERE coalesce(ripe_at, created_at) <= now())"
+    unfinished = "SELECT EXISTS (SELECT FROM job WHERE lane = 0 AND coalesce(ripe_at, created_at) <= now())"
 
     async def install(self, dsn: str) -> None:
         """All migrations of the bot: the queue's tables are the first."""
