@@ -134,7 +134,10 @@ def _spans(hours: WorkingHours, start: datetime) -> Iterator[Interval]:
 
 
 def _free_spans(hours: WorkingHours, start: datetime, absences: Iterable[Interval]) -> Iterator[Interval]:
-    away = sorted(absences)
+    # In UTC: Python compares and adds two instants of one local zone by their wall-clock time.
+    away = sorted(
+        (away_from.astimezone(UTC), away_until.astimezone(UTC)) for away_from, away_until in absences
+    )
     for begins, ends in _spans(hours, start):
         for away_from, away_until in away:
             if away_until <= begins or away_from >= ends:
