@@ -109,6 +109,11 @@ def _end_of_gap(zone: ZoneInfo, naive: datetime) -> datetime:
     """When clocks jumped over a local time: the first instant after the jump, to the second."""
     before = naive.replace(tzinfo=zone, fold=1).astimezone(UTC)
     after = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    return _change_of_clock(zone, before, after)
+
+
+def _change_of_clock(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The first instant of the new offset, where it changed once between two instants, to the second."""
     old_offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) // 2
@@ -127,10 +132,21 @@ def _spans(hours: WorkingHours, start: datetime) -> Iterator[Interval]:
         day = first + timedelta(days=number)
         if (span := hours.spans.get(day.weekday())) is None:
             continue
-        begins, ends = (local_instant(hours, day, wall) for wall in span)
-        begins = max(begins, start.astimezone(UTC))
-        if begins < ends:
-            yield begins, ends
+        for begins, ends in _spans_of_day(hours, day, *span):
+            if ends > start:
+                yield max(begins, start.astimezone(UTC)), ends
+
+
+def _spans_of_day(hours: WorkingHours, day: date, start: time, end: time) -> Iterator[Interval]:
+    """From the first `start` to the first `end` on the clock; none where both were skipped."""
+    begins, ends = local_instant(hours, day, start), local_instant(hours, day, end)
+    again = datetime.combine(day, start, hours.tz).replace(fold=1).astimezone(UTC)
+    if begins < again < ends:
+        # The clock went back behind `start`: until it shows it again, it shows a time before work.
+        yield begins, _change_of_clock(hours.tz, begins, again)
+        begins = again
+    if begins < ends:
+        yield begins, ends
 
 
 def _free_spans(hours: WorkingHours, start: datetime, absences: Iterable[Interval]) -> Iterator[Interval]:
