@@ -76,18 +76,14 @@ def working_time_between(
     hours: WorkingHours, start: datetime, end: datetime, absences: Iterable[Interval] = ()
 ) -> timedelta:
     """How much working time lies between two instants. Zero if `end` is not after `start`."""
-    total = timedelta(0)
-    for begins, ends in _free_spans(hours, start, absences):
-        if begins >= end:
-            break
-        total += min(ends, end) - begins
-    return total
+    pieces = _free_spans(hours, start, absences, until=end)
+    return sum((ends - begins for begins, ends in pieces), timedelta(0))
 
 
 def start_of_working_day_after(hours: WorkingHours, at: datetime) -> datetime | None:
     """When the first working day after the local day of `at` begins. None: not in three years."""
     today = local_day(hours, at)
-    spans = _spans(hours, at)
+    spans = _spans(hours, at, at + HORIZON)
     return next((begins for begins, _ in spans if local_day(hours, begins) > today), None)
 
 
@@ -124,17 +120,18 @@ def _change_of_clock(zone: ZoneInfo, before: datetime, after: datetime) -> datet
     return after.replace(microsecond=0)
 
 
-def _spans(hours: WorkingHours, start: datetime) -> Iterator[Interval]:
-    """The working spans that end after `start`, in order, the first one cut to begin there."""
-    # A day earlier: a span may begin before local midnight of a zone whose day was skipped.
+def _spans(hours: WorkingHours, start: datetime, until: datetime) -> Iterator[Interval]:
+    """The working time from `start` until `until`, in order."""
+    # A day more at both ends: a span may begin before local midnight of a zone whose day was skipped.
     first = local_day(hours, start) - timedelta(days=1)
-    for number in range(HORIZON.days):
+    for number in range((local_day(hours, until) - first).days + 2):
         day = first + timedelta(days=number)
         if (span := hours.spans.get(day.weekday())) is None:
             continue
-        for begins, ends in _spans_of_day(hours, day, *span):
-            if ends > start:
-                yield max(begins, start.astimezone(UTC)), ends
+        for opens, closes in _spans_of_day(hours, day, *span):
+            begins, ends = max(opens, start.astimezone(UTC)), min(closes, until.astimezone(UTC))
+            if begins < ends:
+                yield begins, ends
 
 
 def _spans_of_day(hours: WorkingHours, day: date, start: time, end: time) -> Iterator[Interval]:
@@ -149,12 +146,14 @@ def _spans_of_day(hours: WorkingHours, day: date, start: time, end: time) -> Ite
         yield begins, ends
 
 
-def _free_spans(hours: WorkingHours, start: datetime, absences: Iterable[Interval]) -> Iterator[Interval]:
+def _free_spans(
+    hours: WorkingHours, start: datetime, absences: Iterable[Interval], until: datetime | None = None
+) -> Iterator[Interval]:
     # In UTC: Python compares and adds two instants of one local zone by their wall-clock time.
     away = sorted(
         (away_from.astimezone(UTC), away_until.astimezone(UTC)) for away_from, away_until in absences
     )
-    for begins, ends in _spans(hours, start):
+    for begins, ends in _spans(hours, start, until or start + HORIZON):
         for away_from, away_until in away:
             if away_until <= begins or away_from >= ends:
                 continue
