@@ -13,9 +13,12 @@ import pytest
 
 from bot.embedded import EmbeddedPostgres, embedded_postgres
 from bot.migrations import migrate
+from tests.promises import promise, pytest_terminal_summary
 
 if TYPE_CHECKING:
     from jobq.db import Database
+
+__all__ = ["promise", "pytest_terminal_summary"]  # pytest finds them here
 
 TEMPLATE = "ripe_template"
 

@@ -1,0 +1,109 @@
+"""Q1 and Q9: processes that end without a word."""
+
+import signal
+
+import pytest
+
+from jobq import Timing
+from tests.jobq.torture.fleet import HASTY, Fleet
+from tests.jobq.torture.scene import Scene, until
+from tests.promises import Promise
+
+
+@pytest.mark.parametrize(("jobs", "kills"), [(160, 6), pytest.param(5_000, 200, marks=pytest.mark.torture)])
+async def test_kill_9_loses_no_job_and_repeats_only_what_ran(
+    scene: Scene, fleet: Fleet, promise: Promise, jobs: int, kills: int
+) -> None:
+    """A worker of concurrency 1 holds the job that it runs and may hold one whose end it is just writing."""
+    await scene.save("nap", range(jobs), seconds=0.03)
+    for _ in range(4):
+        await fleet.start(concurrency=1)
+    for kill in range(1, kills + 1):
+        await scene.left(jobs - jobs * kill // (kills + 1), within=60)
+        await _kill_a_busy_one(scene, fleet)
+        await fleet.start(concurrency=1)
+    await scene.left(within=60)
+
+    runs, abandoned = await scene.runs(), await scene.abandoned()
+    extra, held = sum(runs.values()) - len(runs), max(abandoned.values())
+    rescue = (await scene.slowest_rescue()).total_seconds() - HASTY.lease.total_seconds()
+    promise(
+        "Q1",
+        f"{kills} kills in {jobs:,} jobs, concurrency 1",
+        f"{len(runs):,} done, {extra} extra runs, at most {held} by one kill,"
+        f" the slowest rescue {rescue:.2f} s after its lease",
+    )
+    assert set(runs) == set(range(jobs))
+    assert await scene.count("job_dead") == 0
+    assert set(abandoned) <= {one.name for one in fleet.workers if one.process.returncode == -signal.SIGKILL}
+    assert extra <= sum(abandoned.values()) == await scene.rescues()
+    assert held <= 2
+    assert extra > kills // 2, "the kills hit idle workers"
+
+
+async def _kill_a_busy_one(scene: Scene, fleet: Fleet) -> None:
+    async def is_done() -> bool:
+        victim = fleet.by_pid(await scene.busy_pid())
+        if victim is None:
+            return False
+        await victim.kill()
+        return True
+
+    await until(is_done, 20)
+
+
+@pytest.mark.parametrize(
+    ("timing", "within"), [(HASTY, 3.0), pytest.param(Timing(), 35.0, marks=pytest.mark.torture)]
+)
+async def test_the_job_of_a_killed_worker_runs_again_soon(
+    scene: Scene, fleet: Fleet, promise: Promise, timing: Timing, within: float
+) -> None:
+    victim, _ = await fleet.start_ready(2, timing=timing)
+    await scene.save("hang", [1])
+
+    async def is_running() -> bool:
+        return await scene.count("ran") == 1
+
+    await until(is_running, 10)
+    victim = fleet.by_pid(await scene.busy_pid()) or victim
+    await victim.kill()
+    killed_at = await scene.database.fetchval("SELECT clock_timestamp()")
+    await scene.left(within=60)
+
+    again_at = await scene.database.fetchval("SELECT started_at FROM ran WHERE fence = 2")
+    rescue = (again_at - killed_at).total_seconds()
+    promise("Q1", f"rescue with a lease of {timing.lease.total_seconds():.0f} s", f"{rescue:.1f} s")
+    assert rescue <= within
+
+
+@pytest.mark.torture
+async def test_a_poison_job_dies_after_its_tries_and_its_neighbours_finish(
+    scene: Scene, fleet: Fleet, promise: Promise
+) -> None:
+    """The reduced size of it is in test_processes.py."""
+    poisons, neighbours, retries = 5, 200, 5
+    await scene.save("nap", range(neighbours), seconds=0.05)
+    await scene.save("poison", range(neighbours, neighbours + poisons))
+    await scene.database.execute("UPDATE job SET max_retries = $1", retries)
+    deaths = 0
+    await fleet.start_ready(2)
+
+    async def is_done() -> bool:
+        nonlocal deaths
+        while len(fleet.running()) < 2:
+            deaths += 1
+            await fleet.start()
+        return await scene.count("job") == 0
+
+    await until(is_done, 150)
+    runs, dead = await scene.runs(), await scene.queue.dead()
+    done = [n for n in runs if n < neighbours]
+    promise(
+        "Q9",
+        f"{poisons} poison jobs, {retries + 1} tries each, among {neighbours}",
+        f"{len(dead)} dead, {len(done)} neighbours done, {deaths} processes killed",
+    )
+    assert [(one.job.job_type, one.tries) for one in dead] == [("poison", retries + 1)] * poisons
+    assert len(done) == neighbours
+    assert {worker.process.returncode for worker in fleet.workers} == {None, -signal.SIGKILL}
+    assert deaths <= poisons * (retries + 1)

@@ -1,0 +1,121 @@
+"""A worker process that is going to be tortured: `python -m tests.jobq.torture.worker OPTIONS`.
+
+It notes each run in the table `ran` and says on its standard output what it does.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel
+
+from jobq import ClaimedJob, Database, Queue, Timing, Worker, current_database
+from jobq.clock import utc_now
+from jobq.db import SESSION
+
+NOTE = "INSERT INTO ran (job_id, n, pid, fence, tries) VALUES ($1, $2, $3, $4, $5)"
+
+
+class Options(BaseModel):
+    """How the worker is set up."""
+
+    dsn: str
+    name: str
+    """Its sessions have this as `application_name`: so Postgres knows who wrote what."""
+    concurrency: int = 20
+    prefetch: int = 0
+    ahead: timedelta = timedelta(0)
+    """How far its clock is ahead."""
+    timing: Timing = Timing()
+    grace: float = 8.0
+
+
+def say(*words: object) -> None:
+    """One line to whoever watches."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
+def open_database(dsn: str, name: str) -> Database:
+    """A database whose sessions carry a name."""
+    return Database(dsn, session={**SESSION, "application_name": name})
+
+
+async def note(job: ClaimedJob) -> None:
+    """This try begins."""
+    await current_database().execute(NOTE, job.id, job.arguments["n"], os.getpid(), job.fence, job.tries)
+
+
+@asynccontextmanager
+async def noted(job: ClaimedJob) -> AsyncIterator[None]:
+    """Say when a try begins and ends, the end with its instant on the clock that all processes share."""
+    await note(job)
+    say("started", job.id, job.fence)
+    try:
+        yield
+    except asyncio.CancelledError:
+        say("cancelled", job.id, job.fence, time.monotonic())
+        raise
+    say("finished", job.id, job.fence, time.monotonic())
+
+
+async def nap(job: ClaimedJob) -> None:
+    """Takes `seconds`."""
+    async with noted(job):
+        await asyncio.sleep(job.arguments["seconds"])
+
+
+async def hang(job: ClaimedJob) -> None:
+    """Never ends when it is tried first."""
+    async with noted(job):
+        if job.fence == 1:
+            await asyncio.Event().wait()
+
+
+async def drag(job: ClaimedJob) -> None:
+    """Takes `seconds` when it is tried first, ten times as long later."""
+    async with noted(job):
+        await asyncio.sleep(job.arguments["seconds"] * (1 if job.fence == 1 else 10))
+
+
+async def poison(job: ClaimedJob) -> None:
+    """Takes its process with it."""
+    await note(job)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+HANDLERS = {"note": note, "nap": nap, "hang": hang, "drag": drag, "poison": poison}
+
+
+async def main(options: Options) -> None:
+    """Work until terminated."""
+
+    def now() -> datetime:
+        return utc_now() + options.ahead
+
+    async with open_database(options.dsn, options.name) as database:
+        worker = Worker(
+            Queue(database, now),
+            HANDLERS,
+            options.concurrency,
+            options.prefetch,
+            timing=options.timing,
+        )
+        stop: list[asyncio.Task[None]] = []
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGTERM, lambda: stop.append(asyncio.create_task(worker.stop(options.grace)))
+        )
+        say("ready")
+        await worker.run()
+    say("ended")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
+    asyncio.run(main(Options.model_validate_json(sys.argv[1])))
