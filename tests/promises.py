@@ -67,9 +67,14 @@ def _list_rows(report: pytest.TestReport) -> Iterator[Row]:
     tests = [name for name, _ in report.user_properties if name == TEST]
     verdict = "pass" if report.passed else "FAIL"
     if report.when == "call" and told:
-        yield from (Row(number, size, verdict, figure) for number, size, figure in told)
+        yield from (Row(number, size, verdict, figure) for number, size, figure in map(_three, told))
     elif report.failed and tests:
         yield Row("?", tests[0], verdict, f"failed at its {report.when}")
+
+
+def _three(told: object) -> tuple[str, str, str]:
+    number, size, figure = told if isinstance(told, list) else ("?", "?", str(told))
+    return number, size, figure
 
 
 def _place(row: Row) -> tuple[str, int]:

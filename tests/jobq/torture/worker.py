@@ -79,9 +79,9 @@ async def hang(job: ClaimedJob) -> None:
 
 
 async def drag(job: ClaimedJob) -> None:
-    """Takes `seconds` when it is tried first, ten times as long later."""
+    """Takes `seconds` when it is tried first, three times as long later."""
     async with noted(job):
-        await asyncio.sleep(job.arguments["seconds"] * (1 if job.fence == 1 else 10))
+        await asyncio.sleep(job.arguments["seconds"] * (1 if job.fence == 1 else 3))
 
 
 async def poison(job: ClaimedJob) -> None:
