@@ -64,7 +64,7 @@ def render(rows: list[Row]) -> list[str]:
 
 def _list_rows(report: pytest.TestReport) -> Iterator[Row]:
     told = [figure for name, figure in report.user_properties if name == PROPERTY]
-    tests = [name for name, _ in report.user_properties if name == TEST]
+    tests = [str(test) for name, test in report.user_properties if name == TEST]
     verdict = "pass" if report.passed else "FAIL"
     if report.when == "call" and told:
         yield from (Row(number, size, verdict, figure) for number, size, figure in map(_three, told))

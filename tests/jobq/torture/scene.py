@@ -27,9 +27,7 @@ class Scene:
 
     async def save(self, job_type: str, numbers: Iterable[int], **arguments: Any) -> None:
         """Queue a job for each number."""
-        await self.queue.save_all(
-            Job(job_type=job_type, arguments={"n": n, **arguments}, max_retries=100) for n in numbers
-        )
+        await self.queue.save_all(Job(job_type=job_type, arguments={"n": n, **arguments}) for n in numbers)
 
     async def left(self, most: int = 0, within: float = 30.0) -> None:
         """Wait until at most so many jobs are left."""

@@ -1,0 +1,73 @@
+"""Q11: somebody's transaction touched a running job and does not end."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from jobq import Database, Job, Queue, Timing
+from tests.jobq.torture.fleet import Fleet
+from tests.jobq.torture.scene import Scene, until
+from tests.promises import Promise
+
+JOBS = 50
+STUCK = 0
+COMPLETIONS = """
+SELECT ran.n, extract(epoch FROM settled.at - ran.started_at)::float AS seconds
+FROM ran JOIN audit AS settled ON settled.job_id = ran.job_id AND settled.fence = ran.fence
+WHERE settled.what = 'settled'
+"""
+LOCK = "SELECT FROM job WHERE (arguments->>'n')::int = $1 FOR UPDATE"
+BRISK = Timing(lease=timedelta(seconds=1.2), beat_every=0.2, beat_within=0.3, trust=0.8, sweep_every=0.1)
+Touch = Callable[[Queue, Job], Awaitable[object]]
+
+
+async def look(queue: Queue, job: Job) -> None:
+    """Lock the row."""
+    await queue.database.execute(
+        "SELECT FROM job WHERE arguments = $1 FOR UPDATE", '{"n": 0, "seconds": 0.5}'
+    )
+
+
+@pytest.mark.parametrize(
+    "timing", [BRISK, pytest.param(Timing(), marks=pytest.mark.torture)], ids=["brisk", "default"]
+)
+@pytest.mark.parametrize("touch", [look, Queue.save], ids=["a lock", "a save"])
+async def test_one_stuck_transaction_stalls_no_other_job(
+    scene: Scene, fleet: Fleet, dsn: str, promise: Promise, timing: Timing, touch: Touch
+) -> None:
+    """Some jobs end before their first lease does, some much later: those live by heartbeats."""
+    lease = timing.lease.total_seconds()
+    lasting = {n: 0.3 + 1.2 * lease * n / JOBS for n in range(JOBS)}
+    jobs = [Job(job_type="nap", arguments={"n": n, "seconds": seconds}) for n, seconds in lasting.items()]
+    deadlocks = await scene.deadlocks()
+    await fleet.start_ready(2, concurrency=JOBS, timing=timing)
+    await scene.queue.save_all(jobs)
+
+    async def all_run() -> bool:
+        return await scene.count("ran") == JOBS
+
+    await until(all_run, 5)
+    # No idle_in_transaction_session_timeout: a session that nobody ends.
+    async with Database(dsn, session={"application_name": "stuck"}) as database, database.transaction():
+        await touch(Queue(database), jobs[STUCK])
+        await scene.left(1, within=2 * lease)
+        rescues = await scene.rescues()
+    await scene.left(within=3 * lease)
+
+    runs = await scene.runs()
+    rows = await scene.database.fetch(COMPLETIONS)
+    slowest = max(row["seconds"] - lasting[row["n"]] for row in rows if row["n"] != STUCK)
+    deadlocks = await scene.deadlocks() - deadlocks
+    promise(
+        "Q11",
+        f"one of {JOBS} running jobs touched for {1.2 * lease:.1f} s, lease {lease:.1f} s",
+        f"{sum(1 for n in runs if n != STUCK)} others done, {rescues} lost their lease,"
+        f" the slowest completion {slowest * 1000:.0f} ms late, {deadlocks} deadlocks;"
+        f" the touched one ran {runs[STUCK]} times",
+    )
+    assert (rescues, deadlocks) == (0, 0)
+    assert {n: count for n, count in runs.items() if n != STUCK} == dict.fromkeys(range(1, JOBS), 1)
+    assert slowest < 1.0
+    assert await scene.stale_writes() == 0
+    assert runs[STUCK] >= (1 if touch is look else 2)
