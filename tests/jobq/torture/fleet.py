@@ -22,6 +22,16 @@ HASTY = Timing(
 )
 """Short enough to hurry, long enough for a machine that starts other processes at the same time."""
 
+BRISK = Timing(
+    lease=timedelta(seconds=1.2),
+    beat_every=0.2,
+    beat_within=0.3,
+    trust=0.8,
+    sweep_every=0.1,
+    retry_after=0.1,
+)
+"""For tests that start no process once they have begun."""
+
 
 class WorkerProcess:
     """One worker process and what it said."""

@@ -1,12 +1,11 @@
 """Q11: somebody's transaction touched a running job and does not end."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 import pytest
 
 from jobq import Database, Job, Queue, Timing
-from tests.jobq.torture.fleet import Fleet
+from tests.jobq.torture.fleet import BRISK, Fleet
 from tests.jobq.torture.scene import Scene, until
 from tests.promises import Promise
 
@@ -18,7 +17,6 @@ FROM ran JOIN audit AS settled ON settled.job_id = ran.job_id AND settled.fence 
 WHERE settled.what = 'settled'
 """
 LOCK = "SELECT FROM job WHERE (arguments->>'n')::int = $1 FOR UPDATE"
-BRISK = Timing(lease=timedelta(seconds=1.2), beat_every=0.2, beat_within=0.3, trust=0.8, sweep_every=0.1)
 Touch = Callable[[Queue, Job], Awaitable[object]]
 
 
