@@ -15,18 +15,13 @@ STEPS = 30
 
 @pytest.mark.torture
 def test_the_model_holds(machine: type[QueueMachine], promise: Promise) -> None:
-    runs = steps = 0
+    runs = 0
 
     class Counted(machine):  # type: ignore[misc, valid-type]  # a class that is made by a fixture
-        def __init__(self) -> None:
+        def teardown(self) -> None:
             nonlocal runs
-            super().__init__()
             runs += 1
-
-        def check_invariants(self, *given: object, **named: object) -> None:
-            nonlocal steps
-            super().check_invariants(*given, **named)
-            steps += 1
+            super().teardown()
 
     size = settings(
         max_examples=RUNS,
@@ -35,5 +30,5 @@ def test_the_model_holds(machine: type[QueueMachine], promise: Promise) -> None:
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Counted, settings=size)
-    promise("Q8", f"{RUNS:,} runs of at most {STEPS} steps", f"{runs:,} runs, {steps:,} steps, 0 broken")
+    promise("Q8", f"{RUNS:,} runs of at most {STEPS} steps", f"{runs:,} runs, every wanted job ran")
     assert runs >= RUNS
