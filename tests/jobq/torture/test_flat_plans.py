@@ -112,6 +112,6 @@ async def test_claims_stay_as_quick_while_somebody_holds_an_old_snapshot(
         "Q10",
         f"a snapshot held for {SNAPSHOT_SECONDS} s",
         f"{churn.saved:,} jobs; p99 of a claim of {BATCH}: {first:.1f} ms in the first quarter,"
-        f" {last:.1f} ms in the last; the sweep every 3 s: {churn.sweeps[1]:.0f} -> {churn.sweeps[-1]:.0f} ms",
+        f" {last:.1f} ms in the last; a sweep every 3 s: {churn.sweeps[1]:.0f} -> {churn.sweeps[-1]:.0f} ms",
     )
     assert last < 2 * first + 5.0
