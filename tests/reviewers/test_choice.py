@@ -43,7 +43,7 @@ def review(login: str, state: ReviewState) -> LatestReview:
     )
 
 
-def candidate(login: str, **changes: Any) -> Candidate:
+def candidate(login: str, /, **changes: Any) -> Candidate:
     account = AccountId(IDS[login])
     fields: dict[str, Any] = {
         "login": login, "account_id": account, "person_id": PersonId(IDS[login]), "name": login.title(),
