@@ -12,7 +12,7 @@ from pgqueuer.models import Job
 from bench.subjects.model import Body
 
 BATCH_SIZE = 200
-"""Measured: 100 is slower, 400 no faster."""
+"""As many as our worker claims at a time."""
 
 
 class PgQueuerEnqueuer:
