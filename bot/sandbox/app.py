@@ -14,11 +14,16 @@ from bot.sandbox.github.routes import github_blueprint
 from bot.sandbox.github.seed import REPOSITORIES, seed
 from bot.sandbox.github.server import GitHubServer
 from bot.sandbox.github.world import GitHubWorld
+from bot.sandbox.jobs import reporting_jobs
 from bot.sandbox.keeping import find_kept
+from bot.sandbox.news import News
+from bot.sandbox.page import page_routes
+from bot.sandbox.report import report
 from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings, SettingsError, require_database
+from bot.web.page_guard import guard
 from bot.web.server import serve_until
 from jobq import Database
 
@@ -27,9 +32,13 @@ LOOK_EVERY = 0.1
 """Seconds between two looks whether the bot answers yet."""
 
 
-def create_sandbox(github: GitHubServer, slack: SlackWorld) -> Quart:
-    """GitHub under /api, Slack under /slack, and how both stand at `GET /sandbox/world`."""
+def create_sandbox(github: GitHubServer, slack: SlackWorld, news: News | None = None) -> Quart:
+    """GitHub under /api, Slack under /slack, how both stand at `GET /sandbox/world`, and the page's routes."""
     web = Quart("sandbox")
+    guard(web)
+    news = news or News(slack.now)
+    report(github, slack, news)
+    web.register_blueprint(page_routes(github.world, slack, news))
     web.register_blueprint(github_blueprint(github))
     web.register_blueprint(github_control(github))
     web.register_blueprint(slack_blueprint(slack), url_prefix="/slack")
@@ -61,26 +70,37 @@ async def run_sandbox(settings: Settings, port: int, stop: asyncio.Event) -> Non
     async with Database(require_database(settings)) as database:
         clock = Clock()
         await sync_clock(clock, database)
-        follower = asyncio.create_task(follow_clock(clock, database, lambda: None))
+        news = News(clock.now)
+        follower = asyncio.create_task(
+            follow_clock(clock, database, lambda: news.tell("clock", "time passed"))
+        )
         try:
-            await _serve(settings, clock, port, stop)
+            async with reporting_jobs(database, news):
+                await _serve(settings, clock, news, port, stop)
         finally:
             follower.cancel()
             await asyncio.wait({follower})
 
 
-async def _serve(settings: Settings, clock: Clock, port: int, stop: asyncio.Event) -> None:
+async def _serve(settings: Settings, clock: Clock, news: News, port: int, stop: asyncio.Event) -> None:
     address = f"http://{HOST}:{port}"
     github = _make_github(settings, clock, address)
     slack = _make_slack(settings, clock, address)
     settling = asyncio.create_task(_settle_in(settings, github))
+    closing = asyncio.create_task(_close_when(stop, news))
     try:
-        await serve_until(create_sandbox(github, slack), HOST, port, stop)
+        await serve_until(create_sandbox(github, slack, news), HOST, port, stop)
     finally:
         settling.cancel()
-        await asyncio.wait({settling})
+        closing.cancel()
+        await asyncio.wait({settling, closing})
         await github.world.webhooks.close()
         await slack.close()
+
+
+async def _close_when(stop: asyncio.Event, news: News) -> None:
+    await stop.wait()
+    news.close()
 
 
 async def _settle_in(settings: Settings, github: GitHubServer) -> None:

@@ -46,6 +46,8 @@ class Webhooks:
     def __init__(self, url: str, secret: SecretStr, now: Callable[[], datetime]) -> None:
         self.url = url
         self.log: list[Delivery] = []
+        self.on_answer: Callable[[Delivery], object] = lambda _: None
+        """Hears of every attempt once its `status` is known."""
         self._secret = secret
         self._now = now
         self._ids = itertools.count(1)
@@ -121,6 +123,7 @@ class Webhooks:
         while True:
             delivery = await self._queue.get()
             delivery.status = await self._post(delivery)
+            self.on_answer(delivery)
             self._queue.task_done()
 
     async def _post(self, delivery: Delivery) -> int:

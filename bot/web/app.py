@@ -16,6 +16,7 @@ from bot.settings import Settings, SettingsError
 from bot.slack.listeners import Listeners
 from bot.web.health import health_blueprint
 from bot.web.metrics import metrics_blueprint
+from bot.web.page import page_blueprint
 from bot.web.sandbox import sandbox_blueprint
 from bot.web.server import serve_until
 from bot.web.slack import slack_blueprint
@@ -43,6 +44,7 @@ def create_web(app: App, listeners: Listeners) -> Quart:
     web.register_blueprint(slack_blueprint(listeners, _signing_secret(settings)))
     if settings.sandbox_url is not None:
         web.register_blueprint(sandbox_blueprint(app, settings.sandbox_url))
+        web.register_blueprint(page_blueprint(app, settings.sandbox_url))
     web.register_error_handler(DatabaseUnavailable, _no_database)
     web.register_error_handler(Exception, _bug)
     _make_ambient(web, app)

@@ -12,6 +12,7 @@ from bot.clock import move_clock
 from bot.reviewers.rules import describe_decision
 from bot.reviewers.store import list_assignments
 from bot.reviews.store import list_newest_pull_requests
+from bot.web.page_guard import guard_changes
 
 ASKS_WITHIN = 5.0
 """Seconds for the sandbox, which is on this machine."""
@@ -29,6 +30,7 @@ class Move(BaseModel):
 def sandbox_blueprint(app: App, sandbox_url: str) -> Blueprint:
     """`GET /sandbox/state` and `POST /sandbox/clock`. Only the sandbox has them."""
     blueprint = Blueprint("sandbox", __name__)
+    guard_changes(blueprint)
 
     @blueprint.get("/sandbox/state")
     async def state() -> Response:
@@ -39,7 +41,7 @@ def sandbox_blueprint(app: App, sandbox_url: str) -> Blueprint:
     @blueprint.post("/sandbox/clock")
     async def clock() -> tuple[Response, int] | Response:
         try:
-            move = Move.model_validate(await request.get_json(force=True))
+            move = Move.model_validate(await request.get_json())
         except ValidationError as error:
             return jsonify({"error": str(error.errors(include_url=False, include_input=False))}), 400
         shift = await move_clock(app.database, timedelta(hours=move.hours, minutes=move.minutes))

@@ -60,6 +60,7 @@ def _add_faults(blueprint: Blueprint, server: GitHubServer) -> None:
 
     @blueprint.after_request
     async def add_limits(response: Response) -> Response:
+        server.on_answer(request.method, request.path, response.status_code)
         for name, value in _limits().items():
             response.headers.setdefault(f"X-RateLimit-{name.title()}", str(value))
         response.headers.setdefault("X-RateLimit-Resource", "core")

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -62,6 +62,8 @@ class GitHubServer:
     access: Access
     faults: deque[Fault] = field(default_factory=deque)
     calls: list[str] = field(default_factory=list)
+    on_answer: Callable[[str, str, int], object] = lambda method, path, status: None
+    """Hears of every call that was answered."""
 
     def note_call(self, method: str, path: str) -> Fault | None:
         """Writes a call down; returns what is to go wrong with it."""

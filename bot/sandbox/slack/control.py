@@ -41,6 +41,10 @@ class Submit(_Act):
     values: dict[str, str | list[str] | None]
 
 
+class Close(_Act):
+    view_id: str
+
+
 class Dm(_Act):
     text: str
 
@@ -55,10 +59,11 @@ class Shortcut(_Act):
 
 
 def add_control(blueprint: Blueprint, world: SlackWorld) -> None:
-    """Adds `/sandbox/...`: POST click, command, submit, dm, home, shortcut, faults; GET state."""
+    """Adds `/sandbox/...`: POST click, command, submit, close, dm, home, shortcut, faults; GET state."""
     _add(blueprint, world, "click", Click, _click)
     _add(blueprint, world, "command", Command, _command)
     _add(blueprint, world, "submit", Submit, _submit)
+    _add(blueprint, world, "close", Close, _close)
     _add(blueprint, world, "dm", Dm, _send_dm)
     _add(blueprint, world, "home", Home, _open_home)
     _add(blueprint, world, "shortcut", Shortcut, _shortcut)
@@ -85,6 +90,11 @@ async def _command(world: SlackWorld, given: Command) -> Json:
 
 async def _submit(world: SlackWorld, given: Submit) -> Json:
     return _show(world, await world.submit_view(given.user, given.view_id, given.values))
+
+
+async def _close(world: SlackWorld, given: Close) -> Json:
+    reply = await world.close_view(given.user, given.view_id)
+    return {} if reply is None else _show(world, reply)
 
 
 async def _send_dm(world: SlackWorld, given: Dm) -> Json:

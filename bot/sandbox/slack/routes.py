@@ -92,7 +92,9 @@ def _name(fault: Fault) -> str:
 def _log(world: SlackWorld, method: str, given: Json, error: str | None, fault: Fault | None) -> None:
     arguments = {name: value for name, value in given.items() if name != "token"}
     kind = fault.kind if fault else None
-    world.calls.append(Call(method=method, arguments=arguments, at=world.now(), error=error, fault=kind))
+    call = Call(method=method, arguments=arguments, at=world.now(), error=error, fault=kind)
+    world.calls.append(call)
+    world.on_call(call)
 
 
 async def _read_arguments() -> Json:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 import httpx
@@ -26,6 +26,8 @@ class Sender:
         self._secret = signing_secret
         self.bot_url = bot_url
         self.patience = PATIENCE
+        self.on_reply: Callable[[Reply], object] = lambda _: None
+        """Hears of every request that was sent, once it was answered or given up."""
         self._client: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
@@ -47,8 +49,13 @@ class Sender:
 
     async def send(self, sent: Sent, retry: Mapping[str, str] | None = None) -> Reply:
         """Signs with the real time, as Slack does whatever the application's clock shows."""
+        reply = await self._send(sent, retry or {})
+        self.on_reply(reply)
+        return reply
+
+    async def _send(self, sent: Sent, retry: Mapping[str, str]) -> Reply:
         body = sent.body.encode()
-        headers = {"Content-Type": sent.content_type, **self.sign(body), **(retry or {})}
+        headers = {"Content-Type": sent.content_type, **self.sign(body), **retry}
         try:
             async with asyncio.timeout(self.patience):
                 answer = await self._http().post(

@@ -45,5 +45,7 @@ def _show_view(view: View, names: Mapping[str, str]) -> Json:
         "type": view.definition["type"],
         "callback_id": view.definition.get("callback_id", ""),
         "blocks": view.definition["blocks"],
+        **{part: view.definition[part] for part in ("title", "submit", "close") if part in view.definition},
+        "hash": view.hash,
         "rendered": render_view(view, names),
     }

@@ -48,6 +48,8 @@ class Workspace:
         self.scopes: set[str] = set(SCOPES)
         self.faults = Faults(now)
         self.calls: deque[Call] = deque(maxlen=MOST_CALLS)
+        self.on_call: Callable[[Call], object] = lambda _: None
+        """Hears of every call of the Web API and of a response URL."""
         self.base_url: str | None = None
         """Where this Slack is reached, without a slash at the end. Its routes set it when first asked."""
         self._state_file = state_file

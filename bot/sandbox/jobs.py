@@ -1,0 +1,60 @@
+"""Tells the sandbox's news what becomes of each job.
+
+By two triggers that only a sandbox's database has, so that neither queue nor worker knows that it is watched.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from bot.sandbox.news import News
+from jobq import Database
+
+CHANNEL = "ripe_sandbox_job"
+
+# A settled job loses its row or its lease; a cancelled one had no lease. A heartbeat keeps it.
+WATCH = """
+CREATE OR REPLACE FUNCTION sandbox_tell_job() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('ripe_sandbox_job', json_build_object(
+        'job_type', OLD.job_type, 'arguments', OLD.arguments, 'is_gone', TG_OP = 'DELETE',
+        'until', CASE TG_OP WHEN 'UPDATE' THEN NEW.ripe_at END,
+        'error', CASE WHEN TG_OP = 'UPDATE' AND NEW.tries > 0 THEN left(NEW.last_error, 300) END)::text);
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER sandbox_job_gone AFTER DELETE ON job FOR EACH ROW
+    WHEN (OLD.leased_until IS NOT NULL) EXECUTE FUNCTION sandbox_tell_job();
+CREATE OR REPLACE TRIGGER sandbox_job_again AFTER UPDATE ON job FOR EACH ROW
+    WHEN (OLD.leased_until IS NOT NULL AND NEW.leased_until IS NULL) EXECUTE FUNCTION sandbox_tell_job();
+"""
+UNWATCH = "DROP FUNCTION IF EXISTS sandbox_tell_job() CASCADE"
+
+
+@asynccontextmanager
+async def reporting_jobs(database: Database, news: News) -> AsyncIterator[None]:
+    """Tells `news` for as long as the block lasts."""
+    await database.execute(WATCH)
+    connection = await database.connect(database.direct_dsn)
+    try:
+        await connection.add_listener(CHANNEL, lambda *told: _tell(news, json.loads(told[-1])))
+        yield
+    finally:
+        # Not close(): it would wait for a server that may be gone.
+        connection.terminate()
+        await _unwatch(database)
+
+
+async def _unwatch(database: Database) -> None:
+    """Postgres stops soon after us, or before us; then the triggers stay, which the next start replaces."""
+    await asyncio.wait({asyncio.ensure_future(database.execute(UNWATCH))}, timeout=0.5)
+
+
+def _tell(news: News, settled: Mapping[str, Any]) -> None:
+    arguments = " ".join(str(value) for value in settled["arguments"].values())
+    until = datetime.fromisoformat(settled["until"]) if settled["until"] else None
+    error = settled["error"]
+    outcome = "done" if settled["is_gone"] else f"tried again: {error}" if error else "postponed"
+    news.tell("job", f"{settled['job_type']} {arguments}".rstrip(), outcome, is_ok=error is None, until=until)

@@ -1,0 +1,70 @@
+// Makes and updates elements. What comes from outside becomes text, never markup.
+
+/** An element. `props`: attributes; `on...` are listeners, `class` and `text` what they say; null is left out. */
+export function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "text") node.textContent = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** Shows one child for each item, in order. What has not changed stays as it is, the focus too. */
+export function showAll(parent, items, keyOf, render) {
+  const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  const nodes = items.map((item) => {
+    const key = String(keyOf(item));
+    const before = old.get(key);
+    const version = JSON.stringify(item);
+    if (before?.version === version) return before;
+    const node = render(item);
+    node.dataset.key = key;
+    node.version = version;
+    return node;
+  });
+  const focused = parent.contains(document.activeElement) ? pathOf(document.activeElement, parent) : null;
+  const kept = new Set(nodes);
+  for (const node of [...parent.children]) if (!kept.has(node)) node.remove();
+  nodes.forEach((node, index) => {
+    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
+  });
+  if (focused !== null && !parent.contains(document.activeElement)) refocus(parent, focused);
+}
+
+/** Shows one thing in `parent`, anew only if `data` differs from what is shown. */
+export function show(parent, data, render) {
+  const version = JSON.stringify(data);
+  if (parent.version === version) return;
+  const focused = parent.contains(document.activeElement) ? pathOf(document.activeElement, parent) : null;
+  parent.version = version;
+  parent.replaceChildren(...[render(data)].flat().filter((child) => child !== null));
+  if (focused !== null) refocus(parent, focused);
+}
+
+/** The options of a select, keeping what is selected if it is still there. */
+export function showOptions(select, options) {
+  const version = JSON.stringify(options);
+  if (select.version === version) return;
+  const { value } = select;
+  select.version = version;
+  select.replaceChildren(...options.map((option) => el("option", { value: option.value, text: option.text })));
+  if (options.some((option) => option.value === value)) select.value = value;
+}
+
+function pathOf(node, parent) {
+  return { key: node.dataset.focus, index: focusable(parent).indexOf(node) };
+}
+
+function refocus(parent, { key, index }) {
+  const all = focusable(parent);
+  const same = key === undefined ? undefined : all.find((node) => node.dataset.focus === key);
+  (same ?? all[Math.min(Math.max(index, 0), all.length - 1)] ?? parent).focus?.({ preventScroll: true });
+}
+
+function focusable(parent) {
+  return [...parent.querySelectorAll("a[href], button, input, select, textarea, summary")];
+}

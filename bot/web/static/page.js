@@ -1,0 +1,209 @@
+// The sandbox's page: what is chosen, what is shown, and what its buttons do.
+import { get, post } from "./api.js";
+import { showOptions } from "./dom.js";
+import { addToLog, follow } from "./log.js";
+import { called } from "./people.js";
+import { showCourse, showDecision, showPicker, showPull } from "./pull.js";
+import { Slack } from "./slack.js";
+import { city, clock, day } from "./time.js";
+
+const byId = (id) => document.getElementById(id);
+const SOON = 120; // milliseconds in which what happens is shown at once, together
+
+let state = JSON.parse(byId("state").textContent);
+let readAt = performance.now();
+let chosenPull = null; // a label such as acme/api#1; null: the newest
+let chosenPerson = null; // a name; null: whoever was asked
+let announced = null;
+
+const slack = new Slack(refresh, fail);
+
+function fail(words) {
+  const problem = byId("problem");
+  problem.textContent = words;
+  problem.hidden = false;
+}
+
+function now() {
+  return new Date(new Date(state.now).getTime() + performance.now() - readAt).toISOString();
+}
+
+function shownPull() {
+  return state.pulls.find((pull) => pull.label === chosenPull) ?? state.pulls[0];
+}
+
+function shownPerson() {
+  return state.people.find((one) => one.name === (chosenPerson ?? reviewerOf(shownPull()))) ?? state.people[0];
+}
+
+/** Whom Ripe asked last, else who was asked by hand, else the one with the most to read. */
+function reviewerOf(pull) {
+  const asked = pull?.decisions?.flatMap((decision) => decision.people).filter((one) => one.outcome === "asked");
+  return asked?.at(-1)?.login ?? pull?.requests?.at(-1)?.login ?? pull?.requested?.at(-1) ?? "ana";
+}
+
+// Showing
+
+function showAllOfIt() {
+  if (!state) return;
+  const [pull, person, at] = [shownPull(), shownPerson(), now()];
+  const logins = state.logins.map((login) => ({ value: login, text: called(login) }));
+  for (const select of document.querySelectorAll("select[data-logins]:not(#act-asked)")) showOptions(select, logins);
+  showOptions(byId("open-repository"), state.repositories.map((name) => ({ value: name, text: name })));
+  if (pull) {
+    showPicker(state.pulls, pull.label);
+    showPull({ ...pull, askable: logins.filter((one) => one.value !== pull.author) }, at, person.zone);
+    showDecision(pull, at, person.zone);
+    showCourse(pull, state.people, at, person.zone);
+  }
+  slack.show(state, person.name, choosePerson);
+  byId("slack-whose").textContent = `as ${called(person.name)} sees it`;
+  showEvents(pull, person);
+  showClock();
+  announce(person);
+}
+
+function showEvents(pull, person) {
+  const name = called(person.name);
+  const approve = byId("approve");
+  approve.textContent = `Approve as ${name}`;
+  approve.disabled = !pull || pull.state !== "open" || pull.author === person.name || !state.logins.includes(person.name);
+  byId("leave").textContent = person.away_until ? `${name} is back` : `${name} goes on leave`;
+  byId("leave").disabled = !person.is_known;
+}
+
+function showClock() {
+  if (!state) return;
+  const person = shownPerson();
+  byId("clock-time").textContent = clock(now(), person.zone);
+  byId("clock-day").textContent = day(now(), person.zone);
+  byId("clock-place").textContent = `in ${city(person.zone)}`;
+}
+
+/** Says a new DM aloud, once. */
+function announce(person) {
+  const newest = (state.dms[person.name] ?? []).filter((message) => message.author !== person.name).at(-1);
+  const heard = newest ? `${person.name} ${newest.ts}` : null;
+  if (announced !== null && heard !== null && heard !== announced && heard.startsWith(person.name)) {
+    byId("news").textContent = `New message to ${called(person.name)}: ${newest.text}`;
+  }
+  announced = heard ?? announced ?? "";
+}
+
+let reading = null;
+let isStale = false;
+
+/** Reads how everything stands; while that runs, once more afterwards is enough for all who ask. */
+function refresh() {
+  isStale = true;
+  reading ??= (async () => {
+    try {
+      while (isStale) {
+        isStale = false;
+        state = await get("/page/state");
+        readAt = performance.now();
+        showAllOfIt();
+      }
+    } catch {
+      setTimeout(refresh, 1000); // not there yet, or not any more
+    } finally {
+      reading = null;
+    }
+  })();
+  return reading;
+}
+
+// Acting
+
+function choosePerson(name) {
+  chosenPerson = name;
+  showAllOfIt();
+  slack.refreshHome();
+}
+
+function choosePull(label) {
+  chosenPull = label;
+  chosenPerson = null;
+  showAllOfIt();
+}
+
+async function order(path, body) {
+  byId("problem").hidden = true;
+  try {
+    return await post(path, body);
+  } catch (error) {
+    fail(error.message);
+    return null;
+  } finally {
+    await refresh();
+  }
+}
+
+function onGitHub(operation, more = {}) {
+  const { repository, number } = shownPull();
+  return order(`/page/github/${operation}`, { repository, number, ...more });
+}
+
+const ACTS = {
+  review: (button) => onGitHub("review", { reviewer: byId("act-reviewer").value, state: button.dataset.state }),
+  request_review: () => onGitHub("request_review", { by: shownPull().author, reviewers: [byId("act-asked").value] }),
+  remove_request: () => onGitHub("remove_request", { by: shownPull().author, reviewers: [byId("act-asked").value] }),
+  push: () => onGitHub("push", { files: [byId("act-path").value.trim()].filter(Boolean) }),
+};
+
+byId("later").addEventListener("click", () => order("/page/working-hours", { slack_user_id: shownPerson().id, hours: 4 }));
+byId("approve").addEventListener("click", () => onGitHub("review", { reviewer: shownPerson().name, state: "APPROVED" }));
+byId("leave").addEventListener("click", () => {
+  const person = shownPerson();
+  const text = person.away_until ? "off" : person.leave;
+  chosenPerson = person.name;
+  order("/page/slack/command", { user: person.name, command: "/ooo", text });
+});
+byId("act").addEventListener("submit", (event) => event.preventDefault());
+byId("act").addEventListener("click", (event) => {
+  const { act } = event.target.dataset;
+  if (act) (ACTS[act] ?? (() => onGitHub(act)))(event.target);
+});
+byId("decision").addEventListener("click", (event) => {
+  if (event.target.id === "minute") order("/sandbox/clock", { minutes: 1 });
+});
+byId("pull-picker").addEventListener("change", (event) => choosePull(event.target.value));
+byId("open").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = new FormData(event.target);
+  const files = form.get("files").split("\n").map((line) => line.trim()).filter(Boolean);
+  const opened = await order("/page/github/open_pull_request", {
+    repository: form.get("repository"), author: form.get("author"), title: form.get("title"), files, draft: form.has("draft"),
+  });
+  if (!opened) return;
+  choosePull(`${form.get("repository")}#${opened.number}`);
+  byId("first-screen").focus({ preventScroll: true });
+  window.scrollTo({ top: 0, behavior: "smooth" });
+});
+
+// Links to the sandbox's own pull requests stay on this page.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]");
+  if (!link || !state || !link.href.startsWith(`${state.github_url}/`)) return;
+  const [owner, name, , number] = new URL(link.href).pathname.slice(1).split("/");
+  event.preventDefault();
+  const person = shownPerson().name;
+  choosePull(`${owner}/${name}#${number}`);
+  choosePerson(person);
+});
+
+const [owner, name, number] = location.hash.slice(1).split("/");
+if (number) chosenPull = `${owner}/${name}#${number}`;
+
+showAllOfIt();
+if (!state) refresh();
+setInterval(showClock, 1000);
+
+let timer = null;
+follow((item) => {
+  addToLog(item, state ? shownPerson().zone : "UTC");
+  timer ??= setTimeout(() => {
+    timer = null;
+    refresh();
+  }, SOON);
+});

@@ -1,0 +1,13 @@
+// Names and faces.
+import { el } from "./dom.js";
+
+/** A coloured letter; each login has its colour. */
+export function face(name) {
+  const tone = [...name.toLowerCase()].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 6;
+  return el("span", { class: `face tone-${tone}`, "aria-hidden": "true", text: name.slice(0, 1).toUpperCase() });
+}
+
+/** Ana, of ana. */
+export function called(login) {
+  return login.slice(0, 1).toUpperCase() + login.slice(1);
+}

@@ -1,0 +1,33 @@
+// Instants as people read them, in the zone of the person whose Slack is shown.
+
+const format = (zone, options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options });
+
+/** 10:01 */
+export function clock(instant, zone) {
+  return format(zone, { hour: "2-digit", minute: "2-digit" }).format(new Date(instant));
+}
+
+/** Tuesday 24 Nov */
+export function day(instant, zone) {
+  return format(zone, { weekday: "long", day: "numeric", month: "short" }).format(new Date(instant)).replace(",", "");
+}
+
+/** 10:01 today, else Wed 09:00, or with the date when that is more than six days away. */
+export function when(instant, now, zone) {
+  const [then, today] = [new Date(instant), new Date(now)];
+  const dayOf = (date) => format(zone, { dateStyle: "short" }).format(date);
+  if (dayOf(then) === dayOf(today)) return clock(then, zone);
+  const isNear = Math.abs(then - today) < 6 * 86_400_000;
+  const options = isNear ? { weekday: "short" } : { weekday: "short", day: "numeric", month: "short" };
+  return `${format(zone, options).format(then).replace(",", "")} ${clock(then, zone)}`;
+}
+
+/** The last day of an absence whose end is exclusive. */
+export function lastDay(end, zone) {
+  return day(new Date(new Date(end) - 1), zone);
+}
+
+/** Berlin, of Europe/Berlin. */
+export function city(zone) {
+  return zone.split("/").at(-1).replaceAll("_", " ");
+}
