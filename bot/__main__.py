@@ -12,6 +12,7 @@ import typer
 import uvloop
 
 from bot.commands import add_commands
+from bot.commands_doctor import doctor
 from bot.embedded import EmbeddedPostgresError
 from bot.logs import setup_logs
 from bot.migrations import MigrationError, check_schema
@@ -85,6 +86,7 @@ def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) 
 
 
 add_commands(cli)
+cli.command()(doctor)
 
 
 @cli.command()

@@ -1,0 +1,155 @@
+"""Whether Postgres is there, may be used, and has this version's schema."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from bot.doctor.model import Finding, failed, ok
+from bot.doctor.parts import Parts
+from bot.metrics import MOST_SKEW
+from bot.migrations import FOLDER, OLDEST_POSTGRES, Migration, read_migrations
+from jobq import Database
+
+REACHABLE, VERSION, RIGHTS = "database", "database.version", "database.rights"
+MIGRATIONS, CLOCK = "database.migrations", "database.clock"
+
+_START = "Start Postgres, or correct the host and port in DATABASE_URL."
+
+_READ_ONLY_TABLES = """
+    SELECT relname FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND NOT (
+        has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+        AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))
+    ORDER BY relname
+"""
+
+
+async def check_reachable(parts: Parts) -> Sequence[Finding]:
+    """Whether it lets us in, and in which version."""
+    if parts.settings.database_url is None:
+        return [
+            failed(
+                REACHABLE,
+                "none is set, and no `ripe up` runs here",
+                "Start `ripe up`, which brings one, or set DATABASE_URL to a PostgreSQL of yours.",
+            )
+        ]
+    if parts.unreachable is not None:
+        return [judge_unreachable(parts.unreachable)]
+    database = parts.load_database()
+    version = await database.fetchval("SELECT current_setting('server_version_num')::int")
+    return [ok(REACHABLE, "answers"), judge_version(version // 10_000)]
+
+
+def judge_unreachable(error: Exception) -> Finding:
+    """Why there is no connection. What the driver says may name the user, never the password."""
+    cause = error.__cause__ or error
+    fix = _START
+    if isinstance(cause, asyncpg.InvalidAuthorizationSpecificationError):
+        fix = "Put a user and a password that Postgres accepts into DATABASE_URL."
+    elif isinstance(cause, asyncpg.InvalidCatalogNameError):
+        fix = "Create this database, or correct its name in DATABASE_URL."
+    elif isinstance(cause, asyncpg.TooManyConnectionsError):
+        fix = "Raise Postgres's max_connections, or end what holds its connections."
+    return failed(REACHABLE, f"cannot connect: {cause or type(cause).__name__}", fix)
+
+
+def judge_version(major: int) -> Finding:
+    """Whether this Postgres is young enough."""
+    if major < OLDEST_POSTGRES:
+        return failed(
+            VERSION,
+            f"PostgreSQL {major}; {OLDEST_POSTGRES} is the oldest that works",
+            f"Move the database to PostgreSQL {OLDEST_POSTGRES} or newer and set DATABASE_URL to it.",
+        )
+    return ok(VERSION, f"PostgreSQL {major}")
+
+
+async def check_rights(parts: Parts) -> Sequence[Finding]:
+    """Whether it may be written to."""
+    database = parts.load_database()
+    if await database.fetchval("SELECT current_setting('transaction_read_only')::bool"):
+        return [
+            failed(
+                RIGHTS,
+                "the database is read-only",
+                "Set DATABASE_URL to the primary server, or end its default_transaction_read_only.",
+            )
+        ]
+    closed = [row["relname"] for row in await database.fetch(_READ_ONLY_TABLES)]
+    if closed:
+        user, schema = await database.fetchrow("SELECT current_user, current_schema()")
+        return [
+            failed(
+                RIGHTS,
+                f"{user} may not change {_some(closed)}",
+                f'As the owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO "{user}".',
+            )
+        ]
+    return [ok(RIGHTS, "may be read and written")]
+
+
+async def check_migrations(parts: Parts, folder: Path = FOLDER) -> Sequence[Finding]:
+    """Whether the schema is that of this code."""
+    applied = await _applied(parts.load_database())
+    return [judge_migrations(read_migrations(folder), applied)]
+
+
+async def _applied(database: Database) -> Mapping[int, Any]:
+    if not await database.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL"):
+        return {}
+    rows = await database.fetch("SELECT number, name, checksum FROM schema_migration ORDER BY number")
+    return {row["number"]: row for row in rows}
+
+
+def judge_migrations(files: Sequence[Migration], applied: Mapping[int, Any]) -> Finding:
+    """`applied`: name and checksum by number."""
+    known = {one.number: one for one in files}
+    missing = [one.name for one in files if one.number not in applied]
+    changed = [
+        one.name for one in files if one.number in applied and applied[one.number]["checksum"] != one.checksum
+    ]
+    newer = [row["name"] for number, row in applied.items() if number not in known]
+    if missing:
+        return failed(MIGRATIONS, f"not applied: {_some(missing)}", "Run `ripe migrate`.")
+    if changed:
+        return failed(
+            MIGRATIONS,
+            f"changed after it was applied: {_some(changed)}",
+            "Install this version of Ripe afresh, so that its migrations are as they were published.",
+        )
+    if newer:
+        return failed(
+            MIGRATIONS,
+            f"made by a newer Ripe: {_some(newer)}",
+            "Run the newest version of Ripe on all machines, or restore a backup of before.",
+        )
+    return ok(MIGRATIONS, f"all {len(files)} applied")
+
+
+async def check_clock(parts: Parts) -> Sequence[Finding]:
+    """Whether this machine and Postgres agree what time it is."""
+    vitals = await parts.load_queue().vitals()
+    # The sandbox's clock is ahead on purpose.
+    return [judge_skew(vitals.clock_skew - parts.clock.shift)]
+
+
+def judge_skew(skew: timedelta) -> Finding:
+    """`skew` is how far this machine is ahead."""
+    seconds = skew.total_seconds()
+    if abs(skew) > MOST_SKEW:
+        side = "ahead of" if seconds > 0 else "behind"
+        return failed(
+            CLOCK,
+            f"this machine is {abs(seconds):.0f} s {side} Postgres, so reminders come at wrong times",
+            "Switch on time synchronisation (NTP) on both machines.",
+        )
+    return ok(CLOCK, f"within {max(abs(seconds), 0.1):.1f} s of Postgres")
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

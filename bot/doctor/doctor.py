@@ -1,0 +1,86 @@
+"""Examines a bot: all checks at once, each within its time, listed in one order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import asyncpg
+
+from bot.doctor import database, queue, settings
+from bot.doctor.model import Finding, Skipped, failed, skipped
+from bot.doctor.parts import Parts
+from bot.logs import hide_secrets_in
+from jobq import DatabaseUnavailable
+
+WITHIN = 15.0
+"""Seconds for one check. Each request of it gives up sooner."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """`run` answers with findings of these `names`; `trouble` is what to do when it does not."""
+
+    names: tuple[str, ...]
+    run: Callable[[Parts], Awaitable[Sequence[Finding]]]
+    trouble: str
+
+
+_DATABASE = "See that Postgres runs and is not overloaded, and what its log says."
+
+OPERATIONS = (
+    Check((database.REACHABLE, database.VERSION), database.check_reachable, _DATABASE),
+    Check((database.RIGHTS,), database.check_rights, _DATABASE),
+    Check((database.MIGRATIONS,), database.check_migrations, _DATABASE),
+    Check((database.CLOCK,), database.check_clock, _DATABASE),
+    Check((queue.LAG,), queue.check_lag, _DATABASE),
+    Check((queue.DEAD,), queue.check_dead, _DATABASE),
+    Check((queue.REJECTED,), queue.check_rejected, _DATABASE),
+)
+"""What can be told without asking anybody outside."""
+
+CHECKS = (
+    Check(settings.NAMES, settings.check_settings, "Compare the settings with .env.example."),
+    *OPERATIONS,
+)
+
+
+async def examine(parts: Parts, checks: Sequence[Check] = CHECKS, within: float = WITHIN) -> list[Finding]:
+    """Never raises for what is wrong: a check that hangs or fails is a finding itself."""
+    tasks = [asyncio.ensure_future(check.run(parts)) for check in checks]
+    # Not wait_for: a cancelled query waits for the server, which is just what may be stuck.
+    _, late = await asyncio.wait(tasks, timeout=within)
+    for task in late:
+        task.cancel()
+    found = [_outcome(check, task, within) for check, task in zip(checks, tasks, strict=True)]
+    return [*chain.from_iterable(found)]
+
+
+def examine_unreadable(error: Exception) -> list[Finding]:
+    """All that can be said where the settings cannot be read."""
+    names = list(chain.from_iterable(check.names for check in CHECKS))
+    return [settings.judge_unusable(error), *_skip(names[1:], "needs the settings")]
+
+
+def _outcome(check: Check, task: asyncio.Future[Sequence[Finding]], within: float) -> list[Finding]:
+    first, *others = check.names
+    if not task.done():
+        return [failed(first, f"no answer in {within:.0f} s", check.trouble), *_skip(others, "no answer")]
+    if (error := task.exception()) is None:
+        made = {finding.check: finding for finding in task.result()}
+        return [made.get(name) or skipped(name, f"needs {first}") for name in check.names]
+    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return _skip(check.names, f"needs {database.MIGRATIONS}")
+    if isinstance(error, Skipped):
+        return _skip(check.names, str(error))
+    return [failed(first, _describe(error), check.trouble), *_skip(others, f"needs {first}")]
+
+
+def _describe(error: BaseException) -> str:
+    told = " ".join(str(error).split())
+    kind = "" if isinstance(error, DatabaseUnavailable) else f"{type(error).__name__}: "
+    return hide_secrets_in(f"{kind}{told}")
+
+
+def _skip(names: Iterable[str], why: str) -> list[Finding]:
+    return [skipped(name, why) for name in names]

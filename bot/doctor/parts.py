@@ -1,0 +1,114 @@
+"""What the checks look at. Unlike `open_app`, this opens what can be opened and leaves the rest out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot.clock import Clock, sync_clock
+from bot.doctor.model import Skipped
+from bot.github.gateway import GitHubGateway
+from bot.settings import Settings
+from bot.slack.gateway import SlackGateway
+from jobq import Database, Queue
+from jobq.errors import TRANSIENT
+
+CONNECTS_WITHIN = 5.0
+"""Seconds."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a bot, as far as there are any. `unreachable` is why there is no database."""
+
+    settings: Settings
+    clock: Clock
+    database: Database | None
+    unreachable: Exception | None
+    github: GitHubGateway | None
+    slack: SlackGateway | None
+
+    def load_database(self) -> Database:
+        """Raises Skipped."""
+        if self.database is None:
+            raise Skipped("needs the database")
+        return self.database
+
+    def load_queue(self) -> Queue:
+        """Raises Skipped."""
+        return Queue(self.load_database(), self.clock.now)
+
+    def load_github(self) -> GitHubGateway:
+        """Raises Skipped."""
+        if self.github is None:
+            raise Skipped("no GitHub App is set")
+        return self.github
+
+    def load_slack(self) -> SlackGateway:
+        """Raises Skipped."""
+        if self.slack is None:
+            raise Skipped("no Slack app is set")
+        return self.slack
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Parts]:
+    """Never raises for what is wrong with the bot: that is what the checks are to find out."""
+    clock = clock or Clock()
+    github, slack = _github(settings), _slack(settings, clock)
+    database = _database(settings)
+    unreachable = await _open(database) if database else None
+    is_open = database is not None and unreachable is None
+    try:
+        if settings.is_sandbox and database is not None and is_open:
+            await _sync(clock, database)
+        yield Parts(settings, clock, database if is_open else None, unreachable, github, slack)
+    finally:
+        if database is not None:
+            await database.close()
+        if slack is not None:
+            await slack.close()
+        if github is not None:
+            await github.close()
+
+
+def _database(settings: Settings) -> Database | None:
+    if settings.database_url is None:
+        return None
+    return Database(
+        settings.database_url.get_secret_value(),
+        direct_dsn=settings.direct_url,
+        # As in open_app: behind a pooler no statement is known on the next connection.
+        statement_cache_size=100 if settings.database_direct_url is None else 0,
+    )
+
+
+async def _open(database: Database) -> Exception | None:
+    opening = asyncio.create_task(database.open())
+    await asyncio.wait({opening}, timeout=CONNECTS_WITHIN)
+    if opening.done():
+        error = opening.exception()
+        return error if isinstance(error, Exception) else None
+    opening.cancel()
+    return TimeoutError(f"no answer in {CONNECTS_WITHIN:.0f} s")
+
+
+async def _sync(clock: Clock, database: Database) -> None:
+    try:
+        await sync_clock(clock, database)
+    except TRANSIENT:
+        return  # its table is missing: the check of the migrations says so
+
+
+def _github(settings: Settings) -> GitHubGateway | None:
+    if settings.github_app_id is None or settings.github_app_private_key is None:
+        return None
+    return GitHubGateway(
+        str(settings.github_app_id), settings.github_app_private_key, settings.github_api_url, timeout=5
+    )
+
+
+def _slack(settings: Settings, clock: Clock) -> SlackGateway | None:
+    if settings.slack_bot_token is None:
+        return None
+    return SlackGateway(settings.slack_bot_token, settings.slack_api_url, now=clock.now, timeout=5.0)

@@ -1,0 +1,87 @@
+"""Whether the work is done in time, and what of it has failed for good."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from bot.doctor.model import Finding, failed, ok, warning
+from bot.doctor.parts import Parts
+from bot.jobs.catalog import describe_lane
+from jobq import LaneStats
+
+LAG, DEAD, REJECTED = "queue.lag", "queue.dead", "deliveries.rejected"
+
+SOME_LAG = timedelta(minutes=2)
+"""A busy minute is no reason to call anybody."""
+TOO_MUCH_LAG = timedelta(minutes=15)
+
+_DEAD = "SELECT job_type, count(*) AS jobs FROM job_dead GROUP BY job_type ORDER BY jobs DESC, job_type"
+_REJECTED = """
+    SELECT event, count(*) AS deliveries, max(received_at) AS last_at FROM delivery
+    WHERE outcome = 'rejected' GROUP BY event ORDER BY last_at DESC
+"""
+
+
+async def check_lag(parts: Parts) -> Sequence[Finding]:
+    """How long ripe jobs wait."""
+    return [judge_lag(await parts.load_queue().stats())]
+
+
+def judge_lag(lanes: Sequence[LaneStats]) -> Finding:
+    """By the oldest ripe job of each lane."""
+    ages = {describe_lane(lane.lane): lane.oldest_ripe_age or timedelta(0) for lane in lanes}
+    worst = max(ages.values(), default=timedelta(0))
+    waiting = sum(lane.ready for lane in lanes)
+    if worst <= SOME_LAG:
+        return ok(LAG, f"{waiting} ripe, none for longer than {SOME_LAG.seconds // 60} minutes")
+    late = ", ".join(f"{lane} for {_round(age)}" for lane, age in ages.items() if age > SOME_LAG)
+    judge = failed if worst > TOO_MUCH_LAG else warning
+    return judge(
+        LAG,
+        f"{waiting} ripe; the oldest waits: {late}",
+        "See that `ripe worker` runs and what its log says; start more of them where it is merely busy.",
+    )
+
+
+async def check_dead(parts: Parts) -> Sequence[Finding]:
+    """What failed more often than it may."""
+    rows = await parts.load_database().fetch(_DEAD)
+    return [judge_dead({row["job_type"]: row["jobs"] for row in rows})]
+
+
+def judge_dead(jobs: Mapping[str, int]) -> Finding:
+    """`jobs` are the dead by type."""
+    if not jobs:
+        return ok(DEAD, "none")
+    return warning(
+        DEAD,
+        f"{Counter(jobs).total()} failed for good: {_counted(jobs)}",
+        "`ripe jobs dead` tells why; once that is mended, `ripe jobs revive ID...` queues them again.",
+    )
+
+
+async def check_rejected(parts: Parts) -> Sequence[Finding]:
+    """Webhooks in a shape that was not understood, of those that are still kept."""
+    rows = await parts.load_database().fetch(_REJECTED)
+    if not rows:
+        return [ok(REJECTED, "none")]
+    counted = _counted({row["event"]: row["deliveries"] for row in rows})
+    total = sum(row["deliveries"] for row in rows)
+    return [
+        warning(
+            REJECTED,
+            f"{total} not understood, the last on {rows[0]['last_at']:%Y-%m-%d %H:%M} UTC: {counted}",
+            "Update Ripe, then redeliver them on the App's page on GitHub, under Advanced.",
+        )
+    ]
+
+
+def _counted(amounts: Mapping[str, int]) -> str:
+    return ", ".join(f"{amount} {name}" for name, amount in amounts.items())
+
+
+def _round(age: timedelta) -> str:
+    minutes = int(age.total_seconds()) // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"

@@ -1,0 +1,84 @@
+"""Whether what the operator has set is complete and fits together."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from bot.doctor.model import Finding, failed, ok, warning
+from bot.doctor.parts import Parts
+from bot.settings import Settings
+
+SETTINGS, PUBLIC_URL, SECRET_KEYS = "settings", "settings.public_url", "settings.secret_keys"
+NAMES = (SETTINGS, PUBLIC_URL, SECRET_KEYS)
+
+_MAKE_KEY = (
+    "Set SECRET_KEYS to what this prints: python -c "
+    "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+)
+
+
+def judge_unusable(error: Exception) -> Finding:
+    """The settings could not even be read: the error has a line for each that is wrong."""
+    lines = " ".join(f"{line.rstrip('.')}." for line in str(error).splitlines())
+    return failed(SETTINGS, lines, "Correct these in the environment or in .env; .env.example explains each.")
+
+
+async def check_settings(parts: Parts) -> Sequence[Finding]:
+    """What can be told without asking anybody."""
+    settings = parts.settings
+    return [judge_completeness(settings), judge_public_url(settings), judge_secret_keys(settings)]
+
+
+def judge_completeness(settings: Settings) -> Finding:
+    """Whether there are credentials, and what the mode makes of them."""
+    named = {
+        "GitHub (GITHUB_APP_ID ...)": settings.has_github,
+        "Slack (SLACK_BOT_TOKEN ...)": settings.has_slack,
+    }
+    missing = [name for name, is_set in named.items() if not is_set]
+    if missing:
+        return failed(
+            SETTINGS,
+            f"no credentials for {' and '.join(missing)}",
+            "Start `ripe up`, which brings a sandbox where nothing is set, or set the names in .env.example.",
+        )
+    if settings.is_sandbox:
+        return ok(SETTINGS, "complete, on the local sandbox")
+    told = "sends" if settings.ripe_mode == "live" else "decides and records, sends nothing"
+    return ok(SETTINGS, f"complete; mode {settings.ripe_mode}: {told}")
+
+
+def judge_public_url(settings: Settings) -> Finding:
+    """Whether GitHub and Slack can reach the bot."""
+    if settings.is_sandbox:
+        return ok(PUBLIC_URL, "not needed on the sandbox")
+    judge = failed if settings.ripe_mode == "live" else warning
+    if settings.public_url is None:
+        if settings.github_poll and settings.slack_app_token is not None:
+            return ok(PUBLIC_URL, "not needed: GitHub is polled, Slack is in Socket Mode")
+        return judge(
+            PUBLIC_URL,
+            "missing, so neither webhooks nor clicks arrive",
+            "Set PUBLIC_URL to the https address of this bot, or both GITHUB_POLL=true and SLACK_APP_TOKEN.",
+        )
+    if urlsplit(settings.public_url).scheme != "https":
+        return judge(
+            PUBLIC_URL,
+            f"{settings.public_url} is not encrypted",
+            "Put a proxy with a certificate before the bot and set PUBLIC_URL to its https:// address.",
+        )
+    return ok(PUBLIC_URL, settings.public_url)
+
+
+def judge_secret_keys(settings: Settings) -> Finding:
+    """Whether tokens at rest can be encrypted, and read again."""
+    if not settings.secret_keys:
+        return warning(SECRET_KEYS, "none, so no token can be kept in the database", _MAKE_KEY)
+    keys = MultiFernet([Fernet(key.get_secret_value()) for key in settings.secret_keys])
+    try:
+        keys.decrypt(keys.encrypt(b"whole"))
+    except InvalidToken:
+        return failed(SECRET_KEYS, "what they encrypt they cannot decrypt", _MAKE_KEY)
+    many = len(settings.secret_keys)
+    return ok(SECRET_KEYS, "one key" if many == 1 else f"{many} keys, the newest encrypts")
