@@ -7,6 +7,8 @@ from quart import Blueprint, Response, jsonify, request
 
 from bot.sandbox.github.access import NotGranted
 from bot.sandbox.github.answers import NOT_FOUND, Answer, add_links, answer_page, invalid_field, per_page
+from bot.sandbox.github.model import Installation
+from bot.sandbox.github.registration import Registration, add_registration
 from bot.sandbox.github.server import GitHubServer, read_body
 from bot.sandbox.github.shapes import Shape, instant
 from bot.sandbox.webhooks import Delivery
@@ -24,28 +26,35 @@ class _TokenWish(BaseModel):
 
 def add_app_routes(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
     """Adds them under `api`."""
-    _add_installations(blueprint, server, api)
+    registration = add_registration(blueprint, server, api)
+    _add_installations(blueprint, server, api, registration)
     _add_tokens(blueprint, server, api)
     _add_deliveries(blueprint, server, f"{api}/app/hook/deliveries")
 
 
-def _add_installations(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
-    world, shapes = server.world, server.world.shapes
+def _add_installations(
+    blueprint: Blueprint, server: GitHubServer, api: str, registration: Registration
+) -> None:
+    world = server.world
+
+    def show(one: Installation) -> Shape:
+        return world.shapes.installation(one) | {"events": registration.events}
 
     @blueprint.get(f"{api}/app")
     async def app() -> Response:
         server.check_app()
-        return jsonify(shapes.app())
+        count = len(world.document.installations)
+        return jsonify(world.shapes.app() | registration.shape | {"installations_count": count})
 
     @blueprint.get(f"{api}/app/installations")
     async def installations() -> Response:
         server.check_app()
-        return answer_page([shapes.installation(one) for one in world.document.installations])
+        return answer_page([show(one) for one in world.document.installations])
 
     @blueprint.get(f"{api}/app/installations/<int:number>")
     async def installation(number: int) -> Response:
         server.check_app()
-        return jsonify(shapes.installation(server.load_installation(number)))
+        return jsonify(show(server.load_installation(number)))
 
     @blueprint.get(f"{api}/repos/<owner>/<name>/installation")
     async def installation_of_repo(owner: str, name: str) -> Response:
@@ -54,7 +63,7 @@ def _add_installations(blueprint: Blueprint, server: GitHubServer, api: str) -> 
         found = world.installation_of(repo) if repo is not None else None
         if found is None:
             raise Answer(404, NOT_FOUND)
-        return jsonify(shapes.installation(found))
+        return jsonify(show(found))
 
 
 def _add_tokens(blueprint: Blueprint, server: GitHubServer, api: str) -> None:

@@ -11,6 +11,7 @@ from bot.sandbox.slack.answers import use_response_url
 from bot.sandbox.slack.control import add_control
 from bot.sandbox.slack.disturb import disturb
 from bot.sandbox.slack.model import Call, Fault, Json, SlackError
+from bot.sandbox.slack.scopes import tell_scopes
 from bot.sandbox.slack.web_api import METHODS, call_method
 from bot.sandbox.slack.world import SlackWorld
 
@@ -49,6 +50,7 @@ def slack_blueprint(world: SlackWorld) -> Blueprint:
 def _authorized_call(world: SlackWorld, method: str) -> Callable[[Json], Json]:
     def call(given: Json) -> Json:
         _check_token(world, given)
+        tell_scopes(world)
         return call_method(world, method, {name: value for name, value in given.items() if name != "token"})
 
     return call
