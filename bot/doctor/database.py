@@ -86,7 +86,8 @@ async def check_rights(parts: Parts) -> Sequence[Finding]:
             failed(
                 RIGHTS,
                 f"{user} may not change {_some(closed)}",
-                f'As the owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO "{user}".',
+                "As their owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES "
+                f'IN SCHEMA {schema} TO "{user}".',
             )
         ]
     return [ok(RIGHTS, "may be read and written")]

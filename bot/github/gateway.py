@@ -83,13 +83,24 @@ class GitHubGateway:
         self._now = now
         self._timeout = timeout
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
-        self._clients: dict[InstallationId, github.Github] = {}
-        self._turns: dict[InstallationId, asyncio.Semaphore] = {}
+        # Under None: the App as itself.
+        self._clients: dict[InstallationId | None, github.Github] = {}
+        self._turns: dict[InstallationId | None, asyncio.Semaphore] = {}
         self._failures = 0
 
     async def close(self) -> None:
         """Starts no more calls. Those under way end within their time-out."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def load_as_app(self, path: str) -> Any:
+        """What GitHub answers the App itself, who has no installation, to a GET of `path`."""
+        return await self._call(None, lambda client: client.requester.requestJsonAndCheck("GET", path)[1])
+
+    async def load_as_installation(self, installation_id: InstallationId, path: str) -> Any:
+        """What GitHub answers an installation to a GET of `path`."""
+        return await self._call(
+            installation_id, lambda client: client.requester.requestJsonAndCheck("GET", path)[1]
+        )
 
     async def load_pull_request(
         self, installation_id: InstallationId, repository: str, number: int
@@ -167,7 +178,7 @@ class GitHubGateway:
 
         return await self._call(installation_id, find)
 
-    async def _call(self, installation_id: InstallationId, work: Callable[[github.Github], T]) -> T:
+    async def _call(self, installation_id: InstallationId | None, work: Callable[[github.Github], T]) -> T:
         turn = self._turns.setdefault(installation_id, asyncio.Semaphore(CALLS_PER_INSTALLATION))
         client = self._client(installation_id)
         async with turn:
@@ -180,10 +191,10 @@ class GitHubGateway:
         self._failures = 0
         return result
 
-    def _client(self, installation_id: InstallationId) -> github.Github:
+    def _client(self, installation_id: InstallationId | None) -> github.Github:
         if installation_id not in self._clients:
             self._clients[installation_id] = github.Github(
-                auth=_SharedToken(self._app, installation_id),
+                auth=self._app if installation_id is None else _SharedToken(self._app, installation_id),
                 base_url=self._api_url,
                 timeout=self._timeout,
                 per_page=100,

@@ -57,6 +57,14 @@ class SlackUser(Value):
     is_guest: bool = False
 
 
+class SlackGrant(Value):
+    """What the bot's token is good for."""
+
+    team_id: str
+    team: str
+    scopes: frozenset[str]
+
+
 class SlackGateway:
     """Calls Slack with the bot's token. `now` is the application's clock; `timeout` is in seconds.
 
@@ -82,6 +90,13 @@ class SlackGateway:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    async def load_grant(self) -> SlackGrant:
+        """Where the token belongs, and which scopes Slack says it has."""
+        reply = await self._guard(self._client().auth_test())
+        told = next((value for name, value in reply.headers.items() if name.lower() == "x-oauth-scopes"), "")
+        scopes = frozenset(scope.strip() for scope in told.split(",") if scope.strip())
+        return SlackGrant(team_id=reply["team_id"], team=reply["team"], scopes=scopes)
 
     async def post_dm(self, channel: str, rendered: Rendered, metadata_key: str | None = None) -> str:
         """Posts a message, findable by `metadata_key`; returns its `ts`."""
