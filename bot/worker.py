@@ -20,7 +20,6 @@ from bot.jobs.catalog import (
     Lane,
 )
 from bot.jobs.remind_reviewer import remind_reviewer
-from bot.jobs.stay_silent import stay_silent
 from bot.jobs.sync_pull_request import sync_pull_request
 from bot.jobs.tell_author import tell_author
 from bot.jobs.tidy import EVERY as TIDY_EVERY
@@ -34,19 +33,18 @@ from jobq import Handler, Observer, Recurring, Timing, Worker
 
 def build_handlers(app: App) -> Mapping[str, Handler]:
     """Every job type, with just the ports it uses."""
-    github, slack, queue, clock = app.github, app.slack, app.queue, app.clock
-    handlers: dict[str, Handler] = {
+    github, queue, clock = app.github, app.queue, app.clock
+    # Without Slack they decide and record, as in shadow mode they should.
+    slack = app.slack if app.is_live else None
+    return {
         APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
         SYNC_PULL_REQUEST: partial(sync_pull_request, github=github, queue=queue),
-        **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
-    }
-    if not app.is_live:
-        silent = (ASSIGN_REVIEWERS, REMIND_REVIEWER, TELL_AUTHOR)
-        return handlers | dict.fromkeys(silent, partial(stay_silent, clock=clock))
-    return handlers | {
-        ASSIGN_REVIEWERS: partial(assign_reviewers, github=github, queue=queue, clock=clock),
+        ASSIGN_REVIEWERS: partial(
+            assign_reviewers, github=github, queue=queue, clock=clock, is_live=app.is_live
+        ),
         REMIND_REVIEWER: partial(remind_reviewer, slack=slack, queue=queue, clock=clock),
         TELL_AUTHOR: partial(tell_author, slack=slack, clock=clock),
+        **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }
 
 

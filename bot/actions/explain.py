@@ -63,6 +63,8 @@ def _describe_assignment(assignment: Assignment, now: datetime) -> list[str]:
     lines += [f"GitHub refused {login}: {why}" for login, why in assignment.refusals.items()]
     if assignment.asked is None:
         lines.append("GitHub has not answered yet.")
+    elif decision.chosen and not (assignment.asked or assignment.refusals):
+        lines.append("Nobody was really asked: shadow mode.")
     return lines[:1] + [f"  {line}" for line in lines[1:]]
 
 
@@ -83,6 +85,8 @@ def _name(message: Message) -> str:
 
 def _describe_message(message: Message, what: str) -> str:
     if message.state is MessageState.SENT:
+        if message.is_shadow:
+            return f"{_time(message.sending_at)} {what} would have been sent (shadow mode)"
         refused = f" (Slack refused an edit: {message.error})" if message.error else ""
         return f"{_time(message.sent_at or message.sending_at)} {what} sent{refused}"
     error = f": {message.error}" if message.error else ""

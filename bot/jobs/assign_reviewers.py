@@ -49,15 +49,21 @@ class Arguments(BaseModel):
     pull_request_id: PullRequestId
 
 
-async def assign_reviewers(job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock) -> Discard | None:
-    """Asks whoever is missing on one pull request; stores whom, and why nobody else."""
+async def assign_reviewers(
+    job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock, is_live: bool = True
+) -> Discard | None:
+    """Asks whoever is missing on one pull request; stores whom, and why nobody else.
+
+    In shadow mode (not `is_live`) it decides and stores all the same, and asks nobody.
+    """
     pull_request_id = job.read(Arguments).pull_request_id
     address = await find_address(pull_request_id)
     if address is None:
         return Discard("no access to this pull request any more")
     for _ in range(MOST_ROUNDS):
         try:
-            answer = await _assign(pull_request_id, address, github, queue, clock)
+            todo = await _choose(pull_request_id, address, github, queue, clock)
+            answer = await _act(todo, address, github, is_live=is_live) if todo else None
         except (NotFound, AccessLost) as error:
             # A stored decision stays unfinished: the next fact tries again, with the access of that moment.
             return Discard(f"GitHub does not let us: {error}")
@@ -73,22 +79,37 @@ class _Answer(Value):
     refusals: dict[str, str] = Field(default_factory=dict)
 
 
-async def _assign(
+class _Todo(Value):
+    """Whom to ask by which stored decision."""
+
+    assignment_id: int
+    chosen: tuple[Chosen, ...] = ()
+    asked_before: tuple[AccountId, ...] = ()
+
+
+class _Undecided(Value):
+    """There is still a decision to make."""
+
+
+async def _choose(
     pull_request_id: PullRequestId, address: Address, github: GitHub, queue: Queue, clock: Clock
-) -> _Answer | None:
-    """One choice and what GitHub made of it; None: there was nobody to ask."""
+) -> _Todo | None:
+    """A stored decision to act on; None: there is nobody to ask."""
     todo = await _begin(pull_request_id, clock.now())
-    if todo is not None and todo.assignment_id is None:
+    if isinstance(todo, _Undecided):
         paths = await _load_paths(github, address)
         todo = await _decide(pull_request_id, paths, queue, clock.now())
-    if todo is None or todo.assignment_id is None:
+    if todo is None:
         log.info("nobody to ask", pull_request_id=pull_request_id)
-        return None
-    answer = await _ask(todo.chosen, address, github)
+    return todo
+
+
+async def _act(todo: _Todo, address: Address, github: GitHub, *, is_live: bool) -> _Answer:
+    """Asks those who are chosen, and stores what GitHub made of it."""
+    answer = await _ask(todo.chosen, address, github) if is_live else _Answer()
     await store.record_asked(todo.assignment_id, (*todo.asked_before, *answer.asked), answer.refusals)
     log.info(
-        "reviewers asked",
-        pull_request_id=pull_request_id,
+        "reviewers asked" if is_live else "shadow mode: reviewers chosen, not asked",
         assignment_id=todo.assignment_id,
         asked=len(answer.asked),
         refused=len(answer.refusals),
@@ -96,23 +117,15 @@ async def _assign(
     return answer
 
 
-class _Todo(Value):
-    """Whom to ask by which stored decision; without one, there is still a decision to make."""
-
-    assignment_id: int | None = None
-    chosen: tuple[Chosen, ...] = ()
-    asked_before: tuple[AccountId, ...] = ()
-
-
 @write_transaction
-async def _begin(pull_request_id: PullRequestId, now: datetime) -> _Todo | None:
+async def _begin(pull_request_id: PullRequestId, now: datetime) -> _Todo | _Undecided | None:
     """What an earlier try left unfinished, or a decision to make; None: nobody is to be asked."""
     found = await _find_assignable(pull_request_id, now)
     if found is None:
         return None
     unfinished = await store.find_unfinished_assignment(pull_request_id, found.pull_request.head_sha)
     if unfinished is None:
-        return _Todo()
+        return _Undecided()
     # Whoever has a request by now was asked by that earlier try, or by a human who may have thought again.
     known = {request.reviewer_id for request in await reviews.list_requests(pull_request_id)}
     left = tuple(chosen for chosen in unfinished.decision.chosen if chosen.account_id not in known)
@@ -120,7 +133,7 @@ async def _begin(pull_request_id: PullRequestId, now: datetime) -> _Todo | None:
     if left:
         return _Todo(assignment_id=unfinished.id, chosen=left, asked_before=before)
     await store.record_asked(unfinished.id, before, {})
-    return _Todo()
+    return _Undecided()
 
 
 @write_transaction

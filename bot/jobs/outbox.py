@@ -46,13 +46,18 @@ def key_of(message_id: int) -> str:
 
 
 async def post(
-    message_id: int, person: Person, rendered: Rendered, shown: str, *, slack: Slack, clock: Clock
+    message_id: int, person: Person, rendered: Rendered, shown: str, *, slack: Slack | None, clock: Clock
 ) -> None:
     """Posts the DM of a row in state SENDING. `shown` is the fingerprint of what it shows.
 
-    Raises Postpone when Slack asks to wait (then the row is gone and may be begun again) or when the reply
-    was lost (then the row is UNKNOWN, and `settle` must come before anything else about it).
+    Without `slack`, in shadow mode, the row says that it would have been sent. Raises Postpone when Slack
+    asks to wait (then the row is gone and may be begun again) or when the reply was lost (then the row is
+    UNKNOWN, and `settle` must come before anything else about it).
     """
+    if slack is None:
+        await store.record_shadow(message_id, shown, clock.now())
+        log.info("shadow mode: DM recorded, not sent", message_id=message_id)
+        return
     try:
         channel = await _channel_of(person, slack)
         ts = await slack.post_dm(channel, rendered, key_of(message_id))
@@ -70,11 +75,14 @@ async def post(
         log.info("DM sent", message_id=message_id)
 
 
-async def settle(message: Message, person: Person, *, slack: Slack, clock: Clock) -> None:
+async def settle(message: Message, person: Person, *, slack: Slack | None, clock: Clock) -> None:
     """Finds out whether a DM arrived, and adopts it, or forgets the row so that it can be sent again.
 
-    Raises Postpone while the answer may still change.
+    Raises Postpone while the answer may still change. In shadow mode nothing can have arrived.
     """
+    if slack is None:
+        await store.forget_unsent(message.id)
+        return
     waited = await store.time_since_sending(message.id)
     if waited < SETTLES_AFTER:
         raise Postpone(clock.now() + SETTLES_AFTER - waited)
@@ -92,10 +100,10 @@ async def settle(message: Message, person: Person, *, slack: Slack, clock: Clock
     log.info("lost DM settled", message_id=message.id, arrived=ts is not None)
 
 
-async def edit(message: Message, rendered: Rendered, *, slack: Slack, clock: Clock) -> str | None:
-    """Changes what a sent DM shows. Returns why Slack refused, if it did: then nobody tries again."""
-    if message.channel is None or message.ts is None:
-        return "it has no address"
+async def edit(message: Message, rendered: Rendered, *, slack: Slack | None, clock: Clock) -> str | None:
+    """Changes what a sent DM shows. Returns why it cannot be changed, if so: then nobody tries again."""
+    if slack is None or message.channel is None or message.ts is None:
+        return "shadow mode"
     try:
         await slack.edit_dm(message.channel, message.ts, rendered)
     except SlackRefused as error:

@@ -30,12 +30,15 @@ class Arguments(BaseModel):
 
 
 async def remind_reviewer(
-    job: ClaimedJob, *, slack: outbox.Slack, queue: Queue, clock: Clock
+    job: ClaimedJob, *, slack: outbox.Slack | None, queue: Queue, clock: Clock
 ) -> Postpone | Discard | None:
-    """Brings one review request's DMs to where they should be; postponed to when the next one is due."""
+    """Brings one review request's DMs to where they should be; postponed to when the next one is due.
+
+    Without `slack`, in shadow mode, it decides and records all the same.
+    """
     request_id = job.read(Arguments).request_id
     for _ in range(MOST_STEPS):
-        following = await _decide(request_id, queue, clock)
+        following = await _decide(request_id, queue, clock, is_live=slack is not None)
         match following:
             case None:
                 return Discard("the review request is gone")
@@ -59,7 +62,7 @@ class _Following(Value):
 
 
 @write_transaction
-async def _decide(request_id: RequestId, queue: Queue, clock: Clock) -> _Following | None:
+async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live: bool) -> _Following | None:
     """Decides on locked state and, to send, writes the outbox row: nothing can be committed in between."""
     now = clock.now()
     if (view := await load_view(request_id, now)) is None:
@@ -68,14 +71,14 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock) -> _Followi
     if not isinstance(step, Send) or view.person is None:
         return _Following(step=step, view=view)
     message_id = await store.begin_sending(view.request, step.sequence, view.person.id, now)
-    if view.person.welcomed_at is None:
+    if is_live and view.person.welcomed_at is None:
         await mark_welcomed(view.person.id, now)
     if step.sequence == 0 and (at := rules.no_answer_at(view, now)) is not None:
         await queue.save(tell_author_job(view.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
     return _Following(step=step, view=view, message_id=message_id)
 
 
-async def _take(following: _Following, slack: outbox.Slack, clock: Clock) -> None:
+async def _take(following: _Following, slack: outbox.Slack | None, clock: Clock) -> None:
     view = following.view
     match following.step, view.person, following.message_id:
         case Send(sequence=sequence), Person() as person, int() as message_id:
@@ -91,7 +94,7 @@ async def _take(following: _Following, slack: outbox.Slack, clock: Clock) -> Non
                     await _edit(view, message, slack, clock)
 
 
-async def _edit(view: View, message: Message, slack: outbox.Slack, clock: Clock) -> None:
+async def _edit(view: View, message: Message, slack: outbox.Slack | None, clock: Clock) -> None:
     card = rules.card_of(view, message)
     rendered = render_card(card, rules.waiting_time(view, clock.now()))
     refusal = await outbox.edit(message, rendered, slack=slack, clock=clock)

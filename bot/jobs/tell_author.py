@@ -36,7 +36,9 @@ class _Due(Value):
     lost: Message | None = None
 
 
-async def tell_author(job: ClaimedJob, *, slack: outbox.Slack, clock: Clock) -> Postpone | Discard | None:
+async def tell_author(
+    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
+) -> Postpone | Discard | None:
     """Sends the notice in the author's working hours if it is still true; otherwise discards it."""
     arguments = job.read(Arguments)
     author = await _find_author(arguments.pull_request_id)

@@ -26,7 +26,10 @@ class MessageState(StrEnum):
 
 
 class Message(Value):
-    """One DM about one review request. `shown` is the fingerprint of what it shows now."""
+    """One DM about one review request. `shown` is the fingerprint of what it shows now.
+
+    SENT without an address (`channel`, `ts`): it would have been sent, had it not been for shadow mode.
+    """
 
     id: int
     sequence: int
@@ -38,6 +41,11 @@ class Message(Value):
     ts: str | None = None
     shown: str | None = None
     error: str | None = None
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether it was decided and recorded, but not sent."""
+        return self.state is MessageState.SENT and self.ts is None
 
 
 class Look(StrEnum):

@@ -113,6 +113,13 @@ async def record_sent(message_id: int, channel: str, ts: str, shown: str, sent_a
     )
 
 
+async def record_shadow(message_id: int, shown: str, now: datetime) -> None:
+    """In shadow mode: all is as if the DM had been sent, but it has no address."""
+    await current_database().execute(
+        "UPDATE message SET state = 'sent', shown = $2, sent_at = $3 WHERE id = $1", message_id, shown, now
+    )
+
+
 async def record_state(message_id: int, state: MessageState, error: str) -> None:
     """The DM's reply was lost (UNKNOWN), or Slack refused it for sure (FAILED)."""
     await current_database().execute(
