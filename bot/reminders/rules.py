@@ -8,6 +8,7 @@ from bot.reviewers.model import Person
 from bot.reviews.model import CloseReason
 from bot.working_time import (
     add_working_time,
+    local_day,
     next_working_instant,
     start_of_working_day_after,
     working_time_between,
@@ -35,7 +36,7 @@ def _why_not_now(view: View, now: datetime) -> Wait | None:
     assert view.person is not None  # noqa: S101 - _why_never has spoken otherwise
     if (due := due_at(view, view.person)) is None:
         return Wait(until=None, why="all reminders were sent")
-    at = _first_chance(view, view.person, max(due, now))
+    at = _first_chance(view, view.person, due, now)
     if at is None:
         return Wait(until=None, why="never at work")
     return Wait(until=at, why=_why_later(view, view.person, due, now)) if at > now else None
@@ -83,12 +84,13 @@ def _next_reminder_at(view: View, person: Person) -> datetime | None:
     return add_working_time(person.hours, last, gap, intervals(person))
 
 
-def _first_chance(view: View, person: Person, not_before: datetime) -> datetime | None:
-    """The first instant at or after `not_before` when this person may be sent a DM; None: never again."""
-    if person.snoozed_until is not None:
-        not_before = max(not_before, person.snoozed_until)
+def _first_chance(view: View, person: Person, due: datetime, now: datetime) -> datetime | None:
+    """The first instant from `now` on when this person may be sent a DM due then; None: never again."""
+    not_before = max(due, now, person.snoozed_until or now)
     at = next_working_instant(person.hours, not_before, intervals(person))
-    if at is not None and at == not_before and _is_spent(view, person):
+    # A budget is for a day: today's says nothing about a DM that comes tomorrow.
+    is_today = at is not None and local_day(person.hours, at) == local_day(person.hours, now)
+    if at is not None and is_today and _is_spent(view, person):
         tomorrow = start_of_working_day_after(person.hours, at)
         return tomorrow and next_working_instant(person.hours, tomorrow, intervals(person))
     return at

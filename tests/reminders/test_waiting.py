@@ -91,6 +91,11 @@ def test_a_budget_that_is_spent_tonight_is_whole_tomorrow_morning() -> None:
     assert until(decide(view(dms_today=8), at("23 20:00"))) == at("24 8:00")
 
 
+def test_a_budget_that_is_spent_today_holds_back_nothing_that_is_due_tomorrow() -> None:
+    reminded = sent("23 10:00", "23 15:00", of=view(dms_today=8))
+    assert until(decide(reminded, at("23 15:30"))) == at("24 15:00")
+
+
 def test_what_is_over_the_budget_waits_for_the_first_day_back() -> None:
     leaving = view(dms_today=8, person=person(absences=(leave("23 23:00", "25 23:00"),)))
     assert until(decide(leaving, OPENED)) == at("26 8:00")
