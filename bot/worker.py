@@ -14,12 +14,15 @@ from bot.jobs.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
     REMIND_REVIEWER,
+    REPAIR,
     SYNC_PULL_REQUEST,
     TELL_AUTHOR,
     TIDY,
     Lane,
 )
 from bot.jobs.remind_reviewer import remind_reviewer
+from bot.jobs.repair import EVERY as REPAIR_EVERY
+from bot.jobs.repair import repair
 from bot.jobs.sync_pull_request import sync_pull_request
 from bot.jobs.tell_author import tell_author
 from bot.jobs.tidy import EVERY as TIDY_EVERY
@@ -51,7 +54,10 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
 def build_recurring(app: App) -> tuple[Recurring, ...]:
     """What runs by the clock. A worker saves each when it starts."""
     queue, clock = app.queue, app.clock
-    return (Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),)
+    return (
+        Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),
+        Recurring(REPAIR, REPAIR_EVERY, partial(repair, queue=queue), clock.now, lane=Lane.FACTS),
+    )
 
 
 def build_workers(

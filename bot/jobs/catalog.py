@@ -29,6 +29,7 @@ ASSIGN_REVIEWERS = "assign_reviewers"
 REMIND_REVIEWER = "remind_reviewer"
 SYNC_PULL_REQUEST = "sync_pull_request"
 TELL_AUTHOR = "tell_author"
+REPAIR = "repair"
 TIDY = "tidy"
 """Recurs by itself: nobody queues it but the worker when it starts."""
 

@@ -140,6 +140,16 @@ async def list_open_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequ
     return tuple(_request(row) for row in rows)
 
 
+async def list_open_request_ids(after: RequestId | None, limit: int) -> tuple[RequestId, ...]:
+    """One page of all open requests there are, by id."""
+    rows = await current_database().fetch(
+        "SELECT id FROM review_request WHERE closed_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+        after or 0,
+        limit,
+    )
+    return tuple(RequestId(row["id"]) for row in rows)
+
+
 async def list_open_requests_of_person(person_id: PersonId) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
     """What a person is asked to review on any of their accounts, oldest first."""
     rows = await current_database().fetch(

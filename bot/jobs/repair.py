@@ -1,0 +1,28 @@
+"""Looks again at every open review request, once a day.
+
+Each owns a job, which waits for whatever comes next. Should one ever be missing (cancelled by hand, dead,
+lost by a restore from a backup) or wait too long, the next night mends it: to look once too often does no
+harm.
+"""
+
+from datetime import timedelta
+
+import structlog
+
+from bot.jobs.catalog import remind_reviewer_job
+from bot.reviews.store import list_open_request_ids
+from jobq import ClaimedJob, Queue
+
+log = structlog.get_logger()
+
+EVERY = timedelta(days=1)
+PAGE = 1_000
+
+
+async def repair(job: ClaimedJob, *, queue: Queue, page: int = PAGE) -> None:
+    """Saves the job of every open request, a page at a time."""
+    count, last = 0, None
+    while ids := await list_open_request_ids(after=last, limit=page):
+        await queue.save_all(remind_reviewer_job(request_id) for request_id in ids)
+        count, last = count + len(ids), ids[-1]
+    log.info("open review requests looked at again", count=count)
