@@ -33,7 +33,7 @@ LOOK_EVERY = 0.1
 
 
 def create_sandbox(github: GitHubServer, slack: SlackWorld, news: News | None = None) -> Quart:
-    """GitHub under /api, Slack under /slack, how both stand at `GET /sandbox/world`, and the page's routes."""
+    """GitHub under /api, Slack under /slack, how both stand at `GET /sandbox/world`; the page's routes."""
     web = Quart("sandbox")
     guard(web)
     news = news or News(slack.now)

@@ -14,6 +14,8 @@ from bot.sandbox.news import News
 from jobq import Database
 
 CHANNEL = "ripe_sandbox_job"
+MOST_OF_GUID = 13
+"""Characters: enough to tell deliveries apart."""
 
 # A settled job loses its row or its lease; a cancelled one had no lease. A heartbeat keeps it.
 WATCH = """
@@ -53,7 +55,7 @@ async def _unwatch(database: Database) -> None:
 
 
 def _tell(news: News, settled: Mapping[str, Any]) -> None:
-    arguments = " ".join(str(value) for value in settled["arguments"].values())
+    arguments = " ".join(str(value)[:MOST_OF_GUID] for value in settled["arguments"].values())
     until = datetime.fromisoformat(settled["until"]) if settled["until"] else None
     error = settled["error"]
     outcome = "done" if settled["is_gone"] else f"tried again: {error}" if error else "postponed"

@@ -27,7 +27,12 @@ def report(github: GitHubServer, slack: SlackWorld, news: News) -> None:
         )
 
     def on_github_call(method: str, path: str, status: int) -> None:
-        news.tell("github", f"{method} {path.removeprefix(API)}", str(status), is_ok=status < 400)
+        news.tell(
+            "github",
+            f"{method} {path.removeprefix(API).removeprefix('/api')}",
+            str(status),
+            is_ok=status < 400,
+        )
 
     def on_slack_call(call: Call) -> None:
         wrong = call.error or call.fault

@@ -13,9 +13,13 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
-/** Shows one child for each item, in order. What has not changed stays as it is, the focus too. */
+/**
+ * Shows one child for each item, in order. What has not changed stays as it is, the focus too.
+ * Returns the children that took the place of others.
+ */
 export function showAll(parent, items, keyOf, render) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  const changed = [];
   const nodes = items.map((item) => {
     const key = String(keyOf(item));
     const before = old.get(key);
@@ -24,6 +28,7 @@ export function showAll(parent, items, keyOf, render) {
     const node = render(item);
     node.dataset.key = key;
     node.version = version;
+    if (before) changed.push(node);
     return node;
   });
   const focused = parent.contains(document.activeElement) ? pathOf(document.activeElement, parent) : null;
@@ -33,6 +38,7 @@ export function showAll(parent, items, keyOf, render) {
     if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
   });
   if (focused !== null && !parent.contains(document.activeElement)) refocus(parent, focused);
+  return changed;
 }
 
 /** Shows one thing in `parent`, anew only if `data` differs from what is shown. */

@@ -20,7 +20,7 @@ export function addToLog(item, zone) {
   const log = document.getElementById("log");
   log.prepend(el("li", { class: item.is_ok ? "" : "failed" },
     el("time", { text: clock(item.at, zone) }),
-    el("span", { class: `kind ${item.kind}`, text: KINDS[item.kind] }),
+    el("span", { class: `kind kind-${item.kind}`, text: KINDS[item.kind] }),
     el("span", { class: "what", text: item.text }),
     el("span", { class: "outcome", text: item.until ? `${item.outcome} to ${when(item.until, item.at, zone)}` : item.outcome })));
   while (log.children.length > MOST_SHOWN) log.lastElementChild.remove();

@@ -2,7 +2,7 @@
 import { el } from "./dom.js";
 
 const INSIDE = (mark) => String.raw`(?:<[^<>\n]*>|[^${mark}\n<])+?`;
-const PHRASE = (mark) => String.raw`(?<![\w${mark}])\${mark}(?=\S)(${INSIDE(mark)})(?<=\S)\${mark}(?![\w${mark}])`;
+const PHRASE = (mark) => String.raw`(?<![\w${mark}])[${mark}](?=\S)(${INSIDE(mark)})(?<=\S)[${mark}](?![\w${mark}])`;
 const TOKEN = new RegExp(
   [
     String.raw`\`\`\`([\s\S]+?)\`\`\``,

@@ -5,7 +5,7 @@ import { addToLog, follow } from "./log.js";
 import { called } from "./people.js";
 import { showCourse, showDecision, showPicker, showPull } from "./pull.js";
 import { Slack } from "./slack.js";
-import { city, clock, day } from "./time.js";
+import { city, clock, shortDay } from "./time.js";
 
 const byId = (id) => document.getElementById(id);
 const SOON = 120; // milliseconds in which what happens is shown at once, together
@@ -15,13 +15,15 @@ let readAt = performance.now();
 let chosenPull = null; // a label such as acme/api#1; null: the newest
 let chosenPerson = null; // a name; null: whoever was asked
 let announced = null;
+let actor = null;
 
 const slack = new Slack(refresh, fail);
 
+/** Says what went wrong; null: nothing. */
 function fail(words) {
   const problem = byId("problem");
-  problem.textContent = words;
-  problem.hidden = false;
+  problem.textContent = words ?? "";
+  problem.hidden = !words;
 }
 
 function now() {
@@ -48,7 +50,7 @@ function showAllOfIt() {
   if (!state) return;
   const [pull, person, at] = [shownPull(), shownPerson(), now()];
   const logins = state.logins.map((login) => ({ value: login, text: called(login) }));
-  for (const select of document.querySelectorAll("select[data-logins]:not(#act-asked)")) showOptions(select, logins);
+  for (const select of document.querySelectorAll("select[data-logins]")) showOptions(select, logins);
   showOptions(byId("open-repository"), state.repositories.map((name) => ({ value: name, text: name })));
   if (pull) {
     showPicker(state.pulls, pull.label);
@@ -57,6 +59,7 @@ function showAllOfIt() {
     showCourse(pull, state.people, at, person.zone);
   }
   slack.show(state, person.name, choosePerson);
+  if (actor !== person.name && state.logins.includes(person.name)) byId("act-by").value = actor = person.name;
   byId("slack-whose").textContent = `as ${called(person.name)} sees it`;
   showEvents(pull, person);
   showClock();
@@ -76,7 +79,7 @@ function showClock() {
   if (!state) return;
   const person = shownPerson();
   byId("clock-time").textContent = clock(now(), person.zone);
-  byId("clock-day").textContent = day(now(), person.zone);
+  byId("clock-day").textContent = shortDay(now(), person.zone);
   byId("clock-place").textContent = `in ${city(person.zone)}`;
 }
 
@@ -92,25 +95,33 @@ function announce(person) {
 
 let reading = null;
 let isStale = false;
+let isCutOff = false;
 
 /** Reads how everything stands; while that runs, once more afterwards is enough for all who ask. */
 function refresh() {
   isStale = true;
-  reading ??= (async () => {
-    try {
-      while (isStale) {
-        isStale = false;
-        state = await get("/page/state");
-        readAt = performance.now();
-        showAllOfIt();
-      }
-    } catch {
-      setTimeout(refresh, 1000); // not there yet, or not any more
-    } finally {
-      reading = null;
-    }
-  })();
+  reading ??= readUntilFresh().finally(() => {
+    reading = null;
+  });
   return reading;
+}
+
+async function readUntilFresh() {
+  while (isStale) {
+    isStale = false;
+    const fresh = await get("/page/state").catch(() => null);
+    if (fresh === null) {
+      isCutOff = true;
+      fail("The bot does not answer. This page tries again every second.");
+      setTimeout(refresh, 1000);
+      return;
+    }
+    state = fresh;
+    readAt = performance.now();
+    if (isCutOff) fail(null);
+    isCutOff = false;
+    showAllOfIt();
+  }
 }
 
 // Acting
@@ -128,7 +139,7 @@ function choosePull(label) {
 }
 
 async function order(path, body) {
-  byId("problem").hidden = true;
+  fail(null);
   try {
     return await post(path, body);
   } catch (error) {
@@ -145,10 +156,10 @@ function onGitHub(operation, more = {}) {
 }
 
 const ACTS = {
-  review: (button) => onGitHub("review", { reviewer: byId("act-reviewer").value, state: button.dataset.state }),
-  request_review: () => onGitHub("request_review", { by: shownPull().author, reviewers: [byId("act-asked").value] }),
-  remove_request: () => onGitHub("remove_request", { by: shownPull().author, reviewers: [byId("act-asked").value] }),
-  push: () => onGitHub("push", { files: [byId("act-path").value.trim()].filter(Boolean) }),
+  review: (by, button) => onGitHub("review", { reviewer: by, state: button.dataset.state }),
+  request_review: (by) => onGitHub("request_review", { by, reviewers: [byId("act-asked").value] }),
+  remove_request: (by) => onGitHub("remove_request", { by, reviewers: [byId("act-asked").value] }),
+  push: (by) => onGitHub("push", { by, files: [byId("act-path").value.trim()].filter(Boolean) }),
 };
 
 byId("later").addEventListener("click", () => order("/page/working-hours", { slack_user_id: shownPerson().id, hours: 4 }));
@@ -160,9 +171,10 @@ byId("leave").addEventListener("click", () => {
   order("/page/slack/command", { user: person.name, command: "/ooo", text });
 });
 byId("act").addEventListener("submit", (event) => event.preventDefault());
+byId("act-fold").open = window.matchMedia("(min-width: 701px)").matches;
 byId("act").addEventListener("click", (event) => {
   const { act } = event.target.dataset;
-  if (act) (ACTS[act] ?? (() => onGitHub(act)))(event.target);
+  if (act) (ACTS[act] ?? ((by) => onGitHub(act, { by })))(byId("act-by").value, event.target);
 });
 byId("decision").addEventListener("click", (event) => {
   if (event.target.id === "minute") order("/sandbox/clock", { minutes: 1 });

@@ -1,9 +1,9 @@
 // Names and faces.
 import { el } from "./dom.js";
 
-/** A coloured letter; each login has its colour. */
+/** A coloured letter; its colour comes from it. */
 export function face(name) {
-  const tone = [...name.toLowerCase()].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 6;
+  const tone = name.toLowerCase().charCodeAt(0) % 6;
   return el("span", { class: `face tone-${tone}`, "aria-hidden": "true", text: name.slice(0, 1).toUpperCase() });
 }
 

@@ -148,7 +148,7 @@ function nextStep(request, name, person, now, zone) {
   if (request.is_muted) return { at: "quiet", text: `${name} muted it`, kind: "next" };
   if (request.is_snoozed_until_change) return { at: "quiet", text: `${name} wants to hear when something changes`, kind: "next" };
   const at = request.looks_at ? when(request.looks_at, now, zone) : "soon";
-  if (person?.away_until) return { at, text: `${name} is back; until then reminders wait`, kind: "next" };
+  if (person?.away_until) return { at, text: `${name} is reminded: the time away does not count`, kind: "next" };
   if (request.snoozed_until && new Date(request.snoozed_until) > new Date(now)) return { at, text: `${name}'s snooze ends`, kind: "next" };
   return { at, text: `${name} is reminded, unless the review is done by then`, kind: "next" };
 }

@@ -8,7 +8,7 @@ import { clock, day } from "./time.js";
 
 const byId = (id) => document.getElementById(id);
 
-/** `person` is a name; `done` is awaited after each act; `fail` shows an error. */
+/** `done` is awaited after each act; `fail` shows what went wrong, or with null that nothing does. */
 export class Slack {
   constructor(done, fail) {
     this.done = done;
@@ -72,9 +72,11 @@ export class Slack {
     const isOther = list.dataset.person !== this.person;
     list.dataset.person = this.person;
     const shown = items.length ? items : [{ ts: "none", empty: `${called(this.person)} has no messages from Ripe yet.` }];
-    showAll(list, shown, (item) => `${this.person} ${item.ts}`, (item) => this.renderItem(item));
+    const changed = showAll(list, shown, (item) => `${this.person} ${item.ts}`, (item) => this.renderItem(item));
     const newest = messages.at(-1)?.ts;
     if (isOther || (wasAtEnd && newest !== list.dataset.newest)) list.scrollTop = list.scrollHeight;
+    else if (changed.length) list.scrollTop = Math.min(list.scrollTop, changed.at(-1).offsetTop - list.offsetTop - 8);
+    for (const node of changed) node.classList.add("changed");
     list.dataset.newest = newest ?? "";
   }
 
@@ -204,6 +206,7 @@ export class Slack {
   }
 
   async act(name, body) {
+    this.fail(null);
     try {
       return await post(`/page/slack/${name}`, { user: this.person, ...body });
     } catch (error) {
