@@ -7,7 +7,7 @@ from itertools import chain
 
 import asyncpg
 
-from bot.doctor import database, queue, settings
+from bot.doctor import database, github, people, queue, settings, slack, webhooks
 from bot.doctor.model import Finding, Skipped, failed, skipped
 from bot.doctor.parts import Parts
 from bot.logs import hide_secrets_in
@@ -27,6 +27,8 @@ class Check:
 
 
 _DATABASE = "See that Postgres runs and is not overloaded, and what its log says."
+_GITHUB = "See that this machine reaches GITHUB_API_URL, and try again."
+_SLACK = "See that this machine reaches SLACK_API_URL, and try again."
 
 OPERATIONS = (
     Check((database.REACHABLE, database.VERSION), database.check_reachable, _DATABASE),
@@ -42,6 +44,14 @@ OPERATIONS = (
 CHECKS = (
     Check(settings.NAMES, settings.check_settings, "Compare the settings with .env.example."),
     *OPERATIONS,
+    Check((people.UNMAPPED,), people.check_unmapped, _DATABASE),
+    Check((people.GONE,), people.check_gone, _DATABASE),
+    Check((github.APP, github.PERMISSIONS, github.EVENTS, github.CONTENTS), github.check_app, _GITHUB),
+    Check((github.INSTALLATIONS,), github.check_installations, _GITHUB),
+    Check((webhooks.HOOK,), webhooks.check_hook, _GITHUB),
+    Check((webhooks.DELIVERIES,), webhooks.check_deliveries, _GITHUB),
+    Check((github.PATHS,), github.check_paths, _GITHUB),
+    Check((slack.TOKEN, slack.SCOPES), slack.check_token, _SLACK),
 )
 
 

@@ -1,0 +1,89 @@
+"""Whether what happens on GitHub arrives here."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.doctor.github import APP, describe_outage
+from bot.doctor.model import Finding, Skipped, failed, ok, skipped, warning
+from bot.doctor.parts import Parts
+from bot.github.inspection import Attempt, Hook, list_last_attempts, load_hook
+from bot.github.model import AccessLost, NotFound
+from bot.settings import Settings
+from jobq import Postpone
+
+HOOK, DELIVERIES = "github.webhook", "github.deliveries"
+PATH = "/github/webhooks"
+
+_PAGE = "on the App's page on GitHub"
+_FIXES: Mapping[int, str] = {
+    0: "See that the web process runs and that GitHub can reach PUBLIC_URL from outside.",
+    401: f"Set GITHUB_WEBHOOK_SECRET to the webhook secret {_PAGE}.",
+    404: f"Set the webhook URL {_PAGE} to PUBLIC_URL{PATH}.",
+    415: f"Set the webhook's content type {_PAGE} to application/json.",
+}
+_USUAL_FIX = "See what the web process, or the proxy before it, says in its log."
+
+
+async def check_hook(parts: Parts) -> Sequence[Finding]:
+    """Whether GitHub posts to where we listen."""
+    if parts.settings.public_url is None:
+        raise Skipped("needs settings.public_url")
+    try:
+        hook = await load_hook(parts.load_github())
+    except AccessLost:
+        return [skipped(HOOK, f"needs {APP}")]
+    except NotFound:
+        hook = Hook()
+    except Postpone as error:
+        return [failed(HOOK, *describe_outage(error))]
+    return [judge_hook(hook, f"{parts.settings.public_url}{PATH}", parts.settings)]
+
+
+def judge_hook(hook: Hook, wanted: str, settings: Settings) -> Finding:
+    """`wanted` is where it should point."""
+    if hook.url.rstrip("/") != wanted:
+        told = f"goes to {hook.url}, not to {wanted}" if hook.url else "is not set"
+        return failed(HOOK, f"the webhook {told}", f"Set the webhook URL {_PAGE} to {wanted}.")
+    if hook.content_type != "json":
+        return failed(HOOK, f"its content type is {hook.content_type}", _FIXES[415])
+    if hook.insecure_ssl != "0" and not settings.is_sandbox:
+        return warning(
+            HOOK,
+            "GitHub does not check our certificate",
+            f"Switch on SSL verification {_PAGE}, under Webhook.",
+        )
+    return ok(HOOK, hook.url)
+
+
+async def check_deliveries(parts: Parts) -> Sequence[Finding]:
+    """The round trip: what GitHub says became of the last webhooks."""
+    try:
+        return [judge_attempts(await list_last_attempts(parts.load_github()))]
+    except AccessLost:
+        return [skipped(DELIVERIES, f"needs {APP}")]
+    except NotFound:
+        return [skipped(DELIVERIES, f"needs {HOOK}")]
+    except Postpone as error:
+        return [failed(DELIVERIES, *describe_outage(error))]
+
+
+def judge_attempts(newest_first: Sequence[Attempt]) -> Finding:
+    """What was delivered at a later attempt has arrived."""
+    if not newest_first:
+        return ok(DELIVERIES, "GitHub has sent nothing lately")
+    arrived = {one.guid for one in newest_first if one.is_delivered}
+    all_of_them = {one.guid for one in newest_first}
+    lost = [one for one in newest_first if one.guid not in arrived]
+    if not lost:
+        return ok(
+            DELIVERIES, f"the last {len(all_of_them)} arrived, the newest at {_instant(newest_first[0])}"
+        )
+    newest = lost[0]
+    told = f"{len({one.guid for one in lost})} of the last {len(all_of_them)} did not arrive"
+    detail = f"{told}; the newest at {_instant(newest)}: {newest.event}, {newest.status}"
+    if newest is newest_first[0]:
+        return failed(DELIVERIES, detail, _FIXES.get(newest.status_code, _USUAL_FIX))
+    return warning(DELIVERIES, detail, f"Later ones arrived; redeliver these {_PAGE}, under Advanced.")
+
+
+def _instant(attempt: Attempt) -> str:
+    return f"{attempt.delivered_at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,79 @@
+"""A whole, healthy bot for the doctor to look at; a test then breaks one thing of it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import httpx
+import jwt
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from bot.clock import Clock
+from bot.doctor.doctor import examine
+from bot.doctor.model import Finding
+from bot.doctor.parts import open_parts
+from bot.settings import Settings
+from jobq.clock import utc_now
+from tests.github_server import APP_ID, private_key
+from tests.journeys.whole import MONDAY_MORNING, Whole, whole_bot
+
+
+@dataclass
+class Scene:
+    """The bot, and what the doctor is told of it. `settings` and `clock` may be replaced."""
+
+    bot: Whole
+    settings: Settings
+    dsn: str
+    within: float = 5.0
+    clock: Callable[[], Clock] = Clock
+
+    def set(self, **values: Any) -> None:
+        """Changes settings."""
+        self.settings = Settings(_env_file=None, **(self.settings.model_dump() | values))
+
+    async def execute(self, sql: str, *arguments: object) -> None:
+        """On the bot's database."""
+        await self.bot.app.database.execute(sql, *arguments)
+
+    async def change_app(self, **changes: Any) -> None:
+        """What the owner of the App sets on its page."""
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(f"{self.settings.sandbox_url}/sandbox/github/change_app", json=changes)
+        assert answer.is_success, answer.text
+
+    async def change_hook(self, **changes: str) -> None:
+        """As the App itself may."""
+        now = int(utc_now().timestamp())
+        claims = {"iat": now - 10, "exp": now + 300, "iss": str(APP_ID)}
+        token = jwt.encode(claims, private_key().get_secret_value(), algorithm="RS256")
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+            url = f"{self.settings.github_api_url}/app/hook/config"
+            answer = await client.patch(url, json=changes)
+        assert answer.is_success, answer.text
+
+    async def examine(self) -> dict[str, Finding]:
+        """What the doctor finds, by check."""
+        async with open_parts(self.settings, self.clock()) as parts:
+            return {finding.check: finding for finding in await examine(parts, within=self.within)}
+
+
+@asynccontextmanager
+async def healthy(dsn: str) -> AsyncIterator[Scene]:
+    """A bot with a pull request that has come all the way."""
+    async with whole_bot(dsn, MONDAY_MORNING) as bot:
+        await bot.open_pull_request("billing/invoice.py")
+        # Its clock was moved without a word to the database, from where the doctor learns it.
+        await bot.app.database.execute("INSERT INTO sandbox_clock (shift) VALUES ($1)", bot.clock.shift)
+        settings = bot.app.settings.model_copy(
+            update={"secret_keys": [SecretStr(Fernet.generate_key().decode())]}
+        )
+        yield Scene(bot, settings, dsn)
+
+
+async def connect(dsn: str) -> Any:
+    """A connection of the test's own."""
+    return await asyncpg.connect(dsn)

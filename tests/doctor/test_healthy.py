@@ -1,0 +1,12 @@
+"""A bot that is well is told so."""
+
+from bot.doctor.doctor import CHECKS
+from bot.doctor.model import State, overall
+from tests.doctor.scene import Scene
+
+
+async def test_a_healthy_bot_has_no_finding_that_is_not_ok(scene: Scene) -> None:
+    found = await scene.examine()
+    assert {name: finding for name, finding in found.items() if finding.state is not State.OK} == {}
+    assert overall(found.values()) is State.OK
+    assert list(found) == [name for check in CHECKS for name in check.names]
