@@ -107,7 +107,7 @@ class Machine:
             await process.wait()
 
     async def finished(self, subject: Subject, dsn: str, look_every: float = 0.002) -> None:
-        """Wait until nothing ripe is left. Looking costs Postgres time: seldom, where a drain is under way."""
+        """Wait until nothing ripe is left. While a drain is under way look seldom: it costs Postgres time."""
         connection = await asyncpg.connect(dsn)
         try:
             async with asyncio.timeout(LONGEST):
