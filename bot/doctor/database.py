@@ -9,6 +9,7 @@ import asyncpg
 
 from bot.doctor.model import Finding, failed, ok
 from bot.doctor.parts import Parts
+from bot.logs import hide_secrets_in
 from bot.metrics import MOST_SKEW
 from bot.migrations import FOLDER, OLDEST_POSTGRES, Migration, read_migrations
 from jobq import Database
@@ -54,7 +55,7 @@ def judge_unreachable(error: Exception) -> Finding:
         fix = "Create this database, or correct its name in DATABASE_URL."
     elif isinstance(cause, asyncpg.TooManyConnectionsError):
         fix = "Raise Postgres's max_connections, or end what holds its connections."
-    return failed(REACHABLE, f"cannot connect: {cause or type(cause).__name__}", fix)
+    return failed(REACHABLE, f"cannot connect: {hide_secrets_in(str(cause)) or type(cause).__name__}", fix)
 
 
 def judge_version(major: int) -> Finding:

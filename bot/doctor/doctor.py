@@ -61,6 +61,7 @@ async def examine(parts: Parts, checks: Sequence[Check] = CHECKS, within: float 
     # Not wait_for: a cancelled query waits for the server, which is just what may be stuck.
     _, late = await asyncio.wait(tasks, timeout=within)
     for task in late:
+        task.add_done_callback(_forget)
         task.cancel()
     found = [_outcome(check, task, within) for check, task in zip(checks, tasks, strict=True)]
     return [*chain.from_iterable(found)]
@@ -75,7 +76,7 @@ def examine_unreadable(error: Exception) -> list[Finding]:
 def _outcome(check: Check, task: asyncio.Future[Sequence[Finding]], within: float) -> list[Finding]:
     first, *others = check.names
     if not task.done():
-        return [failed(first, f"no answer in {within:.0f} s", check.trouble), *_skip(others, "no answer")]
+        return [failed(first, f"no answer in {within:g} s", check.trouble), *_skip(others, "no answer")]
     if (error := task.exception()) is None:
         made = {finding.check: finding for finding in task.result()}
         return [made.get(name) or skipped(name, f"needs {first}") for name in check.names]
@@ -84,6 +85,12 @@ def _outcome(check: Check, task: asyncio.Future[Sequence[Finding]], within: floa
     if isinstance(error, Skipped):
         return _skip(check.names, str(error))
     return [failed(first, _describe(error), check.trouble), *_skip(others, f"needs {first}")]
+
+
+def _forget(task: asyncio.Future[Sequence[Finding]]) -> None:
+    """Nobody waits for it any more: what it raises, such as when the connections end, is no news."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _describe(error: BaseException) -> str:

@@ -52,12 +52,14 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Parts]:
+async def open_parts(
+    settings: Settings, clock: Clock | None = None, connects_within: float = CONNECTS_WITHIN
+) -> AsyncIterator[Parts]:
     """Never raises for what is wrong with the bot: that is what the checks are to find out."""
     clock = clock or Clock()
     github, slack = _github(settings), _slack(settings, clock)
     database = _database(settings)
-    unreachable = await _open(database) if database else None
+    unreachable = await _open(database, connects_within) if database else None
     is_open = database is not None and unreachable is None
     try:
         if settings.is_sandbox and database is not None and is_open:
@@ -83,14 +85,15 @@ def _database(settings: Settings) -> Database | None:
     )
 
 
-async def _open(database: Database) -> Exception | None:
+async def _open(database: Database, within: float) -> Exception | None:
+    """Why it could not be opened."""
     opening = asyncio.create_task(database.open())
-    await asyncio.wait({opening}, timeout=CONNECTS_WITHIN)
+    await asyncio.wait({opening}, timeout=within)
     if opening.done():
         error = opening.exception()
         return error if isinstance(error, Exception) else None
     opening.cancel()
-    return TimeoutError(f"no answer in {CONNECTS_WITHIN:.0f} s")
+    return TimeoutError(f"no answer in {within:g} s")
 
 
 async def _sync(clock: Clock, database: Database) -> None:

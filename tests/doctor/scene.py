@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import httpx
 import jwt
 from cryptography.fernet import Fernet
@@ -57,7 +56,7 @@ class Scene:
 
     async def examine(self) -> dict[str, Finding]:
         """What the doctor finds, by check."""
-        async with open_parts(self.settings, self.clock()) as parts:
+        async with open_parts(self.settings, self.clock(), connects_within=1.0) as parts:
             return {finding.check: finding for finding in await examine(parts, within=self.within)}
 
 
@@ -72,8 +71,3 @@ async def healthy(dsn: str) -> AsyncIterator[Scene]:
             update={"secret_keys": [SecretStr(Fernet.generate_key().decode())]}
         )
         yield Scene(bot, settings, dsn)
-
-
-async def connect(dsn: str) -> Any:
-    """A connection of the test's own."""
-    return await asyncpg.connect(dsn)

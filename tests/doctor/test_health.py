@@ -1,0 +1,83 @@
+"""`GET /health`, as an operator or a monitor asks it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from quart import Quart
+
+from bot.app import App
+from bot.doctor.doctor import OPERATIONS
+from bot.web.health import findings_blueprint
+from tests.doctor import faults
+from tests.doctor.scene import Scene
+
+ELSEWHERE = {"client": ("203.0.113.9", 1234)}
+HERE = {"client": ("127.0.0.1", 1234)}
+
+
+def client_of(app: App) -> Any:
+    web = Quart("test")
+    web.register_blueprint(findings_blueprint(app))
+    return web.test_client()
+
+
+async def test_a_healthy_bot_answers_200_and_lists_what_was_examined(scene: Scene) -> None:
+    answer = await client_of(scene.bot.app).get("/health", scope_base=HERE)
+    told = await answer.get_json()
+    assert (answer.status_code, told["state"]) == (200, "ok")
+    assert [one["check"] for one in told["findings"]] == [name for one in OPERATIONS for name in one.names]
+    assert {one["state"] for one in told["findings"]} == {"ok"}
+
+
+async def test_a_warning_is_told_with_200_and_a_failure_with_503(scene: Scene) -> None:
+    await faults.a_rejected_payload(scene)
+    answer = await client_of(scene.bot.app).get("/health", scope_base=HERE)
+    assert (answer.status_code, (await answer.get_json())["state"]) == (200, "warning")
+    await faults.no_worker_for_an_hour(scene)
+    answer = await client_of(scene.bot.app).get("/health", scope_base=HERE)
+    told = await answer.get_json()
+    assert (answer.status_code, told["state"]) == (503, "failed")
+    (lag,) = (one for one in told["findings"] if one["check"] == "queue.lag")
+    assert set(lag) == {"check", "state", "detail", "fix"}
+    assert "`ripe worker`" in lag["fix"]
+
+
+@pytest.mark.parametrize(
+    ("token", "sent", "where", "status"),
+    [
+        (None, "", ELSEWHERE, 403),
+        (None, "", HERE, 200),
+        ("t0ken", "", HERE, 401),
+        ("t0ken", "Bearer wrong", HERE, 401),
+        ("t0ken", "Bearer t0ken", ELSEWHERE, 200),
+    ],
+)
+async def test_only_this_machine_or_who_has_the_token_is_answered(
+    scene: Scene, token: str | None, sent: str, where: dict[str, Any], status: int
+) -> None:
+    secret = SecretStr(token) if token else None
+    settings = scene.settings.model_copy(update={"metrics_token": secret})
+    app = App(**(vars(scene.bot.app) | {"settings": settings}))
+    headers = {"Authorization": sent} if sent else {}
+    answer = await client_of(app).get("/health", scope_base=where, headers=headers)
+    assert answer.status_code == status
+    assert ("findings" in await answer.get_data(as_text=True)) == (status == 200)
+
+
+async def test_all_who_ask_at_once_share_one_examination(scene: Scene) -> None:
+    blocker = await scene.bot.app.database.connect()
+    try:
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE delivery")
+            client = client_of(scene.bot.app)
+            asking = asyncio.gather(*(client.get("/health", scope_base=HERE) for _ in range(5)))
+            done, _ = await asyncio.wait({asking}, timeout=0.5)
+            waiting = await blocker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            assert not done
+            answers = await asyncio.wait_for(asking, 5)
+    finally:
+        await blocker.close()
+    assert waiting == 1
+    assert {answer.status_code for answer in answers} == {503}
