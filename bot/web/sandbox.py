@@ -41,7 +41,7 @@ def sandbox_blueprint(app: App, sandbox_url: str) -> Blueprint:
     @blueprint.post("/sandbox/clock")
     async def clock() -> tuple[Response, int] | Response:
         try:
-            move = Move.model_validate(await request.get_json())
+            move = Move.model_validate_json(await request.get_data(as_text=False))
         except ValidationError as error:
             return jsonify({"error": str(error.errors(include_url=False, include_input=False))}), 400
         shift = await move_clock(app.database, timedelta(hours=move.hours, minutes=move.minutes))

@@ -58,7 +58,6 @@ export class Slack {
 
   showMessages() {
     const list = byId("messages");
-    const wasAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
     const messages = this.state.dms[this.person] ?? [];
     let before = null;
     const items = messages.flatMap((message) => {
@@ -74,7 +73,7 @@ export class Slack {
     const shown = items.length ? items : [{ ts: "none", empty: `${called(this.person)} has no messages from Ripe yet.` }];
     const changed = showAll(list, shown, (item) => `${this.person} ${item.ts}`, (item) => this.renderItem(item));
     const newest = messages.at(-1)?.ts;
-    if (isOther || (wasAtEnd && newest !== list.dataset.newest)) list.scrollTop = list.scrollHeight;
+    if (isOther || (newest ?? "") !== list.dataset.newest) list.scrollTop = list.scrollHeight;
     else if (changed.length) list.scrollTop = Math.min(list.scrollTop, changed.at(-1).offsetTop - list.offsetTop - 8);
     for (const node of changed) node.classList.add("changed");
     list.dataset.newest = newest ?? "";

@@ -1,0 +1,111 @@
+"""What happens in the sandbox is told as it happens, to whoever follows, from where they left off."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.sandbox.jobs import reporting_jobs
+from bot.sandbox.news import MOST_KEPT, News
+from jobq import Database, Job, Postpone, Queue
+from jobq.job import ClaimedJob
+from jobq.testing import drain
+
+NOW = datetime(2037, 11, 23, 9, 0, tzinfo=UTC)
+AT_ONCE = 0.0
+"""Seconds: what is there, and no waiting for more."""
+
+
+def new_news() -> News:
+    return News(lambda: NOW)
+
+
+async def read(news: News, after: str = "", lasts: float = AT_ONCE) -> dict[str, str]:
+    """The texts that are told, by id."""
+    told: dict[str, str] = {}
+    async for event in news.follow(after, lasts):
+        fields = dict(line.split(": ", 1) for line in event.decode().splitlines() if line)
+        if "data" in fields:
+            told[fields["id"]] = json.loads(fields["data"])["text"]
+    return told
+
+
+async def test_whoever_comes_late_hears_what_is_kept_and_a_reconnect_only_what_is_new() -> None:
+    news = new_news()
+    news.tell("job", "one")
+    first = await read(news)
+    assert [*first.values()] == ["one"]
+    news.tell("job", "two")
+    assert [*(await read(news, after=[*first][-1])).values()] == ["two"]
+
+
+async def test_what_happens_meanwhile_is_told_at_once() -> None:
+    news = new_news()
+
+    async def happen() -> None:
+        news.tell("clock", "time passed")
+        news.close()
+
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(read(news, lasts=30))  # begins first, and so waits already
+        group.create_task(happen())
+    assert [*following.result().values()] == ["time passed"]
+
+
+async def test_an_answer_ends_by_itself_before_the_server_drops_it() -> None:
+    assert await asyncio.wait_for(read(new_news(), lasts=0.05), 5) == {}
+
+
+async def test_memory_is_bounded() -> None:
+    news = new_news()
+    for number in range(MOST_KEPT + 50):
+        news.tell("job", str(number))
+    told = [*(await read(news)).values()]
+    assert (len(told), told[0], told[-1]) == (MOST_KEPT, "50", str(MOST_KEPT + 49))
+
+
+async def test_after_a_restart_the_ids_of_the_one_before_mean_nothing() -> None:
+    before, after = new_news(), new_news()
+    before.tell("job", "old")
+    [seen] = await read(before)
+    after.tell("job", "new")
+    assert [*(await read(after, after=seen)).values()] == ["new"]
+    for nonsense in ("", "-", "x-1", seen.partition("-")[0], f"{seen}x"):
+        assert [*(await read(after, after=nonsense)).values()] == ["new"]
+
+
+async def test_what_becomes_of_each_job_is_told_and_nothing_stays_in_the_database(db: Database) -> None:
+    async def later(_: ClaimedJob) -> Postpone:
+        return Postpone(datetime(2037, 11, 24, tzinfo=UTC))
+
+    async def fine(_: ClaimedJob) -> None:
+        return None
+
+    async def wrong(_: ClaimedJob) -> None:
+        raise ValueError("no such thing")
+
+    news, queue = new_news(), Queue(db, lambda: NOW)
+    async with reporting_jobs(db, news):
+        await queue.save_all(Job(job_type=kind, arguments={"id": 7}) for kind in ("later", "fine"))
+        await queue.save(Job(job_type="wrong", arguments={"id": 7}))
+        with pytest.raises(ValueError, match="no such thing"):
+            await drain(queue, {"later": later, "fine": fine, "wrong": wrong})
+        told = await outcomes(news, 3)
+    assert told["fine 7"] == ("done", True, None)
+    assert told["later 7"] == ("postponed", True, "2037-11-24T00:00:00Z")
+    assert told["wrong 7"][0].startswith("tried again: ValueError: no such thing")
+    assert not told["wrong 7"][1]
+    assert await db.fetchval("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'sandbox%'") == 0
+
+
+async def outcomes(news: News, wanted: int) -> dict[str, tuple[str, bool, str | None]]:
+    """The first `wanted` items, by their text."""
+    told: dict[str, tuple[str, bool, str | None]] = {}
+    async for event in news.follow("", 30):
+        if b"data: " in event:
+            item = json.loads(event.partition(b"data: ")[2])
+            told[item["text"]] = (item["outcome"], item["is_ok"], item["until"])
+        if len(told) == wanted:
+            return told
+    raise AssertionError(f"not all was told: {told}")
