@@ -108,10 +108,12 @@ async def test_claims_stay_as_quick_while_somebody_holds_an_old_snapshot(
 
     quarter = len(churn.claims) // 4
     first, last = percentile(churn.claims[:quarter], 0.99), percentile(churn.claims[-quarter:], 0.99)
+    bound = 2 * first + 5.0
     promise(
         "Q10",
-        f"a snapshot held for {SNAPSHOT_SECONDS} s",
+        f"a snapshot held for {SNAPSHOT_SECONDS} s, not 10 minutes",
         f"{churn.saved:,} jobs; p99 of a claim of {BATCH}: {first:.1f} ms in the first quarter,"
-        f" {last:.1f} ms in the last; a sweep every 3 s: {churn.sweeps[1]:.0f} -> {churn.sweeps[-1]:.0f} ms",
+        f" {last:.1f} ms in the last (bound: {bound:.1f});"
+        f" a sweep every 3 s: {churn.sweeps[1]:.0f} -> {churn.sweeps[-1]:.0f} ms",
     )
-    assert last < 2 * first + 5.0
+    assert last < bound

@@ -30,7 +30,7 @@ async def test_kill_9_loses_no_job_and_repeats_only_what_ran(
     promise(
         "Q1",
         f"{kills} kills in {jobs:,} jobs, concurrency 1",
-        f"{len(runs):,} done, {extra} extra runs, at most {held} by one kill,"
+        f"{len(runs):,} done, {extra} extra runs (bound: 2 a kill; most by one: {held}),"
         f" the slowest rescue {rescue:.2f} s after its lease",
     )
     assert set(runs) == set(range(jobs))

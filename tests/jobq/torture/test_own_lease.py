@@ -2,15 +2,10 @@
 
 import asyncio
 
-import pytest
-
 from jobq import ClaimedJob, Database, Job, Queue, Timing
 from tests.jobq.working import Log, working
 
 
-@pytest.mark.xfail(
-    strict=True, reason="leases and settlements go by id only: the old try's end hits the new one"
-)
 async def test_the_end_of_an_old_try_does_not_cancel_the_new_one_of_the_same_worker(
     queue: Queue, db: Database, note: Log
 ) -> None:
