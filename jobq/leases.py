@@ -42,27 +42,33 @@ class Leases:
 
     def hold(self, job: ClaimedJob, sure_since: float) -> Held:
         """Keep the lease of `job` from now on."""
+        earlier = self._held.get(job.id)
+        if earlier is not None:
+            # It lapsed, as after a pause of the whole machine, and the heir is this very worker.
+            self.lose(earlier.job)
         held = self._held[job.id] = Held(job, sure_since)
         return held
 
-    def release(self, job_id: int) -> None:
+    def release(self, job: ClaimedJob) -> None:
         """It is settled: nothing to keep any more."""
-        self._held.pop(job_id, None)
+        if self._find(job) is not None:
+            del self._held[job.id]
 
-    def lose(self, job_id: int) -> None:
+    def lose(self, job: ClaimedJob) -> None:
         """Somebody else may hold it: stop working on it."""
-        held = self._held.pop(job_id, None)
+        held = self._find(job)
         if held is None:
             return
+        del self._held[job.id]
         held.is_lost = True
-        log.warning("lease lost: job %d (%s)", job_id, held.job.job_type)
+        log.warning("lease lost: job %d (%s)", job.id, job.job_type)
         if held.task is not None:
             held.task.cancel()
 
     def lose_all(self) -> None:
         """The worker is torn down without a proper stop."""
-        for job_id in list(self._held):
-            self.lose(job_id)
+        for held in list(self._held.values()):
+            self.lose(held.job)
 
     async def run(self) -> None:
         """Beat until stopped."""
@@ -95,23 +101,25 @@ class Leases:
             log.warning("no heartbeat: %s", error)
             return self._timing.retry_after
         for job in jobs:
-            self._learn(job.id, sent_at, is_lost=job.id in lost)
+            self._learn(job, sent_at, is_lost=job.id in lost)
         return self._timing.beat_every if len(extended) + len(lost) == len(jobs) else self._timing.retry_after
 
-    def _learn(self, job_id: int, sent_at: float, *, is_lost: bool) -> None:
-        held = self._held.get(job_id)
-        if held is None:
-            return
+    def _learn(self, job: ClaimedJob, sent_at: float, *, is_lost: bool) -> None:
         if is_lost:
-            self.lose(job_id)
-        else:
+            self.lose(job)
+        elif (held := self._find(job)) is not None:
             held.sure_since = sent_at
+
+    def _find(self, job: ClaimedJob) -> Held | None:
+        """What is held of just this claim: by now the same job may be held under a newer fence."""
+        held = self._held.get(job.id)
+        return held if held is not None and held.job.fence == job.fence else None
 
     def _lose_untrusted(self) -> None:
         now = time.monotonic()
         for held in list(self._held.values()):
             if now - held.sure_since > self._timing.trust:
-                self.lose(held.job.id)
+                self.lose(held.job)
 
     def _trusted_for(self) -> float:
         return max(0.0, self._oldest() + self._timing.trust - time.monotonic())

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from jobq.claims import Settled, settle
 from jobq.connections import Connection, Line
@@ -76,7 +76,7 @@ class Settler:
         except TRANSIENT as error:
             log.warning("%d jobs not settled yet: %s", len(self._pending), error)
             return False
-        self._learn(settled)
+        self._learn(batch, settled)
         if len(settled.written) + len(settled.lost) == len(batch):
             return True
         # What is locked goes behind the rest, so that it cannot fill every batch.
@@ -85,13 +85,18 @@ class Settler:
                 self._pending[settlement.job.id] = self._pending.pop(settlement.job.id)
         return False
 
-    def _learn(self, settled: Settled) -> None:
-        for job_id in settled.written:
-            self._leases.release(job_id)
-            del self._pending[job_id]
-        for job_id in settled.lost:
-            self._leases.lose(job_id)
-            del self._pending[job_id]
+    def _learn(self, batch: Iterable[Settlement], settled: Settled) -> None:
+        for settlement in batch:
+            job = settlement.job
+            if job.id in settled.written:
+                self._leases.release(job)
+            elif job.id in settled.lost:
+                self._leases.lose(job)
+            else:
+                continue
+            # Meanwhile a later try of the same job may have ended here.
+            if self._pending.get(job.id) is settlement:
+                del self._pending[job.id]
         for job, due_at in settled.again:
             self._queue.bell.ring(Wake(job.lane, due_at))
         if not self._pending:
