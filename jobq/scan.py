@@ -5,13 +5,17 @@ from datetime import datetime
 
 from jobq.claims import START, Bound, Claim
 
+RESTS = 10
+"""After a look everywhere, at least this many times as long as it took until the next one."""
+
 
 class Scan:
     """A moving lower bound behind the rows already seen.
 
     Finished rows stay in the index until every older snapshot is gone: to start behind them keeps a claim
     cheap. What appears before the bound (expired leases, late commits, back-dated jobs) is found by a look
-    everywhere each `sweep_every` seconds, or at once when a wake-up says where it is.
+    everywhere each `sweep_every` seconds, or at once when a wake-up says where it is. Behind a very old
+    snapshot such a look wades through all that was ever finished: then it comes more rarely.
     """
 
     def __init__(self, sweep_every: float) -> None:
@@ -19,6 +23,7 @@ class Scan:
         self._bound = START
         self._asked: Bound | None = None
         self._sweep_at = 0.0
+        self._sweep_began_at: float | None = None
         self._look_at = 0.0
 
     def ask(self, due_at: datetime | None) -> None:
@@ -34,12 +39,17 @@ class Scan:
         """The place after which to claim now."""
         asked, self._asked = self._asked, None
         if asked == START or time.monotonic() >= self._sweep_at:
-            self._sweep_at = time.monotonic() + self._sweep_every
+            self._sweep_began_at = time.monotonic()
+            self._sweep_at = self._sweep_began_at + self._sweep_every
             return START
+        self._sweep_began_at = None
         return self._bound if asked is None else min(asked, self._bound)
 
     def end(self, found: Claim, limit: int, now: datetime) -> None:
         """Learn from what the claim found, of `limit` at most, when the application's clock said `now`."""
+        if self._sweep_began_at is not None:
+            took = time.monotonic() - self._sweep_began_at
+            self._sweep_at = max(self._sweep_at, time.monotonic() + RESTS * took)
         if len(found.jobs) == limit:
             self._bound = _place(found)
             self._look_at = 0.0
