@@ -12,9 +12,10 @@ from bot.doctor.parts import Parts
 from bot.logs import hide_secrets_in
 from bot.metrics import MOST_SKEW
 from bot.migrations import FOLDER, OLDEST_POSTGRES, Migration, read_migrations
-from jobq import Database
+from jobq import Database, DatabaseUnavailable
 
-REACHABLE, VERSION, RIGHTS = "database", "database.version", "database.rights"
+REACHABLE, VERSION, DIRECT = "database", "database.version", "database.direct"
+RIGHTS = "database.rights"
 MIGRATIONS, CLOCK = "database.migrations", "database.clock"
 
 _START = "Start Postgres, or correct the host and port in DATABASE_URL."
@@ -67,6 +68,22 @@ def judge_version(major: int) -> Finding:
             f"Move the database to PostgreSQL {OLDEST_POSTGRES} or newer and set DATABASE_URL to it.",
         )
     return ok(VERSION, f"PostgreSQL {major}")
+
+
+async def check_direct(parts: Parts) -> Sequence[Finding]:
+    """Whether the way past a pooler works, which LISTEN and migrations take."""
+    database = parts.load_database()
+    if parts.settings.database_direct_url is None:
+        return [ok(DIRECT, "the same as DATABASE_URL")]
+    try:
+        connection = await database.connect(database.direct_dsn)
+    except (DatabaseUnavailable, asyncpg.PostgresError) as error:
+        detail = judge_unreachable(error).detail
+        fix = "Set DATABASE_DIRECT_URL to Postgres itself, or leave it out where there is no pooler."
+        return [failed(DIRECT, detail, fix)]
+    # Not close(): it would wait for a server that may be stuck.
+    connection.terminate()
+    return [ok(DIRECT, "answers")]
 
 
 async def check_rights(parts: Parts) -> Sequence[Finding]:

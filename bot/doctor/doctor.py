@@ -32,6 +32,7 @@ _SLACK = "See that this machine reaches SLACK_API_URL, and try again."
 
 OPERATIONS = (
     Check((database.REACHABLE, database.VERSION), database.check_reachable, _DATABASE),
+    Check((database.DIRECT,), database.check_direct, _DATABASE),
     Check((database.RIGHTS,), database.check_rights, _DATABASE),
     Check((database.MIGRATIONS,), database.check_migrations, _DATABASE),
     Check((database.CLOCK,), database.check_clock, _DATABASE),

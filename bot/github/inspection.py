@@ -44,7 +44,7 @@ class Installation(_Told):
     account: _Owner | None
     html_url: str
     permissions: dict[str, str]
-    suspended_at: datetime | None
+    suspended_at: datetime | None = None
 
     @property
     def login(self) -> str:

@@ -58,6 +58,10 @@ async def no_such_database(scene: Scene) -> None:
     scene.set(database_url=f"{head.rpartition('/')[0]}/nowhere" + (f"?{query}" if query else ""))
 
 
+async def no_way_past_the_pooler(scene: Scene) -> None:
+    scene.set(database_direct_url="postgresql://nobody@127.0.0.1:9/none")
+
+
 async def a_database_that_is_read_only(scene: Scene) -> None:
     name = await scene.bot.app.database.fetchval("SELECT current_database()")
     await scene.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")

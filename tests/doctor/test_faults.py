@@ -17,6 +17,7 @@ FOUND = [
     (faults.no_secret_keys, "settings.secret_keys", WARNING, "none", "Set SECRET_KEYS"),
     (faults.no_postgres_there, "database", FAILED, "cannot connect", "Start Postgres"),
     (faults.no_such_database, "database", FAILED, '"nowhere" does not exist', "Create this database"),
+    (faults.no_way_past_the_pooler, "database.direct", FAILED, "cannot connect", "DATABASE_DIRECT_URL"),
     (faults.a_database_that_is_read_only, "database.rights", FAILED, "read-only", "primary server"),
     (faults.a_migration_that_is_missing, "database.migrations", FAILED, "0002_ripe.sql", "`ripe migrate`"),
     (faults.a_migration_that_was_changed, "database.migrations", FAILED, "0002_ripe.sql", "afresh"),

@@ -63,8 +63,10 @@ def add_registration(blueprint: Blueprint, server: GitHubServer, api: str) -> Re
         if not request.is_json:
             return jsonify({"error": "send JSON, with Content-Type: application/json"}), 400
         changes = await read_body(_Changes)
-        registration.permissions = changes.permissions or registration.permissions
-        registration.events = registration.events if changes.events is None else changes.events
+        if changes.permissions is not None:
+            registration.permissions = changes.permissions
+        if changes.events is not None:
+            registration.events = changes.events
         return jsonify(registration.shape)
 
     return registration

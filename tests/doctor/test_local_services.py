@@ -1,0 +1,71 @@
+"""What the local GitHub and Slack tell a doctor, as the real ones do."""
+
+import httpx
+import pytest
+
+from bot.sandbox.github.registration import Registration
+from bot.slack.gateway import SlackRefused
+from tests.doctor.scene import Scene
+
+SCOPES = frozenset({"commands", "chat:write", "im:write", "im:history", "users:read", "users:read.email"})
+
+
+async def test_the_app_shows_what_it_asks_for_and_an_installation_what_it_was_granted(scene: Scene) -> None:
+    github = scene.bot.app.github
+    await scene.change_app(permissions={"metadata": "read"}, events=["pull_request"])
+    app = await github.load_as_app("/app")
+    assert (app["permissions"], app["events"]) == ({"metadata": "read"}, ["pull_request"])
+    assert app["installations_count"] == 1
+    (installation,) = await github.load_as_app("/app/installations")
+    assert installation["permissions"] == Registration().permissions
+    assert installation["events"] == ["pull_request"]
+
+
+async def test_the_webhooks_configuration_never_shows_the_secret(scene: Scene) -> None:
+    await scene.change_hook(secret="another")
+    assert await scene.bot.app.github.load_as_app("/app/hook/config") == {
+        "content_type": "json",
+        "insecure_ssl": "0",
+        "secret": "********",
+        "url": f"{scene.settings.public_url}/github/webhooks",
+    }
+
+
+async def test_webhooks_go_where_the_configuration_says(scene: Scene) -> None:
+    await scene.change_hook(url="http://127.0.0.1:9/elsewhere")
+    scene.bot.github.ping("acme/api")
+    await scene.bot.github.webhooks.idle()
+    newest, *_ = await scene.bot.app.github.load_as_app("/app/hook/deliveries")
+    assert (newest["event"], newest["status_code"]) == ("ping", 0)
+
+
+async def test_only_the_app_sees_or_changes_its_webhook_and_only_to_an_address(scene: Scene) -> None:
+    url = f"{scene.settings.github_api_url}/app/hook/config"
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(url)).status_code == 401
+        assert (await client.patch(url, json={"url": "http://127.0.0.1:9"})).status_code == 401
+    with pytest.raises(AssertionError, match="url is not a valid URL"):
+        await scene.change_hook(url="ftp://old.example.com")
+
+
+async def test_what_the_apps_owner_changes_must_be_json_and_known(scene: Scene) -> None:
+    url = f"{scene.settings.sandbox_url}/sandbox/github/change_app"
+    async with httpx.AsyncClient() as client:
+        assert (await client.post(url, data={"events": "none"})).status_code == 400
+        assert (await client.post(url, json={"name": "Ripe"})).status_code == 422
+
+
+async def test_slack_tells_a_good_token_its_scopes_and_a_bad_one_nothing(scene: Scene) -> None:
+    grant = await scene.bot.app.slack.load_grant()
+    assert (grant.team_id, grant.team, grant.scopes) == ("T0ACME0001", "Acme", SCOPES)
+    url = f"{scene.settings.slack_api_url}auth.test"
+    token = scene.settings.slack_bot_token
+    assert token is not None
+    async with httpx.AsyncClient() as client:
+        good = await client.post(url, headers={"Authorization": f"Bearer {token.get_secret_value()}"})
+        bad = await client.post(url, headers={"Authorization": "Bearer xoxb-other"})
+    assert frozenset(good.headers["x-oauth-scopes"].split(",")) == SCOPES
+    assert "x-oauth-scopes" not in bad.headers
+    scene.bot.slack.state.is_revoked = True
+    with pytest.raises(SlackRefused, match="token_revoked"):
+        await scene.bot.app.slack.load_grant()
