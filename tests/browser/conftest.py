@@ -1,0 +1,103 @@
+"""A whole running sandbox, and a browser to look at it with."""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from bot.embedded import EmbeddedPostgres
+from bot.settings import Settings, child_environment
+from bot.web.server import find_free_port
+
+CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
+DATABASE = "ripe_browser"
+ENDS_WITHIN = 20.0
+"""Seconds."""
+
+Opened = Callable[[int], AbstractAsyncContextManager[Page]]
+"""Opens the sandbox's page at a width in pixels."""
+
+
+@pytest.fixture(scope="session")
+def sandbox(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
+    """The address of a running `ripe up` that has told its story: Ana was just asked."""
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is missing; install it with: apt-get install chromium")
+    asyncio.run(_execute(postgres.dsn(), f"CREATE DATABASE {DATABASE} TEMPLATE {template}"))
+    home, port = tempfile.mkdtemp(prefix="ripe-test-"), find_free_port("127.0.0.1")
+    unset = {name.upper(): "" for name in Settings.model_fields}
+    own = {"RIPE_HOME": home, "PORT": str(port), "DATABASE_URL": postgres.dsn(DATABASE)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "up"],
+        env=child_environment(unset | own),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        _read_until(process, "DM · to Ana")
+        # Every test asks something of her, on the same day.
+        asyncio.run(_execute(postgres.dsn(DATABASE), "UPDATE person SET dms_per_day = 1000"))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=ENDS_WITHIN)
+        shutil.rmtree(home)
+
+
+async def _execute(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+def _read_until(process: "subprocess.Popen[str]", text: str) -> None:
+    seen: list[str] = []
+    for line in process.stdout or ():
+        seen.append(line)
+        if text in line:
+            return
+    pytest.fail(f"it ended without saying {text!r}:\n{''.join(seen)}")
+
+
+@pytest.fixture
+def opened(sandbox: str) -> Opened:
+    """Opens the page. What goes wrong in it meanwhile, or leaves this machine, fails the test."""
+
+    @asynccontextmanager
+    async def open_page(width: int) -> AsyncIterator[Page]:
+        wrong: list[str] = []
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = await browser.new_page(viewport={"width": width, "height": 800})
+            page.on("console", lambda told: _check_console(told.text, wrong))
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("request", lambda request: _check_origin(request.url, sandbox, wrong))
+            await page.goto(sandbox)
+            yield page
+            await browser.close()
+        assert wrong == []
+
+    return open_page
+
+
+def _check_console(text: str, wrong: list[str]) -> None:
+    # Every browser notes a refused request there; that GitHub refuses something is no mistake of the page.
+    if "status of 422" not in text:
+        wrong.append(text)
+
+
+def _check_origin(url: str, origin: str, wrong: list[str]) -> None:
+    if not url.startswith(f"{origin}/"):
+        wrong.append(f"it asked {url}")
