@@ -63,8 +63,9 @@ class Look(StrEnum):
 class Card(Value):
     """All that a DM about a review request shows, before it becomes Slack blocks.
 
-    `turn` says why it is the reader's turn; `note` why nothing is asked for now. `sequence` 0 is the first
-    DM and n the n-th reminder. Texts come from GitHub as they are: rendering must disarm them.
+    `turn` says why it is the reader's turn, because of the pattern `owned` where a rule chose them; `note`
+    why nothing is asked for now. `sequence` 0 is the first DM and n the n-th of `reminders`. Texts come from
+    GitHub as they are: rendering must disarm them.
     """
 
     request_id: RequestId
@@ -78,6 +79,8 @@ class Card(Value):
     additions: int | None
     deletions: int | None
     turn: str
+    owned: str = ""
+    reminders: int = 0
     note: str = ""
     close_reason: CloseReason | None = None
     is_first_ever: bool = False

@@ -176,6 +176,8 @@ def _card(view: View, look: Look, sequence: int, *, is_first_ever: bool) -> Card
         additions=pull_request.additions,
         deletions=pull_request.deletions,
         turn=turn(view),
+        owned="" if view.request.is_again else view.pattern,
+        reminders=len(view.rhythm.after),
         note=quiet_note(view) if look is Look.QUIET else "",
         close_reason=_close_reason(view) if look is Look.OVER else None,
         is_first_ever=is_first_ever,
@@ -183,12 +185,12 @@ def _card(view: View, look: Look, sequence: int, *, is_first_ever: bool) -> Card
 
 
 def turn(view: View) -> str:
-    """Why it is the reader's turn."""
+    """Why it is the reader's turn; where a rule chose them, the pattern that they own is to follow."""
     who = view.request.requested_by or "GitHub"
     if view.request.is_again:
         return f"{who} asked you again"
     if view.pattern:
-        return f"asked of you because you own {view.pattern}"
+        return "asked of you because you own"
     return f"{who} asked for your review"
 
 

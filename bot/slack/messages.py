@@ -8,7 +8,7 @@ from typing import Any
 from bot.model import RequestId, Value
 from bot.reminders.model import Card, Look, NoticeKind
 from bot.reviews.model import CloseReason, PullRequest
-from bot.slack.escape import disarm, link, plain, web_address
+from bot.slack.escape import code, disarm, link, plain, web_address
 
 Block = dict[str, Any]
 
@@ -30,6 +30,7 @@ SNOOZE_CHOICES = {
 MOST_IN_TITLE = 140
 """Characters: two lines on a phone."""
 MOST_IN_NAME = 60
+MOST_IN_PATTERN = 100
 MOST_ON_BUTTON = 75
 """Slack's own limit."""
 
@@ -70,9 +71,9 @@ def render_card(card: Card, waiting: timedelta) -> Rendered:
 
 
 def _render_live(card: Card, waiting: timedelta) -> Rendered:
-    facts = [disarm(card.turn, 200) or "your review is asked for"]
+    facts = [_turn(card, code(card.owned, MOST_IN_PATTERN))]
     if card.sequence:
-        facts.append(f"reminder {card.sequence}")
+        facts.append(f"reminder {card.sequence} of {max(card.reminders, card.sequence)}")
     if (age := describe_working_time(waiting)) is not None:
         facts.append(f"waiting {age}")
     blocks = [_headline(card), context(" · ".join(facts)), _buttons(card)]
@@ -97,8 +98,13 @@ def _render_line(card: Card, line: str) -> Rendered:
 def _notification(card: Card, age: str | None) -> str:
     about = f"{_title(card)} ({', '.join(_facts(card))})"
     if card.sequence == 0:
-        return f"{disarm(card.turn, 200)}: {about}"
+        return f"{_turn(card, disarm(card.owned, MOST_IN_PATTERN))}: {about}"
     return f"Reminder {card.sequence}, waiting {age or 'for you'}: {about}"
+
+
+def _turn(card: Card, owned: str) -> str:
+    turn = disarm(card.turn, 200) or "your review is asked for"
+    return f"{turn} {owned}" if card.owned else turn
 
 
 def _headline(card: Card) -> Block:

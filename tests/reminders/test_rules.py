@@ -270,7 +270,8 @@ def test_the_author_hears_after_16_working_hours_of_the_reviewer() -> None:
 
 
 def test_whoever_a_rule_chose_reads_for_what() -> None:
-    assert next_card(view(pattern="billing/**"), 0).turn == "asked of you because you own billing/**"
+    card = next_card(view(pattern="billing/**"), 0)
+    assert (card.turn, card.owned) == ("asked of you because you own", "billing/**")
 
 
 def test_the_first_dm_a_person_ever_gets_says_what_this_is_and_goes_on_saying_it() -> None:

@@ -29,6 +29,7 @@ CARD = Card(
     additions=120,
     deletions=8,
     turn="ben asked for your review",
+    reminders=3,
 )
 LINK = "<https://github.example/acme/api/pull/12|Round half to even>"
 
@@ -62,9 +63,16 @@ def test_the_first_dm_says_what_whose_how_big_and_why() -> None:
     )
 
 
+def test_whoever_a_rule_chose_reads_its_pattern_as_it_was_written() -> None:
+    owner = CARD.model_copy(update={"turn": "asked of you because you own", "owned": "billing/**"})
+    rendered = render_card(owner, timedelta(0))
+    assert texts(rendered)[1] == "asked of you because you own `billing/**`"
+    assert "**" not in rendered.text
+
+
 def test_a_reminder_counts_itself_and_the_time_that_passed() -> None:
     rendered = render_card(CARD.model_copy(update={"sequence": 2}), timedelta(hours=12, minutes=40))
-    assert texts(rendered)[1] == "ben asked for your review · reminder 2 · waiting 12 working hours"
+    assert texts(rendered)[1] == "ben asked for your review · reminder 2 of 3 · waiting 12 working hours"
     assert rendered.text.startswith("Reminder 2, waiting 12 working hours: Round half to even (acme/api#12")
 
 
