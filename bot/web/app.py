@@ -14,7 +14,7 @@ from bot.app import App, following_clock, open_app
 from bot.metrics import Exposition, LaneMetrics, VitalMetrics
 from bot.settings import Settings, SettingsError
 from bot.slack.listeners import Listeners
-from bot.web.health import health_blueprint
+from bot.web.health import findings_blueprint, health_blueprint
 from bot.web.metrics import metrics_blueprint
 from bot.web.page import page_blueprint
 from bot.web.sandbox import sandbox_blueprint
@@ -37,6 +37,7 @@ def create_web(app: App, listeners: Listeners) -> Quart:
     web.request_class = RoomyRequest
     settings = app.settings
     web.register_blueprint(health_blueprint(app.database))
+    web.register_blueprint(findings_blueprint(app))
     web.register_blueprint(metrics_blueprint(_exposition(app), settings.metrics_token))
     web.register_blueprint(
         webhooks_blueprint(settings.github_webhook_secret, app.workspace_id, app.queue, app.clock)

@@ -10,7 +10,7 @@ from bot.app import App
 from bot.doctor.doctor import OPERATIONS, examine
 from bot.doctor.model import Finding, State, overall
 from bot.doctor.parts import Parts
-from bot.web.metrics import _refuse
+from bot.web.operators import refuse_stranger
 from jobq import Database
 
 ANSWERS_WITHIN = 2.0
@@ -49,7 +49,7 @@ def findings_blueprint(app: App) -> Blueprint:
 
     @blueprint.get("/health")
     async def health() -> Response:
-        if (refusal := _refuse(request, app.settings.metrics_token)) is not None:
+        if (refusal := refuse_stranger(request, app.settings.metrics_token)) is not None:
             return refusal
         findings = await examination.findings()
         state = overall(findings)
