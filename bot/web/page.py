@@ -50,7 +50,7 @@ def page_blueprint(app: App, sandbox_url: str) -> Blueprint:
     guard_changes(blueprint)
     _add_page(blueprint, app, client)
     _add_orders(blueprint, client)
-    _add_clock(blueprint, app)
+    _add_clock(blueprint, app, client)
     _add_events(blueprint, client)
 
     @blueprint.after_request
@@ -122,11 +122,15 @@ def _read(answer: httpx.Response) -> Any:
         return {"error": "the sandbox made a mistake"}
 
 
-def _add_clock(blueprint: Blueprint, app: App) -> None:
+def _add_clock(blueprint: Blueprint, app: App, client: httpx.AsyncClient) -> None:
     @blueprint.post("/page/working-hours")
     async def pass_working_time() -> Answer:
         wanted = WorkingTime.model_validate_json(await request.get_data(as_text=False))
-        ahead = await working_hours_from_now(app, wanted.slack_user_id, wanted.hours)
+        people = (await _look(client))["people"]
+        user = next((one for one in people if one["id"] == wanted.slack_user_id), None)
+        if user is None:
+            return jsonify({"error": f"nobody in Slack is {wanted.slack_user_id}"}), 404
+        ahead = await working_hours_from_now(app, user, wanted.hours)
         if ahead is None:
             return jsonify({"error": "there is no working time in the next three years"}), 422
         app.clock.shift = await move_clock(app.database, ahead)

@@ -36,21 +36,17 @@ async def load_page(app: App, world: Shown) -> Shown:
     }
 
 
-async def working_hours_from_now(app: App, slack_user_id: str, hours: float) -> timedelta | None:
-    """How far ahead it is until a person has worked so long, absences aside. None: not in three years.
-
-    Whom the bot does not know works nine to five in UTC.
-    """
-    person = await find_person_by_slack_user(app.workspace_id, slack_user_id)
+async def working_hours_from_now(app: App, user: Shown, hours: float) -> timedelta | None:
+    """How far ahead it is until a Slack user has worked so long, absences aside. None: not in three years."""
+    person = await find_person_by_slack_user(app.workspace_id, user["id"])
     now = app.clock.now()
     away = [(one.starts_at, one.ends_at) for one in person.absences] if person else []
-    working = person.hours if person else WorkingHours(zone="UTC")
-    end = add_working_time(working, now, timedelta(hours=hours), away)
+    end = add_working_time(_hours_of(user, person), now, timedelta(hours=hours), away)
     return None if end is None else end - now
 
 
 def _show_person(user: Shown, person: Person | None, now: datetime) -> Shown:
-    hours = person.hours if person else WorkingHours(zone=user["zone"])
+    hours = _hours_of(user, person)
     absence = current_absence(person, now) if person else None
     return {
         **user,
@@ -59,6 +55,11 @@ def _show_person(user: Shown, person: Person | None, now: datetime) -> Shown:
         "away_until": absence.ends_at.isoformat() if absence else None,
         "leave": _until_friday(hours, now),
     }
+
+
+def _hours_of(user: Shown, person: Person | None) -> WorkingHours:
+    """Whom the bot does not know works as most people do."""
+    return person.hours if person else WorkingHours(zone=user["zone"])
 
 
 def _until_friday(hours: WorkingHours, now: datetime) -> str:

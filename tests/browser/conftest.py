@@ -8,17 +8,17 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 import asyncpg
 import pytest
-from playwright.async_api import Page, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
 
 from bot.embedded import EmbeddedPostgres
 from bot.settings import Settings, child_environment
 from bot.web.server import find_free_port
 
-CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DATABASE = "ripe_browser"
 ENDS_WITHIN = 20.0
 """Seconds."""
@@ -30,8 +30,6 @@ Opened = Callable[[int], AbstractAsyncContextManager[Page]]
 @pytest.fixture(scope="session")
 def sandbox(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
     """The address of a running `ripe up` that has told its story: Ana was just asked."""
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is missing; install it with: apt-get install chromium")
     asyncio.run(_execute(postgres.dsn(), f"CREATE DATABASE {DATABASE} TEMPLATE {template}"))
     home, port = tempfile.mkdtemp(prefix="ripe-test-"), find_free_port("127.0.0.1")
     unset = {name.upper(): "" for name in Settings.model_fields}
@@ -71,22 +69,31 @@ def _read_until(process: "subprocess.Popen[str]", text: str) -> None:
     pytest.fail(f"it ended without saying {text!r}:\n{''.join(seen)}")
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One for all: each test has pages of its own in it."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is missing; install it with: apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
 @pytest.fixture
-def opened(sandbox: str) -> Opened:
+def opened(browser: Browser, sandbox: str) -> Opened:
     """Opens the page. What goes wrong in it meanwhile, or leaves this machine, fails the test."""
 
     @asynccontextmanager
     async def open_page(width: int) -> AsyncIterator[Page]:
         wrong: list[str] = []
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = await browser.new_page(viewport={"width": width, "height": 800})
-            page.on("console", lambda told: _check_console(told.text, wrong))
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("request", lambda request: _check_origin(request.url, sandbox, wrong))
-            await page.goto(sandbox)
-            yield page
-            await browser.close()
+        page = await browser.new_page(viewport={"width": width, "height": 800})
+        page.on("console", lambda told: _check_console(told.text, wrong))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: _check_origin(request.url, sandbox, wrong))
+        await page.goto(sandbox)
+        yield page
+        await page.close()
         assert wrong == []
 
     return open_page

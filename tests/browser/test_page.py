@@ -8,6 +8,8 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Opened
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 PHONE, DESK = 380, 1280
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']"
 MOST_TABS = 150

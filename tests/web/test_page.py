@@ -128,6 +128,7 @@ async def test_what_makes_no_sense_is_refused_with_a_reason(page: httpx.AsyncCli
         ("/page/slack/click", '{"user": "nobody", "action_id": "x", "message_ts": "1"}', 400),
         ("/page/slack/faults", "{}", 404),
         ("/page/working-hours", "{", 400),
+        ("/page/working-hours", '{"slack_user_id": "U0NOBODY", "hours": 4}', 404),
         ("/page/working-hours", '{"slack_user_id": "U0ANA00001", "hours": -4}', 400),
         ("/sandbox/clock", "{", 400),
     ):
@@ -184,6 +185,13 @@ async def test_four_working_hours_are_those_of_the_reader(ripe: Whole, page: htt
     assert about(ripe.clock.now()) == datetime(2037, 11, 23, 13, 0, tzinfo=UTC)
     await page.post("/page/working-hours", json=ana)
     assert about(ripe.clock.now()) == datetime(2037, 11, 24, 9, 0, tzinfo=UTC)
+
+
+async def test_whom_ripe_does_not_know_works_nine_to_five_where_they_are(
+    ripe: Whole, page: httpx.AsyncClient
+) -> None:
+    await page.post("/page/working-hours", json={"slack_user_id": "U0ELI00001", "hours": 4})
+    assert about(ripe.clock.now()) == datetime(2037, 11, 24, 4, 0, tzinfo=UTC)  # 13:00 in Tokyo
 
 
 async def test_while_somebody_is_away_none_of_their_hours_pass(ripe: Whole, page: httpx.AsyncClient) -> None:

@@ -4,8 +4,7 @@ import { menuButton } from "./menu.js";
 import { link, renderText } from "./mrkdwn.js";
 
 /**
- * Nodes for blocks. `place` is {names, errors, act(actionId, value), onOpen(url)}; `errors` are words by block id,
- * shown under the fields of a form.
+ * Nodes for blocks. `place` is {names, act(actionId, value)}: user names by id, and what a button or menu does.
  */
 export function renderBlocks(blocks, place) {
   return blocks.map((block) => BLOCKS[block.type]?.(block, place) ?? el("p", { text: `(${block.type})` }));
@@ -51,19 +50,16 @@ function renderInput(block, place) {
   const isGroup = ["radio_buttons", "checkboxes"].includes(block.element.type);
   const id = `field-${block.block_id}`;
   const label = [renderText(block.label, place.names), block.optional ? el("span", { class: "quiet", text: " (optional)" }) : null];
-  const error = place.errors?.[block.block_id];
   const field = (FIELDS[block.element.type] ?? FIELDS.plain_text_input)(block.element, block, place);
   field.dataset.block = block.block_id;
   field.dataset.type = block.element.type;
   if (!isGroup) field.id = id;
-  if (error) field.setAttribute("aria-describedby", `${id}-error`);
   return el(
     isGroup ? "fieldset" : "div",
-    { class: `block input${error ? " wrong" : ""}` },
+    { class: "block input" },
     el(isGroup ? "legend" : "label", isGroup ? {} : { for: id }, label.flat()),
     field,
     block.hint ? el("p", { class: "quiet" }, renderText(block.hint, place.names)) : null,
-    error ? el("p", { class: "error", id: `${id}-error`, text: error }) : null,
   );
 }
 

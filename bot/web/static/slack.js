@@ -14,7 +14,7 @@ export class Slack {
     this.done = done;
     this.fail = fail;
     this.tab = "messages";
-    this.errors = {};
+    this.closed = null;
     this.seen = new Map();
     byId("tab-messages").addEventListener("click", () => this.openTab("messages"));
     byId("tab-home").addEventListener("click", () => this.openTab("home"));
@@ -95,8 +95,8 @@ export class Slack {
         body));
   }
 
-  place(act, errors = {}) {
-    return { names: this.state.names, errors, act };
+  place(act) {
+    return { names: this.state.names, act };
   }
 
   showHome() {
@@ -121,16 +121,21 @@ export class Slack {
     if (this.tab === "home") await this.act("home", {});
   }
 
+  /** The modal on top, unless it was closed a moment ago. */
+  openModal() {
+    const modals = this.state.views.filter((one) => one.user === this.person && one.type === "modal");
+    return modals.filter((one) => one.id !== this.closed).at(-1);
+  }
+
   showModal() {
     const dialog = byId("modal");
-    const view = this.state.views.filter((one) => one.user === this.person && one.type === "modal").at(-1);
+    const view = this.openModal();
     if (!view) {
-      this.errors = {};
       dialog.version = undefined;
       if (dialog.open) dialog.close();
       return;
     }
-    show(dialog, { view, errors: this.errors }, () => this.renderModal(view));
+    show(dialog, view, () => this.renderModal(view));
     if (!dialog.open) dialog.showModal();
   }
 
@@ -138,7 +143,7 @@ export class Slack {
     const form = el("form", { class: "modal-form", novalidate: true },
       el("header", {}, el("h2", { id: "modal-title" }, renderText(view.title, this.state.names)),
         el("button", { type: "button", class: "close", "aria-label": "Close", text: "✕", onclick: () => this.closeModal() })),
-      el("div", { class: "modal-blocks" }, renderBlocks(view.blocks, this.place((actionId, value) => this.click({ view_id: view.id, action_id: actionId, value }), this.errors))),
+      el("div", { class: "modal-blocks" }, renderBlocks(view.blocks, this.place((actionId, value) => this.click({ view_id: view.id, action_id: actionId, value })))),
       el("footer", {},
         el("button", { type: "button", class: "slack-button", onclick: () => this.closeModal(), "data-focus": "close" }, view.close ? renderText(view.close, this.state.names) : "Close"),
         view.submit ? el("button", { type: "submit", class: "slack-button primary", "data-focus": "submit" }, renderText(view.submit, this.state.names)) : null));
@@ -177,8 +182,12 @@ export class Slack {
   }
 
   async closeModal() {
-    const view = this.state.views.filter((one) => one.user === this.person && one.type === "modal").at(-1);
-    if (view) await this.act("close", { view_id: view.id });
+    const view = this.openModal();
+    if (!view) return;
+    // At once, and once: Escape may be told twice before the answer is there.
+    this.closed = view.id;
+    this.showModal();
+    await this.act("close", { view_id: view.id });
   }
 
   async click(what) {
