@@ -8,8 +8,8 @@ from bench.subjects.model import Body
 from bot.migrations import migrate
 from jobq import ClaimedJob, Database, Job, Queue, Worker
 
-PREFETCH = 380
-"""With 20 running: 400 jobs are claimed at most, 200 at a time."""
+PREFETCH = 580
+"""With 20 running: 600 jobs are claimed at most, 300 at a time."""
 
 
 class JobqEnqueuer:
