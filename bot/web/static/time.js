@@ -17,12 +17,12 @@ export function shortDay(instant, zone) {
   return format(zone, { weekday: "short", day: "numeric", month: "short" }).format(new Date(instant)).replace(",", "");
 }
 
-/** 10:01 today, else Wed 09:00, or with the date when that is more than six days away. */
+/** 10:01 today, else Wed 09:00, or with the date when that is six days away or more. */
 export function when(instant, now, zone) {
   const [then, today] = [new Date(instant), new Date(now)];
   const dayOf = (date) => format(zone, { dateStyle: "short" }).format(date);
   if (dayOf(then) === dayOf(today)) return clock(then, zone);
-  const isNear = Math.abs(then - today) < 6 * 86_400_000;
+  const isNear = Math.abs(then - today) < 6.5 * 86_400_000;
   return `${isNear ? format(zone, { weekday: "short" }).format(then) : shortDay(then, zone)} ${clock(then, zone)}`;
 }
 
