@@ -10,14 +10,18 @@ from prometheus_client import CollectorRegistry
 from bot.app import App, following_clock, open_app
 from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
+from bot.jobs.backfill_repository import backfill_repository
 from bot.jobs.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
+    BACKFILL_REPOSITORY,
     REMIND_REVIEWER,
     REPAIR,
+    SCHEDULE_DIGESTS,
     SYNC_PULL_REQUEST,
     TELL_AUTHOR,
     TIDY,
+    WELCOME_DIGEST,
     Lane,
 )
 from bot.jobs.remind_reviewer import remind_reviewer
@@ -27,6 +31,8 @@ from bot.jobs.sync_pull_request import sync_pull_request
 from bot.jobs.tell_author import tell_author
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
+from bot.jobs.welcome_digest import EVERY as DIGESTS_EVERY
+from bot.jobs.welcome_digest import schedule_digests, welcome_digest
 from bot.metrics import Exposition, JobMetrics, VitalMetrics
 from bot.settings import Settings
 from bot.web.metrics import create_metrics_web
@@ -47,6 +53,8 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         ),
         REMIND_REVIEWER: partial(remind_reviewer, slack=slack, queue=queue, clock=clock),
         TELL_AUTHOR: partial(tell_author, slack=slack, clock=clock),
+        BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
+        WELCOME_DIGEST: partial(welcome_digest, slack=slack, clock=clock),
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }
 
@@ -54,7 +62,9 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
 def build_recurring(app: App) -> tuple[Recurring, ...]:
     """What runs by the clock. A worker saves each when it starts."""
     queue, clock = app.queue, app.clock
+    digests = partial(schedule_digests, queue=queue, clock=clock)
     return (
+        Recurring(SCHEDULE_DIGESTS, DIGESTS_EVERY, digests, clock.now, lane=Lane.FACTS),
         Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),
         Recurring(REPAIR, REPAIR_EVERY, partial(repair, queue=queue), clock.now, lane=Lane.FACTS),
     )

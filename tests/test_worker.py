@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from bot.jobs.catalog import REPAIR, TIDY
+from bot.jobs.catalog import REPAIR, SCHEDULE_DIGESTS, TIDY
 from bot.settings import Settings
 from bot.web.server import PortInUseError, find_free_port
 from bot.worker import run_worker
@@ -34,7 +34,7 @@ async def test_a_worker_that_starts_queues_what_recurs_and_not_for_now(db: Datab
         await run_worker(settings_of_a_worker(dsn), stop)
     queue = Queue(db)
     recurring = await queue.queued()
-    assert {one.job.job_type for one in recurring} == {REPAIR, TIDY}
+    assert {one.job.job_type for one in recurring} == {REPAIR, SCHEDULE_DIGESTS, TIDY}
     assert all(one.due_at > queue.now() for one in recurring)
 
 

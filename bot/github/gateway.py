@@ -24,6 +24,7 @@ from bot.github.model import (
     ChangedPaths,
     NotFound,
     PathsRefused,
+    PullRequestPage,
     PullRequestSnapshot,
     Review,
     ReviewDecision,
@@ -110,6 +111,23 @@ class GitHubGateway:
         def load(client: github.Github) -> PullRequestSnapshot:
             _, found = client.requester.requestJsonAndCheck("GET", f"/repos/{repository}/pulls/{number}")
             return parse_pull_request(found)
+
+        return await self._call(installation_id, load)
+
+    async def list_open_pull_requests(
+        self, installation_id: InstallationId, repository: str, page: int
+    ) -> PullRequestPage:
+        """A page of a hundred of the open pull requests, the last touched first. Pages count from 1."""
+
+        def load(client: github.Github) -> PullRequestPage:
+            asked = {"state": "open", "sort": "updated", "direction": "desc", "per_page": 100, "page": page}
+            headers, found = client.requester.requestJsonAndCheck(
+                "GET", f"/repos/{repository}/pulls", parameters=asked
+            )
+            return PullRequestPage(
+                pull_requests=tuple(parse_pull_request(one) for one in found),
+                is_last='rel="next"' not in headers.get("link", ""),
+            )
 
         return await self._call(installation_id, load)
 

@@ -62,6 +62,13 @@ class PullRequestSnapshot(Value):
     updated_at: datetime
 
 
+class PullRequestPage(Value):
+    """One page of a list. `is_last`: GitHub has no more."""
+
+    pull_requests: tuple[PullRequestSnapshot, ...]
+    is_last: bool
+
+
 class ReviewState(StrEnum):
     APPROVED = "approved"
     CHANGES_REQUESTED = "changes_requested"

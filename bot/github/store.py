@@ -17,6 +17,13 @@ class Address(Value):
     number: int
 
 
+class NamedRepository(Value):
+    """Whose a repository is, and what it is called now."""
+
+    workspace_id: WorkspaceId
+    full_name: str
+
+
 async def find_first_workspace() -> WorkspaceId:
     """The workspace whose credentials are in the environment."""
     return WorkspaceId(await current_database().fetchval("SELECT min(id) FROM workspace"))
@@ -36,6 +43,23 @@ async def find_address(pull_request_id: PullRequestId) -> Address | None:
         pull_request_id,
     )
     return Address.model_validate(dict(row)) if row else None
+
+
+async def find_named_repository(
+    installation_id: InstallationId, repository_id: RepositoryId
+) -> NamedRepository | None:
+    """None where this installation does not see it any more."""
+    row = await current_database().fetchrow(
+        """
+        SELECT repository.workspace_id, repository.full_name
+        FROM repository JOIN installation ON installation.id = repository.installation_id
+        WHERE repository.id = $2 AND installation.id = $1 AND repository.removed_at IS NULL
+            AND installation.deleted_at IS NULL AND installation.suspended_at IS NULL
+        """,
+        installation_id,
+        repository_id,
+    )
+    return NamedRepository.model_validate(dict(row)) if row else None
 
 
 async def find_any_installation(workspace_id: WorkspaceId) -> InstallationId | None:

@@ -1,5 +1,6 @@
 """Applies what one delivery tells, with the jobs it concerns, in one transaction. Talks to nobody."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 import structlog
@@ -15,12 +16,13 @@ from bot.github.model import (
     PullRequestAction,
     PullRequestFact,
     RepositoriesFact,
+    Repository,
     ReviewFact,
     ReviewState,
 )
-from bot.jobs.catalog import assign_reviewers_job, sync_pull_request_job
+from bot.jobs.catalog import assign_reviewers_job, backfill_repository_job, sync_pull_request_job
 from bot.jobs.change import close_requests_of_repositories, record_change
-from bot.model import AccountId, PullRequestId, RequestId
+from bot.model import AccountId, InstallationId, PullRequestId, RequestId
 from bot.reviews import rules, store
 from bot.reviews.model import PullRequest
 from jobq import ClaimedJob, Discard, Queue, current_database, write_transaction
@@ -82,7 +84,7 @@ async def _apply_to_pull_request(
     delivery: Delivery, fact: rules.AnyFact, queue: Queue
 ) -> tuple[Outcome, str]:
     snapshot = fact.pull_request
-    known = await _lock(snapshot.id)
+    known = await lock_known(snapshot.id)
     if known is not None and snapshot.updated_at < known.updated_at:
         return Outcome.LATE, await _apply_late(known, fact)
     told = rules.told_by(fact)
@@ -127,7 +129,8 @@ async def _name_requester(fact: rules.AnyFact, open_requests: dict[AccountId, Re
         await store.name_requester(request_id, fact.sender.login)
 
 
-async def _lock(pull_request_id: PullRequestId) -> PullRequest | None:
+async def lock_known(pull_request_id: PullRequestId) -> PullRequest | None:
+    """Locks a pull request until the transaction ends, also one that is not known yet (None)."""
     if (known := await store.lock_pull_request(pull_request_id)) is not None:
         return known
     # There is no row to lock yet, and two facts of a new pull request may come at once.
@@ -172,13 +175,22 @@ async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue:
             await installations.save_repositories(
                 delivery.workspace_id, fact.installation_id, fact.repositories
             )
+            await _backfill(fact.installation_id, fact.repositories, queue)
     return f"{fact.action} on {fact.account.login}"
 
 
 async def _apply_repositories(delivery: Delivery, fact: RepositoriesFact, queue: Queue, clock: Clock) -> str:
     await installations.save_installation(delivery.workspace_id, fact.installation_id, fact.account)
     await installations.save_repositories(delivery.workspace_id, fact.installation_id, fact.added)
+    await _backfill(fact.installation_id, fact.added, queue)
     gone = [repository.id for repository in fact.removed]
     await installations.remove_repositories(gone, clock.now())
     await close_requests_of_repositories(gone, clock.now(), queue)
     return f"{len(fact.added)} added, {len(fact.removed)} removed"
+
+
+async def _backfill(
+    installation_id: InstallationId, repositories: Iterable[Repository], queue: Queue
+) -> None:
+    """Has what is open there already read, a page at a time."""
+    await queue.save_all(backfill_repository_job(installation_id, one.id) for one in repositories)

@@ -5,7 +5,7 @@ A job's identity is its type and arguments, so saving one of these twice never q
 
 from enum import IntEnum
 
-from bot.model import PullRequestId, RequestId
+from bot.model import InstallationId, PersonId, PullRequestId, RepositoryId, RequestId
 from bot.reminders.model import NoticeKind
 from jobq import Job
 
@@ -30,6 +30,9 @@ REMIND_REVIEWER = "remind_reviewer"
 SYNC_PULL_REQUEST = "sync_pull_request"
 TELL_AUTHOR = "tell_author"
 REPAIR = "repair"
+BACKFILL_REPOSITORY = "backfill_repository"
+WELCOME_DIGEST = "welcome_digest"
+SCHEDULE_DIGESTS = "schedule_digests"
 TIDY = "tidy"
 """Recurs by itself: nobody queues it but the worker when it starts."""
 
@@ -58,3 +61,16 @@ def tell_author_job(pull_request_id: PullRequestId, kind: NoticeKind) -> Job:
     """Tells an author something, once a round, if it is still true when it runs."""
     arguments = {"pull_request_id": pull_request_id, "kind": kind.value}
     return Job(job_type=TELL_AUTHOR, arguments=arguments, lane=Lane.CALLS)
+
+
+def backfill_repository_job(
+    installation_id: InstallationId, repository_id: RepositoryId, page: int = 1
+) -> Job:
+    """Reads one page of the pull requests that were open before Ripe came; the next page is a job again."""
+    arguments = {"installation_id": installation_id, "repository_id": repository_id, "page": page}
+    return Job(job_type=BACKFILL_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
+
+
+def welcome_digest_job(person_id: PersonId) -> Job:
+    """Tells a person once of the reviews that waited for them before Ripe came."""
+    return Job(job_type=WELCOME_DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS)

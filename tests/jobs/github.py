@@ -105,9 +105,13 @@ class Acme:
             "apply_fact": partial(apply_fact, queue=queue, clock=clock),
             "sync_pull_request": partial(sync_pull_request, github=github, queue=queue),
             "assign_reviewers": partial(assign_reviewers, github=github, queue=queue, clock=clock),
+            "backfill_repository": self._pass_over,
             "remind_reviewer": self._keep,
             "tell_author": self._keep,
         }
+
+    async def _pass_over(self, job: ClaimedJob) -> None:
+        """Nothing was open before the App was installed."""
 
     async def _keep(self, job: ClaimedJob) -> None:
         self.kept.append((job.job_type, job.arguments))

@@ -32,6 +32,7 @@ def _add_list(blueprint: Blueprint, server: GitHubServer, path: str) -> None:
     @blueprint.get(path)
     async def pulls(owner: str, name: str) -> Response:
         repo, state = server.load_pulls_repo(owner, name), request.args.get("state", "open")
+        sort = request.args.get("sort", "created")
         if state not in _STATES:
             raise invalid_field("PullRequest", "state", f"state must be one of {', '.join(_STATES)}")
         found = [
@@ -39,9 +40,10 @@ def _add_list(blueprint: Blueprint, server: GitHubServer, path: str) -> None:
             for pull in reversed(server.world.document.pulls)
             if pull.repository_id == repo.id and state in (pull.state, "all")
         ]
-        if request.args.get("sort") == "updated":
+        if sort == "updated":
             found.sort(key=lambda pull: pull.updated_at, reverse=True)
-        if request.args.get("direction", "desc") == "asc":
+        # https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
+        if request.args.get("direction", "desc" if sort == "created" else "asc") == "asc":
             found.reverse()
         return answer_page([server.world.shapes.listed_pull(pull) for pull in found])
 

@@ -1,0 +1,127 @@
+"""Tells a person, in one DM, which reviews waited for them before Ripe came.
+
+Nothing else is sent about those until something happens to them: they are held as a person's "snoozed until
+something changes" is. The DM goes out when that person's next working day begins.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from pydantic import BaseModel
+
+from bot.clock import Clock
+from bot.jobs import outbox
+from bot.jobs.catalog import welcome_digest_job
+from bot.jobs.view import load_view
+from bot.model import PersonId, Value
+from bot.reminders import letters, rules
+from bot.reminders.letters import Letter
+from bot.reminders.model import Message, View
+from bot.reviewers.model import Person
+from bot.reviewers.store import list_people_by_id, mark_welcomed
+from bot.reviews import backlog, store
+from bot.reviews.model import PullRequest
+from bot.slack.letters import render_backlog
+from bot.working_time import local_day, next_working_instant, start_of_working_day_after
+from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
+
+log = structlog.get_logger()
+
+EVERY = timedelta(hours=1)
+"""How soon somebody counts who was connected to Slack after their reviews were found."""
+
+
+class Arguments(BaseModel):
+    person_id: PersonId
+
+
+class _Due(Value):
+    """A DM to send: its row is written. Or `lost`: one that may have arrived, to be found out first."""
+
+    person: Person
+    pull_requests: tuple[PullRequest, ...] = ()
+    message_id: int | None = None
+    lost: Message | None = None
+
+
+async def schedule_digests(job: ClaimedJob, *, queue: Queue, clock: Clock) -> None:
+    """Recurs: whoever is to be told of something, and is known in Slack by now, will be."""
+    await schedule_digests_for(await backlog.list_people_to_tell(), queue, clock.now())
+
+
+async def schedule_digests_for(person_ids: Iterable[PersonId], queue: Queue, now: datetime) -> None:
+    """Queues one DM each, for when their next working day begins. Whoever never works gets none."""
+    people = await list_people_by_id(person_ids)
+    mornings = [(person.id, _next_morning(person, now)) for person in people]
+    await queue.save_all(welcome_digest_job(identity).runs_at(at) for identity, at in mornings if at)
+
+
+def _next_morning(person: Person, now: datetime) -> datetime | None:
+    """When their next working day begins: tomorrow's if they are at work now."""
+    at = next_working_instant(person.hours, now, rules.intervals(person))
+    if at is None or at > now:
+        return at
+    tomorrow = start_of_working_day_after(person.hours, now)
+    return tomorrow and next_working_instant(person.hours, tomorrow, rules.intervals(person))
+
+
+async def welcome_digest(
+    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
+) -> Postpone | Discard | None:
+    """Sends one person's DM if something still waits for them, in their working hours."""
+    due = await _begin(job.read(Arguments).person_id, clock.now(), is_live=slack is not None)
+    if not isinstance(due, _Due):
+        return due
+    if due.message_id is None:
+        if due.lost is not None:
+            await outbox.settle(due.lost, due.person, slack=slack, clock=clock)
+        return Postpone(clock.now())
+    rendered = render_backlog(due.pull_requests, clock.now(), is_first_ever=due.person.welcomed_at is None)
+    await outbox.post(due.message_id, due.person, rendered, "", slack=slack, clock=clock)
+    log.info("welcome digest", person_id=due.person.id, reviews=len(due.pull_requests))
+    return None
+
+
+@write_transaction
+async def _begin(person_id: PersonId, now: datetime, *, is_live: bool) -> _Due | Postpone | Discard:
+    """Decides on locked state and writes the outbox row."""
+    people = await list_people_by_id([person_id])
+    if not people or not (person := people[0]).is_active:
+        return Discard("nobody to tell")
+    if (lost := await letters.find_unsettled(person, Letter.BACKLOG)) is not None:
+        return _Due(person=person, lost=lost)
+    at = next_working_instant(person.hours, max(now, person.snoozed_until or now), rules.intervals(person))
+    if at is None or at > now:
+        return Postpone(at) if at else Discard("never at work")
+    views = await _load_waiting(person_id, now)
+    if not views:
+        return Discard("nothing waits")
+    message_id = await letters.begin_letter(
+        person, Letter.BACKLOG, local_day(person.hours, now).isoformat(), now
+    )
+    if message_id is None:
+        tomorrow = _next_morning(person, now)
+        return Postpone(tomorrow) if tomorrow else Discard("never at work")
+    await backlog.mark_told((view.request.id for view in views), message_id)
+    if is_live:
+        await mark_welcomed(person_id, now)
+    return _Due(
+        person=person, message_id=message_id, pull_requests=tuple(view.pull_request for view in views)
+    )
+
+
+async def _load_waiting(person_id: PersonId, now: datetime) -> Sequence[View]:
+    """What waits for them in silence. Every pull request is locked before the first person is."""
+    entries = await backlog.list_untold(person_id)
+    for entry in entries:
+        await store.lock_pull_request(entry.pull_request_id)
+    views = [await load_view(entry.request_id, now) for entry in entries]
+    return [view for view in views if view is not None and _waits(view)]
+
+
+def _waits(view: View) -> bool:
+    """Whether nothing has happened that ended the silence, or the wait."""
+    if view.is_over or view.pull_request.is_draft or view.is_approved_enough or view.has_twin:
+        return False
+    return view.request.is_snoozed_until_change and not view.request.is_muted and not view.messages
