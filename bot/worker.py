@@ -15,6 +15,7 @@ from bot.jobs.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
     BACKFILL_REPOSITORY,
+    GREET_INSTALLER,
     REMIND_REVIEWER,
     REPAIR,
     SCHEDULE_DIGESTS,
@@ -24,6 +25,7 @@ from bot.jobs.catalog import (
     WELCOME_DIGEST,
     Lane,
 )
+from bot.jobs.greet_installer import greet_installer
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
@@ -54,6 +56,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         REMIND_REVIEWER: partial(remind_reviewer, slack=slack, queue=queue, clock=clock),
         TELL_AUTHOR: partial(tell_author, slack=slack, clock=clock),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
+        GREET_INSTALLER: partial(greet_installer, slack=slack, clock=clock),
         WELCOME_DIGEST: partial(welcome_digest, slack=slack, clock=clock),
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }

@@ -150,13 +150,17 @@ class InstallationAction(StrEnum):
 
 
 class InstallationFact(Value):
-    """The App was installed on, or removed from, an account, or its standing there changed."""
+    """The App was installed on, or removed from, an account, or its standing there changed.
+
+    `sender` is who did it; None in facts that were stored before it was kept.
+    """
 
     kind: Literal["installation"] = "installation"
     action: InstallationAction
     installation_id: InstallationId
     account: Account
     permissions: dict[str, str]
+    sender: Account | None = None
     repositories: tuple[Repository, ...] = ()
 
 

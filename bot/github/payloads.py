@@ -215,6 +215,7 @@ class _Installation(_Wire):
 class _InstallationEvent(_Wire):
     action: model.InstallationAction
     installation: _Installation
+    sender: _Account
     repositories: list[_Repository] = []
 
     def fact(self) -> model.InstallationFact:
@@ -223,6 +224,7 @@ class _InstallationEvent(_Wire):
             installation_id=self.installation.id,
             account=self.installation.account.account(),
             permissions=self.installation.permissions,
+            sender=self.sender.account(),
             repositories=tuple(repository.repository() for repository in self.repositories),
         )
 

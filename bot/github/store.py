@@ -24,6 +24,14 @@ class NamedRepository(Value):
     full_name: str
 
 
+class StandingInstallation(Value):
+    """An installation that is neither deleted nor suspended. `account` is whose repositories it sees."""
+
+    workspace_id: WorkspaceId
+    account: str
+    repositories: tuple[str, ...]
+
+
 async def find_first_workspace() -> WorkspaceId:
     """The workspace whose credentials are in the environment."""
     return WorkspaceId(await current_database().fetchval("SELECT min(id) FROM workspace"))
@@ -60,6 +68,21 @@ async def find_named_repository(
         repository_id,
     )
     return NamedRepository.model_validate(dict(row)) if row else None
+
+
+async def find_standing_installation(installation_id: InstallationId) -> StandingInstallation | None:
+    """With the names of its repositories. None where it is deleted or suspended."""
+    row = await current_database().fetchrow(
+        """
+        SELECT workspace_id, coalesce(account_login, '') AS account, ARRAY(
+            SELECT full_name FROM repository
+            WHERE installation_id = installation.id AND removed_at IS NULL ORDER BY lower(full_name)
+        ) AS repositories
+        FROM installation WHERE id = $1 AND deleted_at IS NULL AND suspended_at IS NULL
+        """,
+        installation_id,
+    )
+    return StandingInstallation.model_validate(dict(row)) if row else None
 
 
 async def find_any_installation(workspace_id: WorkspaceId) -> InstallationId | None:

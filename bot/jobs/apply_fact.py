@@ -20,7 +20,12 @@ from bot.github.model import (
     ReviewFact,
     ReviewState,
 )
-from bot.jobs.catalog import assign_reviewers_job, backfill_repository_job, sync_pull_request_job
+from bot.jobs.catalog import (
+    assign_reviewers_job,
+    backfill_repository_job,
+    greet_installer_job,
+    sync_pull_request_job,
+)
 from bot.jobs.change import close_requests_of_repositories, record_change
 from bot.model import AccountId, InstallationId, PullRequestId, RequestId
 from bot.reviews import rules, store
@@ -176,6 +181,8 @@ async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue:
                 delivery.workspace_id, fact.installation_id, fact.repositories
             )
             await _backfill(fact.installation_id, fact.repositories, queue)
+            if fact.action is InstallationAction.CREATED and fact.sender is not None:
+                await queue.save(greet_installer_job(fact.installation_id, fact.sender.id))
     return f"{fact.action} on {fact.account.login}"
 
 

@@ -5,7 +5,7 @@ A job's identity is its type and arguments, so saving one of these twice never q
 
 from enum import IntEnum
 
-from bot.model import InstallationId, PersonId, PullRequestId, RepositoryId, RequestId
+from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId
 from bot.reminders.model import NoticeKind
 from jobq import Job
 
@@ -31,6 +31,7 @@ SYNC_PULL_REQUEST = "sync_pull_request"
 TELL_AUTHOR = "tell_author"
 REPAIR = "repair"
 BACKFILL_REPOSITORY = "backfill_repository"
+GREET_INSTALLER = "greet_installer"
 WELCOME_DIGEST = "welcome_digest"
 SCHEDULE_DIGESTS = "schedule_digests"
 TIDY = "tidy"
@@ -74,3 +75,9 @@ def backfill_repository_job(
 def welcome_digest_job(person_id: PersonId) -> Job:
     """Tells a person once of the reviews that waited for them before Ripe came."""
     return Job(job_type=WELCOME_DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS)
+
+
+def greet_installer_job(installation_id: InstallationId, account_id: AccountId) -> Job:
+    """Tells whoever installed the App what to do next."""
+    arguments = {"installation_id": installation_id, "account_id": account_id}
+    return Job(job_type=GREET_INSTALLER, arguments=arguments, lane=Lane.CALLS)

@@ -1,11 +1,11 @@
 """DMs to a person that are about no single pull request."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from bot.reviews.model import PullRequest
 from bot.slack.escape import disarm
-from bot.slack.messages import MOST_IN_NAME, Rendered, context, label, section, title_link
+from bot.slack.messages import MOST_IN_NAME, Rendered, context, join_words, label, section, title_link
 
 MOST_LISTED = 20
 """Lines: Slack shows at most fifty blocks, and a person reads fewer."""
@@ -13,6 +13,21 @@ MOST_LISTED = 20
 _WELCOME = (
     "This is the first you hear of Ripe. Your team connected it to its repositories: it reminds you, in your"
     " working hours, of reviews that wait for you. `/snooze` pauses it, `/ooo` says when you are away."
+)
+
+_NOW = (
+    "*What happens now.* Open pull requests of the last 14 days are read. Nobody gets a DM about each: every"
+    " reviewer gets one list when their next working day begins."
+)
+_NEXT = (
+    "`ripe people import FILE` connects GitHub logins to Slack, and `ripe config apply FILE` says who reviews"
+    " which files. Where there is no rule, Ripe writes nothing to GitHub: it only reminds those whom somebody"
+    " asked."
+)
+_STOP = (
+    "*How to stop it.* Suspend or uninstall the App in the account's settings on GitHub: from then on"
+    " nothing is asked or sent, and a day after it was uninstalled its data is deleted. `/snooze` pauses"
+    " your own DMs."
 )
 
 
@@ -47,3 +62,23 @@ def _describe_age(days: int) -> str:
     if days < 1:
         return "opened today"
     return f"opened {days} day{'s' if days > 1 else ''} ago"
+
+
+def render_greeting(account: str, repositories: Sequence[str], ruled: Collection[str]) -> Rendered:
+    """To whoever installed the App on an account. `ruled` are the repositories with rules, in lower case."""
+    told = f"You installed Ripe on {disarm(account, MOST_IN_NAME) or 'GitHub'}"
+    names = _join_names(repositories) or "no repositories yet"
+    without = _join_names([name for name in repositories if name.lower() not in ruled])
+    ruleless = f" No rules yet for {without}." if without else ""
+    blocks = (
+        section(f"*{told}*\n{names}"),
+        section(_NOW),
+        section(f"*What to do next.*{ruleless} {_NEXT}"),
+        section(_STOP),
+    )
+    return Rendered(blocks=blocks, text=f"{told}: {names}.")
+
+
+def _join_names(repositories: Sequence[str]) -> str:
+    names = [disarm(name, MOST_IN_NAME) for name in repositories]
+    return join_words(names) if names else ""

@@ -16,6 +16,8 @@ SWEEP = ClaimedJob(1, SCHEDULE_DIGESTS, "{}", MONDAY_MORNING, MONDAY_MORNING, La
 TUESDAY_MORNING = datetime(2037, 11, 24, 8, 0, tzinfo=UTC)
 """When Ana and Cho begin to work."""
 
+STATE_OF_DIGEST = "SELECT state FROM message WHERE letter = 'backlog'"
+
 
 @pytest.fixture
 async def before(ripe: Whole) -> Whole:
@@ -141,7 +143,8 @@ async def test_the_author_does_not_hear_of_old_reviewers_whom_nobody_knows(befor
     open_pull(before, "eli")
     await install(before)
     await before.pass_time(days=2)
-    assert before.dms("ben") == []
+    (greeting,) = before.dms("ben")
+    assert "You installed" in greeting
 
 
 async def test_whoever_is_connected_to_slack_after_the_install_is_told_too(before: Whole) -> None:
@@ -216,11 +219,11 @@ async def test_a_digest_whose_reply_was_lost_is_not_sent_twice(before: Whole) ->
     await install(before)
     before.slack.faults.add(SlackFault(method="chat.postMessage", kind="cut", moment="after"))
     await before.go_to(TUESDAY_MORNING)
-    assert await before.app.database.fetchval("SELECT state FROM message") == "unknown"
+    assert await before.app.database.fetchval(STATE_OF_DIGEST) == "unknown"
     await before.app.database.execute("UPDATE message SET sending_on = sending_on - interval '1 minute'")
     await before.pass_time(days=1)
     assert len(before.dms("cho")) == 1
-    assert await before.app.database.fetchval("SELECT state FROM message") == "sent"
+    assert await before.app.database.fetchval(STATE_OF_DIGEST) == "sent"
 
 
 async def test_a_digest_that_never_arrived_is_sent_again_with_the_same_list(before: Whole) -> None:
@@ -232,3 +235,45 @@ async def test_a_digest_that_never_arrived_is_sent_again_with_the_same_list(befo
     await before.app.database.execute("UPDATE message SET sending_on = sending_on - interval '1 minute'")
     await before.pass_time(hours=1)
     assert "acme/api#1" in before.dms("cho")[0]
+
+
+async def test_the_installer_is_told_where_it_is_what_to_do_next_and_how_to_stop_it(before: Whole) -> None:
+    await install(before)
+    (dm,) = before.dms("ben")
+    assert "You installed Ripe on acme" in dm
+    assert "acme/api and acme/web" in dm
+    assert "No rules yet for acme/web." in dm
+    assert "writes nothing to GitHub" in dm
+    assert "uninstall the App" in dm
+    await before.pass_time(days=3)
+    assert len(before.dms("ben")) == 1
+
+
+async def test_an_installer_whom_nobody_knows_in_slack_is_sent_nothing(before: Whole) -> None:
+    await before.app.database.execute("DELETE FROM account WHERE login = 'ben'")
+    await install(before)
+    await before.pass_time(days=3)
+    assert before.dms("ben") == []
+
+
+async def test_the_installer_is_greeted_in_working_hours(before: Whole) -> None:
+    await before.go_to(datetime(2037, 11, 27, 20, 0, tzinfo=UTC))
+    await install(before)
+    assert before.dms("ben") == []
+    await before.go_to(datetime(2037, 11, 30, 9, 0, tzinfo=UTC))
+    assert len(before.dms("ben")) == 1
+
+
+async def test_the_installer_is_not_greeted_where_it_was_uninstalled_by_then(before: Whole) -> None:
+    await before.go_to(datetime(2037, 11, 27, 20, 0, tzinfo=UTC))
+    await install(before)
+    before.github.uninstall(before.github.document.installations[0])
+    await before.pass_time(days=5)
+    assert before.dms("ben") == []
+
+
+async def test_the_webhook_of_an_installation_that_comes_twice_greets_once(before: Whole) -> None:
+    await install(before)
+    before.github.webhooks.redeliver(before.github.webhooks.log[-1].guid)
+    await before.settle()
+    assert len(before.dms("ben")) == 1
