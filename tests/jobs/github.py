@@ -106,6 +106,7 @@ class Acme:
             "sync_pull_request": partial(sync_pull_request, github=github, queue=queue),
             "assign_reviewers": partial(assign_reviewers, github=github, queue=queue, clock=clock),
             "backfill_repository": self._pass_over,
+            "greet_installer": self._pass_over,
             "remind_reviewer": self._keep,
             "tell_author": self._keep,
         }
