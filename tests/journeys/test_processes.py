@@ -113,7 +113,8 @@ async def test_one_command_starts_everything_shows_a_reminder_and_leaves_nothing
         assert "Cho skipped: out until Friday" in told
         children = psutil.Process(ripe.pid).children(recursive=True)
         assert len(children) > 4
-        assert await _stopped_within(ripe) < 2.0
+        # Two seconds where nothing else runs; the other half of the tests may be running beside it.
+        assert await _stopped_within(ripe) < 6.0
     assert not [child for child in children if child.is_running()]
     async with started("up", environment) as again:
         await read_until(again, "Back where you left it", "Decision on acme/api#1", "DM · to Ana")
