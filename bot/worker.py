@@ -26,11 +26,9 @@ from bot.jobs.catalog import (
     Lane,
 )
 from bot.jobs.greet_installer import greet_installer
-from bot.jobs.remind_reviewer import remind_reviewer
+from bot.jobs.hold import remind_reviewer_in_sight, sync_and_release, tell_author_in_sight
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
-from bot.jobs.sync_pull_request import sync_pull_request
-from bot.jobs.tell_author import tell_author
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
 from bot.jobs.welcome_digest import EVERY as DIGESTS_EVERY
@@ -49,12 +47,12 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
     slack = app.slack if app.is_live else None
     return {
         APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
-        SYNC_PULL_REQUEST: partial(sync_pull_request, github=github, queue=queue),
+        SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue),
         ASSIGN_REVIEWERS: partial(
             assign_reviewers, github=github, queue=queue, clock=clock, is_live=app.is_live
         ),
-        REMIND_REVIEWER: partial(remind_reviewer, slack=slack, queue=queue, clock=clock),
-        TELL_AUTHOR: partial(tell_author, slack=slack, clock=clock),
+        REMIND_REVIEWER: partial(remind_reviewer_in_sight, slack=slack, queue=queue, clock=clock),
+        TELL_AUTHOR: partial(tell_author_in_sight, slack=slack, clock=clock),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
         GREET_INSTALLER: partial(greet_installer, slack=slack, clock=clock),
         WELCOME_DIGEST: partial(welcome_digest, slack=slack, clock=clock),

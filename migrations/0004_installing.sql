@@ -23,3 +23,9 @@ CREATE TABLE backlog (
     message_id bigint REFERENCES message ON DELETE SET NULL -- the letter; NULL: not told yet
 );
 CREATE INDEX backlog_message ON backlog (message_id);
+
+-- Open pull requests that a suspension hid from us: nothing is sent about them until GitHub was asked again.
+CREATE TABLE held (
+    workspace_id bigint NOT NULL REFERENCES workspace,
+    pull_request_id bigint PRIMARY KEY REFERENCES pull_request ON DELETE CASCADE
+);

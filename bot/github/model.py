@@ -174,6 +174,23 @@ class RepositoriesFact(Value):
     removed: tuple[Repository, ...]
 
 
+class RepositoryAction(StrEnum):
+    RENAMED = "renamed"
+    TRANSFERRED = "transferred"
+    DELETED = "deleted"
+    ARCHIVED = "archived"
+    UNARCHIVED = "unarchived"
+
+
+class RepositoryFact(Value):
+    """A repository has another name or owner, or is (not) to be worked on any more."""
+
+    kind: Literal["repository"] = "repository"
+    action: RepositoryAction
+    installation_id: InstallationId
+    repository: Repository
+
+
 class Ping(Value):
     """GitHub tried the webhook address."""
 
@@ -181,7 +198,8 @@ class Ping(Value):
 
 
 Fact = Annotated[
-    PullRequestFact | ReviewFact | InstallationFact | RepositoriesFact | Ping, Field(discriminator="kind")
+    PullRequestFact | ReviewFact | InstallationFact | RepositoriesFact | RepositoryFact | Ping,
+    Field(discriminator="kind"),
 ]
 FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 

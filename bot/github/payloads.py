@@ -11,6 +11,7 @@ from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId
 _PULL_REQUEST_ACTIONS = frozenset(model.PullRequestAction)
 _INSTALLATION_ACTIONS = frozenset(model.InstallationAction)
 _REVIEW_ACTIONS = frozenset({"submitted", "dismissed"})
+_REPOSITORY_ACTIONS = frozenset(model.RepositoryAction)
 _REPOSITORIES_ACTIONS = frozenset({"added", "removed"})
 
 
@@ -59,6 +60,8 @@ def _parse(event: str, body: bytes) -> model.Fact | None:
         return _InstallationEvent.model_validate_json(body).fact()
     if event == "installation_repositories" and action in _REPOSITORIES_ACTIONS:
         return _RepositoriesEvent.model_validate_json(body).fact()
+    if event == "repository" and action in _REPOSITORY_ACTIONS:
+        return _RepositoryEvent.model_validate_json(body).fact()
     return None
 
 
@@ -240,4 +243,17 @@ class _RepositoriesEvent(_Wire):
             account=self.installation.account.account(),
             added=tuple(repository.repository() for repository in self.repositories_added),
             removed=tuple(repository.repository() for repository in self.repositories_removed),
+        )
+
+
+class _RepositoryEvent(_Wire):
+    action: model.RepositoryAction
+    installation_id: InstallationId = Field(validation_alias=AliasPath("installation", "id"))
+    repository: _Repository
+
+    def fact(self) -> model.RepositoryFact:
+        return model.RepositoryFact(
+            action=self.action,
+            installation_id=self.installation_id,
+            repository=self.repository.repository(),
         )

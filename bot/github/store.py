@@ -2,11 +2,26 @@
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import Enum
 
 from bot.github.model import Account, Repository
 from bot.model import InstallationId, PullRequestId, RepositoryId, Value, WorkspaceId
 from jobq import current_database
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before any word of GitHub's."""
+
+
+class Sight(Enum):
+    """Whether GitHub shows us a pull request.
+
+    HELD: not while its installation is suspended, and after that not until it was asked. GONE: not any more.
+    """
+
+    SEEN = "seen"
+    HELD = "held"
+    GONE = "gone"
 
 
 class Address(Value):
@@ -37,6 +52,69 @@ async def find_first_workspace() -> WorkspaceId:
     return WorkspaceId(await current_database().fetchval("SELECT min(id) FROM workspace"))
 
 
+async def find_sight(pull_request_id: PullRequestId) -> Sight:
+    """GONE also where there is no such pull request."""
+    row = await current_database().fetchrow(
+        """
+        SELECT repository.removed_at IS NOT NULL OR installation.deleted_at IS NOT NULL AS is_gone,
+            installation.suspended_at IS NOT NULL OR held.pull_request_id IS NOT NULL AS is_held
+        FROM pull_request
+        JOIN repository ON repository.id = pull_request.repository_id
+        JOIN installation ON installation.id = repository.installation_id
+        LEFT JOIN held ON held.pull_request_id = pull_request.id
+        WHERE pull_request.id = $1
+        """,
+        pull_request_id,
+    )
+    if row is None or row["is_gone"]:
+        return Sight.GONE
+    return Sight.HELD if row["is_held"] else Sight.SEEN
+
+
+async def hold_pull_requests(installation_id: InstallationId) -> None:
+    """Until each was asked about, nothing is sent about what is open there now."""
+    await current_database().execute(
+        """
+        INSERT INTO held (workspace_id, pull_request_id)
+        SELECT pull_request.workspace_id, pull_request.id
+        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        WHERE repository.installation_id = $1 AND pull_request.state = 'open'
+        ON CONFLICT DO NOTHING
+        """,
+        installation_id,
+    )
+
+
+async def list_held(installation_id: InstallationId) -> tuple[PullRequestId, ...]:
+    rows = await current_database().fetch(
+        """
+        SELECT held.pull_request_id
+        FROM held
+        JOIN pull_request ON pull_request.id = held.pull_request_id
+        JOIN repository ON repository.id = pull_request.repository_id
+        WHERE repository.installation_id = $1 AND repository.removed_at IS NULL
+        ORDER BY held.pull_request_id
+        """,
+        installation_id,
+    )
+    return tuple(PullRequestId(row["pull_request_id"]) for row in rows)
+
+
+async def release(pull_request_id: PullRequestId) -> bool:
+    """GitHub was asked. Whether it had been held, and its installation is not suspended (again)."""
+    released = await current_database().fetchval(
+        """
+        DELETE FROM held USING pull_request, repository, installation
+        WHERE held.pull_request_id = $1 AND pull_request.id = held.pull_request_id
+            AND repository.id = pull_request.repository_id
+            AND installation.id = repository.installation_id AND installation.suspended_at IS NULL
+        RETURNING true
+        """,
+        pull_request_id,
+    )
+    return released is not None
+
+
 async def find_address(pull_request_id: PullRequestId) -> Address | None:
     """None where Ripe has no access any more: uninstalled, suspended, or the repository was taken away."""
     row = await current_database().fetchrow(
@@ -56,13 +134,14 @@ async def find_address(pull_request_id: PullRequestId) -> Address | None:
 async def find_named_repository(
     installation_id: InstallationId, repository_id: RepositoryId
 ) -> NamedRepository | None:
-    """None where this installation does not see it any more."""
+    """None where this installation does not see it any more. It stays so until the transaction ends."""
     row = await current_database().fetchrow(
         """
         SELECT repository.workspace_id, repository.full_name
         FROM repository JOIN installation ON installation.id = repository.installation_id
         WHERE repository.id = $2 AND installation.id = $1 AND repository.removed_at IS NULL
             AND installation.deleted_at IS NULL AND installation.suspended_at IS NULL
+        FOR SHARE OF repository
         """,
         installation_id,
         repository_id,
@@ -120,57 +199,102 @@ async def save_installation(
 
 
 async def mark_installation(
-    installation_id: InstallationId, *, suspended_at: datetime | None, deleted_at: datetime | None
+    installation_id: InstallationId,
+    *,
+    suspended_at: datetime | None = None,
+    deleted_at: datetime | None = None,
 ) -> None:
+    """How it stands. A deletion is final: GitHub never uses an id again."""
     await current_database().execute(
-        "UPDATE installation SET suspended_at = $2, deleted_at = $3 WHERE id = $1",
+        "UPDATE installation SET suspended_at = $2, deleted_at = coalesce(deleted_at, $3) WHERE id = $1",
         installation_id,
         suspended_at,
         deleted_at,
     )
 
 
+async def is_installed(installation_id: InstallationId) -> bool:
+    """Whether it is known, and was not deleted. It may be suspended."""
+    found: bool = await current_database().fetchval(
+        "SELECT EXISTS (SELECT FROM installation WHERE id = $1 AND deleted_at IS NULL)", installation_id
+    )
+    return found
+
+
 async def save_repositories(
-    workspace_id: WorkspaceId, installation_id: InstallationId, repositories: Iterable[Repository]
+    workspace_id: WorkspaceId,
+    installation_id: InstallationId,
+    repositories: Iterable[Repository],
+    at: datetime = LONG_AGO,
 ) -> None:
-    """Records repositories that an installation may see, under the names they have now."""
+    """Records repositories that an installation may see. Names told before `at` do not replace these."""
     await current_database().executemany(
         """
-        INSERT INTO repository (workspace_id, id, installation_id, full_name) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (id) DO UPDATE SET installation_id = excluded.installation_id,
-            full_name = excluded.full_name, removed_at = NULL
+        INSERT INTO repository (workspace_id, id, installation_id, full_name, named_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (id) DO UPDATE SET
+            installation_id = excluded.installation_id,
+            full_name = CASE WHEN excluded.named_at >= repository.named_at
+                THEN excluded.full_name ELSE repository.full_name END,
+            named_at = greatest(repository.named_at, excluded.named_at),
+            removed_at = NULL
         """,
-        [(workspace_id, repository.id, installation_id, repository.full_name) for repository in repositories],
+        [(workspace_id, one.id, installation_id, one.full_name, at) for one in repositories],
     )
 
 
 async def meet_repository(
-    workspace_id: WorkspaceId, installation_id: InstallationId, repository: Repository
+    workspace_id: WorkspaceId,
+    installation_id: InstallationId,
+    repository: Repository,
+    at: datetime = LONG_AGO,
 ) -> bool:
-    """Records what a fact tells of its repository; whether it is (still) ours to look at.
+    """Records what a fact of `at` tells of its repository; whether it is (still) ours to look at.
 
-    A fact may overtake the news of its installation, so it can be the first we hear of either.
+    A fact may overtake the news of its installation, so it can be the first we hear of either. The newest
+    fact says how a repository is called and through which installation we see it; one that has come to
+    another installation is ours again.
     """
     await save_installation(workspace_id, installation_id)
     return bool(
         await current_database().fetchval(
             """
-            INSERT INTO repository (workspace_id, id, installation_id, full_name) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (id) DO UPDATE SET full_name = excluded.full_name
-            RETURNING removed_at IS NULL
+            INSERT INTO repository (workspace_id, id, installation_id, full_name, named_at)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (id) DO UPDATE SET (full_name, installation_id, removed_at, named_at) = (
+                SELECT
+                    CASE WHEN is_news THEN excluded.full_name ELSE repository.full_name END,
+                    CASE WHEN is_news THEN excluded.installation_id ELSE repository.installation_id END,
+                    CASE WHEN is_news AND excluded.installation_id <> repository.installation_id
+                        THEN NULL ELSE repository.removed_at END,
+                    greatest(repository.named_at, excluded.named_at)
+                FROM (SELECT excluded.named_at >= repository.named_at AS is_news) AS told)
+            RETURNING removed_at IS NULL AND NOT EXISTS (
+                SELECT FROM installation WHERE id = repository.installation_id AND deleted_at IS NOT NULL)
             """,
             workspace_id,
             repository.id,
             installation_id,
             repository.full_name,
+            at,
         )
     )
 
 
-async def remove_repositories(repository_ids: Iterable[RepositoryId], at: datetime) -> None:
-    await current_database().execute(
-        "UPDATE repository SET removed_at = $2 WHERE id = ANY($1::bigint[])", list(repository_ids), at
+async def remove_repositories(
+    installation_id: InstallationId, repository_ids: Iterable[RepositoryId], at: datetime
+) -> tuple[RepositoryId, ...]:
+    """They are not ours to see any more; returns those we saw through this installation until now."""
+    rows = await current_database().fetch(
+        """
+        UPDATE repository SET removed_at = $3
+        WHERE id = ANY($2::bigint[]) AND installation_id = $1 AND removed_at IS NULL RETURNING id
+        """,
+        installation_id,
+        list(repository_ids),
+        at,
     )
+    return tuple(RepositoryId(row["id"]) for row in rows)
 
 
 async def list_repository_ids(installation_id: InstallationId) -> tuple[RepositoryId, ...]:

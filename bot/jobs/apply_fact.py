@@ -1,6 +1,7 @@
 """Applies what one delivery tells, with the jobs it concerns, in one transaction. Talks to nobody."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import assert_never
 
 import structlog
@@ -17,6 +18,8 @@ from bot.github.model import (
     PullRequestFact,
     RepositoriesFact,
     Repository,
+    RepositoryAction,
+    RepositoryFact,
     ReviewFact,
     ReviewState,
 )
@@ -27,7 +30,7 @@ from bot.jobs.catalog import (
     sync_pull_request_job,
 )
 from bot.jobs.change import close_requests_of_repositories, record_change
-from bot.model import AccountId, InstallationId, PullRequestId, RequestId
+from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId
 from bot.reviews import rules, store
 from bot.reviews.model import PullRequest
 from jobq import ClaimedJob, Discard, Queue, current_database, write_transaction
@@ -71,7 +74,10 @@ async def _apply(delivery: Delivery, queue: Queue, clock: Clock) -> tuple[Outcom
     match delivery.fact:
         case PullRequestFact() | ReviewFact() as fact:
             if not await installations.meet_repository(
-                delivery.workspace_id, fact.installation_id, fact.pull_request.repository
+                delivery.workspace_id,
+                fact.installation_id,
+                fact.pull_request.repository,
+                fact.pull_request.updated_at,
             ):
                 return Outcome.LATE, "the App was removed from this repository"
             return await _apply_to_pull_request(delivery, fact, queue)
@@ -79,6 +85,8 @@ async def _apply(delivery: Delivery, queue: Queue, clock: Clock) -> tuple[Outcom
             return Outcome.APPLIED, await _apply_installation(delivery, fact, queue, clock)
         case RepositoriesFact() as fact:
             return Outcome.APPLIED, await _apply_repositories(delivery, fact, queue, clock)
+        case RepositoryFact() as fact:
+            return Outcome.APPLIED, await _apply_repository(delivery, fact, queue, clock)
         case Ping() | None:
             return Outcome.APPLIED, ""
         case _ as never:
@@ -161,43 +169,82 @@ async def _record_review(pull_request: PullRequest, fact: rules.AnyFact) -> None
 
 
 async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue: Queue, clock: Clock) -> str:
-    await installations.save_installation(
-        delivery.workspace_id, fact.installation_id, fact.account, fact.permissions
-    )
-    now = clock.now()
+    identity, now = fact.installation_id, clock.now()
+    await installations.save_installation(delivery.workspace_id, identity, fact.account, fact.permissions)
     match fact.action:
         case InstallationAction.DELETED:
-            await installations.mark_installation(fact.installation_id, suspended_at=None, deleted_at=now)
-            gone = await installations.list_repository_ids(fact.installation_id)
-            await installations.remove_repositories(gone, now)
-            await close_requests_of_repositories(gone, now, queue)
+            await installations.mark_installation(identity, deleted_at=now)
+            await _leave(identity, await installations.list_repository_ids(identity), now, queue)
         case InstallationAction.SUSPEND:
-            await installations.mark_installation(fact.installation_id, suspended_at=now, deleted_at=None)
+            await installations.mark_installation(identity, suspended_at=now)
+            await installations.hold_pull_requests(identity)
         case InstallationAction.NEW_PERMISSIONS_ACCEPTED:
             pass  # the permissions were saved above
-        case InstallationAction.CREATED | InstallationAction.UNSUSPEND:
-            await installations.mark_installation(fact.installation_id, suspended_at=None, deleted_at=None)
-            await installations.save_repositories(
-                delivery.workspace_id, fact.installation_id, fact.repositories
-            )
-            await _backfill(fact.installation_id, fact.repositories, queue)
-            if fact.action is InstallationAction.CREATED and fact.sender is not None:
-                await queue.save(greet_installer_job(fact.installation_id, fact.sender.id))
+        case InstallationAction.CREATED:
+            await _enter(delivery, identity, fact.repositories, queue)
+            if fact.sender is not None:
+                await queue.save(greet_installer_job(identity, fact.sender.id))
+        case InstallationAction.UNSUSPEND:
+            await installations.mark_installation(identity, suspended_at=None)
+            held = await installations.list_held(identity)
+            await queue.save_all(sync_pull_request_job(pull_request_id) for pull_request_id in held)
+            await _enter(delivery, identity, fact.repositories, queue)
+            # What was opened meanwhile; also where the event does not list the repositories.
+            await _backfill(identity, await installations.list_repository_ids(identity), queue)
     return f"{fact.action} on {fact.account.login}"
 
 
 async def _apply_repositories(delivery: Delivery, fact: RepositoriesFact, queue: Queue, clock: Clock) -> str:
     await installations.save_installation(delivery.workspace_id, fact.installation_id, fact.account)
-    await installations.save_repositories(delivery.workspace_id, fact.installation_id, fact.added)
-    await _backfill(fact.installation_id, fact.added, queue)
+    await _enter(delivery, fact.installation_id, fact.added, queue)
     gone = [repository.id for repository in fact.removed]
-    await installations.remove_repositories(gone, clock.now())
-    await close_requests_of_repositories(gone, clock.now(), queue)
+    await _leave(fact.installation_id, gone, clock.now(), queue)
     return f"{len(fact.added)} added, {len(fact.removed)} removed"
 
 
-async def _backfill(
-    installation_id: InstallationId, repositories: Iterable[Repository], queue: Queue
+async def _apply_repository(delivery: Delivery, fact: RepositoryFact, queue: Queue, clock: Clock) -> str:
+    identity, repository = fact.installation_id, fact.repository
+    match fact.action:
+        case RepositoryAction.RENAMED:
+            await _meet(delivery, fact)
+        case RepositoryAction.TRANSFERRED:
+            # Told to the installation of the new owner; the old one may have taken it from us already.
+            if await _meet(delivery, fact):
+                await queue.save(backfill_repository_job(identity, repository.id))
+        case RepositoryAction.DELETED | RepositoryAction.ARCHIVED:
+            await _leave(identity, [repository.id], clock.now(), queue)
+        case RepositoryAction.UNARCHIVED:
+            await installations.save_installation(delivery.workspace_id, identity)
+            await _enter(delivery, identity, [repository], queue)
+    return f"{repository.full_name} {fact.action}"
+
+
+async def _meet(delivery: Delivery, fact: RepositoryFact) -> bool:
+    return await installations.meet_repository(
+        delivery.workspace_id, fact.installation_id, fact.repository, delivery.received_at
+    )
+
+
+async def _enter(
+    delivery: Delivery, installation_id: InstallationId, repositories: Sequence[Repository], queue: Queue
 ) -> None:
-    """Has what is open there already read, a page at a time."""
-    await queue.save_all(backfill_repository_job(installation_id, one.id) for one in repositories)
+    """These are ours to see: what is open there already is read, a page at a time."""
+    if not await installations.is_installed(installation_id):
+        return  # news that comes after the deletion
+    workspace_id, at = delivery.workspace_id, delivery.received_at
+    await installations.save_repositories(workspace_id, installation_id, repositories, at)
+    await _backfill(installation_id, [one.id for one in repositories], queue)
+
+
+async def _backfill(
+    installation_id: InstallationId, repository_ids: Iterable[RepositoryId], queue: Queue
+) -> None:
+    await queue.save_all(backfill_repository_job(installation_id, identity) for identity in repository_ids)
+
+
+async def _leave(
+    installation_id: InstallationId, repository_ids: Iterable[RepositoryId], now: datetime, queue: Queue
+) -> None:
+    """These are not ours to see any more: what was sent about them is struck, and nothing follows."""
+    gone = await installations.remove_repositories(installation_id, repository_ids, now)
+    await close_requests_of_repositories(gone, now, queue)

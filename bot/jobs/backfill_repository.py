@@ -65,7 +65,7 @@ async def backfill_repository(
     for snapshot in touched:
         # A name may have gone over to another repository since we learned it.
         if snapshot.repository.id == arguments.repository_id:
-            await _store(snapshot, repository.workspace_id, queue, clock.now())
+            await _store(snapshot, arguments, queue, clock.now())
     is_last = page.is_last or len(touched) < len(page.pull_requests)
     if not is_last:
         await queue.save(
@@ -82,10 +82,11 @@ async def backfill_repository(
 
 
 @write_transaction
-async def _store(
-    snapshot: PullRequestSnapshot, workspace_id: WorkspaceId, queue: Queue, now: datetime
-) -> None:
-    """The pull request and its requests as GitHub's own answer shows them."""
+async def _store(snapshot: PullRequestSnapshot, arguments: Arguments, queue: Queue, now: datetime) -> None:
+    """The pull request and its requests as GitHub's own answer shows them, if we may still see it."""
+    repository = await find_named_repository(arguments.installation_id, arguments.repository_id)
+    if repository is None:
+        return
     known = await lock_known(snapshot.id)
     if known is not None and snapshot.updated_at < known.updated_at:
         return
@@ -93,7 +94,7 @@ async def _store(
         await queue.save(sync_pull_request_job(known.id))
         return
     told = known.told if known is not None and known.updated_at == snapshot.updated_at else frozenset[str]()
-    after = rules.apply_snapshot(known, workspace_id, snapshot, told | {rules.SYNCED})
+    after = rules.apply_snapshot(known, repository.workspace_id, snapshot, told | {rules.SYNCED})
     await store.save_pull_request(after)
     opened = await store.list_open_requests(after.id)
     change = rules.change_by_snapshot(
