@@ -1,4 +1,4 @@
-"""The commands that ask a running bot, or change what it knows: config, people, why, jobs, replay."""
+"""The commands that ask a running bot, or change what it knows: config, people, why, forget, jobs, replay."""
 
 import asyncio
 from pathlib import Path
@@ -11,6 +11,7 @@ from bot.actions.explain import explain
 from bot.actions.export_config import export_config
 from bot.actions.import_people import describe_people, import_people
 from bot.app import App
+from bot.commands_forget import forget
 from bot.commands_jobs import jobs
 from bot.model import UserError
 from bot.replay import replay as replay_files
@@ -29,6 +30,7 @@ def add_commands(cli: typer.Typer) -> None:
     cli.add_typer(people, name="people")
     cli.add_typer(jobs, name="jobs")
     cli.command()(why)
+    cli.command()(forget)
     cli.command()(replay)
 
 

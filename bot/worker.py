@@ -15,6 +15,7 @@ from bot.jobs.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
     BACKFILL_REPOSITORY,
+    FORGET_INSTALLATION,
     GREET_INSTALLER,
     REMIND_REVIEWER,
     REPAIR,
@@ -25,6 +26,7 @@ from bot.jobs.catalog import (
     WELCOME_DIGEST,
     Lane,
 )
+from bot.jobs.forget_installation import forget_installation
 from bot.jobs.greet_installer import greet_installer
 from bot.jobs.hold import remind_reviewer_in_sight, sync_and_release, tell_author_in_sight
 from bot.jobs.repair import EVERY as REPAIR_EVERY
@@ -54,6 +56,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         REMIND_REVIEWER: partial(remind_reviewer_in_sight, slack=slack, queue=queue, clock=clock),
         TELL_AUTHOR: partial(tell_author_in_sight, slack=slack, clock=clock),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
+        FORGET_INSTALLATION: partial(forget_installation, clock=clock),
         GREET_INSTALLER: partial(greet_installer, slack=slack, clock=clock),
         WELCOME_DIGEST: partial(welcome_digest, slack=slack, clock=clock),
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},

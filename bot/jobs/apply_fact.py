@@ -26,10 +26,12 @@ from bot.github.model import (
 from bot.jobs.catalog import (
     assign_reviewers_job,
     backfill_repository_job,
+    forget_installation_job,
     greet_installer_job,
     sync_pull_request_job,
 )
 from bot.jobs.change import close_requests_of_repositories, record_change
+from bot.jobs.forget_installation import KEPT_FOR
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId
 from bot.reviews import rules, store
 from bot.reviews.model import PullRequest
@@ -175,6 +177,7 @@ async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue:
         case InstallationAction.DELETED:
             await installations.mark_installation(identity, deleted_at=now)
             await _leave(identity, await installations.list_repository_ids(identity), now, queue)
+            await queue.save(forget_installation_job(identity).runs_at(now + KEPT_FOR))
         case InstallationAction.SUSPEND:
             await installations.mark_installation(identity, suspended_at=now)
             await installations.hold_pull_requests(identity)

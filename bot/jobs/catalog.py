@@ -31,6 +31,7 @@ SYNC_PULL_REQUEST = "sync_pull_request"
 TELL_AUTHOR = "tell_author"
 REPAIR = "repair"
 BACKFILL_REPOSITORY = "backfill_repository"
+FORGET_INSTALLATION = "forget_installation"
 GREET_INSTALLER = "greet_installer"
 WELCOME_DIGEST = "welcome_digest"
 SCHEDULE_DIGESTS = "schedule_digests"
@@ -81,3 +82,8 @@ def greet_installer_job(installation_id: InstallationId, account_id: AccountId) 
     """Tells whoever installed the App what to do next."""
     arguments = {"installation_id": installation_id, "account_id": account_id}
     return Job(job_type=GREET_INSTALLER, arguments=arguments, lane=Lane.CALLS)
+
+
+def forget_installation_job(installation_id: InstallationId) -> Job:
+    """Deletes what is known of the account from which it was uninstalled."""
+    return Job(job_type=FORGET_INSTALLATION, arguments={"installation_id": installation_id}, lane=Lane.FACTS)

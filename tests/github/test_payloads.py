@@ -28,6 +28,7 @@ def parse(event: str, payload: Any) -> Any:
         ("pull_request", pull_request_payload("opened")),
         ("pull_request_review", review_payload()),
         ("installation", installation_payload()),
+        ("repository", pull_request_payload("renamed")),
     ],
 )
 def test_nothing_that_is_not_on_the_list_is_kept(event: str, payload: Any) -> None:

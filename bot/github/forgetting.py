@@ -1,0 +1,133 @@
+"""Deletes what is known of accounts from which the App was uninstalled. People and rules are not theirs."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bot.model import InstallationId, Value, WorkspaceId
+from jobq import current_database
+
+PAGE = 200
+"""Rows a statement; with a pull request go its requests, reviews, assignments and messages."""
+
+
+class Holdings(Value):
+    """How much is known of some installations. `deliveries` are those whose payload is still kept."""
+
+    installations: int
+    repositories: int
+    pull_requests: int
+    review_requests: int
+    reviews: int
+    assignments: int
+    messages: int
+    deliveries: int
+
+
+class KnownInstallation(Value):
+    """An installation on an account; `deleted_at` as far as we were told."""
+
+    id: InstallationId
+    deleted_at: datetime | None
+
+
+async def list_departed(
+    installation_id: InstallationId, deleted_until: datetime
+) -> tuple[InstallationId, ...]:
+    """Every installation on the account of this one, if the last was deleted by then; else none."""
+    rows = await current_database().fetch(
+        """
+        WITH told AS (SELECT workspace_id, id, account_id FROM installation WHERE id = $1),
+        ours AS (
+            SELECT installation.id, installation.deleted_at FROM installation JOIN told
+            ON installation.id = told.id OR (installation.workspace_id, installation.account_id)
+                = (told.workspace_id, told.account_id))
+        SELECT id FROM ours
+        WHERE NOT EXISTS (SELECT FROM ours WHERE deleted_at IS NULL OR deleted_at > $2) ORDER BY id
+        """,
+        installation_id,
+        deleted_until,
+    )
+    return tuple(InstallationId(row["id"]) for row in rows)
+
+
+async def list_installations_of(workspace_id: WorkspaceId, owner: str) -> tuple[KnownInstallation, ...]:
+    """Every installation on an account, by its login in any case; also one known by its repositories only."""
+    rows = await current_database().fetch(
+        """
+        SELECT id, deleted_at FROM installation
+        WHERE workspace_id = $1 AND (lower(account_login) = lower($2) OR account_login IS NULL AND EXISTS (
+            SELECT FROM repository
+            WHERE installation_id = installation.id AND lower(split_part(full_name, '/', 1)) = lower($2)))
+        ORDER BY id
+        """,
+        workspace_id,
+        owner,
+    )
+    return tuple(KnownInstallation.model_validate(dict(row)) for row in rows)
+
+
+async def count_holdings(installation_ids: Iterable[InstallationId]) -> Holdings:
+    """What `forget_installations` would delete now."""
+    row = await current_database().fetchrow(
+        """
+        WITH theirs AS (
+            SELECT pull_request.id FROM pull_request JOIN repository ON repository.id = repository_id
+            WHERE installation_id = ANY($1::bigint[])),
+        requests AS (
+            SELECT id FROM review_request WHERE pull_request_id IN (SELECT id FROM theirs))
+        SELECT
+            (SELECT count(*) FROM installation WHERE id = ANY($1)) AS installations,
+            (SELECT count(*) FROM repository WHERE installation_id = ANY($1)) AS repositories,
+            (SELECT count(*) FROM theirs) AS pull_requests,
+            (SELECT count(*) FROM requests) AS review_requests,
+            (SELECT count(*) FROM review WHERE pull_request_id IN (SELECT id FROM theirs)) AS reviews,
+            (SELECT count(*) FROM assignment WHERE pull_request_id IN (SELECT id FROM theirs))
+                AS assignments,
+            (SELECT count(*) FROM message WHERE pull_request_id IN (SELECT id FROM theirs)
+                OR request_id IN (SELECT id FROM requests)
+                OR letter = 'greeting' AND occasion IN (SELECT unnest($1::bigint[])::text)) AS messages,
+            (SELECT count(*) FROM delivery WHERE (fact ->> 'installation_id')::bigint = ANY($1))
+                AS deliveries
+        """,
+        list(installation_ids),
+    )
+    return Holdings.model_validate(dict(row))
+
+
+async def forget_installations(installation_ids: Iterable[InstallationId], page: int = PAGE) -> None:
+    """Deletes them with everything under them, `page` rows a statement. May be repeated, and resumed.
+
+    Deliveries keep their GUID, so that one sent again changes nothing. Not for a transaction: each page is
+    committed.
+    """
+    ids = list(installation_ids)
+    for statement in _STATEMENTS:
+        while int((await current_database().execute(statement, ids, page)).split()[-1]) == page:
+            pass
+
+
+_STATEMENTS = (
+    # First the facts that were not applied yet: they would bring back what follows.
+    """
+    UPDATE delivery SET fact = NULL, note = '' WHERE guid = ANY (ARRAY(
+        SELECT guid FROM delivery WHERE (fact ->> 'installation_id')::bigint = ANY($1::bigint[]) LIMIT $2))
+    """,
+    """
+    DELETE FROM pull_request WHERE id = ANY (ARRAY(
+        SELECT pull_request.id FROM pull_request JOIN repository ON repository.id = repository_id
+        WHERE installation_id = ANY($1::bigint[]) LIMIT $2))
+    """,
+    """
+    DELETE FROM message WHERE id = ANY (ARRAY(
+        SELECT id FROM message WHERE letter = 'greeting'
+            AND occasion IN (SELECT unnest($1::bigint[])::text) LIMIT $2))
+    """,
+    """
+    DELETE FROM repository WHERE id = ANY (ARRAY(
+        SELECT id FROM repository WHERE installation_id = ANY($1::bigint[]) LIMIT $2))
+    """,
+    """
+    DELETE FROM installation WHERE id = ANY (ARRAY(
+        SELECT id FROM installation WHERE id = ANY($1::bigint[]) LIMIT $2))
+    """,
+)

@@ -1,0 +1,31 @@
+"""Deletes what is known of an account a day after the App was uninstalled from it."""
+
+from datetime import timedelta
+
+import structlog
+from pydantic import BaseModel
+
+from bot.clock import Clock
+from bot.github.forgetting import PAGE, count_holdings, forget_installations, list_departed
+from bot.model import InstallationId
+from jobq import ClaimedJob, Discard
+
+log = structlog.get_logger()
+
+KEPT_FOR = timedelta(hours=24)
+"""Somebody who uninstalls it by mistake finds everything as it was."""
+
+
+class Arguments(BaseModel):
+    installation_id: InstallationId
+
+
+async def forget_installation(job: ClaimedJob, *, clock: Clock, page: int = PAGE) -> Discard | None:
+    """Does nothing where it was installed again, or uninstalled again since: then a later job does it."""
+    ids = await list_departed(job.read(Arguments).installation_id, clock.now() - KEPT_FOR)
+    if not ids:
+        return Discard("installed again, or forgotten already")
+    forgotten = await count_holdings(ids)
+    await forget_installations(ids, page)
+    log.info("account forgotten", **forgotten.model_dump())
+    return None
