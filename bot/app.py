@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.clock import Clock, follow_clock, sync_clock
+from bot.credentials import complete_settings
 from bot.github.gateway import GitHubGateway
 from bot.github.store import find_first_workspace
 from bot.model import WorkspaceId
@@ -36,19 +37,14 @@ class App:
 async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncIterator[App]:
     """Connects to Postgres and makes the gateways, which connect when first used.
 
-    Raises SettingsError naming what is missing, and jobq.DatabaseUnavailable.
+    What `settings` lack is taken from what was entered at /setup. Raises SettingsError naming what is
+    missing, and jobq.DatabaseUnavailable.
     """
     clock = clock or Clock()
-    github, slack = _github(settings), _slack(settings, clock)
-    database = Database(
-        require_database(settings),
-        direct_dsn=settings.direct_url,
-        # A direct address beside it means that the usual one is a pooler's, where a statement prepared on one
-        # connection is unknown on the next.
-        statement_cache_size=100 if settings.database_direct_url is None else 0,
-    )
-    try:
-        async with database:
+    async with make_database(settings) as database:
+        settings = await complete_settings(settings)
+        github, slack = _github(settings), _slack(settings, clock)
+        try:
             yield App(
                 settings=settings,
                 database=database,
@@ -58,9 +54,20 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
                 slack=slack,
                 workspace_id=await find_first_workspace(),
             )
-    finally:
-        await slack.close()
-        await github.close()
+        finally:
+            await slack.close()
+            await github.close()
+
+
+def make_database(settings: Settings) -> Database:
+    """The bot's database, not yet open. Raises SettingsError when none is set."""
+    return Database(
+        require_database(settings),
+        direct_dsn=settings.direct_url,
+        # A direct address beside it means that the usual one is a pooler's, where a statement prepared on one
+        # connection is unknown on the next.
+        statement_cache_size=100 if settings.database_direct_url is None else 0,
+    )
 
 
 @asynccontextmanager
@@ -80,7 +87,10 @@ async def following_clock(app: App, on_move: Callable[[], object]) -> AsyncItera
 
 def _github(settings: Settings) -> GitHubGateway:
     if settings.github_app_id is None or settings.github_app_private_key is None:
-        raise SettingsError("GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY, GITHUB_WEBHOOK_SECRET: missing")
+        raise SettingsError(
+            "GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY, GITHUB_WEBHOOK_SECRET: missing; "
+            "`ripe up --setup` makes them in the browser"
+        )
     return GitHubGateway(
         str(settings.github_app_id), settings.github_app_private_key, settings.github_api_url
     )
@@ -88,5 +98,7 @@ def _github(settings: Settings) -> GitHubGateway:
 
 def _slack(settings: Settings, clock: Clock) -> SlackGateway:
     if settings.slack_bot_token is None:
-        raise SettingsError("SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET: missing")
+        raise SettingsError(
+            "SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET: missing; `ripe up --setup` asks for them in the browser"
+        )
     return SlackGateway(settings.slack_bot_token, settings.slack_api_url, now=clock.now)

@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     """Where the embedded database and what was generated beside it are kept."""
     sandbox_url: BaseUrl | None = None
     """The local sandbox. `ripe up` sets it for the processes it starts; nobody else does."""
+    ripe_setup: bool = False
+    """`ripe up` opens /setup, where credentials are entered in the browser, until that was done once."""
     ripe_mode: Literal["live", "shadow"] = "shadow"
     """`shadow`: decide and record, send nothing."""
     log_level: Annotated[
@@ -155,7 +157,7 @@ class Settings(BaseSettings):
     @property
     def is_sandbox(self) -> bool:
         """Whether GitHub and Slack are the local sandbox: no credentials, or those that `ripe up` made."""
-        return self.sandbox_url is not None or not (self.has_github or self.has_slack)
+        return self.sandbox_url is not None or not (self.has_github or self.has_slack or self.ripe_setup)
 
     @property
     def host(self) -> str:

@@ -93,4 +93,4 @@ async def _bug(error: Exception) -> Response | HTTPException:
 async def run_web(settings: Settings, stop: asyncio.Event) -> None:
     """Serves until `stop` is set; the sandbox on this machine only."""
     async with open_app(settings) as app, following_clock(app, lambda: None):
-        await serve_until(create_web(app, create_listeners(app)), settings.host, settings.port, stop)
+        await serve_until(create_web(app, create_listeners(app)), app.settings.host, settings.port, stop)
