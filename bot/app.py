@@ -43,7 +43,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     clock = clock or Clock()
     async with make_database(settings) as database:
         settings = await complete_settings(settings)
-        github, slack = _github(settings), _slack(settings, clock)
+        github, slack = make_github(settings), make_slack(settings, clock)
         try:
             yield App(
                 settings=settings,
@@ -85,7 +85,8 @@ async def following_clock(app: App, on_move: Callable[[], object]) -> AsyncItera
         await asyncio.wait({follower})
 
 
-def _github(settings: Settings) -> GitHubGateway:
+def make_github(settings: Settings) -> GitHubGateway:
+    """The door to GitHub. Raises SettingsError when there is no App."""
     if settings.github_app_id is None or settings.github_app_private_key is None:
         raise SettingsError(
             "GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY, GITHUB_WEBHOOK_SECRET: missing; "
@@ -96,7 +97,8 @@ def _github(settings: Settings) -> GitHubGateway:
     )
 
 
-def _slack(settings: Settings, clock: Clock) -> SlackGateway:
+def make_slack(settings: Settings, clock: Clock) -> SlackGateway:
+    """The door to Slack. Raises SettingsError when there is no app."""
     if settings.slack_bot_token is None:
         raise SettingsError(
             "SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET: missing; `ripe up --setup` asks for them in the browser"

@@ -5,7 +5,7 @@ putting a new one before it and is dropped once every process was started with b
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -47,9 +47,11 @@ class CredentialStore:
         return {row["name"]: SecretStr(self._decrypt(row["name"], row["value"])) for row in rows}
 
     @write_transaction
-    async def save(self, values: Mapping[str, SecretStr], now: datetime) -> None:
-        """All or none of them. A name that is there gets the new value."""
-        await current_database().executemany(
+    async def save(self, values: Mapping[str, SecretStr], now: datetime, group: Sequence[str] = ()) -> None:
+        """All or none of them. Of `group`, names that belong together, nothing else is left."""
+        database = current_database()
+        await database.execute("DELETE FROM credential WHERE name = ANY($1)", list(group))
+        await database.executemany(
             """
             INSERT INTO credential (name, value, set_at) VALUES ($1, $2, $3)
             ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = excluded.set_at
@@ -74,6 +76,17 @@ class CredentialStore:
                 self._all.rotate(value),
             )
         return len(old)
+
+    def seal(self, text: str) -> str:
+        """What only this bot can read and make, to be kept by a browser."""
+        return self._newest.encrypt(text.encode()).decode()
+
+    def unseal(self, sealed: str, life: timedelta) -> str | None:
+        """The text again; None where it was not sealed by this bot, or longer ago than `life`."""
+        try:
+            return self._all.decrypt(sealed, ttl=int(life.total_seconds())).decode()
+        except InvalidToken:
+            return None
 
     def _is_newest(self, value: bytes) -> bool:
         try:

@@ -10,7 +10,10 @@ from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from bot.actions.desk import Desk
-from bot.app import App, following_clock, open_app
+from bot.app import App, following_clock, make_database, open_app
+from bot.clock import Clock
+from bot.credentials import complete_settings, open_store
+from bot.github.store import find_first_workspace
 from bot.metrics import Exposition, LaneMetrics, VitalMetrics
 from bot.settings import Settings, SettingsError
 from bot.slack.listeners import Listeners
@@ -19,9 +22,13 @@ from bot.web.metrics import metrics_blueprint
 from bot.web.page import page_blueprint
 from bot.web.sandbox import sandbox_blueprint
 from bot.web.server import serve_until
+from bot.web.setup.blueprint import setup_blueprint
+from bot.web.setup.outside import closed_blueprint, installed_blueprint
+from bot.web.setup.parts import Parts
+from bot.web.setup.slack_step import challenge_blueprint
 from bot.web.slack import slack_blueprint
 from bot.web.webhooks import RoomyRequest, webhooks_blueprint
-from jobq import DatabaseUnavailable
+from jobq import Database, DatabaseUnavailable, Queue
 
 log = structlog.get_logger()
 
@@ -46,10 +53,34 @@ def create_web(app: App, listeners: Listeners) -> Quart:
     if settings.sandbox_url is not None:
         web.register_blueprint(sandbox_blueprint(app, settings.sandbox_url))
         web.register_blueprint(page_blueprint(app, settings.sandbox_url))
+    else:
+        web.register_blueprint(closed_blueprint(settings.github_web_url))
+    web.register_blueprint(installed_blueprint(settings.github_web_url))
+    _add_doors(web, app.database)
+    return web
+
+
+async def create_setup_web(settings: Settings, database: Database) -> Quart:
+    """/setup, for a bot that may have no credentials yet. GitHub's first deliveries are stored already."""
+    web = Quart("ripe")
+    web.request_class = RoomyRequest
+    entered = await complete_settings(settings)
+    parts = Parts(settings, database, open_store(settings), list(entered.github_webhook_secret))
+    clock = Clock()
+    queue, workspace_id = Queue(database, clock.now), await find_first_workspace()
+    web.register_blueprint(health_blueprint(database))
+    web.register_blueprint(webhooks_blueprint(parts.webhook_secrets, workspace_id, queue, clock))
+    web.register_blueprint(challenge_blueprint())
+    web.register_blueprint(setup_blueprint(parts))
+    web.register_blueprint(installed_blueprint(settings.github_web_url))
+    _add_doors(web, database)
+    return web
+
+
+def _add_doors(web: Quart, database: Database) -> None:
     web.register_error_handler(DatabaseUnavailable, _no_database)
     web.register_error_handler(Exception, _bug)
-    _make_ambient(web, app)
-    return web
+    _make_ambient(web, database)
 
 
 def _exposition(app: App) -> Exposition:
@@ -65,11 +96,11 @@ def _signing_secret(settings: Settings) -> SecretStr:
     return settings.slack_signing_secret
 
 
-def _make_ambient(web: Quart, app: App) -> None:
+def _make_ambient(web: Quart, database: Database) -> None:
     """Lets every request find the ambient database."""
 
     async def asgi_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        with app.database.ambient():
+        with database.ambient():
             await Quart.asgi_app(web, scope, receive, send)
 
     # Quart's documented place for middleware.
@@ -91,6 +122,11 @@ async def _bug(error: Exception) -> Response | HTTPException:
 
 
 async def run_web(settings: Settings, stop: asyncio.Event) -> None:
-    """Serves until `stop` is set; the sandbox on this machine only."""
+    """Serves until `stop` is set; the sandbox on this machine only. While it is set up, /setup instead."""
+    if settings.ripe_setup:
+        async with make_database(settings) as database:
+            web = await create_setup_web(settings, database)
+            await serve_until(web, settings.host, settings.port, stop)
+        return
     async with open_app(settings) as app, following_clock(app, lambda: None):
         await serve_until(create_web(app, create_listeners(app)), app.settings.host, settings.port, stop)

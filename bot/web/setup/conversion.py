@@ -1,0 +1,78 @@
+"""Exchanges the code of GitHub's manifest flow for the App's secrets. It is good for one time and one hour.
+
+https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest
+"""
+
+import re
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from bot.model import UserError
+
+ANSWERS_WITHIN = 15.0
+"""Seconds."""
+_CODE = re.compile(r"[\w-]{1,200}", re.ASCII)
+
+
+class ConversionFailed(UserError):
+    """No secrets. The text says what became of the App, as far as we know."""
+
+
+class MadeApp(BaseModel):
+    """An App that GitHub has just made. These secrets are told once."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    id: int = Field(gt=0)
+    html_url: str
+    client_id: str
+    client_secret: SecretStr
+    webhook_secret: SecretStr
+    pem: SecretStr
+
+    def credentials(self) -> dict[str, SecretStr]:
+        """By their names in the environment."""
+        return {
+            "GITHUB_APP_ID": SecretStr(str(self.id)),
+            "GITHUB_APP_PRIVATE_KEY": self.pem,
+            "GITHUB_WEBHOOK_SECRET": self.webhook_secret,
+            "GITHUB_CLIENT_ID": SecretStr(self.client_id),
+            "GITHUB_CLIENT_SECRET": self.client_secret,
+        }
+
+
+async def convert(api_url: str, code: str) -> MadeApp:
+    """Asks once: whether a lost answer has used up the code cannot be known. Raises ConversionFailed."""
+    if not _CODE.fullmatch(code):
+        raise ConversionFailed("GitHub sent you back without a usable code.")
+    try:
+        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN) as client:
+            answer = await client.post(
+                f"{api_url}/app-manifests/{code}/conversions",
+                headers={"Accept": "application/vnd.github+json"},
+            )
+    except httpx.TransportError as error:
+        raise ConversionFailed(
+            f"GitHub gave no answer ({type(error).__name__}). It has made an App whose secrets are lost: "
+            "delete it there, then make another."
+        ) from None
+    return _read(answer)
+
+
+def _read(answer: httpx.Response) -> MadeApp:
+    if answer.status_code == 404:
+        raise ConversionFailed(
+            "GitHub does not know this code: it was used before, or is older than an hour. "
+            "If it has made an App, delete that one there, then make another."
+        )
+    if answer.status_code != 201:
+        raise ConversionFailed(
+            f"GitHub answers {answer.status_code}. If it has made an App, delete it there, then make another."
+        )
+    try:
+        return MadeApp.model_validate_json(answer.content)
+    except ValidationError as error:
+        wrong = ", ".join(str(one["loc"][0]) for one in error.errors(include_input=False) if one["loc"])
+        # None: the validation error would carry the answer, secrets and all.
+        raise ConversionFailed(f"GitHub's answer lacks what is needed: {wrong or 'it is no JSON'}.") from None

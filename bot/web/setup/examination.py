@@ -1,0 +1,39 @@
+"""Asks GitHub and Slack whether what was entered works, in the words of `ripe doctor`."""
+
+import asyncio
+from collections.abc import Sequence
+
+from bot.app import make_github, make_slack
+from bot.clock import Clock
+from bot.doctor.github import check_app, check_installations
+from bot.doctor.model import Finding
+from bot.doctor.parts import Parts as DoctorParts
+from bot.doctor.slack import check_token
+from bot.settings import Settings
+from jobq import Database, current_database
+
+
+async def examine_entered(settings: Settings, database: Database) -> Sequence[Finding]:
+    """What each of them says; nothing about one whose credentials are not there yet."""
+    clock = Clock()
+    github = make_github(settings) if settings.has_github else None
+    slack = make_slack(settings, clock) if settings.has_slack else None
+    parts = DoctorParts(settings, clock, database, None, github, slack)
+    checks = [check_app, check_installations] if github else []
+    checks += [check_token] if slack else []
+    try:
+        answers = await asyncio.gather(*(check(parts) for check in checks))
+    finally:
+        if github is not None:
+            await github.close()
+        if slack is not None:
+            await slack.close()
+    return [finding for findings in answers for finding in findings]
+
+
+async def count_shadow_messages() -> int:
+    """How many DMs were recorded and not sent."""
+    counted: int = await current_database().fetchval(
+        "SELECT count(*) FROM message WHERE state = 'sent' AND ts IS NULL"
+    )
+    return counted

@@ -1,0 +1,84 @@
+"""The two documents that describe Ripe to GitHub and to Slack, so that nobody has to fill in their forms."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from bot.doctor.slack import NEEDED, USEFUL
+from bot.web.setup.profiles import events_of, permissions_of
+
+LONGEST_GITHUB_NAME = 34
+SLACK_APPS = "https://api.slack.com/apps"
+BOT_EVENTS = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked", "user_change")
+
+_COMMANDS = {
+    "/snooze": ("Hold reminders back", "2h, until monday, off"),
+    "/ooo": ("Say when you are out of office", "until friday, 3-14 aug cover @ana, off"),
+    "/reviews": ("See whose turn it is", "team, link, settings, why, help"),
+    "/ripe": ("All of it under one name", "snooze 2h, ooo until friday, reviews"),
+}
+_ABOUT = "Reminds the right reviewer at the right time, in their own working hours, until the review is done."
+
+
+def github_manifest(
+    public_url: str, own_url: str, owner: str, profile: str, options: Sequence[str]
+) -> dict[str, Any]:
+    """The App. `public_url` is where GitHub reaches the bot, `own_url` where the person's browser does.
+
+    https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
+    """
+    return {
+        # Names of Apps are unique on all of GitHub; it lets people change this one.
+        "name": f"Ripe for {owner or urlsplit(public_url).hostname}"[:LONGEST_GITHUB_NAME],
+        "description": _ABOUT,
+        "url": public_url,
+        "public": False,
+        "hook_attributes": {"url": f"{public_url}/github/webhooks", "active": True},
+        "redirect_url": f"{own_url}/setup/github/callback",
+        "callback_urls": [f"{public_url}/github/callback"],
+        "setup_url": f"{public_url}/github/setup",
+        "default_permissions": permissions_of(profile, options),
+        "default_events": events_of(profile, options),
+    }
+
+
+def slack_manifest(public_url: str) -> dict[str, Any]:
+    """The app: https://docs.slack.dev/reference/app-manifest."""
+    url = f"{public_url}/slack/events"
+    return {
+        "display_information": {"name": "Ripe", "description": _ABOUT, "background_color": "#1f5f3a"},
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "bot_user": {"display_name": "Ripe", "always_online": True},
+            "slash_commands": [
+                # Escaped: only then does Slack say which person a typed @name is.
+                {
+                    "command": name, "url": url, "description": about, "usage_hint": hint,
+                    "should_escape": True,
+                }
+                for name, (about, hint) in _COMMANDS.items()
+            ],
+        },
+        "oauth_config": {
+            "redirect_urls": [f"{public_url}/slack/oauth_redirect"],
+            "scopes": {"bot": sorted({*NEEDED, *USEFUL})},
+        },
+        "settings": {
+            "event_subscriptions": {"request_url": url, "bot_events": list(BOT_EVENTS)},
+            "interactivity": {"is_enabled": True, "request_url": url},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": False,
+            "token_rotation_enabled": False,
+        },
+    }  # fmt: skip
+
+
+def slack_link(public_url: str) -> str:
+    """Slack's page for new apps, filled in."""
+    text = json.dumps(slack_manifest(public_url), separators=(",", ":"))
+    return f"{SLACK_APPS}?new_app=1&manifest_json={quote(text, safe='')}"

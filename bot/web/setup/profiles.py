@@ -1,0 +1,76 @@
+"""What the App asks its owners for. They accept all of it or nothing, and have to be asked for more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something that may be chosen, with what it costs: permissions by name, and events."""
+
+    name: str
+    words: str
+    permissions: Mapping[str, str]
+    events: Sequence[str] = field(default=())
+
+
+_PULL_REQUESTS = ("pull_request", "pull_request_review", "pull_request_review_thread", "repository")
+
+PROFILES = {
+    "assign": Choice(
+        "Assign and remind",
+        "Ripe picks reviewers who own the changed files and are at work, asks them on GitHub, and reminds "
+        "them in Slack. It writes nothing but review requests, and only where you give it rules.",
+        {"metadata": "read", "pull_requests": "write", "members": "read"},
+        (*_PULL_REQUESTS, "team", "membership"),
+    ),
+    "notify": Choice(
+        "Only remind",
+        "People ask for reviews as before; Ripe reminds whoever was asked. It cannot change anything on "
+        "GitHub, and does not see who is in a team.",
+        {"metadata": "read", "pull_requests": "read"},
+        _PULL_REQUESTS,
+    ),
+}
+OPTIONS = {
+    "ci": Choice(
+        "Checks",
+        "To stay quiet while checks fail. This version does not use it yet; granted now, nobody has to be "
+        "asked again.",
+        {"checks": "read", "statuses": "read"},
+        ("check_suite", "status"),
+    ),
+    "comments": Choice(
+        "Comments",
+        "To see that somebody has answered in the conversation. This version does not use it yet.",
+        {"issues": "read"},
+    ),
+}
+USUAL_PROFILE = "assign"
+
+_WORDS = {
+    "metadata": "names of repositories and who works in them (every App has this)",
+    "pull_requests": "pull requests: titles, authors, reviewers, paths of changed files",
+    "members": "who is in your organization and in which team",
+    "checks": "results of checks",
+    "statuses": "results of commit statuses",
+    "issues": "comments in conversations",
+}
+
+
+def permissions_of(profile: str, options: Sequence[str]) -> dict[str, str]:
+    """Every permission that this choice asks for."""
+    asked = dict(PROFILES[profile].permissions)
+    for option in options:
+        asked |= OPTIONS[option].permissions
+    return asked
+
+
+def events_of(profile: str, options: Sequence[str]) -> list[str]:
+    """Every event that this choice subscribes to. GitHub tells of installations by itself."""
+    return [*PROFILES[profile].events, *(event for option in options for event in OPTIONS[option].events)]
+
+
+def describe_permissions(permissions: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Each with its level and what it shows us."""
+    return [(name, level, _WORDS[name]) for name, level in permissions.items()]
