@@ -9,6 +9,7 @@ from quart import Quart, Response, jsonify
 from bot.clock import Clock, follow_clock, sync_clock
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.control import github_control
+from bot.sandbox.github.manifest_routes import NEW_APP
 from bot.sandbox.github.model import Document
 from bot.sandbox.github.routes import github_blueprint
 from bot.sandbox.github.seed import REPOSITORIES, seed
@@ -35,7 +36,7 @@ LOOK_EVERY = 0.1
 def create_sandbox(github: GitHubServer, slack: SlackWorld, news: News | None = None) -> Quart:
     """GitHub under /api, Slack under /slack, how both stand at `GET /sandbox/world`; the page's routes."""
     web = Quart("sandbox")
-    guard(web)
+    guard(web, open_pages=NEW_APP)
     news = news or News(slack.now)
     report(github, slack, news)
     web.register_blueprint(page_routes(github.world, slack, news))

@@ -48,7 +48,7 @@ class Webhooks:
         self.log: list[Delivery] = []
         self.on_answer: Callable[[Delivery], object] = lambda _: None
         """Hears of every attempt once its `status` is known."""
-        self._secret = secret
+        self.secret = secret
         self._now = now
         self._ids = itertools.count(1)
         self._held: list[Delivery] | None = None
@@ -127,7 +127,7 @@ class Webhooks:
             self._queue.task_done()
 
     async def _post(self, delivery: Delivery) -> int:
-        signature = hmac.new(self._secret.get_secret_value().encode(), delivery.body, hashlib.sha256)
+        signature = hmac.new(self.secret.get_secret_value().encode(), delivery.body, hashlib.sha256)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "GitHub-Hookshot/sandbox",

@@ -7,6 +7,7 @@ from quart import Blueprint, Response, jsonify, request
 
 from bot.sandbox.github.access import NotGranted
 from bot.sandbox.github.answers import NOT_FOUND, Answer, add_links, answer_page, invalid_field, per_page
+from bot.sandbox.github.manifest_routes import add_manifest_routes
 from bot.sandbox.github.model import Installation
 from bot.sandbox.github.registration import Registration, add_registration
 from bot.sandbox.github.server import GitHubServer, read_body
@@ -27,6 +28,7 @@ class _TokenWish(BaseModel):
 def add_app_routes(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
     """Adds them under `api`."""
     registration = add_registration(blueprint, server, api)
+    add_manifest_routes(blueprint, server, api, registration)
     _add_installations(blueprint, server, api, registration)
     _add_tokens(blueprint, server, api)
     _add_deliveries(blueprint, server, f"{api}/app/hook/deliveries")
