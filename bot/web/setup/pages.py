@@ -121,8 +121,7 @@ def add_last_steps(blueprint: Blueprint, parts: Parts) -> None:
         return await show(
             "check.html",
             step="check",
-            findings=await examine_entered(settings, parts.database),
-            address=judge_public_url(settings),
+            findings=[judge_public_url(settings), *await examine_entered(settings, parts.database)],
             is_complete=settings.has_github and settings.has_slack,
             app_url=(await load_choices()).get("app_url"),
             asked=permissions_of((chosen := await load_chosen()).profile, chosen.options),

@@ -1,0 +1,185 @@
+"""What the pages of /setup say, and what they never show or load."""
+
+import html
+import json
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from bot.app import open_app
+from bot.credentials import complete_settings, load_choices
+from bot.web.app import create_listeners, create_setup_web, create_web
+from bot.web.server import serving
+from bot.web.setup.passes import issue_token
+from jobq import Database
+from jobq.clock import utc_now
+from tests.github_server import WEBHOOK_SECRET
+from tests.web.setup_scene import (
+    PAGES,
+    SIGNING_SECRET,
+    TOKEN,
+    Scene,
+    choose,
+    connect_github,
+    connect_slack,
+    entered,
+    form_for_github,
+    send,
+    setup_scene,
+)
+
+
+@pytest.fixture
+async def scene(db: Database, dsn: str) -> AsyncIterator[Scene]:
+    async with setup_scene(db, dsn) as scene:
+        yield scene
+
+
+async def test_a_slack_token_that_does_not_work_is_not_kept(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        await choose(browser, scene)
+        refused = await connect_slack(browser, "xoxb-mistyped")
+        assert (refused.status_code, "invalid_auth" in refused.text) == (422, True)
+        assert "xoxb-mistyped" not in refused.text
+        assert "begins with xoxb-" in (await connect_slack(browser, "xoxp-user")).text
+        no_secret = await send(browser, "/setup/slack", slack_bot_token=TOKEN)
+        assert "signing secret is missing" in no_secret.text
+        assert not (await complete_settings(scene.settings)).has_slack
+
+
+async def test_missing_scopes_and_a_missing_installation_are_named(scene: Scene) -> None:
+    scene.slack.scopes -= {"im:write", "users:read.email"}
+    async with entered(scene) as browser:
+        await choose(browser, scene)
+        await connect_github(browser)
+        page = html.unescape((await connect_slack(browser)).text)
+        assert "im:write (every first DM)" in page
+        assert "users:read.email" in page
+        assert "Install the App on an account" in page
+        assert "PUBLIC_URL" in page  # it is not encrypted here
+
+
+async def test_the_setup_cannot_end_before_both_are_connected(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        await choose(browser, scene)
+        early = await send(browser, "/setup/mode", mode="live")
+        assert (early.status_code, "have to be connected first" in early.text) == (409, True)
+        await connect_github(browser)
+        await connect_slack(browser)
+        unclear = await send(browser, "/setup/mode", mode="loud")
+        assert unclear.status_code == 422
+    assert "ripe_mode" not in await load_choices()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("profile", "admin"),
+        ("owner", "acme/../evil"),
+        ("owner", "-acme"),
+        ("public_url", "ripe.example.com"),
+        ("public_url", "https://ripe.example.com/path"),
+        ("public_url", "https://user:secret@ripe.example.com"),
+        ("public_url", "https://ripe.example.com:port"),
+        ("public_url", "javascript:alert(1)"),
+    ],
+)
+async def test_what_cannot_be_is_said_at_the_first_step(scene: Scene, field: str, value: str) -> None:
+    form: dict[str, object] = {"profile": "assign", "owner": "", "public_url": "https://ripe.example.com"}
+    async with entered(scene) as browser:
+        answer = await send(browser, "/setup/profile", **{**form, field: value})
+        assert answer.status_code == 422
+        assert 'role="alert"' in answer.text
+    assert await load_choices() == {}
+
+
+async def test_what_the_environment_sets_is_not_asked_for(dsn: str, db: Database, scene: Scene) -> None:
+    settings = scene.settings.model_copy(
+        update={"slack_bot_token": SecretStr(TOKEN), "slack_signing_secret": SecretStr("s")}
+    )
+    scene.token = await issue_token(utc_now())
+    async with serving(await create_setup_web(settings, db)) as scene.address, entered(scene) as browser:
+        await choose(browser, scene)
+        page = (await browser.get("/setup/slack")).text
+        assert "by the environment" in page
+        assert "<form" not in page
+
+
+async def test_no_page_loads_or_runs_anything_from_elsewhere(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        await choose(browser, scene)
+        await connect_github(browser)
+        await connect_slack(browser)
+        for path in PAGES[1:3] + PAGES[4:5] + PAGES[6:]:
+            page = await browser.get(path)
+            policy = page.headers["Content-Security-Policy"]
+            assert f"default-src 'self'; base-uri 'none'; form-action 'self' {scene.world_url};" in policy
+            assert "unsafe" not in policy
+            assert page.headers["Cache-Control"] == "no-store"
+            assert "<script" not in page.text
+            assert "style=" not in page.text
+            for address in re.findall(r'<link rel="[^"]+" href="([^"]+)"', page.text):
+                assert (await browser.get(address)).headers["Cache-Control"] == "max-age=3600"
+
+
+async def test_no_page_shows_what_was_entered(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        await choose(browser, scene)
+        await connect_github(browser)
+        await connect_slack(browser)
+        shown = "".join([(await browser.get(path)).text for path in PAGES if "callback" not in path])
+        for secret in (TOKEN, SIGNING_SECRET, WEBHOOK_SECRET.get_secret_value(), "BEGIN"):
+            assert secret not in shown
+
+
+async def test_what_is_typed_cannot_become_markup(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        answer = await send(browser, "/setup/profile", profile="assign", owner="<script>alert(1)</script>")
+        assert "<script>" not in answer.text
+
+
+OTHERS: tuple[object, ...] = ({"type": "event_callback"}, {"challenge": "x" * 201}, {"challenge": 1}, [])
+
+
+async def test_slack_may_try_the_address_before_its_secret_is_known(scene: Scene) -> None:
+    async with scene.browser() as slack:
+        tried = await slack.post("/slack/events", json={"type": "url_verification", "challenge": "abc"})
+        assert (tried.status_code, tried.text) == (200, "abc")
+        assert tried.headers["Content-Type"].startswith("text/plain")
+        for other in OTHERS:
+            assert (await slack.post("/slack/events", json=other)).status_code == 503
+
+
+async def test_a_bot_that_runs_says_that_the_setup_is_closed(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        await choose(browser, scene)
+        await connect_github(browser)
+        await connect_slack(browser)
+    async with (
+        open_app(scene.settings.model_copy(update={"ripe_setup": False})) as app,
+        serving(create_web(app, create_listeners(app))) as address,
+        httpx.AsyncClient(base_url=address) as browser,
+    ):
+        for path in ("/setup", "/setup/mode"):
+            closed = await browser.get(path, params={"token": scene.token})
+            assert (closed.status_code, "The setup is closed" in closed.text) == (403, True)
+        assert (await browser.get("/github/setup")).status_code == 200
+
+
+async def test_the_manifest_that_goes_to_github_is_the_one_that_was_chosen(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        await choose(browser, scene, "notify", options=["ci", "nonsense"])
+        form = await form_for_github(browser)
+        assert f"/organizations/acme/settings/apps/new?state={form.state}" in form.action
+        asked = json.loads(form.manifest)["default_permissions"]
+        assert asked == {"metadata": "read", "pull_requests": "read", "checks": "read", "statuses": "read"}
+        await connect_github(browser)
+        async with open_app(
+            scene.settings.model_copy(
+                update={"slack_bot_token": SecretStr(TOKEN), "slack_signing_secret": SecretStr("s")}
+            )
+        ) as app:
+            assert (await app.github.load_as_app("/app"))["permissions"] == asked
