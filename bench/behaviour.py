@@ -23,6 +23,7 @@ async def measure_latency(machine: Machine, sizes: Sizes) -> list[Figure]:
     for _ in range(max(1, sizes.rounds // 2)):
         for subject in (JOBQ, PGQUEUER, PROCRASTINATE):
             delays.setdefault(subject.name, []).extend(await _delays(machine, subject, sizes.seconds))
+        delays.setdefault("a commit alone", []).extend(await _commits(machine, sizes.seconds))
     p99 = {name: percentile(values, 99) for name, values in delays.items()}
     text = ", ".join(
         f"{name} {1000 * percentile(values, 50):.1f} / {1000 * p99[name]:.1f} ms"
@@ -52,6 +53,23 @@ async def _delays(machine: Machine, subject: Subject, seconds: int) -> list[floa
             began_at[told["n"]] = told["at"]
         await worker.stop()
     return [max(0.0, began_at[number] - at) for number, at in committed_at.items()]
+
+
+async def _commits(machine: Machine, seconds: int) -> list[float]:
+    """How long Postgres takes to change one row durably at this pace: no claim can be sooner."""
+    took = []
+    async with machine.database(JOBQ) as dsn:
+        connection = await asyncpg.connect(dsn)
+        try:
+            await connection.execute("CREATE TABLE floor AS SELECT 0 AS n")
+            for _ in range(seconds * PER_SECOND):
+                sent_at = time.monotonic()
+                await connection.execute("UPDATE floor SET n = n + 1")
+                took.append(time.monotonic() - sent_at)
+                await asyncio.sleep(1 / PER_SECOND)
+        finally:
+            await connection.close()
+    return took
 
 
 async def measure_idle(machine: Machine, sizes: Sizes) -> list[Figure]:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import asyncpg
+import psutil
 
 from bench.figures import Figure, Rounds, at_least
 from bench.machine import Machine
@@ -81,17 +82,23 @@ async def drain(machine: Machine, subject: Subject, dsn: str, count: int, first:
 
 
 async def measure_two_workers(machine: Machine, sizes: Sizes) -> list[Figure]:
-    """Twice the jobs, two worker processes, beside one."""
-    rates = Rounds()
+    """Twice the jobs, two worker processes, beside one. No more can be won than one leaves idle."""
+    rates, busy = Rounds(), Rounds()
     for _ in range(sizes.rounds):
         for workers in (1, 2):
             async with machine.database(JOBQ) as dsn:
-                rates.add(str(workers), await _drain_together(machine, dsn, 2 * sizes.jobs, workers))
-    text = f"({rates.median('2'):,.0f}/s against {rates.median('1'):,.0f}/s)"
+                rate, processors = await _drain_together(machine, dsn, 2 * sizes.jobs, workers)
+                rates.add(str(workers), rate)
+                busy.add(str(workers), processors)
+    text = (
+        f"({rates.median('2'):,.0f}/s against {rates.median('1'):,.0f}/s; of {psutil.cpu_count()} processors"
+        f" {busy.median('2'):.2f} busy against {busy.median('1'):.2f})"
+    )
     return [at_least("two worker processes beside one", rates.ratio("2", "1"), 1.4, text)]
 
 
-async def _drain_together(machine: Machine, dsn: str, count: int, workers: int) -> float:
+async def _drain_together(machine: Machine, dsn: str, count: int, workers: int) -> tuple[float, float]:
+    """Jobs a second, and how many processors of the machine were busy meanwhile."""
     await machine.fill(JOBQ, dsn, count)
     await machine.settle(dsn)
     async with AsyncExitStack() as stack:
@@ -101,8 +108,10 @@ async def _drain_together(machine: Machine, dsn: str, count: int, workers: int) 
         ]
         begun = [worker.hear("first") for worker in await asyncio.gather(*starting)]
         started_at = min(told["at"] for told in await asyncio.gather(*begun))
+        psutil.cpu_percent()  # from here on
         await machine.finished(JOBQ, dsn, look_every=0.05)
-        return count / (time.monotonic() - float(started_at))
+        processors = psutil.cpu_percent() / 100 * psutil.cpu_count()
+        return count / (time.monotonic() - float(started_at)), processors
 
 
 async def measure_future(machine: Machine, sizes: Sizes) -> list[Figure]:
