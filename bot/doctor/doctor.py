@@ -46,7 +46,7 @@ CHECKS = (
     Check(settings.NAMES, settings.check_settings, "Compare the settings with .env.example."),
     *OPERATIONS,
     Check((people.UNMAPPED,), people.check_unmapped, _DATABASE),
-    Check((people.GONE,), people.check_gone, _DATABASE),
+    Check((people.GONE, people.GUESTS), people.check_profiles, _DATABASE),
     Check((github.APP, github.PERMISSIONS, github.EVENTS, github.CONTENTS), github.check_app, _GITHUB),
     Check((github.INSTALLATIONS,), github.check_installations, _GITHUB),
     Check((webhooks.HOOK,), webhooks.check_hook, _GITHUB),

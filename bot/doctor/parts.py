@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import asyncpg
+
 from bot.clock import Clock, sync_clock
+from bot.credentials import complete_settings
 from bot.doctor.model import Skipped
 from bot.github.gateway import GitHubGateway
-from bot.settings import Settings
+from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
 from jobq import Database, Queue
 from jobq.errors import TRANSIENT
@@ -19,7 +22,10 @@ CONNECTS_WITHIN = 5.0
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a bot, as far as there are any. `unreachable` is why there is no database."""
+    """The parts of a bot, as far as there are any.
+
+    `unreachable` is why there is no database, `undecrypted` why what was entered at /setup cannot be read.
+    """
 
     settings: Settings
     clock: Clock
@@ -27,6 +33,7 @@ class Parts:
     unreachable: Exception | None
     github: GitHubGateway | None
     slack: SlackGateway | None
+    undecrypted: SettingsError | None = None
 
     def load_database(self) -> Database:
         """Raises Skipped."""
@@ -57,14 +64,16 @@ async def open_parts(
 ) -> AsyncIterator[Parts]:
     """Never raises for what is wrong with the bot: that is what the checks are to find out."""
     clock = clock or Clock()
-    github, slack = _github(settings), _slack(settings, clock)
     database = _database(settings)
     unreachable = await _open(database, connects_within) if database else None
-    is_open = database is not None and unreachable is None
+    reached = database if unreachable is None else None
+    github, slack = None, None
     try:
-        if settings.is_sandbox and database is not None and is_open:
-            await _sync(clock, database)
-        yield Parts(settings, clock, database if is_open else None, unreachable, github, slack)
+        settings, undecrypted = await _complete(settings, reached)
+        github, slack = _github(settings), _slack(settings, clock)
+        if settings.is_sandbox and reached is not None:
+            await _sync(clock, reached)
+        yield Parts(settings, clock, reached, unreachable, github, slack, undecrypted)
     finally:
         if database is not None:
             await database.close()
@@ -72,6 +81,19 @@ async def open_parts(
             await slack.close()
         if github is not None:
             await github.close()
+
+
+async def _complete(settings: Settings, database: Database | None) -> tuple[Settings, SettingsError | None]:
+    """With what was entered at /setup, as far as it can be read."""
+    if database is None:
+        return settings, None
+    try:
+        with database.ambient():
+            return await complete_settings(settings), None
+    except SettingsError as error:
+        return settings, error
+    except (*TRANSIENT, asyncpg.PostgresError):
+        return settings, None  # other checks say so
 
 
 def _database(settings: Settings) -> Database | None:

@@ -1,4 +1,4 @@
-"""Whether those who are to review can be reached, as far as the database knows."""
+"""Whether those who are to review can be reached, as far as the database and Slack know."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,10 @@ from bot.doctor.parts import Parts
 from bot.github.store import find_first_workspace
 from bot.reviewers import store
 from bot.reviewers.config import logins_of
+from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
+from jobq import Postpone
 
-UNMAPPED, GONE = "people.unmapped", "people.deactivated"
+UNMAPPED, GONE, GUESTS = "people.unmapped", "people.deactivated", "people.guests"
 MOST_NAMED = 10
 
 
@@ -37,23 +39,52 @@ async def check_unmapped(parts: Parts) -> Sequence[Finding]:
     ]
 
 
-async def check_gone(parts: Parts) -> Sequence[Finding]:
-    """People whose Slack account was deactivated, and who are still connected."""
+async def check_profiles(parts: Parts) -> Sequence[Finding]:
+    """People who are connected, and whose Slack account was deactivated or is a guest's."""
     with parts.load_database().ambient():
         workspace_id = await find_first_workspace()
         people = await store.list_people(workspace_id)
         accounts = await store.list_accounts(workspace_id)
+    profiles = await _list_profiles(parts)
+    owners = {person.id: profiles.get(person.slack_user_id) for person in people}
     gone = {person.id for person in people if not person.is_active}
-    logins = [account.login for account in accounts if account.person_id in gone]
-    if not logins:
-        return [ok(GONE, "nobody who is connected")]
-    return [
-        warning(
-            GONE,
-            f"deactivated in Slack: {_some(logins)}",
-            "Take them out of the rules (`ripe config apply FILE`), or connect them to who they are now.",
-        )
+    gone |= {identity for identity, profile in owners.items() if profile and not profile.is_active}
+    guests = {identity for identity, profile in owners.items() if profile and profile.is_guest} - gone
+    found = [
+        _judge_gone([account.login for account in accounts if account.person_id in gone]),
+        _judge_guests([account.login for account in accounts if account.person_id in guests]),
     ]
+    return found if profiles else found[:1]
+
+
+async def _list_profiles(parts: Parts) -> dict[str, SlackUser]:
+    """By Slack user id; nothing where Slack does not tell, which is a finding of another check."""
+    if parts.slack is None:
+        return {}
+    try:
+        return {user.id: user for user in await parts.slack.list_users()}
+    except (SlackRefused, SlackOutcomeUnknown, Postpone):
+        return {}
+
+
+def _judge_gone(logins: Sequence[str]) -> Finding:
+    if not logins:
+        return ok(GONE, "nobody who is connected")
+    return warning(
+        GONE,
+        f"deactivated in Slack: {_some(logins)}",
+        "Take them out of the rules (`ripe config apply FILE`), or connect them to who they are now.",
+    )
+
+
+def _judge_guests(logins: Sequence[str]) -> Finding:
+    if not logins:
+        return ok(GUESTS, "nobody who is connected")
+    return warning(
+        GUESTS,
+        f"guests in Slack, who get titles and paths of pull requests: {_some(logins)}",
+        "See that each may know these repositories; otherwise take them out of the people file.",
+    )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -26,8 +26,9 @@ def judge_unusable(error: Exception) -> Finding:
 
 async def check_settings(parts: Parts) -> Sequence[Finding]:
     """What can be told without asking anybody."""
-    settings = parts.settings
-    return [judge_completeness(settings), judge_public_url(settings), judge_secret_keys(settings)]
+    settings, undecrypted = parts.settings, parts.undecrypted
+    keys = judge_secret_keys(settings) if undecrypted is None else judge_undecrypted(undecrypted)
+    return [judge_completeness(settings), judge_public_url(settings), keys]
 
 
 def judge_completeness(settings: Settings) -> Finding:
@@ -41,7 +42,7 @@ def judge_completeness(settings: Settings) -> Finding:
         return failed(
             SETTINGS,
             f"no credentials for {' and '.join(missing)}",
-            "Start `ripe up`, which brings a sandbox where nothing is set, or set the names in .env.example.",
+            "Connect them in the browser with `ripe up --setup`, or set the names in .env.example.",
         )
     if settings.is_sandbox:
         return ok(SETTINGS, "complete, on the local sandbox")
@@ -82,3 +83,9 @@ def judge_secret_keys(settings: Settings) -> Finding:
         return failed(SECRET_KEYS, "what they encrypt they cannot decrypt", _MAKE_KEY)
     many = len(settings.secret_keys)
     return ok(SECRET_KEYS, "one key" if many == 1 else f"{many} keys, the newest encrypts")
+
+
+def judge_undecrypted(error: Exception) -> Finding:
+    """What was entered at /setup is there, and no key fits."""
+    told, _, remedy = str(error).removeprefix("SECRET_KEYS: ").partition("; ")
+    return failed(SECRET_KEYS, told, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else _MAKE_KEY)

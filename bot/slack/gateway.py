@@ -24,6 +24,7 @@ T = TypeVar("T")
 EVENT_TYPE = "ripe_reminder"
 """The metadata by which our own messages are found again."""
 MOST_PAGES = 20
+USERS_PER_PAGE = 500
 UNREACHABLE_FOR = timedelta(minutes=1)
 RETRY_AFTER = timedelta(seconds=30)
 """Where Slack says that there were too many calls, but not how long to wait."""
@@ -167,6 +168,18 @@ class SlackGateway:
                 return None
             raise
         return parse_user(reply["user"])
+
+    async def list_users(self) -> list[SlackUser]:
+        """Everybody in the workspace, also who was deactivated."""
+        users: list[SlackUser] = []
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            reply = await self._ask(self._client().users_list(limit=USERS_PER_PAGE, cursor=cursor))
+            users += [parse_user(user) for user in reply["members"]]
+            cursor = (reply.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return users
+        raise SlackOutcomeUnknown(f"not within {MOST_PAGES} pages of users")
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Opens a modal; returns its id. A trigger expires after three seconds."""

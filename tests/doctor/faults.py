@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
@@ -44,6 +45,12 @@ async def an_address_without_encryption(scene: Scene) -> None:
 
 async def no_secret_keys(scene: Scene) -> None:
     scene.set(secret_keys=[])
+
+
+async def credentials_that_no_key_decrypts(scene: Scene) -> None:
+    value = Fernet(Fernet.generate_key()).encrypt(b"1")
+    await scene.execute("INSERT INTO credential VALUES ('GITHUB_APP_ID', $1, now())", value)
+    scene.set(sandbox_url=None, github_app_id=None, github_app_private_key=None, github_webhook_secret=[])
 
 
 # --- database --------------------------------------------------------------------------------------------
@@ -127,6 +134,20 @@ async def a_rule_that_names_a_stranger(scene: Scene) -> None:
 
 async def a_colleague_who_left(scene: Scene) -> None:
     await scene.execute("UPDATE person SET is_active = false WHERE slack_user_id = 'U0CHO00001'")
+
+
+async def a_colleague_whose_leaving_was_missed(scene: Scene) -> None:
+    change_profile(scene, deleted=True)
+
+
+async def a_guest_who_reviews(scene: Scene) -> None:
+    change_profile(scene, is_restricted=True)
+
+
+def change_profile(scene: Scene, **changes: bool) -> None:
+    """Of Cho, and no event tells the bot."""
+    users = scene.bot.slack.state.users
+    users["U0CHO00001"] = users["U0CHO00001"].model_copy(update=changes)
 
 
 # --- GitHub ----------------------------------------------------------------------------------------------

@@ -29,6 +29,15 @@ FOUND = [
     (faults.a_reviewer_nobody_knows, "people.unmapped", WARNING, "dev (1 waiting)", "`ripe people import"),
     (faults.a_rule_that_names_a_stranger, "people.unmapped", WARNING, "cho (named in rules)", "`ripe people"),
     (faults.a_colleague_who_left, "people.deactivated", WARNING, "Slack: cho", "`ripe config apply FILE`"),
+    (
+        faults.a_colleague_whose_leaving_was_missed,
+        "people.deactivated", WARNING, "deactivated in Slack: cho", "`ripe config apply FILE`",
+    ),
+    (faults.a_guest_who_reviews, "people.guests", WARNING, "guests in Slack", "out of the people file"),
+    (
+        faults.credentials_that_no_key_decrypts,
+        "settings.secret_keys", FAILED, "decrypts GITHUB_APP_ID", "`ripe up --setup`",
+    ),
     (faults.another_apps_key, "github.app", FAILED, "refuses the credentials", "GITHUB_APP_PRIVATE_KEY"),
     (faults.github_is_down, "github.app", FAILED, "GitHub answers 502", "githubstatus.com"),
     (
