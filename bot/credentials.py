@@ -1,16 +1,15 @@
 """Credentials and choices made at /setup, in Postgres. What the environment sets wins over them.
 
-Credentials are encrypted with SECRET_KEYS: the first key encrypts, all decrypt, so that a key is replaced by
-putting a new one before it and is dropped once every process was started with both.
+Credentials are encrypted with SECRET_KEYS: see bot/encryption.py.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
+from bot.encryption import Cipher, Undecryptable
 from bot.generated import find_secret_key
 from bot.settings import Settings, SettingsError
 from jobq import current_database, read_transaction, write_transaction
@@ -38,13 +37,12 @@ class CredentialStore:
             raise SettingsError(
                 "SECRET_KEYS: missing, and needed for the credentials that were entered at /setup"
             )
-        fernets = [Fernet(key.get_secret_value()) for key in keys]
-        self._newest, self._all = fernets[0], MultiFernet(fernets)
+        self._cipher = Cipher(keys)
 
     async def load(self) -> dict[str, SecretStr]:
         """All of them, by their names in the environment. Raises SettingsError where no key fits."""
         rows = await current_database().fetch("SELECT name, value FROM credential ORDER BY name")
-        return {row["name"]: SecretStr(self._decrypt(row["name"], row["value"])) for row in rows}
+        return {row["name"]: self._decrypt(row["name"], row["value"]) for row in rows}
 
     @write_transaction
     async def save(self, values: Mapping[str, SecretStr], now: datetime, group: Sequence[str] = ()) -> None:
@@ -56,16 +54,13 @@ class CredentialStore:
             INSERT INTO credential (name, value, set_at) VALUES ($1, $2, $3)
             ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = excluded.set_at
             """,
-            [
-                (name, self._newest.encrypt(value.get_secret_value().encode()), now)
-                for name, value in values.items()
-            ],
+            [(name, self._cipher.encrypt(value), now) for name, value in values.items()],
         )
 
     async def renew(self) -> int:
         """Encrypts with the newest key what an older one has encrypted; returns how many there were."""
         rows = await current_database().fetch("SELECT name, value FROM credential ORDER BY name")
-        old = [(row["name"], row["value"]) for row in rows if not self._is_newest(row["value"])]
+        old = [(row["name"], row["value"]) for row in rows if not self._cipher.is_newest(row["value"])]
         for name, value in old:
             self._decrypt(name, value)  # says which one it is, should no key fit
             await current_database().execute(
@@ -73,32 +68,25 @@ class CredentialStore:
                 "UPDATE credential SET value = $3 WHERE name = $1 AND value = $2",
                 name,
                 value,
-                self._all.rotate(value),
+                self._cipher.renew(value),
             )
         return len(old)
 
     def seal(self, text: str) -> str:
         """What only this bot can read and make, to be kept by a browser."""
-        return self._newest.encrypt(text.encode()).decode()
+        return self._cipher.encrypt(SecretStr(text)).decode()
 
     def unseal(self, sealed: str, life: timedelta) -> str | None:
         """The text again; None where it was not sealed by this bot, or longer ago than `life`."""
         try:
-            return self._all.decrypt(sealed, ttl=int(life.total_seconds())).decode()
-        except InvalidToken:
+            return self._cipher.decrypt(sealed, life).get_secret_value()
+        except Undecryptable:
             return None
 
-    def _is_newest(self, value: bytes) -> bool:
+    def _decrypt(self, name: str, value: bytes) -> SecretStr:
         try:
-            self._newest.decrypt(value)
-        except InvalidToken:
-            return False
-        return True
-
-    def _decrypt(self, name: str, value: bytes) -> str:
-        try:
-            return self._all.decrypt(value).decode()
-        except InvalidToken:
+            return self._cipher.decrypt(value)
+        except Undecryptable:
             raise SettingsError(
                 f"SECRET_KEYS: none of them decrypts {name}, which was entered at /setup; "
                 "add the key that was in use then, or enter it again with `ripe up --setup`"
@@ -133,6 +121,12 @@ async def _load_credentials(settings: Settings) -> dict[str, SecretStr]:
 def open_store(settings: Settings) -> CredentialStore:
     """The store of this bot's keys. Raises SettingsError where there are none."""
     return CredentialStore(settings.secret_keys or find_secret_key(settings.ripe_home.expanduser()))
+
+
+def find_cipher(settings: Settings) -> Cipher | None:
+    """What this bot's tokens in Postgres are encrypted with; None where no keys are set."""
+    keys = settings.secret_keys or find_secret_key(settings.ripe_home.expanduser())
+    return Cipher(keys) if keys else None
 
 
 def _missing(settings: Settings, fields: Sequence[str], stored: Mapping[str, SecretStr]) -> dict[str, Any]:
