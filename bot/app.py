@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from bot.clock import Clock, follow_clock, sync_clock
-from bot.credentials import complete_settings
+from bot.credentials import complete_settings, find_cipher
 from bot.github.gateway import GitHubGateway
 from bot.github.store import find_first_workspace
 from bot.model import WorkspaceId
 from bot.settings import Settings, SettingsError, require_database
 from bot.slack.gateway import SlackGateway
+from bot.slack.workspaces import SlackWorkspaces, TokenUnreadable
 from jobq import Database, Queue
 
 
@@ -25,7 +28,10 @@ class App:
     clock: Clock
     github: GitHubGateway
     slack: SlackGateway
+    """The first workspace's, whose token is in the environment."""
+    workspaces: SlackWorkspaces
     workspace_id: WorkspaceId
+    """The first one."""
 
     @property
     def is_live(self) -> bool:
@@ -44,7 +50,10 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     async with make_database(settings) as database:
         settings = await complete_settings(settings)
         github, slack = make_github(settings), make_slack(settings, clock)
+        workspace_id = await find_first_workspace()
+        workspaces = make_workspaces(settings, clock, workspace_id, slack)
         try:
+            await _renew_tokens(workspaces)
             yield App(
                 settings=settings,
                 database=database,
@@ -52,9 +61,11 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
                 clock=clock,
                 github=github,
                 slack=slack,
-                workspace_id=await find_first_workspace(),
+                workspaces=workspaces,
+                workspace_id=workspace_id,
             )
         finally:
+            await workspaces.close()
             await slack.close()
             await github.close()
 
@@ -95,6 +106,24 @@ def make_github(settings: Settings) -> GitHubGateway:
     return GitHubGateway(
         str(settings.github_app_id), settings.github_app_private_key, settings.github_api_url
     )
+
+
+def make_workspaces(
+    settings: Settings, clock: Clock, first_id: WorkspaceId, first: SlackGateway
+) -> SlackWorkspaces:
+    """The doors to every Slack workspace, opened when first needed."""
+
+    def open_gateway(token: SecretStr) -> SlackGateway:
+        return SlackGateway(token, settings.slack_api_url, now=clock.now)
+
+    return SlackWorkspaces(first_id, first, find_cipher(settings), open_gateway)
+
+
+async def _renew_tokens(workspaces: SlackWorkspaces) -> None:
+    try:
+        await workspaces.renew()
+    except TokenUnreadable as error:
+        raise SettingsError(str(error)) from None
 
 
 def make_slack(settings: Settings, clock: Clock) -> SlackGateway:

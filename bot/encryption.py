@@ -27,7 +27,7 @@ class Cipher:
         return self._newest.encrypt(secret.get_secret_value().encode())
 
     def decrypt(self, sealed: bytes | str, life: timedelta | None = None) -> SecretStr:
-        """With any key. Raises Undecryptable; with `life` also for what was encrypted longer ago than that."""
+        """With any key. Raises Undecryptable; with `life` also for what is older than that."""
         try:
             ttl = None if life is None else int(life.total_seconds())
             return SecretStr(self._all.decrypt(sealed, ttl=ttl).decode())

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from bot.doctor.model import Finding, failed, ok, warning
 from bot.doctor.parts import Parts
-from bot.slack.gateway import SlackGrant, SlackOutcomeUnknown, SlackRefused
+from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.slack.model import SlackGrant
 from jobq import Postpone
 
 TOKEN, SCOPES = "slack.token", "slack.scopes"

@@ -16,6 +16,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import Value
 from bot.slack.messages import Rendered
+from bot.slack.model import SlackGrant
 from jobq import Postpone
 from jobq.clock import utc_now
 
@@ -58,14 +59,6 @@ class SlackUser(Value):
     is_guest: bool = False
 
 
-class SlackGrant(Value):
-    """What the bot's token is good for."""
-
-    team_id: str
-    team: str
-    scopes: frozenset[str]
-
-
 class SlackGateway:
     """Calls Slack with the bot's token. `now` is the application's clock; `timeout` is in seconds.
 
@@ -97,7 +90,9 @@ class SlackGateway:
         reply = await self._guard(self._client().auth_test())
         told = next((value for name, value in reply.headers.items() if name.lower() == "x-oauth-scopes"), "")
         scopes = frozenset(scope.strip() for scope in told.split(",") if scope.strip())
-        return SlackGrant(team_id=reply["team_id"], team=reply["team"], scopes=scopes)
+        return SlackGrant(
+            team_id=reply["team_id"], team=reply["team"], scopes=scopes, bot_user_id=reply.get("user_id", "")
+        )
 
     async def post_dm(self, channel: str, rendered: Rendered, metadata_key: str | None = None) -> str:
         """Posts a message, findable by `metadata_key`; returns its `ts`."""

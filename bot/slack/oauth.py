@@ -1,0 +1,70 @@
+"""Installing the app in a workspace by Slack's OAuth: https://docs.slack.dev/authentication/installing-with-oauth."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+import httpx
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.slack.model import SlackGrant, SlackInstallation
+
+TIMEOUT = 10.0
+"""Seconds."""
+_ANSWER: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+class NotOneWorkspace(Exception):
+    """The app was installed for a whole organization, or not as a bot: nothing that Ripe can use."""
+
+
+def authorize_url(api_url: str, client_id: str, scopes: Iterable[str], redirect_uri: str, state: str) -> str:
+    """Slack's page on which a person installs the app. It is beside the API, which ends with a slash."""
+    asked = {
+        "client_id": client_id,
+        "scope": ",".join(sorted(scopes)),
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    return f"{urljoin(api_url, '../oauth/v2/authorize')}?{urlencode(asked)}"
+
+
+async def exchange_code(
+    api_url: str, client_id: str, client_secret: SecretStr, code: str, redirect_uri: str
+) -> SlackInstallation:
+    """What Slack gives for a code, which is good for one time. It is asked once.
+
+    Raises SlackRefused, SlackOutcomeUnknown where no answer came, and NotOneWorkspace.
+    """
+    fields = {"code": code, "redirect_uri": redirect_uri}
+    auth = httpx.BasicAuth(client_id, client_secret.get_secret_value())
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client:
+            reply = await client.post(urljoin(api_url, "oauth.v2.access"), data=fields, auth=auth)
+        answer = _ANSWER.validate_json(reply.content)
+    except httpx.HTTPError as error:
+        raise SlackOutcomeUnknown(type(error).__name__) from error
+    except ValidationError:
+        # Not chained: what came may hold the token.
+        raise SlackOutcomeUnknown("the reply is not JSON") from None
+    if answer.get("ok") is not True:
+        raise SlackRefused(str(answer.get("error", f"HTTP {reply.status_code}")))
+    return _read(answer)
+
+
+def _read(answer: dict[str, Any]) -> SlackInstallation:
+    match answer:
+        case {
+            "token_type": "bot",
+            "access_token": str(token),
+            "bot_user_id": str(bot_user_id),
+            "scope": str(scope),
+            "team": {"id": str(team_id), **team},
+        } if not answer.get("is_enterprise_install"):
+            scopes = frozenset(one for one in scope.split(",") if one)
+            name = str(team.get("name") or team_id)
+            grant = SlackGrant(team_id=team_id, team=name, scopes=scopes, bot_user_id=bot_user_id)
+            return SlackInstallation(grant=grant, token=SecretStr(token))
+        case _:
+            raise NotOneWorkspace
