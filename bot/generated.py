@@ -26,9 +26,11 @@ def find_secret_key(home: Path) -> list[SecretStr]:
 
 def find_or_make_sandbox_credentials(home: Path) -> dict[str, str]:
     """Settings by name, as for a real GitHub App and Slack app. They open nothing outside this machine."""
-    credentials: dict[str, str] = json.loads(
-        _find_or_make(home / "sandbox-credentials.json", _make_credentials)
-    )
+    path = home / "sandbox-credentials.json"
+    credentials: dict[str, str] = json.loads(_find_or_make(path, _make_credentials))
+    if not credentials.keys() >= (added := _make_oauth_credentials()).keys():  # made by an older version
+        credentials |= added
+        write_private(path, json.dumps(credentials, indent=2))
     return credentials
 
 
@@ -56,4 +58,11 @@ def _make_credentials() -> str:
         "SLACK_BOT_TOKEN": f"xoxb-sandbox-{secrets.token_hex(12)}",
         "SLACK_SIGNING_SECRET": secrets.token_hex(16),
     }
-    return json.dumps(credentials, indent=2)
+    return json.dumps(credentials | _make_oauth_credentials(), indent=2)
+
+
+def _make_oauth_credentials() -> dict[str, str]:
+    return {
+        "GITHUB_CLIENT_ID": f"Iv23sandbox{secrets.token_hex(6)}",
+        "GITHUB_CLIENT_SECRET": secrets.token_hex(20),
+    }

@@ -14,6 +14,8 @@ from bot.sandbox.github.model import Document
 from bot.sandbox.github.routes import github_blueprint
 from bot.sandbox.github.seed import REPOSITORIES, seed
 from bot.sandbox.github.server import GitHubServer
+from bot.sandbox.github.user_access import UserAccess
+from bot.sandbox.github.user_routes import AUTHORIZE
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.jobs import reporting_jobs
 from bot.sandbox.keeping import find_kept
@@ -36,7 +38,7 @@ LOOK_EVERY = 0.1
 def create_sandbox(github: GitHubServer, slack: SlackWorld, news: News | None = None) -> Quart:
     """GitHub under /api, Slack under /slack, how both stand at `GET /sandbox/world`; the page's routes."""
     web = Quart("sandbox")
-    guard(web, open_pages=NEW_APP)
+    guard(web, open_pages=NEW_APP | AUTHORIZE)
     news = news or News(slack.now)
     report(github, slack, news)
     web.register_blueprint(page_routes(github.world, slack, news))
@@ -131,7 +133,14 @@ def _make_github(settings: Settings, clock: Clock, address: str) -> GitHubServer
         web=address,
         file=file,
     )
-    return GitHubServer(world, Access(settings.github_app_id, settings.github_app_private_key))
+    access = Access(settings.github_app_id, settings.github_app_private_key)
+    return GitHubServer(world, access, _make_user_access(settings))
+
+
+def _make_user_access(settings: Settings) -> UserAccess:
+    if settings.github_client_id is None or settings.github_client_secret is None:
+        return UserAccess()
+    return UserAccess(settings.github_client_id, settings.github_client_secret)
 
 
 def _make_slack(settings: Settings, clock: Clock, address: str) -> SlackWorld:

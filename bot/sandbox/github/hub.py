@@ -128,7 +128,7 @@ class Hub:
 
     @property
     def _owner(self) -> str:
-        return self.document.users[0].login
+        return self.document.owner
 
     # --- keeping -------------------------------------------------------------------------------------------
 

@@ -163,8 +163,8 @@ def _add_conversion(
             "name": manifest.name,
             "description": manifest.description,
             "external_url": manifest.url,
-            "client_id": f"Iv23{secrets.token_hex(8)}",
-            "client_secret": secrets.token_hex(20),
+            "client_id": server.users.client_id,
+            "client_secret": server.users.client_secret.get_secret_value(),
             "webhook_secret": world.webhooks.secret.get_secret_value(),
             "pem": server.access.private_key.get_secret_value(),
         }

@@ -84,6 +84,8 @@ class Installation(BaseModel):
     permissions: dict[str, str]
     suspended_at: datetime | None = None
     suspended_by: str | None = None
+    account: User | None = None
+    """Whose it is; None: the organization's."""
 
 
 class Document(BaseModel):
@@ -98,6 +100,11 @@ class Document(BaseModel):
     pulls: list[Pull] = []
     installations: list[Installation] = []
     last_id: int = 1000
+
+    @property
+    def owner(self) -> str:
+        """The login of whoever owns the organization."""
+        return self.users[0].login
 
     @property
     def bot(self) -> User:

@@ -14,6 +14,7 @@ from bot.sandbox.github.graphql import answer_query, refuse_query
 from bot.sandbox.github.model import User
 from bot.sandbox.github.pull_routes import add_pull_routes
 from bot.sandbox.github.server import Fault, GitHubServer, read_body
+from bot.sandbox.github.user_routes import add_user_routes
 from bot.sandbox.github.world import Refused
 from jobq.clock import utc_now
 
@@ -39,7 +40,8 @@ def github_blueprint(server: GitHubServer) -> Blueprint:
     add_app_routes(blueprint, server, API)
     add_pull_routes(blueprint, server, API)
     _add_repository_routes(blueprint, server)
-    _add_user_routes(blueprint, server)
+    add_user_routes(blueprint, server, API)
+    _add_account_routes(blueprint, server)
     _add_graphql(blueprint, server)
     _add_others(blueprint)
     return blueprint
@@ -119,7 +121,7 @@ def _add_repository_routes(blueprint: Blueprint, server: GitHubServer) -> None:
         return answer_page([shapes.repository(repo) for repo in repos], "repositories")
 
 
-def _add_user_routes(blueprint: Blueprint, server: GitHubServer) -> None:
+def _add_account_routes(blueprint: Blueprint, server: GitHubServer) -> None:
     def show(found: User | None) -> Response:
         server.load_caller()
         if found is None:

@@ -12,6 +12,7 @@ from quart import request
 from bot.sandbox.github.access import Access, Unauthorized, allows
 from bot.sandbox.github.answers import FORBIDDEN, NOT_FOUND, Answer
 from bot.sandbox.github.model import Installation, Pull, Repo
+from bot.sandbox.github.user_access import UserAccess
 from bot.sandbox.github.world import GitHubWorld
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -60,6 +61,7 @@ class GitHubServer:
 
     world: GitHubWorld
     access: Access
+    users: UserAccess = field(default_factory=UserAccess)
     faults: deque[Fault] = field(default_factory=deque)
     calls: list[str] = field(default_factory=list)
     on_answer: Callable[[str, str, int], object] = lambda method, path, status: None

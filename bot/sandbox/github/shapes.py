@@ -281,17 +281,18 @@ class Shapes:
 
     def installation(self, installation: Installation) -> Shape:
         """As the API shows it; events give its times in seconds: see `installation_in_event`."""
-        organization, by = self.document.organization, installation.suspended_by
+        account = installation.account or self.document.organization
+        by = installation.suspended_by
         return {
             "id": installation.id,
-            "account": self.user(organization),
+            "account": self.user(account),
             "repository_selection": "selected",
             "access_tokens_url": f"{self.api}/app/installations/{installation.id}/access_tokens",
             "repositories_url": f"{self.api}/installation/repositories",
             "html_url": f"{self.web}/settings/installations/{installation.id}",
             "app_id": self.document.app.id,
-            "target_id": organization.id,
-            "target_type": "Organization",
+            "target_id": account.id,
+            "target_type": account.type,
             "permissions": installation.permissions,
             "events": [],
             "created_at": instant(_MADE_AT),

@@ -1,0 +1,246 @@
+"""Asks GitHub who a person is and which installations are theirs, with a token that the person gives.
+
+https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
+The token is used for these questions and then dropped: it is neither stored nor logged.
+"""
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+
+from bot.github.model import Account
+from bot.model import AccountId, InstallationId, UserError, Value
+
+ANSWERS_WITHIN = 15.0
+"""Seconds."""
+PER_PAGE = 100
+MOST_PAGES = 20
+LONGEST_CODE = 200
+
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+class OAuthFailed(UserError):
+    """GitHub did not tell. The text is for the person, and nothing has changed."""
+
+
+class NoSuchThing(OAuthFailed):
+    """GitHub does not know it, or hides it from this person."""
+
+
+class NotGranted(OAuthFailed):
+    """The App was not given the permission to ask this."""
+
+
+class ProvenInstallation(Value):
+    """An installation that a person owns, as GitHub says."""
+
+    id: InstallationId
+    account: Account
+    permissions: dict[str, str]
+
+
+class Proof(Value):
+    """What a person owns. `unproven` are organizations of which GitHub tells the App nothing."""
+
+    user: Account
+    installations: tuple[ProvenInstallation, ...]
+    unproven: tuple[str, ...]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+Told = TypeVar("Told", bound=_Answer)
+
+
+class _User(_Answer):
+    id: AccountId = Field(gt=0)
+    login: str = Field(min_length=1)
+    type: Literal["User", "Organization", "Bot"] = "User"
+
+    def account(self) -> Account:
+        return Account(id=self.id, login=self.login, is_bot=self.type == "Bot")
+
+
+class _Installation(_Answer):
+    id: InstallationId
+    account: _User
+    permissions: dict[str, str] = {}
+    suspended_at: str | None = None
+
+
+class _Installations(_Answer):
+    installations: list[_Installation]
+
+
+class _Membership(_Answer):
+    role: str
+    state: str
+
+
+class GitHubOAuth:
+    """The App's side of GitHub's OAuth. `redirect_uri` is where GitHub sends people back to."""
+
+    def __init__(
+        self, web_url: str, api_url: str, client_id: str, client_secret: SecretStr, redirect_uri: str
+    ) -> None:
+        self._web_url = web_url
+        self._api_url = api_url
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._redirect_uri = redirect_uri
+
+    def authorize_url(self, state: str, verifier: str) -> str:
+        """GitHub's page that asks a person whether Ripe may know who they are."""
+        asked = {
+            "client_id": self._client_id,
+            "redirect_uri": self._redirect_uri,
+            "state": state,
+            "code_challenge": challenge_of(verifier),
+            "code_challenge_method": "S256",
+        }
+        return f"{self._web_url}/login/oauth/authorize?{urlencode(asked)}"
+
+    async def identify(self, code: str, verifier: str) -> Account:
+        """Whose code this is. It is shown to GitHub once. Raises OAuthFailed."""
+        async with self._session(code, verifier) as session:
+            return await session.load_user()
+
+    async def prove_ownership(self, code: str, verifier: str) -> Proof:
+        """Whose code this is, and what they own. Suspended installations are left out. Raises OAuthFailed."""
+        async with self._session(code, verifier) as session:
+            user = await session.load_user()
+            proven, unproven = [], []
+            for one in await session.list_installations():
+                try:
+                    if await session.owns(user, one.account):
+                        proven.append(_proven(one))
+                except NotGranted:
+                    unproven.append(one.account.login)
+            return Proof(user=user, installations=tuple(proven), unproven=tuple(unproven))
+
+    @asynccontextmanager
+    async def _session(self, code: str, verifier: str) -> AsyncIterator["_Session"]:
+        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN, follow_redirects=False) as client:
+            yield _Session(client, self._api_url, await self._exchange(client, code, verifier))
+
+    async def _exchange(self, client: httpx.AsyncClient, code: str, verifier: str) -> SecretStr:
+        if not 0 < len(code) <= LONGEST_CODE:
+            raise OAuthFailed("GitHub sent you back without a usable code. Begin again.")
+        fields = {
+            "client_id": self._client_id,
+            "client_secret": self._client_secret.get_secret_value(),
+            "code": code,
+            "redirect_uri": self._redirect_uri,
+            "code_verifier": verifier,
+        }
+        # Once: whether a lost answer has used up the code cannot be known.
+        reply = await _send(
+            client.post(
+                f"{self._web_url}/login/oauth/access_token",
+                data=fields,
+                headers={"Accept": "application/json"},
+            )
+        )
+        match _read_object(reply):
+            case {"access_token": str(token)} if token:
+                return SecretStr(token)
+            case {"error": "bad_verification_code"}:
+                raise OAuthFailed("GitHub does not take this code: it was used before, or is too old.")
+            case {"error": "incorrect_client_credentials"}:
+                raise OAuthFailed("GitHub refuses GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET. Tell an admin.")
+            case _:
+                raise OAuthFailed("GitHub gave no access to your account. Begin again.")
+
+
+class _Session:
+    """What may be asked as long as the person's token is at hand."""
+
+    def __init__(self, client: httpx.AsyncClient, api_url: str, token: SecretStr) -> None:
+        self._client = client
+        self._api_url = api_url
+        self._token = token
+
+    async def load_user(self) -> Account:
+        return _parse(_User, await self._get("/user")).account()
+
+    async def list_installations(self) -> Sequence[_Installation]:
+        """Those this person can see, which any member does who has access to one repository."""
+        found: list[_Installation] = []
+        for page in range(1, MOST_PAGES + 1):
+            reply = await self._get(f"/user/installations?per_page={PER_PAGE}&page={page}")
+            listed = _parse(_Installations, reply).installations
+            found += [one for one in listed if one.suspended_at is None]
+            if len(listed) < PER_PAGE:
+                break
+        return found
+
+    async def owns(self, user: Account, account: _User) -> bool:
+        """Whether an account is this person's own, or an organization that they administer.
+
+        https://docs.github.com/en/rest/orgs/members#get-an-organization-membership-for-the-authenticated-user
+        """
+        if account.type != "Organization":
+            return account.id == user.id
+        try:
+            reply = await self._get(f"/user/memberships/orgs/{quote(account.login, safe='')}")
+        except NoSuchThing:
+            return False
+        membership = _parse(_Membership, reply)
+        return membership.role == "admin" and membership.state == "active"
+
+    async def _get(self, path: str) -> httpx.Response:
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {self._token.get_secret_value()}",
+        }
+        reply = await _send(self._client.get(f"{self._api_url}{path}", headers=headers))
+        match reply.status_code:
+            case 200:
+                return reply
+            case 404:
+                raise NoSuchThing("GitHub does not know what was asked for.")
+            case 403 if reply.headers.get("X-RateLimit-Remaining") != "0":
+                raise NotGranted("GitHub does not let Ripe ask this.")
+            case status:
+                raise OAuthFailed(f"GitHub answers {status}. Try again later.")
+
+
+async def _send(sending: Awaitable[httpx.Response]) -> httpx.Response:
+    try:
+        return await sending
+    except httpx.HTTPError as error:
+        raise OAuthFailed(f"GitHub gave no answer ({type(error).__name__}). Begin again.") from None
+
+
+def _read_object(reply: httpx.Response) -> dict[str, Any]:
+    try:
+        return _OBJECT.validate_json(reply.content)
+    except ValidationError:
+        # None: the validation error would carry the answer, and with it perhaps a token.
+        raise OAuthFailed(f"GitHub's answer ({reply.status_code}) makes no sense. Begin again.") from None
+
+
+def _parse(kind: type[Told], reply: httpx.Response) -> Told:
+    try:
+        return kind.model_validate_json(reply.content)
+    except ValidationError:
+        raise OAuthFailed("GitHub's answer makes no sense. Begin again.") from None
+
+
+def _proven(one: _Installation) -> ProvenInstallation:
+    return ProvenInstallation(id=one.id, account=one.account.account(), permissions=one.permissions)
+
+
+def challenge_of(verifier: str) -> str:
+    """PKCE's S256: https://www.rfc-editor.org/rfc/rfc7636#section-4.2."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,135 @@
+"""What people do with the App on the sandbox's GitHub: let it know who they are, and what it asks for them.
+
+There are no passwords here: whoever sits before the page says who they are.
+"""
+
+from html import escape
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from quart import Blueprint, Response, jsonify, redirect, request
+
+from bot.sandbox.github.access import allows
+from bot.sandbox.github.answers import FORBIDDEN, NOT_FOUND, Answer, answer_page
+from bot.sandbox.github.model import User
+from bot.sandbox.github.server import GitHubServer
+from bot.sandbox.github.shapes import Shape
+from bot.sandbox.github.user_access import CodeRefused
+
+AUTHORIZE = frozenset({"github.authorize"})
+"""A page that other pages may lead to, as on GitHub: it only asks the person."""
+
+_FIELDS = ("client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method")
+_PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
+<title>Authorize {app}</title><style>
+body {{ font: 1rem/1.5 system-ui; margin: 2rem auto; max-width: 30rem; padding: 0 1rem }}
+button {{ display: block; width: 100%; margin: .5rem 0; padding: .6rem; font: inherit }}</style>
+<h1>Authorize {app}</h1><p>This is the sandbox's GitHub, and nothing leaves this machine. Who are you?</p>
+<form method="post" action="/login/oauth/authorize">{fields}{buttons}
+<button name="login" value="">Cancel</button></form></html>"""
+
+
+def add_user_routes(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
+    """The pages that a person sees, and under `api` what may be asked with a person's token."""
+    _add_pages(blueprint, server)
+    _add_exchange(blueprint, server)
+    _add_questions(blueprint, server, api)
+
+
+def _add_pages(blueprint: Blueprint, server: GitHubServer) -> None:
+    document = server.world.document
+
+    @blueprint.get("/login/oauth/authorize")
+    async def authorize() -> Response:
+        asked = {name: request.args.get(name, "") for name in _FIELDS}
+        _check(server, asked)
+        page = _PAGE.format(
+            app=escape(document.app_slug.title()),
+            fields="".join(
+                f'<input type="hidden" name="{name}" value="{escape(value)}">'
+                for name, value in asked.items()
+            ),
+            buttons="".join(
+                f'<button name="login" value="{user.login}">Continue as {user.login}</button>'
+                for user in document.users
+            ),
+        )
+        return Response(page, mimetype="text/html")
+
+    @blueprint.post("/login/oauth/authorize")
+    async def agree() -> Any:
+        form = await request.form
+        asked = {name: form.get(name, "") for name in _FIELDS}
+        _check(server, asked)
+        back = {"state": asked["state"]} if asked["state"] else {}
+        if form.get("login"):
+            login = _load_user(server, form["login"]).login
+            back["code"] = server.users.agree(login, asked["redirect_uri"], asked["code_challenge"])
+        else:
+            back["error"] = "access_denied"
+        return redirect(f"{asked['redirect_uri']}?{urlencode(back)}", 302)
+
+
+def _check(server: GitHubServer, asked: dict[str, str]) -> None:
+    """Sends nobody to where the App is not. Raises Answer."""
+    if asked["client_id"] != server.users.client_id:
+        raise Answer(404, NOT_FOUND)
+    there, bot = urlsplit(asked["redirect_uri"]), urlsplit(server.world.webhooks.url)
+    if (there.scheme, there.netloc) != (bot.scheme, bot.netloc):
+        raise Answer(400, "The redirect_uri is not associated with this application.")
+    if asked["code_challenge_method"] not in ("", "S256"):
+        raise Answer(400, "code_challenge_method must be S256")
+
+
+def _add_exchange(blueprint: Blueprint, server: GitHubServer) -> None:
+    @blueprint.post("/login/oauth/access_token")
+    async def access_token() -> Response:
+        form = await request.form
+        names = ("client_id", "client_secret", "code", "redirect_uri", "code_verifier")
+        try:
+            token = server.users.exchange(*(form.get(name, "") for name in names))
+        except CodeRefused as refused:
+            # With 200, as GitHub does.
+            return jsonify({"error": refused.error, "error_description": str(refused)})
+        return jsonify({"access_token": token, "token_type": "bearer", "scope": ""})
+
+
+def _add_questions(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
+    document, shapes = server.world.document, server.world.shapes
+
+    @blueprint.get(f"{api}/user")
+    async def me() -> Response:
+        return jsonify(shapes.user(_caller(server)))
+
+    @blueprint.get(f"{api}/user/installations")
+    async def installations() -> Response:
+        _caller(server)
+        # Everybody here works in every repository, which is enough to be shown an installation.
+        return answer_page([shapes.installation(one) for one in document.installations], "installations")
+
+    @blueprint.get(f"{api}/user/memberships/orgs/<name>")
+    async def membership(name: str) -> Response:
+        user = _caller(server)
+        if name.lower() != document.organization.login.lower():
+            raise Answer(404, NOT_FOUND)
+        if not any(allows(one.permissions, "members", "read") for one in document.installations):
+            raise Answer(403, FORBIDDEN)
+        answer: Shape = {
+            "url": f"{shapes.api}/orgs/{document.organization.login}/memberships/{user.login}",
+            "state": "active",
+            "role": "admin" if user.login == document.owner else "member",
+            "organization": shapes.organization(),
+            "user": shapes.user(user),
+        }
+        return jsonify(answer)
+
+
+def _caller(server: GitHubServer) -> User:
+    return _load_user(server, server.users.load_login(request.headers.get("Authorization", "")))
+
+
+def _load_user(server: GitHubServer, login: str) -> User:
+    found = next((user for user in server.world.document.users if user.login == login), None)
+    if found is None:
+        raise Answer(404, NOT_FOUND)
+    return found
