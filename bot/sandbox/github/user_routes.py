@@ -102,13 +102,13 @@ def _add_questions(blueprint: Blueprint, server: GitHubServer, api: str) -> None
         return jsonify(shapes.user(_caller(server)))
 
     @blueprint.get(f"{api}/user/installations")
-    async def installations() -> Response:
+    async def my_installations() -> Response:
         _caller(server)
         # Everybody here works in every repository, which is enough to be shown an installation.
         return answer_page([shapes.installation(one) for one in document.installations], "installations")
 
     @blueprint.get(f"{api}/user/memberships/orgs/<name>")
-    async def membership(name: str) -> Response:
+    async def my_membership(name: str) -> Response:
         user = _caller(server)
         if name.lower() != document.organization.login.lower():
             raise Answer(404, NOT_FOUND)
