@@ -16,6 +16,7 @@ from bot.jobs.catalog import (
     ASSIGN_REVIEWERS,
     BACKFILL_REPOSITORY,
     FORGET_INSTALLATION,
+    FORGET_WORKSPACE,
     GREET_INSTALLER,
     REMIND_REVIEWER,
     REPAIR,
@@ -27,8 +28,10 @@ from bot.jobs.catalog import (
     Lane,
 )
 from bot.jobs.forget_installation import forget_installation
+from bot.jobs.forget_workspace import forget_workspace
 from bot.jobs.greet_installer import greet_installer
 from bot.jobs.hold import remind_reviewer_in_sight, sync_and_release, tell_author_in_sight
+from bot.jobs.in_workspace import SendingHandler, send_in_workspace, work_in_workspace
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
 from bot.jobs.tidy import EVERY as TIDY_EVERY
@@ -45,20 +48,25 @@ from jobq import Handler, Observer, Recurring, Timing, Worker
 def build_handlers(app: App) -> Mapping[str, Handler]:
     """Every job type, with just the ports it uses."""
     github, queue, clock = app.github, app.queue, app.clock
-    # Without Slack they decide and record, as in shadow mode they should.
-    slack = app.slack if app.is_live else None
+
+    def sending(handler: SendingHandler) -> Handler:
+        # Without Slack they decide and record, as in shadow mode they should.
+        return partial(
+            send_in_workspace, handler=handler, workspaces=app.workspaces, is_live=lambda: app.is_live
+        )
+
+    assigning = partial(assign_reviewers, github=github, queue=queue, clock=clock, is_live=app.is_live)
     return {
         APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
         SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue),
-        ASSIGN_REVIEWERS: partial(
-            assign_reviewers, github=github, queue=queue, clock=clock, is_live=app.is_live
-        ),
-        REMIND_REVIEWER: partial(remind_reviewer_in_sight, slack=slack, queue=queue, clock=clock),
-        TELL_AUTHOR: partial(tell_author_in_sight, slack=slack, clock=clock),
+        ASSIGN_REVIEWERS: partial(work_in_workspace, handler=assigning, workspaces=app.workspaces),
+        REMIND_REVIEWER: sending(partial(remind_reviewer_in_sight, queue=queue, clock=clock)),
+        TELL_AUTHOR: sending(partial(tell_author_in_sight, clock=clock)),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
         FORGET_INSTALLATION: partial(forget_installation, clock=clock),
-        GREET_INSTALLER: partial(greet_installer, slack=slack, clock=clock),
-        WELCOME_DIGEST: partial(welcome_digest, slack=slack, clock=clock),
+        FORGET_WORKSPACE: partial(forget_workspace, clock=clock),
+        GREET_INSTALLER: sending(partial(greet_installer, clock=clock)),
+        WELCOME_DIGEST: sending(partial(welcome_digest, clock=clock)),
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }
 

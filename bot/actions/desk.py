@@ -1,12 +1,14 @@
 """Serves people: who is asking, one effect each, and an honest sentence whatever happens."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 import structlog
 
 from bot.actions.buttons import PRESS
 from bot.actions.forms import SUBMIT, State, render_form
+from bot.actions.leave import leave_workspace
 from bot.actions.profile import follow_profile
 from bot.actions.reviews import list_reviews_at_home
 from bot.actions.typed import obey
@@ -94,6 +96,14 @@ class Desk:
     async def follow(self, key: str, user: SlackUser) -> None:
         async def act() -> bool:
             return await follow_profile(self._workspace_id, user, queue=self._queue)
+
+        await self._once(key, act)
+
+    async def leave(self, key: str, told_at: datetime) -> None:
+        async def act() -> bool:
+            return await leave_workspace(
+                self._workspace_id, told_at, queue=self._queue, now=self._clock.now()
+            )
 
         await self._once(key, act)
 

@@ -24,16 +24,26 @@ class Outcome(StrEnum):
 
 
 class Delivery(Value):
-    """One webhook POST, reduced to the allow-listed fields of its fact."""
+    """One webhook POST, reduced to the allow-listed fields of its fact.
+
+    Without a workspace it is of an installation that joined none, and tells nothing.
+    """
 
     guid: str
-    workspace_id: WorkspaceId
+    workspace_id: WorkspaceId | None
     event: str
     action: str
     received_at: datetime
     fact: Fact | None
     outcome: Outcome
     note: str = ""
+
+    @property
+    def tenant(self) -> WorkspaceId:
+        """Whose it is. Raises LookupError where it is nobody's."""
+        if self.workspace_id is None:
+            raise LookupError(f"delivery {self.guid} is of no workspace")
+        return self.workspace_id
 
 
 async def insert_delivery(delivery: Delivery) -> bool:

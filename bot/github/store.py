@@ -52,6 +52,30 @@ async def find_first_workspace() -> WorkspaceId:
     return WorkspaceId(await current_database().fetchval("SELECT min(id) FROM workspace"))
 
 
+async def find_workspace_of_installation(installation_id: InstallationId | None) -> WorkspaceId | None:
+    """Whose deliveries these are. An installation that joined nobody is of the only workspace there ever was.
+
+    None: of nobody's. So it is with several workspaces, also where all but one are gone, and with one gone.
+    """
+    found = await current_database().fetchval(
+        """
+        SELECT coalesce(
+            (SELECT workspace_id FROM installation WHERE id = $1),
+            (SELECT min(id) FROM workspace HAVING count(*) = 1 AND count(gone_at) = 0))
+        """,
+        installation_id,
+    )
+    return None if found is None else WorkspaceId(found)
+
+
+async def list_installation_ids(workspace_id: WorkspaceId) -> tuple[InstallationId, ...]:
+    """Of every installation that joined this workspace, also those that were uninstalled."""
+    rows = await current_database().fetch(
+        "SELECT id FROM installation WHERE workspace_id = $1 ORDER BY id", workspace_id
+    )
+    return tuple(InstallationId(row["id"]) for row in rows)
+
+
 async def find_sight(pull_request_id: PullRequestId) -> Sight:
     """GONE also where there is no such pull request."""
     row = await current_database().fetchrow(
@@ -228,6 +252,8 @@ async def save_repositories(
     at: datetime = LONG_AGO,
 ) -> None:
     """Records repositories that an installation may see. Names told before `at` do not replace these."""
+    repositories = tuple(repositories)
+    await _take_over(workspace_id, [one.id for one in repositories], at)
     await current_database().executemany(
         """
         INSERT INTO repository (workspace_id, id, installation_id, full_name, named_at)
@@ -238,6 +264,7 @@ async def save_repositories(
                 THEN excluded.full_name ELSE repository.full_name END,
             named_at = greatest(repository.named_at, excluded.named_at),
             removed_at = NULL
+        WHERE repository.workspace_id = excluded.workspace_id
         """,
         [(workspace_id, one.id, installation_id, one.full_name, at) for one in repositories],
     )
@@ -256,6 +283,7 @@ async def meet_repository(
     another installation is ours again.
     """
     await save_installation(workspace_id, installation_id)
+    await _take_over(workspace_id, [repository.id], at)
     return bool(
         await current_database().fetchval(
             """
@@ -269,6 +297,7 @@ async def meet_repository(
                         THEN NULL ELSE repository.removed_at END,
                     greatest(repository.named_at, excluded.named_at)
                 FROM (SELECT excluded.named_at >= repository.named_at AS is_news) AS told)
+            WHERE repository.workspace_id = excluded.workspace_id
             RETURNING removed_at IS NULL AND NOT EXISTS (
                 SELECT FROM installation WHERE id = repository.installation_id AND deleted_at IS NOT NULL)
             """,
@@ -279,6 +308,22 @@ async def meet_repository(
             at,
         )
     )
+
+
+async def _take_over(workspace_id: WorkspaceId, repository_ids: list[RepositoryId], at: datetime) -> None:
+    """Forgets what another workspace knows of these, which were given away. Older news is not believed."""
+    theirs = await current_database().fetch(
+        "SELECT id FROM repository WHERE id = ANY($2::bigint[]) AND workspace_id <> $1 AND named_at <= $3",
+        workspace_id,
+        repository_ids,
+        at,
+    )
+    ids = [row["id"] for row in theirs]
+    if ids:
+        await current_database().execute(
+            "DELETE FROM pull_request WHERE repository_id = ANY($1::bigint[])", ids
+        )
+        await current_database().execute("DELETE FROM repository WHERE id = ANY($1::bigint[])", ids)
 
 
 async def remove_repositories(

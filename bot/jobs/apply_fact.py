@@ -76,7 +76,7 @@ async def _apply(delivery: Delivery, queue: Queue, clock: Clock) -> tuple[Outcom
     match delivery.fact:
         case PullRequestFact() | ReviewFact() as fact:
             if not await installations.meet_repository(
-                delivery.workspace_id,
+                delivery.tenant,
                 fact.installation_id,
                 fact.pull_request.repository,
                 fact.pull_request.updated_at,
@@ -113,7 +113,7 @@ async def _apply_to_pull_request(
         await _record_review(after, fact)
         change = rules.change_by_action(after, fact, await store.list_open_requests(after.id))
     else:
-        after = rules.apply_snapshot(known, delivery.workspace_id, snapshot, told)
+        after = rules.apply_snapshot(known, delivery.tenant, snapshot, told)
         await store.save_pull_request(after)
         await _record_review(after, fact)
         opened = await store.list_open_requests(after.id)
@@ -172,7 +172,7 @@ async def _record_review(pull_request: PullRequest, fact: rules.AnyFact) -> None
 
 async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue: Queue, clock: Clock) -> str:
     identity, now = fact.installation_id, clock.now()
-    await installations.save_installation(delivery.workspace_id, identity, fact.account, fact.permissions)
+    await installations.save_installation(delivery.tenant, identity, fact.account, fact.permissions)
     match fact.action:
         case InstallationAction.DELETED:
             await installations.mark_installation(identity, deleted_at=now)
@@ -198,7 +198,7 @@ async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue:
 
 
 async def _apply_repositories(delivery: Delivery, fact: RepositoriesFact, queue: Queue, clock: Clock) -> str:
-    await installations.save_installation(delivery.workspace_id, fact.installation_id, fact.account)
+    await installations.save_installation(delivery.tenant, fact.installation_id, fact.account)
     await _enter(delivery, fact.installation_id, fact.added, queue)
     gone = [repository.id for repository in fact.removed]
     await _leave(fact.installation_id, gone, clock.now(), queue)
@@ -217,14 +217,14 @@ async def _apply_repository(delivery: Delivery, fact: RepositoryFact, queue: Que
         case RepositoryAction.DELETED | RepositoryAction.ARCHIVED:
             await _leave(identity, [repository.id], clock.now(), queue)
         case RepositoryAction.UNARCHIVED:
-            await installations.save_installation(delivery.workspace_id, identity)
+            await installations.save_installation(delivery.tenant, identity)
             await _enter(delivery, identity, [repository], queue)
     return f"{repository.full_name} {fact.action}"
 
 
 async def _meet(delivery: Delivery, fact: RepositoryFact) -> bool:
     return await installations.meet_repository(
-        delivery.workspace_id, fact.installation_id, fact.repository, delivery.received_at
+        delivery.tenant, fact.installation_id, fact.repository, delivery.received_at
     )
 
 
@@ -234,7 +234,7 @@ async def _enter(
     """These are ours to see: what is open there already is read, a page at a time."""
     if not await installations.is_installed(installation_id):
         return  # news that comes after the deletion
-    workspace_id, at = delivery.workspace_id, delivery.received_at
+    workspace_id, at = delivery.tenant, delivery.received_at
     await installations.save_repositories(workspace_id, installation_id, repositories, at)
     await _backfill(installation_id, [one.id for one in repositories], queue)
 

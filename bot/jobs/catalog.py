@@ -5,7 +5,15 @@ A job's identity is its type and arguments, so saving one of these twice never q
 
 from enum import IntEnum
 
-from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId
+from bot.model import (
+    AccountId,
+    InstallationId,
+    PersonId,
+    PullRequestId,
+    RepositoryId,
+    RequestId,
+    WorkspaceId,
+)
 from bot.reminders.model import NoticeKind
 from jobq import Job
 
@@ -32,6 +40,7 @@ TELL_AUTHOR = "tell_author"
 REPAIR = "repair"
 BACKFILL_REPOSITORY = "backfill_repository"
 FORGET_INSTALLATION = "forget_installation"
+FORGET_WORKSPACE = "forget_workspace"
 GREET_INSTALLER = "greet_installer"
 WELCOME_DIGEST = "welcome_digest"
 SCHEDULE_DIGESTS = "schedule_digests"
@@ -87,3 +96,13 @@ def greet_installer_job(installation_id: InstallationId, account_id: AccountId) 
 def forget_installation_job(installation_id: InstallationId) -> Job:
     """Deletes what is known of the account from which it was uninstalled."""
     return Job(job_type=FORGET_INSTALLATION, arguments={"installation_id": installation_id}, lane=Lane.FACTS)
+
+
+def forget_workspace_job(workspace_id: WorkspaceId) -> Job:
+    """Deletes what is known of the Slack workspace from which the app was taken away."""
+    return Job(job_type=FORGET_WORKSPACE, arguments={"workspace_id": workspace_id}, lane=Lane.FACTS)
+
+
+def repair_job() -> Job:
+    """Looks at every open review request. It recurs by itself; saved for now it comes once more."""
+    return Job(job_type=REPAIR, arguments={}, lane=Lane.FACTS)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -53,6 +54,9 @@ class Desk(Protocol):
 
     async def follow(self, key: str, user: SlackUser) -> None:
         """A profile changed. Raises UserError when that could not be saved."""
+
+    async def leave(self, key: str, told_at: datetime) -> None:
+        """The app was taken away at `told_at`. Raises UserError when that could not be saved."""
 
 
 class Listeners:
@@ -130,8 +134,10 @@ class Listeners:
                 await self._desk.follow(key, parse_user(profile))
             case {"type": "app_home_opened", "tab": "home", "user": str(user)}:
                 self._send_later(self._show_home(user))
-            case {"type": ("app_uninstalled" | "tokens_revoked") as what}:
-                log.warning("Slack took this app's access away", event_type=what)
+            # Tokens of persons, which we have none of, are revoked by the same event.
+            case {"type": "app_uninstalled"} | {"type": "tokens_revoked", "tokens": {"bot": [_, *_]}}:
+                log.warning("Slack took this app's access away", event_type=event["type"])
+                await self._desk.leave(key, datetime.fromtimestamp(body["event_time"], UTC))
 
     async def _on_words(self, key: str, user: str, channel: str, words: str) -> None:
         answer = await self._desk.say(key, user, words.strip().removeprefix("/"))

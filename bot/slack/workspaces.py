@@ -51,6 +51,11 @@ class SlackWorkspaces:
         self._opened: dict[WorkspaceId, _Opened] = {}
         self._replaced: list[SlackGateway] = []
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether a token could be kept."""
+        return self._cipher is not None
+
     async def of(self, workspace_id: WorkspaceId) -> SlackGateway:
         """Its door. Raises WorkspaceGone, TokenUnreadable, and LookupError where there is none."""
         workspace = await store.load_workspace(workspace_id)

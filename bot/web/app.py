@@ -13,10 +13,12 @@ from bot.actions.desk import Desk
 from bot.app import App, following_clock, make_database, open_app
 from bot.clock import Clock
 from bot.credentials import complete_settings, open_store
-from bot.github.store import find_first_workspace
 from bot.metrics import Exposition, LaneMetrics, VitalMetrics
+from bot.model import WorkspaceId
 from bot.settings import Settings, SettingsError
+from bot.slack.gateway import SlackGateway
 from bot.slack.listeners import Listeners
+from bot.slack.reception import Reception
 from bot.web.health import findings_blueprint, health_blueprint
 from bot.web.metrics import metrics_blueprint
 from bot.web.page import page_blueprint
@@ -25,20 +27,26 @@ from bot.web.server import serve_until
 from bot.web.setup.blueprint import setup_blueprint
 from bot.web.setup.outside import closed_blueprint, installed_blueprint
 from bot.web.setup.parts import Parts
+from bot.web.setup.passes import is_opened
 from bot.web.setup.slack_step import challenge_blueprint
 from bot.web.slack import slack_blueprint
+from bot.web.slack_install import recognizing_first_workspace, slack_install_blueprint
 from bot.web.webhooks import RoomyRequest, webhooks_blueprint
 from jobq import Database, DatabaseUnavailable, Queue
 
 log = structlog.get_logger()
 
 
-def create_listeners(app: App) -> Listeners:
-    """What answers people in Slack."""
-    return Listeners(Desk(app.queue, app.clock, app.workspace_id), app.slack)
+def create_reception(app: App) -> Reception:
+    """What answers people in Slack, in every workspace."""
+
+    def make_listeners(workspace_id: WorkspaceId, slack: SlackGateway) -> Listeners:
+        return Listeners(Desk(app.queue, app.clock, workspace_id), slack)
+
+    return Reception(app.workspaces, make_listeners, app.clock.now)
 
 
-def create_web(app: App, listeners: Listeners) -> Quart:
+def create_web(app: App, reception: Reception) -> Quart:
     """Every route of the bot, bound to the parts of `app`."""
     web = Quart("ripe")
     web.request_class = RoomyRequest
@@ -46,10 +54,9 @@ def create_web(app: App, listeners: Listeners) -> Quart:
     web.register_blueprint(health_blueprint(app.database))
     web.register_blueprint(findings_blueprint(app))
     web.register_blueprint(metrics_blueprint(_exposition(app), settings.metrics_token))
-    web.register_blueprint(
-        webhooks_blueprint(settings.github_webhook_secret, app.workspace_id, app.queue, app.clock)
-    )
-    web.register_blueprint(slack_blueprint(listeners, _signing_secret(settings)))
+    web.register_blueprint(webhooks_blueprint(settings.github_webhook_secret, app.queue, app.clock))
+    web.register_blueprint(slack_blueprint(reception, _signing_secret(settings)))
+    web.register_blueprint(slack_install_blueprint(settings, app.workspaces, app.queue, app.clock))
     if settings.sandbox_url is not None:
         web.register_blueprint(sandbox_blueprint(app, settings.sandbox_url))
         web.register_blueprint(page_blueprint(app, settings.sandbox_url))
@@ -67,9 +74,8 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
     entered = await complete_settings(settings)
     parts = Parts(settings, database, open_store(settings), list(entered.github_webhook_secret))
     clock = Clock()
-    queue, workspace_id = Queue(database, clock.now), await find_first_workspace()
     web.register_blueprint(health_blueprint(database))
-    web.register_blueprint(webhooks_blueprint(parts.webhook_secrets, workspace_id, queue, clock))
+    web.register_blueprint(webhooks_blueprint(parts.webhook_secrets, Queue(database, clock.now), clock))
     web.register_blueprint(challenge_blueprint())
     web.register_blueprint(setup_blueprint(parts))
     web.register_blueprint(installed_blueprint(settings.github_web_url))
@@ -125,8 +131,14 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
     """Serves until `stop` is set; the sandbox on this machine only. While it is set up, /setup instead."""
     if settings.ripe_setup:
         async with make_database(settings) as database:
-            web = await create_setup_web(settings, database)
-            await serve_until(web, settings.host, settings.port, stop)
-        return
-    async with open_app(settings) as app, following_clock(app, lambda: None):
-        await serve_until(create_web(app, create_listeners(app)), app.settings.host, settings.port, stop)
+            # RIPE_SETUP may stay set for ever: only `ripe up` opens the setup.
+            if await is_opened():
+                web = await create_setup_web(settings, database)
+                await serve_until(web, settings.host, settings.port, stop)
+                return
+    async with (
+        open_app(settings) as app,
+        following_clock(app, lambda: None),
+        recognizing_first_workspace(app),
+    ):
+        await serve_until(create_web(app, create_reception(app)), app.settings.host, settings.port, stop)

@@ -1,6 +1,7 @@
 """Everything that Slack sends: authentic, then handed to Bolt."""
 
 import re
+from typing import Protocol
 
 import structlog
 from pydantic import SecretStr
@@ -9,20 +10,29 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from bot.slack.bolt import create_bolt
-from bot.slack.listeners import Listeners
+from bot.slack.reception import NotInTime
 
 log = structlog.get_logger()
 
 LARGEST_BODY = 1024 * 1024
+URL_VERIFICATION = "url_verification"
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
 
 
-def slack_blueprint(listeners: Listeners, signing_secret: SecretStr) -> Blueprint:
-    """`POST /slack/events`: events, commands and interactions alike."""
+class Reception(Protocol):
+    """Who answers whom: see bot.slack.reception."""
+
+    async def find_bolt(self, team_id: str) -> AsyncApp | None:
+        """What serves this team; None where Ripe is not. Raises NotInTime."""
+
+    async def finish(self) -> None:
+        """Waits for what is still being sent."""
+
+
+def slack_blueprint(reception: Reception, signing_secret: SecretStr) -> Blueprint:
+    """`POST /slack/events`: events, commands and interactions alike, of every workspace."""
     blueprint = Blueprint("slack", __name__)
-    bolt = create_bolt(listeners)
     verifier = SignatureVerifier(signing_secret.get_secret_value(), clock=Clock())
 
     @blueprint.post("/slack/events")
@@ -35,11 +45,11 @@ def slack_blueprint(listeners: Listeners, signing_secret: SecretStr) -> Blueprin
         if text is None:
             log.warning("a request of Slack refused", reason="signature")
             return Response("not signed with this app's signing secret, or too old\n", status=401)
-        return await _dispatch(bolt, text, request.headers.get("Content-Type", ""))
+        return await _dispatch(reception, text, request.headers.get("Content-Type", ""))
 
     @blueprint.after_app_serving
     async def finish() -> None:
-        await listeners.finish()
+        await reception.finish()
 
     return blueprint
 
@@ -59,12 +69,26 @@ def read_signed(body: bytes, timestamp: str, signature: str, verifier: Signature
     return text if verifier.is_valid(text, timestamp, signature) else None
 
 
-async def _dispatch(bolt: AsyncApp, text: str, content_type: str) -> Response:
+async def _dispatch(reception: Reception, text: str, content_type: str) -> Response:
     try:
         # Only this header: Bolt obeys some that Slack never sends and nobody signs.
-        bolt_request = AsyncBoltRequest(body=text, headers={"content-type": content_type})
+        asked = AsyncBoltRequest(body=text, headers={"content-type": content_type})
     except (ValueError, TypeError, AttributeError):
         # Bolt stumbles over JSON that is no object.
         return Response("not JSON\n", status=400)
-    answer = await bolt.async_dispatch(bolt_request)
+    if (challenge := asked.body.get("challenge")) is not None and asked.body.get("type") == URL_VERIFICATION:
+        # Asked of the address, in the name of no workspace.
+        return Response(str(challenge), mimetype="text/plain")
+    team_id = asked.context.team_id
+    if team_id is None and "ssl_check" in asked.body:
+        return Response(status=200)
+    try:
+        bolt = await reception.find_bolt(team_id) if team_id else None
+    except NotInTime:
+        return Response("it is not known yet whose this is\n", status=503, headers={"Retry-After": "5"})
+    if bolt is None:
+        # Not an error: Slack would send it again, and again, and then switch events off.
+        log.warning("a request of Slack from a workspace without Ripe", team_id=team_id)
+        return Response(status=200)
+    answer = await bolt.async_dispatch(asked)
     return Response(answer.body, status=answer.status, headers=answer.first_headers_without_set_cookie())

@@ -130,7 +130,7 @@ async def founded_acme(db: Database) -> AsyncIterator[Acme]:
     clock = StoppedClock()
     queue, workspace_id = Queue(db, clock.now), await find_first_workspace()
     bot = Quart("bot")
-    bot.register_blueprint(webhooks_blueprint([SECRET], workspace_id, queue, clock))
+    bot.register_blueprint(webhooks_blueprint([SECRET], queue, clock))
     async with serving(_ambient(bot, db)) as bot_address:
         webhooks = Webhooks(f"{bot_address}/github/webhooks", SECRET, clock.now)
         world = GitHubWorld(

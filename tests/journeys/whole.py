@@ -25,8 +25,8 @@ from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings
-from bot.slack.listeners import Listeners
-from bot.web.app import create_listeners, create_web
+from bot.slack.reception import Reception
+from bot.web.app import create_reception, create_web
 from bot.web.server import find_free_port, serving
 from bot.worker import build_handlers
 from jobq import Settlement
@@ -59,7 +59,7 @@ class Whole:
     server: GitHubServer
     github: GitHubWorld
     slack: SlackWorld
-    listeners: Listeners
+    listeners: Reception
 
     async def settle(self) -> list[Settlement]:
         """Until every webhook is delivered and every ripe job has run."""
@@ -127,7 +127,7 @@ async def whole_bot(
     try:
         async with (
             open_app(settings, clock) as app,
-            serving(create_web(app, listeners := create_listeners(app)), port=bot_port),
+            serving(create_web(app, listeners := create_reception(app)), port=bot_port),
             serving(sandbox, port=world_port),
         ):
             whole = Whole(app, clock, server, server.world, slack, listeners)

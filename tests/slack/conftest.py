@@ -12,7 +12,7 @@ from bot.web.server import serving
 from bot.web.slack import slack_blueprint
 from jobq import Database
 from tests.actions.world import found_world
-from tests.slack.room import SECRET, Room
+from tests.slack.room import SECRET, OneDesk, Room
 from tests.slack.script import Script, ok
 
 
@@ -25,7 +25,7 @@ async def room(db: Database) -> AsyncIterator[Room]:
         desk = Desk(world.queue, world.clock, world.workspace_id, effects)
         listeners = Listeners(desk, slack)
         web = Quart("test")
-        web.register_blueprint(slack_blueprint(listeners, SecretStr(SECRET)))
+        web.register_blueprint(slack_blueprint(OneDesk(listeners), SecretStr(SECRET)))
         with db.ambient():
             yield Room(world, script, slack_url, web.test_client(), listeners)
         await effects.finish()

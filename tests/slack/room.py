@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from quart.typing import TestClientProtocol as Client
+from slack_bolt.app.async_app import AsyncApp
 
+from bot.slack.bolt import create_bolt
 from bot.slack.listeners import Listeners
 from jobq.clock import utc_now
 from tests.actions.world import World
@@ -17,6 +19,19 @@ from tests.slack.script import Script
 
 SECRET = "shhh"
 FORM = "application/x-www-form-urlencoded"
+
+
+class OneDesk:
+    """Serves every team alike."""
+
+    def __init__(self, listeners: Listeners) -> None:
+        self._listeners, self._bolt = listeners, create_bolt(listeners)
+
+    async def find_bolt(self, team_id: str) -> AsyncApp | None:
+        return self._bolt
+
+    async def finish(self) -> None:
+        await self._listeners.finish()
 
 
 @dataclass
@@ -74,7 +89,13 @@ class Room:
         return await self.interact(payload | more)
 
     async def event(self, event: Mapping[str, Any], event_id: str = "Ev1") -> tuple[int, Any]:
-        envelope = {"type": "event_callback", "team_id": "T1", "event_id": event_id, "event": event}
+        envelope = {
+            "type": "event_callback",
+            "team_id": "T1",
+            "event_id": event_id,
+            "event_time": int(utc_now().timestamp()),
+            "event": event,
+        }
         return await self.post(json.dumps(envelope), "application/json")
 
     async def actions(self) -> int:

@@ -34,8 +34,7 @@ OTHER_EVENTS: tuple[dict[str, Any], ...] = (
     words_of("UANA", "snooze 2h", subtype="message_changed"),
     words_of("UANA", "snooze 2h", channel_type="channel"),
     {"type": "reaction_added", "user": "UANA"},
-    {"type": "app_uninstalled"},
-    {"type": "tokens_revoked", "tokens": {"bot": ["UBOT"]}},
+    {"type": "tokens_revoked", "tokens": {"oauth": ["UANA"], "bot": []}},
 )
 
 

@@ -25,6 +25,7 @@ from bot.web.slack import slack_blueprint
 from jobq import Database, Postpone
 from tests.actions.world import World, found_world
 from tests.slack.examples import MONDAY
+from tests.slack.room import OneDesk
 
 TOKEN, SECRET = SecretStr("xoxb-sandbox"), SecretStr("shhh")
 ANA, CHO = "U0ANA00001", "U0CHO00001"
@@ -77,7 +78,7 @@ async def room(db: Database) -> AsyncIterator[Room]:
     async with serving(sandbox) as slack_url:
         gateway = SlackGateway(TOKEN, f"{slack_url}/api/", now=world.clock.now, timeout=1.0)
         listeners = Listeners(Desk(world.queue, world.clock, world.workspace_id), gateway)
-        bot.register_blueprint(slack_blueprint(listeners, SECRET))
+        bot.register_blueprint(slack_blueprint(OneDesk(listeners), SECRET))
         async with serving(bot) as bot_url:
             slack.sender.bot_url, slack.base_url = bot_url, slack_url
             yield Room(world, slack, gateway, listeners)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bot.app import open_app
 from bot.credentials import complete_settings, load_choices
-from bot.web.app import create_listeners, create_setup_web, create_web
+from bot.web.app import create_reception, create_setup_web, create_web
 from bot.web.server import serving
 from bot.web.setup.passes import issue_token
 from jobq import Database
@@ -160,7 +160,7 @@ async def test_a_bot_that_runs_says_that_the_setup_is_closed(scene: Scene) -> No
         await connect_slack(browser)
     async with (
         open_app(scene.settings.model_copy(update={"ripe_setup": False})) as app,
-        serving(create_web(app, create_listeners(app))) as address,
+        serving(create_web(app, create_reception(app))) as address,
         httpx.AsyncClient(base_url=address) as browser,
     ):
         for path in ("/setup", "/setup/mode"):

@@ -12,7 +12,6 @@ from quart.typing import TestClientProtocol as Client
 from bot.clock import Clock
 from bot.github.deliveries import find_delivery
 from bot.github.signature import sign
-from bot.github.store import find_first_workspace
 from bot.web.webhooks import LARGEST_BODY, RoomyRequest, webhooks_blueprint
 from jobq import Database, Queue
 from tests.factories import pull_request_payload
@@ -24,8 +23,7 @@ OLD, NEW = SecretStr("old secret"), SecretStr("new secret")
 async def client(db: Database) -> AsyncIterator[Client]:
     web = Quart("test")
     web.request_class = RoomyRequest
-    workspace_id = await find_first_workspace()
-    web.register_blueprint(webhooks_blueprint([NEW, OLD], workspace_id, Queue(db), Clock()))
+    web.register_blueprint(webhooks_blueprint([NEW, OLD], Queue(db), Clock()))
     with db.ambient():
         yield web.test_client()
 

@@ -49,6 +49,11 @@ async def spend_token(token: str, now: datetime) -> str:
     return await _insert("session", None, now + SESSION_LIFE)
 
 
+async def is_opened() -> bool:
+    """Whether a link was printed, and the setup not finished since."""
+    return bool(await current_database().fetchval("SELECT EXISTS (SELECT FROM setup_pass)"))
+
+
 async def is_open_to(session: str, now: datetime) -> bool:
     """Whether this session may go on."""
     found = await current_database().fetchval(

@@ -1,0 +1,37 @@
+"""Deletes what is known of a Slack workspace a day after the app was taken away from it."""
+
+from datetime import timedelta
+
+import structlog
+from pydantic import BaseModel
+
+from bot.clock import Clock
+from bot.github.forgetting import count_holdings, forget_installations
+from bot.github.store import list_installation_ids
+from bot.model import WorkspaceId
+from bot.slack.forgetting import PAGE, find_gone_at, forget_workspace_rows
+from jobq import ClaimedJob, Discard, Postpone
+
+log = structlog.get_logger()
+
+KEPT_FOR = timedelta(hours=24)
+"""Somebody who uninstalls it by mistake finds everything as it was."""
+
+
+class Arguments(BaseModel):
+    workspace_id: WorkspaceId
+
+
+async def forget_workspace(job: ClaimedJob, *, clock: Clock, page: int = PAGE) -> Postpone | Discard | None:
+    """Does nothing where it was installed again; waits where it was taken away once more since."""
+    workspace_id = job.read(Arguments).workspace_id
+    if (gone_at := await find_gone_at(workspace_id)) is None:
+        return Discard("installed again")
+    if gone_at + KEPT_FOR > clock.now():
+        return Postpone(gone_at + KEPT_FOR)
+    ids = await list_installation_ids(workspace_id)
+    forgotten = await count_holdings(ids)
+    await forget_installations(ids, page)
+    await forget_workspace_rows(workspace_id, page)
+    log.info("workspace forgotten", workspace_id=workspace_id, **forgotten.model_dump())
+    return None

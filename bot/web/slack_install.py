@@ -1,0 +1,145 @@
+"""`/slack/install`: brings the app to one more Slack workspace, by Slack's own page.
+
+https://docs.slack.dev/authentication/installing-with-oauth
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import structlog
+from quart import Blueprint, Response, redirect, request
+from quart.typing import ResponseReturnValue
+
+from bot.actions.enter import enter_workspace, recognize_first_workspace
+from bot.app import App
+from bot.clock import Clock
+from bot.doctor.slack import NEEDED, USEFUL
+from bot.model import UserError
+from bot.settings import Settings
+from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.slack.model import SlackInstallation
+from bot.slack.oauth import NotOneWorkspace, authorize_url, exchange_code
+from bot.slack.workspaces import SlackWorkspaces
+from bot.web.setup.guard import be_strict, refuse, show
+from bot.web.states import find_browser, issue_state, make_browser, remember_browser, spend_state
+from jobq import Postpone, Queue
+from jobq.clock import utc_now
+
+log = structlog.get_logger()
+
+PURPOSE = "slack_install"
+LONGEST_CODE = 512
+"""Characters; Slack's codes have about a hundred."""
+
+
+class _Refused(UserError):
+    """The installation came to nothing. The text is for the person."""
+
+
+def slack_install_blueprint(
+    settings: Settings, workspaces: SlackWorkspaces, queue: Queue, clock: Clock
+) -> Blueprint:
+    """`GET /slack/install` and `GET /slack/oauth_redirect`, where Slack sends the browser back."""
+    blueprint = Blueprint(
+        "slack_install",
+        __name__,
+        template_folder="setup/templates",
+        static_folder="setup/static",
+        static_url_path="/slack_install/static",
+    )
+
+    @blueprint.get("/slack/install")
+    async def install() -> ResponseReturnValue:
+        if missing := _missing(settings, workspaces):
+            return await refuse(f"Not set up for this: {', '.join(missing)} must be set first.", 404)
+        browser = make_browser(request)
+        state = await issue_state(PURPOSE, {}, utc_now(), browser=browser)
+        url = authorize_url(
+            settings.slack_api_url,
+            settings.slack_client_id or "",
+            {*NEEDED, *USEFUL},
+            _redirect_uri(settings),
+            state,
+        )
+        is_secure = _redirect_uri(settings).startswith("https://")
+        return remember_browser(cast(Response, redirect(url, 303)), browser, is_secure=is_secure)
+
+    @blueprint.get("/slack/oauth_redirect")
+    async def come_back() -> ResponseReturnValue:
+        if missing := _missing(settings, workspaces):
+            return await refuse(f"Not set up for this: {', '.join(missing)} must be set first.", 404)
+        try:
+            state = request.args.get("state", "")
+            await spend_state(PURPOSE, state, find_browser(request), utc_now())
+            installation = await _exchange(settings)
+            await enter_workspace(installation, workspaces, queue=queue, now=clock.now())
+        except UserError as error:
+            log.info("Slack installation refused", reason=type(error).__name__)
+            return await refuse(f"{error} Nothing was installed.")
+        return await show("workspace.html", team=installation.grant.team)
+
+    @blueprint.after_request
+    async def protect(response: Response) -> Response:
+        response.headers["Cache-Control"] = "no-store"
+        return be_strict(response, settings.github_web_url)
+
+    return blueprint
+
+
+@asynccontextmanager
+async def recognizing_first_workspace(app: App) -> AsyncIterator[None]:
+    """Meanwhile Slack is asked which workspace the environment's token belongs to. Nothing waits for it."""
+    asking = asyncio.create_task(_recognize(app))
+    try:
+        yield
+    finally:
+        asking.cancel()
+        await asyncio.wait({asking})
+
+
+async def _recognize(app: App) -> None:
+    try:
+        await recognize_first_workspace(app.workspaces, queue=app.queue, now=app.clock.now())
+    except (SlackRefused, SlackOutcomeUnknown, Postpone) as error:
+        # `ripe doctor` tells it at length; the first request of Slack asks again.
+        log.warning("Slack does not tell whose SLACK_BOT_TOKEN is", error=f"{type(error).__name__}: {error}")
+    except Exception:
+        log.exception("the workspace of SLACK_BOT_TOKEN was not found out")
+
+
+async def _exchange(settings: Settings) -> SlackInstallation:
+    if (error := request.args.get("error")) is not None:
+        raise _Refused("Slack says that it was cancelled." if error == "access_denied" else "Slack says no.")
+    code = request.args.get("code", "")
+    if not code or len(code) > LONGEST_CODE or settings.slack_client_secret is None:
+        raise _Refused("Slack sent no code.")
+    try:
+        return await exchange_code(
+            settings.slack_api_url,
+            settings.slack_client_id or "",
+            settings.slack_client_secret,
+            code,
+            _redirect_uri(settings),
+        )
+    except SlackRefused as error:
+        raise _Refused(f"Slack does not accept its code ({error}). Begin again.") from error
+    except SlackOutcomeUnknown as error:
+        raise _Refused("Slack gave no answer. Begin again.") from error
+    except NotOneWorkspace:
+        raise _Refused("Ripe is installed in one workspace at a time, not in an organization.") from None
+
+
+def _missing(settings: Settings, workspaces: SlackWorkspaces) -> list[str]:
+    needed = {
+        "SLACK_CLIENT_ID": settings.slack_client_id,
+        "SLACK_CLIENT_SECRET": settings.slack_client_secret,
+        "PUBLIC_URL": settings.public_url,
+        "SECRET_KEYS": workspaces.has_keys,
+    }
+    return [name for name, value in needed.items() if not value]
+
+
+def _redirect_uri(settings: Settings) -> str:
+    return f"{settings.public_url}/slack/oauth_redirect"
