@@ -15,6 +15,7 @@ from bot.jobs.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
     BACKFILL_REPOSITORY,
+    ENTER_INSTALLATION,
     FORGET_INSTALLATION,
     FORGET_WORKSPACE,
     GREET_INSTALLER,
@@ -27,6 +28,7 @@ from bot.jobs.catalog import (
     WELCOME_DIGEST,
     Lane,
 )
+from bot.jobs.enter_installation import enter_installation
 from bot.jobs.forget_installation import forget_installation
 from bot.jobs.forget_workspace import forget_workspace
 from bot.jobs.greet_installer import greet_installer
@@ -63,6 +65,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         REMIND_REVIEWER: sending(partial(remind_reviewer_in_sight, queue=queue, clock=clock)),
         TELL_AUTHOR: sending(partial(tell_author_in_sight, clock=clock)),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
+        ENTER_INSTALLATION: partial(enter_installation, github=github, queue=queue, clock=clock),
         FORGET_INSTALLATION: partial(forget_installation, clock=clock),
         FORGET_WORKSPACE: partial(forget_workspace, clock=clock),
         GREET_INSTALLER: sending(partial(greet_installer, clock=clock)),

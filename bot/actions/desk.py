@@ -8,6 +8,7 @@ import structlog
 
 from bot.actions.buttons import PRESS
 from bot.actions.forms import SUBMIT, State, render_form
+from bot.actions.identity import Invite, answer_identity, no_invite
 from bot.actions.leave import leave_workspace
 from bot.actions.profile import follow_profile
 from bot.actions.reviews import list_reviews_at_home
@@ -16,6 +17,7 @@ from bot.clock import Clock
 from bot.model import UserError, WorkspaceId
 from bot.reviewers.model import Person
 from bot.reviewers.store import find_person_by_slack_user
+from bot.slack.commands import IdentityCommand, parse_identity
 from bot.slack.effect import Effects, NotSaved, PerhapsSaved
 from bot.slack.escape import disarm
 from bot.slack.gateway import SlackUser
@@ -39,8 +41,9 @@ class Stranger(UserError):
 
     def __init__(self, slack_user_id: str) -> None:
         super().__init__(
-            "Ripe does not know your GitHub account yet, so there is nothing it can do for you. An admin"
-            " connects people with `ripe people import`; they need your GitHub login and your Slack id,"
+            "Ripe does not know your GitHub account yet, so there is nothing it can do for you. Connect it"
+            " with `/reviews link`. Or an admin connects people with `ripe people import`; they need your"
+            " GitHub login and your Slack id,"
             f" which is `{disarm(slack_user_id, 20)}`."
         )
 
@@ -49,17 +52,25 @@ class Desk:
     """What people do in Slack, whatever way they do it. See bot.slack.listeners.Desk for the promises."""
 
     def __init__(
-        self, queue: Queue, clock: Clock, workspace_id: WorkspaceId, effects: Effects | None = None
+        self,
+        queue: Queue,
+        clock: Clock,
+        workspace_id: WorkspaceId,
+        effects: Effects | None = None,
+        invite: Invite = no_invite,
     ) -> None:
         self._queue = queue
         self._clock = clock
         self._workspace_id = workspace_id
         self._effects = effects or Effects(workspace_id, clock)
+        self._invite = invite
 
     async def say(self, key: str, slack_user_id: str, words: str) -> Rendered | None:
         async def act(person: Person) -> Rendered:
             return await obey(person, words, queue=self._queue, now=self._clock.now())
 
+        if (command := parse_identity(words)) is not None:
+            return await self._tell_identity(key, slack_user_id, command)
         return await self._answer(key, slack_user_id, act)
 
     def knows_button(self, name: str) -> bool:
@@ -106,6 +117,17 @@ class Desk:
             )
 
         await self._once(key, act)
+
+    async def _tell_identity(self, key: str, slack_user_id: str, command: IdentityCommand) -> Rendered | None:
+        async def work() -> Rendered:
+            return await answer_identity(
+                command, self._workspace_id, slack_user_id, invite=self._invite, queue=self._queue
+            )
+
+        try:
+            return await self._once(key, work)
+        except UserError as error:
+            return render_text(str(error))
 
     async def _answer(
         self, key: str, slack_user_id: str, act: Callable[[Person], Awaitable[Rendered]]

@@ -36,13 +36,14 @@ HELP = """\
 `/ooo until friday` · `/ooo 3-14 aug cover @ana` · `/ooo off`
 *Reviews*
 `/reviews` shows what waits for you and for others · `/reviews why acme/api#12`
+`/reviews link` connects your GitHub account · `/reviews link off`
 `/ripe` takes the same words, and so does a message to Ripe. `/snooze` and `/ooo` alone open a form."""
 
 _PAGES = {
     "team": "There is no page for a team yet. `/reviews` shows what waits for you and for others.",
-    "link": "An admin of Ripe connects GitHub accounts with `ripe people import`. Yours is connected.",
     "settings": "Ripe takes your time zone from your Slack profile; there is nothing else to set here yet.",
-    "admin": "Ripe is run with the `ripe` command, where it is installed; there is no page for it here yet.",
+    "admin": "`/reviews admin join` brings repositories to this workspace. For all else Ripe is run with the"
+    " `ripe` command, where it is installed; there is no page for it here yet.",
 }
 
 

@@ -26,11 +26,12 @@ from bot.github.model import (
     PathsRefused,
     PullRequestPage,
     PullRequestSnapshot,
+    RepositoryPage,
     Review,
     ReviewDecision,
     ReviewersRefused,
 )
-from bot.github.payloads import parse_account, parse_pull_request, parse_review
+from bot.github.payloads import parse_account, parse_pull_request, parse_repository, parse_review
 from bot.model import InstallationId
 from jobq import Postpone
 from jobq.clock import utc_now
@@ -126,6 +127,20 @@ class GitHubGateway:
             )
             return PullRequestPage(
                 pull_requests=tuple(parse_pull_request(one) for one in found),
+                is_last='rel="next"' not in headers.get("link", ""),
+            )
+
+        return await self._call(installation_id, load)
+
+    async def list_repositories(self, installation_id: InstallationId, page: int) -> RepositoryPage:
+        """A page of a hundred of the repositories that an installation sees. Pages count from 1."""
+
+        def load(client: github.Github) -> RepositoryPage:
+            headers, found = client.requester.requestJsonAndCheck(
+                "GET", "/installation/repositories", parameters={"per_page": 100, "page": page}
+            )
+            return RepositoryPage(
+                repositories=tuple(parse_repository(one) for one in found["repositories"]),
                 is_last='rel="next"' not in headers.get("link", ""),
             )
 

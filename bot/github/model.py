@@ -31,6 +31,13 @@ class Repository(Value):
     full_name: str
 
 
+class RepositoryPage(Value):
+    """One page of what an installation sees. `is_last`: GitHub has no more."""
+
+    repositories: tuple[Repository, ...]
+    is_last: bool
+
+
 class PullRequestState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"

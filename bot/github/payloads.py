@@ -43,6 +43,11 @@ def parse_pull_request(answer: object) -> model.PullRequestSnapshot:
     return found.snapshot(found.repository.repository())
 
 
+def parse_repository(answer: object) -> model.Repository:
+    """A repository as GitHub's API shows it. Raises pydantic's ValidationError."""
+    return _Repository.model_validate(answer).repository()
+
+
 def parse_review(answer: object) -> model.Review:
     """A submitted review as GitHub's API shows it: its states are in capitals there."""
     return _Review.model_validate(answer).review()

@@ -39,6 +39,7 @@ SYNC_PULL_REQUEST = "sync_pull_request"
 TELL_AUTHOR = "tell_author"
 REPAIR = "repair"
 BACKFILL_REPOSITORY = "backfill_repository"
+ENTER_INSTALLATION = "enter_installation"
 FORGET_INSTALLATION = "forget_installation"
 FORGET_WORKSPACE = "forget_workspace"
 GREET_INSTALLER = "greet_installer"
@@ -91,6 +92,12 @@ def greet_installer_job(installation_id: InstallationId, account_id: AccountId) 
     """Tells whoever installed the App what to do next."""
     arguments = {"installation_id": installation_id, "account_id": account_id}
     return Job(job_type=GREET_INSTALLER, arguments=arguments, lane=Lane.CALLS)
+
+
+def enter_installation_job(installation_id: InstallationId, page: int = 1) -> Job:
+    """Reads which repositories an installation sees that joined a workspace; the next page is a job again."""
+    arguments = {"installation_id": installation_id, "page": page}
+    return Job(job_type=ENTER_INSTALLATION, arguments=arguments, lane=Lane.CALLS)
 
 
 def forget_installation_job(installation_id: InstallationId) -> Job:

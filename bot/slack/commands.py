@@ -47,7 +47,7 @@ class BackInOffice(Value):
 
 
 class ShowReviews(Value):
-    """What waits for me, and for others. `page` is one of: queue, team, link, settings, admin."""
+    """What waits for me, and for others. `page` is one of: queue, team, settings, admin."""
 
     page: str = "queue"
 
@@ -68,6 +68,21 @@ class Help(Value):
     """What can be typed."""
 
 
+class LinkAccount(Value):
+    """Who am I on GitHub? Or: connect me."""
+
+
+class UnlinkAccount(Value):
+    """I am nobody on GitHub any more."""
+
+
+class JoinInstallation(Value):
+    """Bring an installation of the GitHub App to this workspace."""
+
+
+IdentityCommand = LinkAccount | UnlinkAccount | JoinInstallation
+"""What people may ask whom nobody knows yet."""
+
 Command = (
     SnoozeUntil | SnoozeUntilChange | SnoozeOff | OutOfOffice | BackInOffice | ShowReviews | Why | OpenForm
     | Help | Unclear
@@ -82,7 +97,7 @@ _USER = re.compile(r"<@(?P<id>[UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _OFF = frozenset({"off", "stop", "end", "cancel", "none", "back"})
 _HELP = frozenset({"help", "?", "-h", "--help"})
 _CHANGE = frozenset({"until change", "until something changes", "until it changes", "change"})
-_PAGES = frozenset({"team", "link", "settings", "admin"})
+_PAGES = frozenset({"team", "settings", "admin"})
 
 
 def parse_command(text: str, now: datetime, hours: WorkingHours) -> Command:
@@ -101,6 +116,18 @@ def parse_command(text: str, now: datetime, hours: WorkingHours) -> Command:
         question=f"Ripe does not know “{name[:40]}”. What would you like?",
         choices=("reviews", "snooze 2h", "ooo today", "help"),
     )
+
+
+def parse_identity(text: str) -> IdentityCommand | None:
+    """Words as after `/ripe`; None for all that are not about who somebody is on GitHub."""
+    match normalize(text).split(" "):
+        case ["reviews", "link"]:
+            return LinkAccount()
+        case ["reviews", "link", word] if word in _OFF:
+            return UnlinkAccount()
+        case ["reviews", "admin", "join"]:
+            return JoinInstallation()
+    return None
 
 
 def parse_snooze(text: str, now: datetime, hours: WorkingHours) -> Command:

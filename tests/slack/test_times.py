@@ -11,6 +11,8 @@ import pytest
 from bot.slack.commands import (
     BackInOffice,
     Help,
+    JoinInstallation,
+    LinkAccount,
     OpenForm,
     OutOfOffice,
     ShowReviews,
@@ -18,8 +20,10 @@ from bot.slack.commands import (
     SnoozeUntil,
     SnoozeUntilChange,
     Target,
+    UnlinkAccount,
     Why,
     parse_command,
+    parse_identity,
     parse_ooo,
     parse_reviews,
     parse_snooze,
@@ -339,7 +343,6 @@ def test_one_pull_request_can_be_named(text: str, target: Target | None) -> None
         ("reviews", ShowReviews()),
         ("", ShowReviews()),
         ("reviews team", ShowReviews(page="team")),
-        ("reviews link", ShowReviews(page="link")),
         ("reviews settings", ShowReviews(page="settings")),
         ("reviews admin", ShowReviews(page="admin")),
         ("reviews why acme/api#12", Why(target=API_12)),
@@ -349,6 +352,23 @@ def test_one_pull_request_can_be_named(text: str, target: Target | None) -> None
 )
 def test_commands(text: str, command: object) -> None:
     assert parse_command(text, NOW, BERLIN) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("reviews link", LinkAccount()),
+        ("Reviews  LINK", LinkAccount()),
+        ("reviews link off", UnlinkAccount()),
+        ("reviews admin join", JoinInstallation()),
+        ("reviews link ana", None),
+        ("reviews", None),
+        ("link", None),
+        ("", None),
+    ],
+)
+def test_commands_about_who_somebody_is(text: str, command: object) -> None:
+    assert parse_identity(text) == command
 
 
 @pytest.mark.parametrize(

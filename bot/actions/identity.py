@@ -1,0 +1,91 @@
+"""`/reviews link` and `/reviews admin join`: who somebody is on GitHub, and what is theirs there.
+
+GitHub asks people in a browser, so the answer is a link for this person alone.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from bot.actions.link_account import unlink_accounts
+from bot.model import UserError, WorkspaceId
+from bot.reviewers.accounts import list_accounts_of
+from bot.reviewers.model import MappedAccount
+from bot.slack.commands import IdentityCommand, JoinInstallation, LinkAccount, UnlinkAccount
+from bot.slack.escape import disarm
+from bot.slack.messages import MOST_IN_NAME, OPEN, Rendered, button, join_words, render_text
+from jobq import Queue
+
+_ONCE = "The link is for you alone: good for one time, for ten minutes. Do not pass it on."
+
+
+class Purpose(StrEnum):
+    """What a person goes to GitHub for."""
+
+    LINK = "link"
+    JOIN = "join"
+
+
+class Invite(Protocol):
+    """Makes the address where a Slack user begins a trip to GitHub. Raises UserError where none is set up."""
+
+    async def __call__(self, purpose: Purpose, workspace_id: WorkspaceId, slack_user_id: str) -> str: ...
+
+
+async def no_invite(purpose: Purpose, workspace_id: WorkspaceId, slack_user_id: str) -> str:
+    """For a bot without pages. Raises UserError."""
+    raise UserError("This Ripe has no pages on which GitHub could be asked.")
+
+
+async def answer_identity(
+    command: IdentityCommand, workspace_id: WorkspaceId, slack_user_id: str, *, invite: Invite, queue: Queue
+) -> Rendered:
+    """Does what was typed, also for somebody whom nobody connected yet. Raises UserError."""
+    match command:
+        case LinkAccount():
+            known = await list_accounts_of(workspace_id, slack_user_id)
+            return await _offer_link(known, workspace_id, slack_user_id, invite)
+        case UnlinkAccount():
+            return _tell_unlinked(await unlink_accounts(workspace_id, slack_user_id, queue=queue))
+        case JoinInstallation():
+            address = await invite(Purpose.JOIN, workspace_id, slack_user_id)
+            return render_text(
+                "*Bring repositories to this Slack workspace.* GitHub tells Ripe which installations of its"
+                " App are yours, and you choose one. For admins and owners of this workspace.\n" + _ONCE,
+                _link("Go to GitHub", address),
+            )
+
+
+async def _offer_link(
+    known: Sequence[MappedAccount], workspace_id: WorkspaceId, slack_user_id: str, invite: Invite
+) -> Rendered:
+    if not known:
+        address = await invite(Purpose.LINK, workspace_id, slack_user_id)
+        return render_text(
+            "*Connect your GitHub account*, so that Ripe knows which reviews wait for you. GitHub tells Ripe"
+            " your login; Ripe gets no access to code.\n" + _ONCE,
+            _link("Connect GitHub", address),
+        )
+    told = f"On GitHub you are {_names(known)}. `/reviews link off` ends that."
+    try:
+        address = await invite(Purpose.LINK, workspace_id, slack_user_id)
+    except UserError:
+        return render_text(told)
+    return render_text(f"{told} You can connect another account as well.", _link("Connect another", address))
+
+
+def _tell_unlinked(removed: Sequence[MappedAccount]) -> Rendered:
+    if not removed:
+        raise UserError("No GitHub account is connected with you, so nothing was changed.")
+    return render_text(
+        f"You are not connected with {_names(removed)} on GitHub any more: Ripe sends you nothing about its"
+        " reviews. `/reviews link` connects it again."
+    )
+
+
+def _names(accounts: Sequence[MappedAccount]) -> str:
+    return join_words([f"*{disarm(account.login, MOST_IN_NAME)}*" for account in accounts])
+
+
+def _link(words: str, address: str) -> dict[str, object]:
+    return {**button(words, OPEN, "identity"), "url": address}

@@ -1,0 +1,32 @@
+"""An installation of the GitHub App joins a Slack workspace, after GitHub has proved whose it is."""
+
+import structlog
+
+from bot.github.joining import claim_installation
+from bot.github.oauth import ProvenInstallation
+from bot.jobs.catalog import enter_installation_job
+from bot.model import UserError, WorkspaceId
+from jobq import Queue, write_transaction
+
+log = structlog.get_logger()
+
+
+class JoinRefused(UserError):
+    """The installation did not join. The text is for the person."""
+
+
+@write_transaction
+async def join_installation(
+    workspace_id: WorkspaceId, installation: ProvenInstallation, *, queue: Queue
+) -> None:
+    """Its repositories are this workspace's, and what is open there is read. May be repeated.
+
+    Raises JoinRefused where it is another workspace's.
+    """
+    if not await claim_installation(workspace_id, installation):
+        raise JoinRefused(
+            f"The installation on {installation.account.login} belongs to another Slack workspace, or was"
+            " deleted. It is free a day after Ripe was removed there. Nothing was changed."
+        )
+    await queue.save(enter_installation_job(installation.id))
+    log.info("installation joined", workspace_id=workspace_id, installation_id=installation.id)

@@ -1,0 +1,60 @@
+"""Connects a GitHub account with a Slack user who has proved that it is theirs, and takes that back."""
+
+from bot.github.model import Account
+from bot.jobs.catalog import remind_reviewer_job
+from bot.model import PersonId, UserError, WorkspaceId
+from bot.reviewers import accounts, store
+from bot.reviewers.import_plan import UNKNOWN_ZONE
+from bot.reviewers.model import MappedAccount
+from bot.reviewers.people import is_zone
+from bot.slack.gateway import SlackUser
+from jobq import Queue, write_transaction
+
+
+class LinkRefused(UserError):
+    """The account was not connected. The text is for the person."""
+
+
+@write_transaction
+async def link_account(workspace_id: WorkspaceId, user: SlackUser, account: Account, *, queue: Queue) -> None:
+    """Maps the account to the person, who is made where there is none; what waited for them begins.
+
+    What an admin has mapped wins: raises LinkRefused where the account is somebody else's, and for bots and
+    people who were deactivated.
+    """
+    if user.is_bot or not user.is_active:
+        raise LinkRefused("Only people who are active in Slack can connect a GitHub account.")
+    person_id = await _find_or_make_person(workspace_id, user)
+    if not await accounts.claim_account(workspace_id, account.id, account.login, person_id):
+        raise LinkRefused(
+            f"{account.login} on GitHub is connected with somebody else in this Slack workspace. If it is"
+            " yours, ask an admin, who changes that with `ripe people import`. Nothing was changed."
+        )
+    await _remind_again(person_id, queue)
+
+
+async def _find_or_make_person(workspace_id: WorkspaceId, user: SlackUser) -> PersonId:
+    """Whoever is known keeps the name and the zone that an admin may have chosen."""
+    if (known := await store.find_person_by_slack_user(workspace_id, user.id)) is not None:
+        return known.id
+    zone = user.zone if user.zone and is_zone(user.zone) else UNKNOWN_ZONE
+    return await store.upsert_person(workspace_id, user.id, user.name, zone)
+
+
+@write_transaction
+async def unlink_accounts(
+    workspace_id: WorkspaceId, slack_user_id: str, *, queue: Queue
+) -> tuple[MappedAccount, ...]:
+    """From now on no GitHub account is this person's: nothing is sent any more. Returns those that were."""
+    removed = await accounts.list_accounts_of(workspace_id, slack_user_id)
+    if removed:
+        person_id = removed[0].person_id
+        # Before their accounts are gone, as these lead to the requests.
+        await _remind_again(person_id, queue)
+        await accounts.remove_accounts(person_id)
+    return removed
+
+
+async def _remind_again(person_id: PersonId, queue: Queue) -> None:
+    concerned = await store.list_open_request_ids_of_person(person_id)
+    await queue.save_all(remind_reviewer_job(request_id) for request_id in concerned)

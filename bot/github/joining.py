@@ -1,0 +1,43 @@
+"""Which installations are whose, in Postgres. Uses the ambient transaction."""
+
+import json
+from collections.abc import Iterable
+
+from bot.github.oauth import ProvenInstallation
+from bot.model import InstallationId, WorkspaceId
+from jobq import current_database
+
+
+async def list_foreign(
+    workspace_id: WorkspaceId, installation_ids: Iterable[InstallationId]
+) -> frozenset[InstallationId]:
+    """Those of these that cannot join this workspace: they are another one's, or were deleted."""
+    rows = await current_database().fetch(
+        """
+        SELECT id FROM installation
+        WHERE id = ANY($2::bigint[]) AND (workspace_id <> $1 OR deleted_at IS NOT NULL)
+        """,
+        workspace_id,
+        list(installation_ids),
+    )
+    return frozenset(InstallationId(row["id"]) for row in rows)
+
+
+async def claim_installation(workspace_id: WorkspaceId, installation: ProvenInstallation) -> bool:
+    """From now on it is this workspace's. False where it is another one's, or was deleted."""
+    claimed = await current_database().fetchval(
+        """
+        INSERT INTO installation (workspace_id, id, account_id, account_login, permissions)
+        VALUES ($1, $2, $3, $4, $5::jsonb)
+        ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id,
+            account_login = excluded.account_login, permissions = excluded.permissions
+        WHERE installation.workspace_id = excluded.workspace_id AND installation.deleted_at IS NULL
+        RETURNING true
+        """,
+        workspace_id,
+        installation.id,
+        installation.account.id,
+        installation.account.login,
+        json.dumps(installation.permissions),
+    )
+    return claimed is not None

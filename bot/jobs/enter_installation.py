@@ -1,0 +1,60 @@
+"""Asks GitHub which repositories an installation sees, a page a job, and has what is open there read.
+
+Where the App is installed GitHub tells them by itself; of an installation that joins a workspace later that
+was told to nobody.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from pydantic import BaseModel
+
+from bot.clock import Clock
+from bot.github.model import AccessLost, NotFound, RepositoryPage
+from bot.github.store import find_standing_installation, save_repositories
+from bot.jobs.catalog import backfill_repository_job, enter_installation_job
+from bot.model import InstallationId
+from jobq import ClaimedJob, Discard, Queue, write_transaction
+
+log = structlog.get_logger()
+
+
+class GitHub(Protocol):
+    """What this job asks of GitHub."""
+
+    async def list_repositories(self, installation_id: InstallationId, page: int) -> RepositoryPage: ...
+
+
+class Arguments(BaseModel):
+    installation_id: InstallationId
+    page: int
+
+
+async def enter_installation(
+    job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock
+) -> Discard | None:
+    """A page read twice does no harm."""
+    arguments = job.read(Arguments)
+    asked_at = clock.now()
+    try:
+        page = await github.list_repositories(arguments.installation_id, arguments.page)
+    except (NotFound, AccessLost) as error:
+        return Discard(f"GitHub does not show it: {error}")
+    log.info("repositories read", installation_id=arguments.installation_id, found=len(page.repositories))
+    return await _store(page, arguments, asked_at, queue)
+
+
+@write_transaction
+async def _store(
+    page: RepositoryPage, arguments: Arguments, asked_at: datetime, queue: Queue
+) -> Discard | None:
+    identity = arguments.installation_id
+    installation = await find_standing_installation(identity)
+    if installation is None:
+        return Discard("not installed any more")
+    await save_repositories(installation.workspace_id, identity, page.repositories, asked_at)
+    await queue.save_all(backfill_repository_job(identity, one.id) for one in page.repositories)
+    if not page.is_last:
+        await queue.save(enter_installation_job(identity, arguments.page + 1))
+    return None
