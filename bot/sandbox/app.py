@@ -22,6 +22,7 @@ from bot.sandbox.keeping import find_kept
 from bot.sandbox.news import News
 from bot.sandbox.page import page_routes
 from bot.sandbox.report import report
+from bot.sandbox.slack.oauth import OAuth
 from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.webhooks import Webhooks
@@ -35,7 +36,9 @@ LOOK_EVERY = 0.1
 """Seconds between two looks whether the bot answers yet."""
 
 
-def create_sandbox(github: GitHubServer, slack: SlackWorld, news: News | None = None) -> Quart:
+def create_sandbox(
+    github: GitHubServer, slack: SlackWorld, news: News | None = None, oauth: OAuth | None = None
+) -> Quart:
     """GitHub under /api, Slack under /slack, how both stand at `GET /sandbox/world`; the page's routes."""
     web = Quart("sandbox")
     guard(web, open_pages=NEW_APP | AUTHORIZE)
@@ -44,7 +47,7 @@ def create_sandbox(github: GitHubServer, slack: SlackWorld, news: News | None = 
     web.register_blueprint(page_routes(github.world, slack, news))
     web.register_blueprint(github_blueprint(github))
     web.register_blueprint(github_control(github))
-    web.register_blueprint(slack_blueprint(slack), url_prefix="/slack")
+    web.register_blueprint(slack_blueprint(slack, oauth), url_prefix="/slack")
 
     @web.get("/sandbox/world")
     async def world() -> Response:

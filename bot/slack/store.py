@@ -15,7 +15,8 @@ async def record_slack_delivery(workspace_id: WorkspaceId, key: str, at: datetim
         ON CONFLICT (key) DO NOTHING RETURNING key
         """,
         workspace_id,
-        key,
+        # Slack makes no promise that these are unique beyond one workspace.
+        f"{workspace_id}/{key}",
         at,
     )
     return inserted is not None

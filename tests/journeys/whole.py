@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from bot.actions.apply_config import apply_config
@@ -21,7 +22,9 @@ from bot.sandbox.github.model import Pull
 from bot.sandbox.github.routes import GitHubServer
 from bot.sandbox.github.seed import REPOSITORIES, seed
 from bot.sandbox.github.world import GitHubWorld
-from bot.sandbox.slack.model import Message
+from bot.sandbox.slack.model import Message, State
+from bot.sandbox.slack.oauth import OAuth
+from bot.sandbox.slack.seed import seed_state
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings
@@ -48,6 +51,7 @@ repositories:
       - {paths: ["docs/**"], people: [cho]}
 """
 MOST_ROUNDS = 30
+CLIENT_ID, CLIENT_SECRET = "1111.2222", "client secret"
 
 
 @dataclass
@@ -60,6 +64,8 @@ class Whole:
     github: GitHubWorld
     slack: SlackWorld
     listeners: Reception
+    beta: SlackWorld
+    """Another workspace, with people of the same names, in which the app is not installed."""
 
     async def settle(self) -> list[Settlement]:
         """Until every webhook is delivered and every ripe job has run."""
@@ -123,19 +129,23 @@ async def whole_bot(
     bot_url, world_url = f"http://127.0.0.1:{bot_port}", f"http://127.0.0.1:{world_port}"
     settings = _settings(dsn, bot_url, world_url)
     server, slack = _make_world(clock, bot_url, world_url)
-    sandbox = create_sandbox(server, slack)
+    beta = _make_slack(clock, bot_url, world_url, "xoxb-nowhere")
+    beta.state = seed_state(State(team_id="T0BETA0001", team_name="Beta", team_domain="beta"))
+    oauth = OAuth(CLIENT_ID, SecretStr(CLIENT_SECRET), f"{bot_url}/slack/oauth_redirect", [slack, beta])
+    sandbox = create_sandbox(server, slack, oauth=oauth)
     try:
         async with (
             open_app(settings, clock) as app,
             serving(create_web(app, listeners := create_reception(app)), port=bot_port),
             serving(sandbox, port=world_port),
         ):
-            whole = Whole(app, clock, server, server.world, slack, listeners)
+            whole = Whole(app, clock, server, server.world, slack, listeners, beta)
             await _install(whole, people, rules)
             yield whole
     finally:
         await server.world.webhooks.close()
         await slack.close()
+        await beta.close()
 
 
 async def _install(whole: Whole, people: str, rules: str) -> None:
@@ -159,6 +169,8 @@ def _settings(dsn: str, bot_url: str, world_url: str) -> Settings:
         "github_api_url": f"{world_url}/api/v3", "github_web_url": world_url,
         "slack_bot_token": "xoxb-sandbox", "slack_signing_secret": "signing secret",
         "slack_api_url": f"{world_url}/slack/api/",
+        "slack_client_id": CLIENT_ID, "slack_client_secret": CLIENT_SECRET,
+        "secret_keys": [Fernet.generate_key().decode()],
     }  # fmt: skip
     return Settings(_env_file=None, **values)  # type: ignore[arg-type]
 
@@ -166,9 +178,14 @@ def _settings(dsn: str, bot_url: str, world_url: str) -> Settings:
 def _make_world(clock: Clock, bot_url: str, world_url: str) -> tuple[GitHubServer, SlackWorld]:
     webhooks = Webhooks(f"{bot_url}/github/webhooks", WEBHOOK_SECRET, clock.now)
     github = GitHubWorld(seed(APP_ID), webhooks, clock.now, api=f"{world_url}/api/v3", web=world_url)
-    slack = SlackWorld(clock.now, SecretStr("xoxb-sandbox"), SecretStr("signing secret"), bot_url, None)
-    slack.base_url = f"{world_url}/slack"
+    slack = _make_slack(clock, bot_url, world_url, "xoxb-sandbox")
     return GitHubServer(github, Access(APP_ID, private_key())), slack
+
+
+def _make_slack(clock: Clock, bot_url: str, world_url: str, token: str) -> SlackWorld:
+    slack = SlackWorld(clock.now, SecretStr(token), SecretStr("signing secret"), bot_url, None)
+    slack.base_url = f"{world_url}/slack"
+    return slack
 
 
 MONDAY_MORNING = datetime(2037, 11, 23, 9, 0, tzinfo=UTC)

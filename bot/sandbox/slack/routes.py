@@ -1,7 +1,7 @@
 """The local Slack's HTTP: the Web API under `/api/`, the response URLs, and control under `/sandbox/`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from quart import Blueprint, Response, jsonify, request, url_for
@@ -11,40 +11,70 @@ from bot.sandbox.slack.answers import use_response_url
 from bot.sandbox.slack.control import add_control
 from bot.sandbox.slack.disturb import disturb
 from bot.sandbox.slack.model import Call, Fault, Json, SlackError
+from bot.sandbox.slack.oauth import OAuth, add_oauth
 from bot.sandbox.slack.scopes import tell_scopes
 from bot.sandbox.slack.web_api import METHODS, call_method
 from bot.sandbox.slack.world import SlackWorld
 
+SECRET_ARGUMENTS = frozenset({"token", "code"})
+OAUTH_ACCESS = "oauth.v2.access"
 RESPONSE_URL = "response_url"
 """The name under which answers through response URLs are logged, and meet faults."""
 
 
-def slack_blueprint(world: SlackWorld) -> Blueprint:
-    """Slack itself, to be mounted under any prefix; requests to it tell `world` its base URL."""
+def slack_blueprint(world: SlackWorld, oauth: OAuth | None = None) -> Blueprint:
+    """Slack itself, to be mounted under any prefix; requests to it tell `world` its base URL.
+
+    With `oauth` it is every workspace where that app may be installed; control is of `world` all the same.
+    """
     blueprint = Blueprint("sandbox_slack", __name__)
+    worlds = oauth.worlds if oauth is not None else [world]
 
     @blueprint.before_request
     async def learn_address() -> None:
-        if world.base_url is None:
-            world.base_url = url_for(".answer", name="x", _external=True).removesuffix("/response/x")
+        for one in worlds:
+            one.base_url = one.base_url or url_for(".answer", name="x", _external=True).removesuffix(
+                "/response/x"
+            )
 
     @blueprint.route("/api/<method>", methods=["GET", "POST"])
     async def api(method: str) -> ResponseReturnValue:
         if method not in METHODS:
             return _refuse(SlackError("unknown_method", req_method=method))
-        return await _serve(world, method, _authorized_call(world, method))
+        asked = _by_token(worlds, await _find_token()) or world
+        return await _serve(asked, method, _authorized_call(asked, method))
 
     @blueprint.post("/response/<path:name>")
     async def answer(name: str) -> ResponseReturnValue:
+        asked = next((one for one in worlds if name.startswith(f"{one.state.team_id}/")), world)
+
         def respond(given: Json) -> Json:
-            use_response_url(world, name, given)
+            use_response_url(asked, name, given)
             return {}
 
         # Unlike methods, these say in the status whether they worked.
-        return await _serve(world, RESPONSE_URL, respond, refused=404)
+        return await _serve(asked, RESPONSE_URL, respond, refused=404)
 
     add_control(blueprint, world)
+    if oauth is not None:
+        add_oauth(blueprint, oauth)
+        _add_access(blueprint, world, oauth)
     return blueprint
+
+
+def _add_access(blueprint: Blueprint, world: SlackWorld, oauth: OAuth) -> None:
+    def exchange(given: Json) -> Json:
+        known = request.authorization
+        client_id, secret = (known.username, known.password) if known else ("", "")
+        return oauth.exchange(client_id or "", secret or "", given)
+
+    @blueprint.post(f"/api/{OAUTH_ACCESS}")
+    async def access() -> ResponseReturnValue:
+        return await _serve(world, OAUTH_ACCESS, exchange)
+
+
+def _by_token(worlds: Sequence[SlackWorld], token: str) -> SlackWorld | None:
+    return next((one for one in worlds if one.bot_token.get_secret_value() == token), None)
 
 
 def _authorized_call(world: SlackWorld, method: str) -> Callable[[Json], Json]:
@@ -56,10 +86,18 @@ def _authorized_call(world: SlackWorld, method: str) -> Callable[[Json], Json]:
     return call
 
 
-def _check_token(world: SlackWorld, given: Json) -> None:
+async def _find_token() -> str:
+    return _read_token({} if request.is_json else {**request.args, **await request.form})
+
+
+def _read_token(given: Json) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     # JSON may carry no token; a form or a query may.
-    token = token if scheme.lower() == "bearer" else "" if request.is_json else str(given.get("token", ""))
+    return token if scheme.lower() == "bearer" else "" if request.is_json else str(given.get("token", ""))
+
+
+def _check_token(world: SlackWorld, given: Json) -> None:
+    token = _read_token(given)
     if not token:
         raise SlackError("not_authed")
     if token != world.bot_token.get_secret_value():
@@ -92,7 +130,7 @@ def _name(fault: Fault) -> str:
 
 
 def _log(world: SlackWorld, method: str, given: Json, error: str | None, fault: Fault | None) -> None:
-    arguments = {name: value for name, value in given.items() if name != "token"}
+    arguments = {name: value for name, value in given.items() if name not in SECRET_ARGUMENTS}
     kind = fault.kind if fault else None
     call = Call(method=method, arguments=arguments, at=world.now(), error=error, fault=kind)
     world.calls.append(call)

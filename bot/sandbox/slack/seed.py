@@ -12,13 +12,16 @@ _PEOPLE = (
 )
 
 
-def seed_state() -> State:
-    """A new workspace: five colleagues, an owner, and the bot. Nobody has written anything."""
+def seed_state(state: State | None = None) -> State:
+    """A new workspace: five colleagues, an owner, and the bot. Nobody has written anything.
+
+    `state` names it, where it is not the usual one; its people are called the same.
+    """
+    state = state or State()
     users = [
         User(id=user_id, name=name, real_name=real_name, email=f"{name}@acme.example", tz=zone)
         for user_id, name, real_name, zone in _PEOPLE
     ]
-    state = State()
     bot = User(id=state.bot_user_id, name="ripe", real_name="Ripe", is_bot=True)
     state.users = {user.id: user for user in [*users, bot]}
     olga = state.users["U0OLGA0001"]
