@@ -57,6 +57,8 @@ class SlackUser(Value):
     is_bot: bool = False
     is_active: bool = True
     is_guest: bool = False
+    is_admin: bool = False
+    """An admin or an owner of the workspace."""
 
 
 class SlackGateway:
@@ -280,4 +282,5 @@ def parse_user(user: Mapping[str, Any]) -> SlackUser:
         is_bot=bool(user.get("is_bot")),
         is_active=not user.get("deleted"),
         is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+        is_admin=bool(user.get("is_admin") or user.get("is_owner")),
     )

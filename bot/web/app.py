@@ -20,6 +20,8 @@ from bot.slack.gateway import SlackGateway
 from bot.slack.listeners import Listeners
 from bot.slack.reception import Reception
 from bot.web.health import findings_blueprint, health_blueprint
+from bot.web.identity.blueprint import identity_blueprint
+from bot.web.identity.invite import make_invite
 from bot.web.metrics import metrics_blueprint
 from bot.web.page import page_blueprint
 from bot.web.sandbox import sandbox_blueprint
@@ -39,9 +41,10 @@ log = structlog.get_logger()
 
 def create_reception(app: App) -> Reception:
     """What answers people in Slack, in every workspace."""
+    invite = make_invite(app.settings)
 
     def make_listeners(workspace_id: WorkspaceId, slack: SlackGateway) -> Listeners:
-        return Listeners(Desk(app.queue, app.clock, workspace_id), slack)
+        return Listeners(Desk(app.queue, app.clock, workspace_id, invite=invite), slack)
 
     return Reception(app.workspaces, make_listeners, app.clock.now)
 
@@ -57,6 +60,7 @@ def create_web(app: App, reception: Reception) -> Quart:
     web.register_blueprint(webhooks_blueprint(settings.github_webhook_secret, app.queue, app.clock))
     web.register_blueprint(slack_blueprint(reception, _signing_secret(settings)))
     web.register_blueprint(slack_install_blueprint(settings, app.workspaces, app.queue, app.clock))
+    web.register_blueprint(identity_blueprint(app))
     if settings.sandbox_url is not None:
         web.register_blueprint(sandbox_blueprint(app, settings.sandbox_url))
         web.register_blueprint(page_blueprint(app, settings.sandbox_url))

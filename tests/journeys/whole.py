@@ -21,6 +21,7 @@ from bot.sandbox.github.access import Access
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.routes import GitHubServer
 from bot.sandbox.github.seed import REPOSITORIES, seed
+from bot.sandbox.github.user_access import UserAccess
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.slack.model import Message, State
 from bot.sandbox.slack.oauth import OAuth
@@ -50,6 +51,7 @@ repositories:
       - {paths: ["billing/**", "*.sql"], people: [ana, cho]}
       - {paths: ["docs/**"], people: [cho]}
 """
+CLIENT_ID = "Iv23journeys"
 MOST_ROUNDS = 30
 CLIENT_ID, CLIENT_SECRET = "1111.2222", "client secret"
 
@@ -166,6 +168,7 @@ def _settings(dsn: str, bot_url: str, world_url: str) -> Settings:
         "database_url": dsn, "public_url": bot_url, "sandbox_url": world_url,
         "github_app_id": APP_ID, "github_app_private_key": private_key(),
         "github_webhook_secret": [WEBHOOK_SECRET],
+        "github_client_id": CLIENT_ID, "github_client_secret": "client secret",
         "github_api_url": f"{world_url}/api/v3", "github_web_url": world_url,
         "slack_bot_token": "xoxb-sandbox", "slack_signing_secret": "signing secret",
         "slack_api_url": f"{world_url}/slack/api/",
@@ -179,7 +182,8 @@ def _make_world(clock: Clock, bot_url: str, world_url: str) -> tuple[GitHubServe
     webhooks = Webhooks(f"{bot_url}/github/webhooks", WEBHOOK_SECRET, clock.now)
     github = GitHubWorld(seed(APP_ID), webhooks, clock.now, api=f"{world_url}/api/v3", web=world_url)
     slack = _make_slack(clock, bot_url, world_url, "xoxb-sandbox")
-    return GitHubServer(github, Access(APP_ID, private_key())), slack
+    users = UserAccess(CLIENT_ID, SecretStr("client secret"))
+    return GitHubServer(github, Access(APP_ID, private_key()), users), slack
 
 
 def _make_slack(clock: Clock, bot_url: str, world_url: str, token: str) -> SlackWorld:
