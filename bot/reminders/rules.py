@@ -153,6 +153,8 @@ def _look(view: View, message: Message) -> Look:
 
 def quiet_note(view: View) -> str:
     """Why nothing is asked of the reader for now; empty when something is."""
+    if view.person is None:
+        return "The GitHub account that was asked is not connected with you any more."
     if view.pull_request.is_draft:
         return "Back in draft: no review is needed until it is ready."
     if view.is_approved_enough:

@@ -51,7 +51,7 @@ repositories:
       - {paths: ["billing/**", "*.sql"], people: [ana, cho]}
       - {paths: ["docs/**"], people: [cho]}
 """
-CLIENT_ID = "Iv23journeys"
+GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET = "Iv23journeys", "client secret on GitHub"
 MOST_ROUNDS = 30
 CLIENT_ID, CLIENT_SECRET = "1111.2222", "client secret"
 
@@ -168,7 +168,7 @@ def _settings(dsn: str, bot_url: str, world_url: str) -> Settings:
         "database_url": dsn, "public_url": bot_url, "sandbox_url": world_url,
         "github_app_id": APP_ID, "github_app_private_key": private_key(),
         "github_webhook_secret": [WEBHOOK_SECRET],
-        "github_client_id": CLIENT_ID, "github_client_secret": "client secret",
+        "github_client_id": GITHUB_CLIENT_ID, "github_client_secret": GITHUB_CLIENT_SECRET,
         "github_api_url": f"{world_url}/api/v3", "github_web_url": world_url,
         "slack_bot_token": "xoxb-sandbox", "slack_signing_secret": "signing secret",
         "slack_api_url": f"{world_url}/slack/api/",
@@ -182,7 +182,7 @@ def _make_world(clock: Clock, bot_url: str, world_url: str) -> tuple[GitHubServe
     webhooks = Webhooks(f"{bot_url}/github/webhooks", WEBHOOK_SECRET, clock.now)
     github = GitHubWorld(seed(APP_ID), webhooks, clock.now, api=f"{world_url}/api/v3", web=world_url)
     slack = _make_slack(clock, bot_url, world_url, "xoxb-sandbox")
-    users = UserAccess(CLIENT_ID, SecretStr("client secret"))
+    users = UserAccess(GITHUB_CLIENT_ID, SecretStr(GITHUB_CLIENT_SECRET))
     return GitHubServer(github, Access(APP_ID, private_key()), users), slack
 
 

@@ -1,0 +1,79 @@
+"""What a person does in a browser who was sent to GitHub from Slack."""
+
+import html
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from bot.slack.messages import OPEN
+from tests.journeys.whole import Whole
+
+
+def browser_of(ripe: Whole) -> httpx.AsyncClient:
+    """One without cookies, that follows no redirects: each step is looked at."""
+    return httpx.AsyncClient(base_url=own_url(ripe), timeout=20.0)
+
+
+def own_url(ripe: Whole) -> str:
+    return ripe.app.settings.public_url or ""
+
+
+async def type_words(ripe: Whole, name: str, text: str) -> str:
+    """What a person is answered to `/reviews ...`, seen by nobody else."""
+    reply = await ripe.slack.run_command(name, "/reviews", text)
+    assert reply.error is None, reply
+    assert reply.message_ts is not None
+    message = ripe.messages(name)[-1]
+    assert message.ts == reply.message_ts
+    assert message.visible_to is not None
+    return ripe.slack.rendered_text(message)
+
+
+async def ask_link(ripe: Whole, name: str, text: str = "link") -> str:
+    """The address under the button of the answer."""
+    await type_words(ripe, name, text)
+    reply = await ripe.slack.click(name, ripe.messages(name)[-1].ts, OPEN)
+    assert reply.url is not None
+    return reply.url
+
+
+def state_in(address: str) -> str:
+    [state] = parse_qs(urlsplit(address).query)["state"]
+    return state
+
+
+async def press(browser: httpx.AsyncClient, path: str, **form: object) -> httpx.Response:
+    """Sends a form as a browser does from one of our own pages."""
+    return await browser.post(path, data=form, headers={"Origin": str(browser.base_url).rstrip("/")})
+
+
+async def set_out(browser: httpx.AsyncClient, link: str) -> str:
+    """Opens a link, presses its button; returns the address of GitHub's page."""
+    page = await browser.get(link)
+    assert page.status_code == 200, page.text
+    going = await press(browser, urlsplit(link).path, state=state_in(link))
+    assert going.status_code == 303, going.text
+    return going.headers["Location"]
+
+
+async def agree(github: str, login: str) -> str:
+    """Continues on GitHub's page as somebody, or as nobody; where that sends the browser back to."""
+    async with httpx.AsyncClient() as browser:
+        page = await browser.get(github, headers={"Origin": "http://127.0.0.1:1"})
+        assert page.status_code == 200, page.text
+        fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text)
+        sent = {name: html.unescape(value) for name, value in fields}
+        there = urlsplit(github)
+        answer = await browser.post(
+            f"{there.scheme}://{there.netloc}{there.path}",
+            data=sent | {"login": login},
+            headers={"Origin": f"{there.scheme}://{there.netloc}"},
+        )
+    assert answer.status_code == 302, answer.text
+    return answer.headers["Location"]
+
+
+async def go_there_and_back(browser: httpx.AsyncClient, link: str, login: str) -> httpx.Response:
+    """The whole trip with one person's own clicks."""
+    return await browser.get(await agree(await set_out(browser, link), login))
