@@ -32,7 +32,7 @@ async def test_a_person_connects_their_github_account(opened: Opened, width: int
         assert await trip.evaluate("document.documentElement.scrollWidth") == width
         await button(trip, "Go to GitHub and connect").click()
         await button(trip, "Continue as ana").click()
-        await expect(trip.get_by_role("heading", level=1)).to_have_text("ana is ana in Slack")
+        await expect(trip.get_by_role("heading", level=1)).to_have_text("ana on GitHub is ana in Slack")
         assert await trip.evaluate("document.documentElement.scrollWidth") == width
         await trip.close()
         await expect(messages(page).filter(has_text="Was that not you?").last).to_be_visible()

@@ -69,7 +69,7 @@ async def test_a_stranger_connects_their_account_and_is_reminded_of_what_waited(
     assert "dev@acme.example" in page.text
     done = await go_there_and_back(browser, link, "dev")
     assert done.status_code == 200, done.text
-    assert "dev is dev in Slack" in done.text
+    assert "dev on GitHub is dev in Slack" in done.text
     assert "/reviews link off" in done.text
 
     assert (await mapped(ripe))["dev"] == "dev"

@@ -1,0 +1,62 @@
+"""Nobody is connected by a trip to GitHub that they did not make: every broken state is refused."""
+
+import secrets
+
+import httpx
+import pytest
+
+from bot.actions.identity import Purpose
+from bot.github.oauth import challenge_of
+from bot.web.identity.parts import Trip
+from bot.web.identity.trips import TRIP, verifier_of
+from bot.web.states import COOKIE, STATE_LIFE, issue_state
+from jobq.clock import utc_now
+from tests.journeys.on_github import browser_of, own_url
+from tests.journeys.whole import Whole
+from tests.promises import Promise
+
+DEV = "U0DEV00001"
+
+
+def new_browser() -> str:
+    return secrets.token_urlsafe(32)
+
+
+async def begin(ripe: Whole, browser: str, *, is_expired: bool = False) -> str:
+    """The state of a trip, as its link and its page would have made it."""
+    trip = Trip(purpose=Purpose.LINK, workspace_id=ripe.app.workspace_id, slack_user_id=DEV)
+    begun_at = utc_now() - STATE_LIFE if is_expired else utc_now()
+    with ripe.app.database.ambient():
+        return await issue_state(TRIP, trip.model_dump(mode="json"), begun_at, browser=browser)
+
+
+async def come_back(ripe: Whole, client: httpx.AsyncClient, browser: str, state: str | None) -> bool:
+    """With a code that GitHub takes, whatever the state is; whether it was taken."""
+    challenge = challenge_of(verifier_of(browser, state or ""))
+    code = ripe.server.users.agree("dev", f"{own_url(ripe)}/github/callback", challenge)
+    asked = {"code": code} if state is None else {"code": code, "state": state}
+    client.cookies.set(COOKIE, browser, domain="127.0.0.1")
+    answer = await client.get("/github/callback", params=asked)
+    assert answer.status_code in (200, 403), answer.text
+    return answer.status_code == 200
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.torture)])
+async def test_no_trip_is_finished_with_a_state_that_is_not_its_own(
+    ripe: Whole, promise: Promise, rounds: int
+) -> None:
+    good, bad = 0, 0
+    async with browser_of(ripe) as client:
+        for _ in range(rounds):
+            own = new_browser()
+            state = await begin(ripe, own)
+            bad += await come_back(ripe, client, new_browser(), state)
+            bad += await come_back(ripe, client, own, await begin(ripe, own, is_expired=True))
+            bad += await come_back(ripe, client, own, None)
+            good += await come_back(ripe, client, own, state)
+            bad += await come_back(ripe, client, own, state)
+    tried = 4 * rounds
+    figure = f"{bad} of {tried} accepted, and {good} of {rounds} good ones"
+    promise("S4", f"{tried} states of GitHub: absent, reused, expired, of another browser", figure)
+    assert (bad, good) == (0, rounds)
+    assert sum("/login/oauth/access_token" in call for call in ripe.server.calls) == good
