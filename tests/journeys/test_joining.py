@@ -124,6 +124,12 @@ async def test_many_repositories_are_read_page_by_page(ripe: Whole, browser: htt
     assert known == 205
 
 
+async def test_whoever_owns_many_is_offered_all(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    for number in range(9000, 9130):
+        install_unheard(ripe, [], "cho", number)
+    assert len(offered(await choices(browser, ripe, "cho"))) == 130
+
+
 async def test_a_person_owns_their_own_account_and_nobody_elses(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
@@ -160,7 +166,9 @@ async def test_only_admins_in_slack_may_join(ripe: Whole, browser: httpx.AsyncCl
     refused = await browser.get(link)
     assert refused.status_code == 403
     assert "Only admins and owners" in refused.text
-    assert (await press(browser, "/github/join", state=state_in(link))).status_code == 403
+    forced = await press(browser, "/github/join", state=state_in(link))
+    assert forced.status_code == 403
+    assert "Only admins and owners" in forced.text
 
 
 async def test_who_is_no_admin_any_more_cannot_finish(ripe: Whole, browser: httpx.AsyncClient) -> None:
