@@ -53,6 +53,16 @@ RETENTIONS = (
         """,
     ),
     Retention(
+        # States live on real time, however far the sandbox's clock was moved.
+        "oauth_states",
+        timedelta(days=1),
+        """
+        DELETE FROM oauth_state WHERE digest = ANY (ARRAY(
+            SELECT digest FROM oauth_state
+            WHERE expires_at < $1 AND expires_at < clock_timestamp() ORDER BY expires_at LIMIT $2))
+        """,
+    ),
+    Retention(
         # Counted from when the review request, or the pull request of a notice, was over: what is forgotten
         # of an open one would be sent again.
         "messages",

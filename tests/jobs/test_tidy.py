@@ -13,6 +13,7 @@ from bot.reminders.model import NoticeKind
 from bot.reviews import store as reviews
 from bot.reviews.model import CloseReason
 from jobq import ClaimedJob, Database
+from jobq.clock import utc_now
 from tests.actions.world import World, found_world
 from tests.slack.examples import MONDAY
 
@@ -146,3 +147,20 @@ async def test_dead_jobs_are_kept_for_30_days(world: World) -> None:
         )
     await tidy_up(world)
     assert [dead.id for dead in await world.queue.dead()] == [1]
+
+
+async def test_trips_to_github_are_forgotten_a_day_after_they_ended_in_real_time(world: World) -> None:
+    real_now = utc_now()
+    states = {
+        b"old": real_now - 2 * DAY,
+        b"older": real_now - 3 * DAY,
+        b"still good": real_now + A_MOMENT * 600,
+    }
+    await world.db.executemany(
+        "INSERT INTO oauth_state (digest, purpose, payload, expires_at) VALUES ($1, 'link', '{}', $2)",
+        states.items(),
+    )
+    world.clock.shift += real_now - world.now + 5 * DAY
+    await tidy_up(world, page=1)
+    left = await world.db.fetch("SELECT digest FROM oauth_state")
+    assert [row["digest"] for row in left] == [b"still good"]
