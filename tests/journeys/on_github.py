@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from bot.sandbox.slack.world import SlackWorld
 from bot.slack.messages import OPEN
 from tests.journeys.whole import Whole
 
@@ -19,21 +20,23 @@ def own_url(ripe: Whole) -> str:
     return ripe.app.settings.public_url or ""
 
 
-async def type_words(ripe: Whole, name: str, text: str) -> str:
+async def type_words(ripe: Whole, name: str, text: str, slack: SlackWorld | None = None) -> str:
     """What a person is answered to `/reviews ...`, seen by nobody else."""
-    reply = await ripe.slack.run_command(name, "/reviews", text)
+    slack = slack or ripe.slack
+    reply = await slack.run_command(name, "/reviews", text)
     assert reply.error is None, reply
     assert reply.message_ts is not None
-    message = ripe.messages(name)[-1]
+    message = slack.messages_to(name)[-1]
     assert message.ts == reply.message_ts
     assert message.visible_to is not None
-    return ripe.slack.rendered_text(message)
+    return slack.rendered_text(message)
 
 
-async def ask_link(ripe: Whole, name: str, text: str = "link") -> str:
-    """The address under the button of the answer."""
-    await type_words(ripe, name, text)
-    reply = await ripe.slack.click(name, ripe.messages(name)[-1].ts, OPEN)
+async def ask_link(ripe: Whole, name: str, text: str = "link", slack: SlackWorld | None = None) -> str:
+    """The address under the button of the answer, in the first workspace unless another is named."""
+    slack = slack or ripe.slack
+    await type_words(ripe, name, text, slack)
+    reply = await slack.click(name, slack.messages_to(name)[-1].ts, OPEN)
     assert reply.url is not None
     return reply.url
 

@@ -362,3 +362,18 @@ async def test_without_credentials_people_are_told_what_is_missing(ripe: Whole) 
         page = await client.get(path)
         assert page.status_code == 404
         assert "GITHUB_CLIENT_SECRET, PUBLIC_URL must be set" in await page.get_data(as_text=True)
+
+
+async def test_a_link_of_one_workspace_connects_in_that_one_only(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    page = (await browser.get("/slack/install")).headers["Location"]
+    allowed = await browser.post(page, data={"team": ripe.beta.state.team_id})
+    assert (await browser.get(allowed.headers["Location"])).status_code == 200
+    done = await go_there_and_back(browser, await ask_link(ripe, "ana", slack=ripe.beta), "ana")
+    assert done.status_code == 200, done.text
+    rows = await ripe.app.database.fetch("SELECT workspace_id FROM account WHERE login = 'ana' ORDER BY 1")
+    assert len({row["workspace_id"] for row in rows}) == 2
+    assert "connected with ana on GitHub" in ripe.beta.rendered_text(ripe.beta.messages_to("ana")[-1])
+    await type_words(ripe, "ana", "link off", ripe.beta)
+    assert "ana" in await mapped(ripe)
