@@ -14,18 +14,25 @@ from jobq import Postpone, Queue, current_database
 log = structlog.get_logger()
 
 
-async def enter_workspace(
-    installation: SlackInstallation, workspaces: SlackWorkspaces, *, queue: Queue, now: datetime
-) -> None:
-    """Keeps its token. What waited while the app was gone there goes on. Raises UserError."""
+async def prepare_to_enter(workspaces: SlackWorkspaces, *, queue: Queue, now: datetime) -> None:
+    """Finds out which workspace the environment's token is for, lest it become two. Raises UserError.
+
+    Before a new token is asked for: that may be the end of the old one.
+    """
+    if not await workspaces.is_first_unknown():
+        return
     try:
-        if await workspaces.is_first_unknown():
-            # Else the workspace of the environment's token could become two.
-            await recognize_first_workspace(workspaces, queue=queue, now=now)
+        await recognize_first_workspace(workspaces, queue=queue, now=now)
     except SlackRefused as error:
         log.warning("Slack refuses SLACK_BOT_TOKEN", error=error.error)
     except (SlackOutcomeUnknown, Postpone) as error:
         raise UserError("Slack gave no answer. Begin again.") from error
+
+
+async def enter_workspace(
+    installation: SlackInstallation, workspaces: SlackWorkspaces, *, queue: Queue, now: datetime
+) -> None:
+    """Keeps its token. What waited while the app was gone there goes on. Raises UserError."""
     try:
         async with current_database().transaction():
             workspace_id = await workspaces.save(installation, now)

@@ -12,7 +12,7 @@ import structlog
 from quart import Blueprint, Response, redirect, request
 from quart.typing import ResponseReturnValue
 
-from bot.actions.enter import enter_workspace, recognize_first_workspace
+from bot.actions.enter import enter_workspace, prepare_to_enter, recognize_first_workspace
 from bot.app import App
 from bot.clock import Clock
 from bot.doctor.slack import NEEDED, USEFUL
@@ -73,6 +73,7 @@ def slack_install_blueprint(
         try:
             state = request.args.get("state", "")
             await spend_state(PURPOSE, state, find_browser(request), utc_now())
+            await prepare_to_enter(workspaces, queue=queue, now=clock.now())
             installation = await _exchange(settings)
             await enter_workspace(installation, workspaces, queue=queue, now=clock.now())
         except UserError as error:
