@@ -1,0 +1,153 @@
+"""Two workspaces alike in every name: the same people, accounts, repositories, numbers and titles."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.actions.model import RequestSnoozed, Snooze
+from bot.actions.store import insert_action
+from bot.github.deliveries import Delivery, Outcome, insert_delivery
+from bot.github.model import Account, Ping, Repository, Review, ReviewState
+from bot.github.store import (
+    hold_pull_requests,
+    mark_installation,
+    release,
+    save_installation,
+    save_repositories,
+)
+from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
+from bot.reminders import store as reminders
+from bot.reminders.letters import Letter, begin_letter
+from bot.reminders.model import NoticeKind
+from bot.reviewers import store as people
+from bot.reviewers.config import RepositoryConfig
+from bot.reviewers.model import Chosen, Decision
+from bot.reviews import backlog
+from bot.reviews import store as reviews
+from bot.reviews.model import PullRequest
+from bot.reviews.rules import Requested
+from bot.slack.store import record_slack_delivery
+from tests.slack.examples import MONDAY, example_pull_request
+
+ANA, BEN, ANA_TOO, ERA = AccountId(1), AccountId(2), AccountId(4), AccountId(9)
+"""Era is mapped to nobody. Ana has two accounts."""
+REPOSITORY = "acme/api"
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One of them: its workspace, and what its rows are called. GitHub's own ids begin at `base`."""
+
+    workspace_id: WorkspaceId
+    base: int
+    team_id: str
+    ana: PersonId
+    ben: PersonId
+    pull_request: PullRequest
+    held: PullRequestId
+    request_id: RequestId
+    twin_id: RequestId
+    absence_id: int
+    action_id: int
+
+    @property
+    def installation_id(self) -> InstallationId:
+        return InstallationId(self.base + 5)
+
+    @property
+    def departed_id(self) -> InstallationId:
+        return InstallationId(self.base + 6)
+
+    @property
+    def repository_id(self) -> RepositoryId:
+        return RepositoryId(self.base + 77)
+
+    @property
+    def guid(self) -> str:
+        return f"guid-{self.base}"
+
+
+async def found_tenant(workspace_id: WorkspaceId, base: int, team_id: str) -> Tenant:
+    """Fills an empty workspace with something of everything."""
+    await _install(workspace_id, base)
+    ana, ben = await _hire(workspace_id)
+    pull_request, request_id, twin_id = await _ask(workspace_id, base, 12)
+    waiting, waiting_id, _ = await _ask(workspace_id, base, 13)
+    held, _, _ = await _ask(workspace_id, base, 14)
+    await hold_pull_requests(InstallationId(base + 5))
+    for seen in (pull_request, waiting):
+        await release(seen.id)
+    await backlog.insert_entries(workspace_id, [waiting_id], MONDAY)
+    await _write(workspace_id, base, ana, pull_request, request_id)
+    absence_id = await people.insert_absence(ana, MONDAY, MONDAY + timedelta(days=2), ben)
+    snoozed = RequestSnoozed(request_id=request_id, before=Snooze(), after=Snooze(until_change=True))
+    action_id = await insert_action(await people.load_person(ana), "Snoozed.", [snoozed], MONDAY)
+    return Tenant(
+        workspace_id,
+        base,
+        team_id,
+        ana,
+        ben,
+        pull_request,
+        held.id,
+        request_id,
+        twin_id,
+        absence_id,
+        action_id,
+    )
+
+
+async def _install(workspace_id: WorkspaceId, base: int) -> None:
+    here, left = InstallationId(base + 5), InstallationId(base + 6)
+    acme, other = Account(id=AccountId(100), login="acme"), Account(id=AccountId(900), login="other")
+    await save_installation(workspace_id, here, acme, {"pull_requests": "write"})
+    await save_installation(workspace_id, left, other, {"pull_requests": "write"})
+    await mark_installation(left, deleted_at=MONDAY)
+    repository = Repository(id=RepositoryId(base + 77), full_name=REPOSITORY)
+    await save_repositories(workspace_id, InstallationId(base + 5), [repository])
+    await people.save_config(workspace_id, REPOSITORY, RepositoryConfig(), MONDAY)
+
+
+async def _hire(workspace_id: WorkspaceId) -> tuple[PersonId, PersonId]:
+    ana = await people.upsert_person(workspace_id, "UANA", "Ana", "Europe/Berlin")
+    ben = await people.upsert_person(workspace_id, "UBEN", "Ben", "Europe/Berlin")
+    for account_id, login, person_id in ((ANA, "ana", ana), (ANA_TOO, "ana-too", ana), (BEN, "ben", ben)):
+        await people.map_account(workspace_id, account_id, login, person_id)
+    return ana, ben
+
+
+async def _ask(workspace_id: WorkspaceId, base: int, number: int) -> tuple[PullRequest, RequestId, RequestId]:
+    """Ben asks Ana, by both of her accounts, and Era."""
+    like = example_pull_request(number)
+    mine = {"workspace_id": workspace_id, "id": base + number, "repository_id": base + 77}
+    pull_request = PullRequest.model_validate(like.model_dump() | mine)
+    await reviews.save_pull_request(pull_request)
+    asked = [
+        await reviews.open_review_request(
+            pull_request, Requested(account=Account(id=account_id, login=login), by="ben"), MONDAY
+        )
+        for account_id, login in ((ANA, "ana"), (ANA_TOO, "ana-too"), (ERA, "era"))
+    ]
+    first, twin, _ = (one for one in asked if one is not None)
+    return pull_request, first, twin
+
+
+async def _write(
+    workspace_id: WorkspaceId, base: int, ana: PersonId, pull_request: PullRequest, request_id: RequestId
+) -> None:
+    """A review, a decision, a DM, a notice, a letter, and what GitHub and Slack delivered."""
+    era = Account(id=ERA, login="era")
+    review = Review(id=base + 1, author=era, state=ReviewState.APPROVED, submitted_at=MONDAY)
+    await reviews.save_reviews(pull_request, [review])
+    chosen = Chosen(login="ana", account_id=ANA, name="Ana", pattern="**")
+    decision = Decision(head_sha=pull_request.head_sha, paths=1, wanted=1, counted=0, verdicts=(chosen,))
+    await people.insert_assignment(pull_request, decision, MONDAY)
+    await reminders.begin_sending(await reviews.load_request(request_id), 0, ana, MONDAY)
+    await reminders.begin_notice(pull_request, NoticeKind.NO_ANSWER, ana, MONDAY)
+    await begin_letter(await people.load_person(ana), Letter.GREETING, str(base + 5), MONDAY)
+    await record_slack_delivery(workspace_id, "trigger:1", MONDAY)
+    await insert_delivery(
+        Delivery(
+            guid=f"guid-{base}", workspace_id=workspace_id, event="ping", action="", received_at=MONDAY,
+            fact=Ping(), outcome=Outcome.APPLIED,
+        )
+    )  # fmt: skip

@@ -1,0 +1,291 @@
+"""Whatever is asked for one workspace, the rows of another are never in the answer."""
+
+import ast
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import bot
+from bot.actions import store as actions
+from bot.github import deliveries, forgetting, joining
+from bot.github import store as installations
+from bot.jobs import in_workspace
+from bot.jobs.catalog import remind_reviewer_job
+from bot.model import WorkspaceId
+from bot.reminders import letters
+from bot.reminders import store as reminders
+from bot.reminders.letters import Letter
+from bot.reminders.model import NoticeKind
+from bot.reviewers import accounts, candidates
+from bot.reviewers import store as people
+from bot.reviews import backlog
+from bot.reviews import store as reviews
+from bot.slack import forgetting as slack_forgetting
+from bot.slack import store as slack
+from jobq import ClaimedJob, Database
+from tests.promises import Promise
+from tests.slack.examples import MONDAY
+from tests.tenants import ANA, REPOSITORY, Tenant, found_tenant
+
+HOUSE = Path(bot.__file__).parent
+SQL = re.compile(r"\.(fetch|fetchval|fetchrow|execute|executemany)\(")
+FAR = 7_000_000
+"""From here on are all ids of the other workspace, so that they are told from the first one's at sight."""
+
+BEYOND = re.compile(r"7\d{6}")
+REAL_TIME = re.compile(r"sending_on=datetime[^)]*\)")
+
+Ask = Callable[[Tenant], Awaitable[object]]
+
+
+def about(a: Tenant) -> ClaimedJob:
+    job = remind_reviewer_job(a.request_id)
+    return ClaimedJob(
+        1, job.job_type, f'{{"request_id": {a.request_id}}}', MONDAY, MONDAY, job.lane, 1, 1, 13, 5, None
+    )
+
+
+async def find_greeting(a: Tenant) -> object:
+    return await letters.find_unsettled(await people.load_person(a.ana), Letter.GREETING)
+
+
+QUERIES: dict[str, dict[str, Ask]] = {
+    "reviews/store": {
+        "find_pull_request": lambda a: reviews.find_pull_request(a.pull_request.id),
+        "load_pull_request": lambda a: reviews.load_pull_request(a.pull_request.id),
+        "lock_pull_request": lambda a: reviews.lock_pull_request(a.pull_request.id),
+        "find_pull_request_by_name": lambda a: reviews.find_pull_request_by_name(
+            a.workspace_id, REPOSITORY, 12
+        ),
+        "list_newest_pull_requests": lambda a: reviews.list_newest_pull_requests(a.workspace_id, 100),
+        "find_request": lambda a: reviews.find_request(a.request_id),
+        "lock_request": lambda a: reviews.lock_request(a.request_id),
+        "load_request": lambda a: reviews.load_request(a.request_id),
+        "list_requests": lambda a: reviews.list_requests(a.pull_request.id),
+        "list_open_requests": lambda a: reviews.list_open_requests(a.pull_request.id),
+        "list_open_requests_of_person": lambda a: reviews.list_open_requests_of_person(a.ana),
+        "list_waiting_for_others": lambda a: reviews.list_waiting_for_others(a.ben),
+        "list_reviews": lambda a: reviews.list_reviews(a.pull_request),
+        "list_replied": lambda a: reviews.list_replied(a.pull_request),
+    },
+    "reviews/backlog": {"list_untold": lambda a: backlog.list_untold(a.ana)},
+    "reviewers/store": {
+        "find_person_by_account": lambda a: people.find_person_by_account(a.workspace_id, ANA),
+        "find_person_by_slack_user": lambda a: people.find_person_by_slack_user(a.workspace_id, "UANA"),
+        "load_person": lambda a: people.load_person(a.ana),
+        "list_people": lambda a: people.list_people(a.workspace_id),
+        "list_people_by_id": lambda a: people.list_people_by_id([a.ana, a.ben]),
+        "list_accounts": lambda a: people.list_accounts(a.workspace_id),
+        "list_unmapped_reviewers": lambda a: people.list_unmapped_reviewers(a.workspace_id),
+        "list_absences": lambda a: people.list_absences(a.ana, MONDAY),
+        "list_open_request_ids_of_person": lambda a: people.list_open_request_ids_of_person(a.ana),
+        "find_config": lambda a: people.find_config(a.workspace_id, REPOSITORY),
+        "list_configs": lambda a: people.list_configs(a.workspace_id),
+        "list_open_request_ids_of_repository": lambda a: people.list_open_request_ids_of_repository(
+            a.workspace_id, REPOSITORY
+        ),
+        "list_repository_names": lambda a: people.list_repository_names(a.workspace_id),
+        "list_assignments": lambda a: people.list_assignments(a.pull_request.id),
+        "find_unfinished_assignment": lambda a: people.find_unfinished_assignment(
+            a.pull_request.id, a.pull_request.head_sha
+        ),
+    },
+    "reviewers/accounts": {"list_accounts_of": lambda a: accounts.list_accounts_of(a.workspace_id, "UANA")},
+    "reviewers/candidates": {
+        "list_candidates": lambda a: candidates.list_candidates(a.workspace_id, ["ana", "ben"], MONDAY)
+    },
+    "reminders/store": {
+        "list_messages": lambda a: reminders.list_messages(a.request_id),
+        "count_dms_today": lambda a: reminders.count_dms_today(a.ana, "Europe/Berlin", MONDAY),
+        "has_twin": lambda a: reminders.has_twin(a.twin_id),
+        "find_notice": lambda a: reminders.find_notice(a.pull_request, NoticeKind.NO_ANSWER),
+    },
+    "reminders/letters": {"find_unsettled": find_greeting},
+    "github/store": {
+        "find_workspace_of_installation": lambda a: installations.find_workspace_of_installation(
+            a.installation_id
+        ),
+        "list_installation_ids": lambda a: installations.list_installation_ids(a.workspace_id),
+        "find_sight": lambda a: installations.find_sight(a.held),
+        "list_held": lambda a: installations.list_held(a.installation_id),
+        "find_address": lambda a: installations.find_address(a.pull_request.id),
+        "find_named_repository": lambda a: installations.find_named_repository(
+            a.installation_id, a.repository_id
+        ),
+        "find_standing_installation": lambda a: installations.find_standing_installation(a.installation_id),
+        "find_any_installation": lambda a: installations.find_any_installation(a.workspace_id),
+        "is_installed": lambda a: installations.is_installed(a.installation_id),
+        "list_repository_ids": lambda a: installations.list_repository_ids(a.installation_id),
+    },
+    "github/deliveries": {"find_delivery": lambda a: deliveries.find_delivery(a.guid)},
+    "github/forgetting": {
+        "list_departed": lambda a: forgetting.list_departed(a.departed_id, MONDAY),
+        "list_installations_of": lambda a: forgetting.list_installations_of(a.workspace_id, "acme"),
+        "count_holdings": lambda a: forgetting.count_holdings([a.installation_id]),
+    },
+    "slack/store": {
+        "load_workspace": lambda a: slack.load_workspace(a.workspace_id),
+        "find_workspace_of_team": lambda a: slack.find_workspace_of_team(a.team_id),
+    },
+    "actions/store": {
+        "lock_action": lambda a: actions.lock_action(a.action_id),
+        "is_absence_in_force": lambda a: actions.is_absence_in_force(a.absence_id),
+    },
+    "jobs/in_workspace": {"find_workspace_of": lambda a: in_workspace.find_workspace_of(about(a))},
+}
+"""Every query function, by its module, as workspace A asks it. Each finds something."""
+
+NOT_QUERIES = {
+    "reviews/store": """save_pull_request open_review_request close_review_request correct_close_reason
+        name_requester snooze_request end_snooze_until_change mute_request save_reviews""",
+    "reviews/backlog": "insert_entries mark_told",
+    "reviewers/store": """upsert_person map_account lock_person insert_absence cancel_absence restore_absence
+        snooze_person set_zone set_active set_dm_channel mark_welcomed save_config insert_assignment
+        record_asked""",
+    "reviewers/accounts": "claim_account remove_accounts",
+    "reviewers/candidates": "lock_choices",
+    "reminders/store": """begin_sending begin_notice record_sent record_shadow record_state forget_unsent
+        record_shown""",
+    "reminders/letters": "begin_letter",
+    "github/store": """hold_pull_requests release save_installation mark_installation save_repositories
+        meet_repository remove_repositories""",
+    "github/deliveries": "insert_delivery record_outcome",
+    "github/forgetting": "forget_installations",
+    "github/joining": "claim_installation",
+    "slack/store": """record_slack_delivery save_installed_workspace save_grant mark_workspace_gone
+        replace_sealed_token""",
+    "slack/forgetting": "forget_workspace_rows",
+    "actions/store": "insert_action mark_undone",
+    "jobs/in_workspace": "send_in_workspace work_in_workspace",
+}
+"""They write, lock, or run a job."""
+
+OF_ALL = {
+    "reviews/store": "list_open_request_ids",  # `repair` looks at every request; each has a job of its own
+    "reviews/backlog": "list_people_to_tell",  # likewise
+    "github/store": "find_first_workspace",
+    "github/joining": "list_foreign",  # says of ids that GitHub told whether they are somebody else's
+    "slack/store": "list_sealed_tokens",  # to renew them
+    "slack/forgetting": "find_gone_at",  # of the workspace that is asked about, in a test of its own
+    "reminders/store": "time_since_sending",  # of one message; never the same twice
+}
+"""They look beyond one workspace, and must."""
+
+ELSEWHERE = {
+    "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/examination",
+    "web/health", "web/page_state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
+    "jobs/tidy", "jobs/apply_fact", "jobs/change",
+}  # fmt: skip
+"""Modules whose SQL is the whole bot's (settings, health, the sandbox), or only writes and locks."""
+
+
+class Two(NamedTuple):
+    db: Database
+    a: Tenant
+
+
+@pytest.fixture
+async def two(db: Database) -> Two:
+    """A with its rows. B comes later."""
+    await db.execute("UPDATE workspace SET slack_team_id = 'T1', name = 'W1' WHERE id = 1")
+    return Two(db, await found_tenant(WorkspaceId(1), 0, "T1"))
+
+
+async def add_b(db: Database) -> Tenant:
+    """The same once more, for another workspace, with ids that are told at sight."""
+    tables = await db.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE is_identity = 'YES' AND table_schema = current_schema() AND table_name NOT LIKE 'job%'"
+    )
+    for table, column in tables:
+        await db.execute(f"ALTER TABLE {table} ALTER COLUMN {column} RESTART WITH {FAR + 1}")
+    insert = "INSERT INTO workspace (slack_team_id, name) VALUES ($1, $2) RETURNING id"
+    b = WorkspaceId(await db.fetchval(insert, f"T{FAR + 1}", f"W{FAR + 1}"))
+    return await found_tenant(b, FAR, f"T{FAR + 1}")
+
+
+async def ask_everything(a: Tenant) -> dict[str, str]:
+    return {
+        f"{module}.{name}": REAL_TIME.sub("", repr(await ask(a)))
+        for module, queries in QUERIES.items()
+        for name, ask in queries.items()
+    }
+
+
+async def test_every_query_answers_a_workspace_as_if_it_were_alone(two: Two, promise: Promise) -> None:
+    alone = await ask_everything(two.a)
+    nothing = [name for name, answer in alone.items() if answer in ("None", "()", "0", "False", "{}")]
+    assert nothing == [], "a query that finds nothing proves nothing"
+    await add_b(two.db)
+    beside = await ask_everything(two.a)
+    changed = {name: (alone[name], beside[name]) for name in alone if alone[name] != beside[name]}
+    promise("D2", f"{len(alone)} queries as A over B's data", f"{len(changed)} with rows of B")
+    assert changed == {}
+
+
+async def test_each_sees_the_same_in_its_own_numbers(two: Two) -> None:
+    b = await add_b(two.db)
+    of_a, of_b = await ask_everything(two.a), await ask_everything(b)
+    assert not [name for name, answer in of_a.items() if BEYOND.search(answer)]
+    near = {name: BEYOND.sub(lambda found: str(int(found[0]) - FAR), answer) for name, answer in of_b.items()}
+    assert near == of_a
+
+
+async def test_a_new_query_has_to_be_listed_here() -> None:
+    for module in stores():
+        tree = ast.parse((HOUSE / f"{module}.py").read_text())
+        public = {
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_")
+        }
+        listed = QUERIES.get(module, {}).keys() | set(NOT_QUERIES.get(module, "").split())
+        assert public == listed | set(OF_ALL.get(module, "").split()), module
+
+
+def stores() -> set[str]:
+    """Every module that has SQL and is not of the whole bot."""
+    modules = {
+        str(path.relative_to(HOUSE).with_suffix(""))
+        for path in HOUSE.rglob("*.py")
+        if SQL.search(path.read_text())
+    }
+    assert modules >= ELSEWHERE, "one of these has no SQL any more"
+    return modules - ELSEWHERE
+
+
+async def test_every_table_but_those_of_the_whole_bot_leads_with_the_workspace(db: Database) -> None:
+    rows = await db.fetch(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+        " EXCEPT SELECT table_name FROM information_schema.columns WHERE column_name = 'workspace_id'"
+    )
+    assert {row["table_name"] for row in rows} == {
+        "workspace", "job", "job_dead", "schema_migration", "sandbox_clock", "credential", "setting",
+        "setup_pass", "oauth_state",
+    }  # fmt: skip
+
+
+async def test_a_foreign_installation_is_known_as_such_and_nothing_else_of_it(two: Two) -> None:
+    b = await add_b(two.db)
+    asked = [two.a.installation_id, b.installation_id]
+    assert await joining.list_foreign(two.a.workspace_id, asked) == {b.installation_id}
+
+
+async def test_only_the_workspace_that_is_gone_is_told_to_be(two: Two) -> None:
+    b = await add_b(two.db)
+    await slack.mark_workspace_gone(b.workspace_id, MONDAY, MONDAY)
+    assert await slack_forgetting.find_gone_at(two.a.workspace_id) is None
+    assert await slack_forgetting.find_gone_at(b.workspace_id) == MONDAY
+
+
+async def test_forgetting_one_workspace_leaves_the_other_as_it_was(two: Two) -> None:
+    b = await add_b(two.db)
+    before = await ask_everything(two.a)
+    await forgetting.forget_installations(await installations.list_installation_ids(b.workspace_id))
+    await slack_forgetting.forget_workspace_rows(b.workspace_id, page=1)
+    assert await ask_everything(two.a) == before
+    assert await people.list_people(b.workspace_id) == ()
+    assert await reviews.list_newest_pull_requests(b.workspace_id, 10) == ()
