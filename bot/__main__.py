@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -90,10 +90,14 @@ cli.command()(doctor)
 
 
 @cli.command()
-def up() -> None:
+def up(
+    setup: Annotated[bool, typer.Option("--setup", help="Connect GitHub and Slack in the browser.")] = False,
+) -> None:
     """Start everything here: web, worker, and a Postgres and a sandbox where none are set."""
     settings = load_settings()
-    run_until_signal(lambda stop: run_up(settings, usual_commands(settings), stop, typer.echo))
+    if setup:
+        settings = settings.model_copy(update={"ripe_setup": True})
+    run_until_signal(lambda stop: run_up(settings, usual_commands(), stop, typer.echo, reopens=setup))
 
 
 @cli.command()

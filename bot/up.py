@@ -5,16 +5,22 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from bot.credentials import complete_settings
 from bot.embedded import EmbeddedPostgres
 from bot.generated import find_or_make_sandbox_credentials, find_or_make_secret_key, write_private
 from bot.migrations import migrate
-from bot.settings import Settings, child_environment, running_file
+from bot.settings import Settings, child_environment, require_database, running_file
 from bot.supervisor import Child, supervise
+from bot.up_setup import check_setup, offer_setup
 from bot.web.server import check_port, find_free_port, is_free
+from jobq import Database
 
 HOST = "127.0.0.1"
 LOOK_EVERY = 0.5
@@ -33,36 +39,64 @@ class PostgresDiedError(Exception):
     """The embedded Postgres ended while it was needed. The text says where to look."""
 
 
-def usual_commands(settings: Settings) -> dict[str, list[str]]:
-    """The processes of a whole Ripe."""
-    ripe = [sys.executable, "-m", "bot"]
-    commands = {"web": [*ripe, "web"], "worker": [*ripe, "worker"]}
-    if settings.is_sandbox:
-        commands |= {"sandbox": [*ripe, "sandbox"], "story": [*ripe, "story"]}
-    return commands
+def usual_commands() -> dict[str, list[str]]:
+    """The processes of a whole Ripe. Those of the sandbox run with it only."""
+    names = ("web", "worker", "sandbox", "story")
+    return {name: [sys.executable, "-m", "bot", name] for name in names}
 
 
-async def run_up(settings: Settings, commands: Commands, stop: asyncio.Event, show: Show) -> None:
+async def run_up(
+    settings: Settings, commands: Commands, stop: asyncio.Event, show: Show, *, reopens: bool = False
+) -> None:
     """Run `commands` on a database until `stop` is set. What happens is told to `show`, a line at a time.
 
-    Raises AlreadyUpError, PortInUseError, EmbeddedPostgresError, MigrationError, ChildDiedError and
+    Where /setup is wanted, that comes first; `reopens` it even where it was finished before. Raises
+    SettingsError, AlreadyUpError, PortInUseError, EmbeddedPostgresError, MigrationError, ChildDiedError and
     PostgresDiedError, each of which says what to do. Afterwards no process is left.
     """
     home = _make_home(settings)
     with _alone_in(home):
         check_port(HOST, settings.port)
-        show(_greeting(settings))
+        check_setup(settings, home)
         async with _database(settings, home, show) as (dsn, server):
             await _migrate(settings, dsn, show)
-            if stop.is_set():
-                return
-            changes = _changes(settings, home, dsn)
-            children = [
-                Child(name, command, child_environment(changes)) for name, command in commands.items()
-            ]
-            with _announced(home, changes):
-                await _supervise(children, server, stop, show)
+            keys = settings.secret_keys or [SecretStr(find_or_make_secret_key(home))]
+            settings = settings.model_copy(update={"database_url": SecretStr(dsn), "secret_keys": keys})
+            run = partial(_run, commands=commands, home=home, server=server, show=show)
+            async with Database(settings.direct_url or dsn, max_size=2):
+                await offer_setup(settings, run, stop, show, _base_url(settings), reopens=reopens)
+                settings = await complete_settings(settings.model_copy(update={"ripe_setup": False}))
+            if not stop.is_set():
+                show(_greeting(settings))
+                await run(settings, stop=stop)
         show("Stopped.")
+
+
+async def _run(
+    settings: Settings,
+    *,
+    commands: Commands,
+    home: Path,
+    server: EmbeddedPostgres | None,
+    show: Show,
+    stop: asyncio.Event,
+) -> None:
+    """Runs those of `commands` that such a Ripe needs, until `stop` is set."""
+    changes = _changes(settings, home)
+    environment = child_environment(changes)
+    children = [
+        Child(name, command, environment)
+        for name, command in commands.items()
+        if name in _needed(settings, commands)
+    ]
+    with _announced(home, changes):
+        await _supervise(children, server, stop, show)
+
+
+def _needed(settings: Settings, commands: Commands) -> Collection[str]:
+    if settings.ripe_setup:
+        return ("web",)
+    return commands if settings.is_sandbox else commands.keys() - {"sandbox", "story"}
 
 
 def _greeting(settings: Settings) -> str:
@@ -123,17 +157,18 @@ async def _migrate(settings: Settings, dsn: str, show: Show) -> None:
         show(f"Applied {name}")
 
 
-def _changes(settings: Settings, home: Path, dsn: str) -> dict[str, str]:
+def _changes(settings: Settings, home: Path) -> dict[str, str]:
     """What the processes are told beyond our own environment."""
     changes = {
-        "DATABASE_URL": dsn,
+        "DATABASE_URL": require_database(settings),
+        "SECRET_KEYS": ",".join(key.get_secret_value() for key in settings.secret_keys),
         "PORT": str(settings.port),
         "RIPE_HOME": str(home),
         "LOG_FORMAT": "text" if settings.log_format == "auto" else settings.log_format,
         "PYTHONUNBUFFERED": "1",
+        # Never empty: that would leave it to the .env file.
+        "RIPE_SETUP": str(settings.ripe_setup).lower(),
     }
-    if not settings.secret_keys:
-        changes["SECRET_KEYS"] = find_or_make_secret_key(home)
     if settings.is_sandbox:
         if "log_level" not in settings.model_fields_set:
             changes["LOG_LEVEL"] = "WARNING"  # the story tells what happens

@@ -53,38 +53,60 @@ class Scene:
         return sum("/conversions" in call for call in self.github.calls)
 
 
+@dataclass
+class World:
+    """A GitHub and a Slack to be connected to."""
+
+    github: GitHubServer
+    slack: SlackWorld
+    address: str
+
+    def environment(self) -> dict[str, str]:
+        """Where a bot finds them."""
+        return {
+            "GITHUB_API_URL": f"{self.address}/api/v3",
+            "GITHUB_WEB_URL": self.address,
+            "SLACK_API_URL": f"{self.address}/slack/api/",
+        }
+
+
 @asynccontextmanager
-async def setup_scene(db: Database, dsn: str) -> AsyncIterator[Scene]:
-    """Everything served, and a link issued."""
-    world_port, port = find_free_port("127.0.0.1"), find_free_port("127.0.0.1")
-    world_url, address = f"http://127.0.0.1:{world_port}", f"http://127.0.0.1:{port}"
-    clock = Clock()
+async def served_world(bot_address: str) -> AsyncIterator[World]:
+    """Both served; they know nothing of the bot but where people reach it."""
+    port = find_free_port("127.0.0.1")
+    address, clock = f"http://127.0.0.1:{port}", Clock()
     webhooks = Webhooks("http://127.0.0.1:9/nowhere", WEBHOOK_SECRET, clock.now)
     github = GitHubServer(
-        GitHubWorld(seed(APP_ID), webhooks, clock.now, api=f"{world_url}/api/v3", web=world_url),
+        GitHubWorld(seed(APP_ID), webhooks, clock.now, api=f"{address}/api/v3", web=address),
         Access(APP_ID, private_key()),
     )
-    slack = SlackWorld(clock.now, SecretStr(TOKEN), SecretStr(SIGNING_SECRET), address, None)
-    slack.base_url = f"{world_url}/slack"
-    settings = Settings(
-        _env_file=None,
-        database_url=dsn,
-        secret_keys=[Fernet.generate_key().decode()],
-        github_api_url=f"{world_url}/api/v3",
-        github_web_url=world_url,
-        slack_api_url=f"{world_url}/slack/api/",
-        ripe_setup=True,
-    )
-    token = await issue_token(utc_now())
+    slack = SlackWorld(clock.now, SecretStr(TOKEN), SecretStr(SIGNING_SECRET), bot_address, None)
+    slack.base_url = f"{address}/slack"
     try:
-        async with (
-            serving(create_sandbox(github, slack), port=world_port),
-            serving(await create_setup_web(settings, db), port=port),
-        ):
-            yield Scene(settings, db, github, slack, token, address)
+        async with serving(create_sandbox(github, slack), port=port):
+            yield World(github, slack, address)
     finally:
         await webhooks.close()
         await slack.close()
+
+
+@asynccontextmanager
+async def setup_scene(db: Database, dsn: str) -> AsyncIterator[Scene]:
+    """Everything served, and a link issued."""
+    port = find_free_port("127.0.0.1")
+    address = f"http://127.0.0.1:{port}"
+    async with served_world(address) as world:
+        values = {name.lower(): value for name, value in world.environment().items()}
+        settings = Settings(
+            _env_file=None,
+            database_url=dsn,
+            secret_keys=[Fernet.generate_key().decode()],
+            ripe_setup=True,
+            **values,  # type: ignore[arg-type]
+        )
+        token = await issue_token(utc_now())
+        async with serving(await create_setup_web(settings, db), port=port):
+            yield Scene(settings, db, world.github, world.slack, token, address)
 
 
 @asynccontextmanager
