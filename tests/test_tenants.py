@@ -14,7 +14,7 @@ from bot.github import deliveries, forgetting, joining
 from bot.github import store as installations
 from bot.jobs import in_workspace
 from bot.jobs.catalog import remind_reviewer_job
-from bot.model import WorkspaceId
+from bot.model import AccountId, WorkspaceId
 from bot.reminders import letters
 from bot.reminders import store as reminders
 from bot.reminders.letters import Letter
@@ -28,7 +28,7 @@ from bot.slack import store as slack
 from jobq import ClaimedJob, Database
 from tests.promises import Promise
 from tests.slack.examples import MONDAY
-from tests.tenants import ANA, REPOSITORY, Tenant, found_tenant
+from tests.tenants import ANA, ERA, REPOSITORY, Tenant, found_tenant
 
 HOUSE = Path(bot.__file__).parent
 SQL = re.compile(r"\.(fetch|fetchval|fetchrow|execute|executemany)\(")
@@ -207,6 +207,12 @@ async def add_b(db: Database) -> Tenant:
     return await found_tenant(b, FAR, f"T{FAR + 1}")
 
 
+async def connect_more(b: Tenant) -> None:
+    """B knows whom A does not, and a newer account of a login that both have."""
+    await people.map_account(b.workspace_id, ERA, "era", b.ben)
+    await people.map_account(b.workspace_id, AccountId(50), "ana", b.ben)
+
+
 async def ask_everything(a: Tenant) -> dict[str, str]:
     return {
         f"{module}.{name}": REAL_TIME.sub("", repr(await ask(a)))
@@ -219,7 +225,7 @@ async def test_every_query_answers_a_workspace_as_if_it_were_alone(two: Two, pro
     alone = await ask_everything(two.a)
     nothing = [name for name, answer in alone.items() if answer in ("None", "()", "0", "False", "{}")]
     assert nothing == [], "a query that finds nothing proves nothing"
-    await add_b(two.db)
+    await connect_more(await add_b(two.db))
     beside = await ask_everything(two.a)
     changed = {name: (alone[name], beside[name]) for name in alone if alone[name] != beside[name]}
     promise("D2", f"{len(alone)} queries as A over B's data", f"{len(changed)} with rows of B")
