@@ -10,7 +10,7 @@ import pytest
 
 from bot.actions.apply_config import apply_config
 from bot.actions.import_people import import_people
-from bot.github.store import find_workspace_of_installation
+from bot.github.store import find_workspace_of_installation, save_installation
 from bot.model import InstallationId, WorkspaceId
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.sandbox.slack.model import Fault
@@ -66,10 +66,10 @@ async def move_github_to(ripe: Whole, workspace_id: WorkspaceId) -> None:
     uninstalled = ripe.github.document.installations[0]
     ripe.github.uninstall(uninstalled)
     await ripe.settle()
+    ripe.github.webhooks.hold()
     installation = ripe.github.install(REPOSITORIES)
-    await app.database.execute(
-        "INSERT INTO installation (workspace_id, id) VALUES ($1, $2)", workspace_id, installation.id
-    )
+    await save_installation(workspace_id, InstallationId(installation.id))
+    ripe.github.webhooks.release(lambda held: held)
     await ripe.settle()
     slack = await app.workspaces.of(workspace_id)
     imported = await import_people(
