@@ -7,15 +7,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from bot.actions.apply_config import apply_config
 from bot.actions.import_people import import_people
+from bot.app import make_workspaces
 from bot.github.store import find_workspace_of_installation, save_installation
 from bot.model import InstallationId, WorkspaceId
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.sandbox.slack.model import Fault
 from bot.sandbox.slack.world import SlackWorld
-from bot.slack.workspaces import WorkspaceGone
+from bot.slack.workspaces import TokenUnreadable, WorkspaceGone
 from bot.web.app import create_web
 from bot.web.states import COOKIE
 from jobq.clock import utc_now
@@ -151,12 +154,32 @@ async def test_a_token_encrypted_with_an_old_key_is_encrypted_with_the_new_one(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
     await install(browser)
-    before = await ripe.app.database.fetchval(
-        "SELECT bot_token FROM workspace WHERE slack_team_id = $1", BETA
+    app, beta = ripe.app, await beta_id(ripe)
+    before = await sealed_token(ripe)
+    keys = [SecretStr(Fernet.generate_key().decode()), *app.settings.secret_keys]
+    newer = make_workspaces(
+        app.settings.model_copy(update={"secret_keys": keys}), app.clock, app.workspace_id, app.slack
     )
-    await ripe.app.workspaces.renew()
-    same = await ripe.app.database.fetchval("SELECT bot_token FROM workspace WHERE slack_team_id = $1", BETA)
-    assert same == before, "one with the newest key stays"
+    try:
+        assert (await (await newer.of(beta)).load_grant()).team_id == BETA, "while the old key is still there"
+        await newer.renew()
+        after = await sealed_token(ripe)
+        assert after != before
+        await newer.renew()
+        assert await sealed_token(ripe) == after, "one with the newest key stays"
+        assert (await (await newer.of(beta)).load_grant()).team_id == BETA
+        with pytest.raises(
+            TokenUnreadable, match=f"none of them decrypts the Slack token of workspace {beta}"
+        ):
+            await app.workspaces.of(beta)
+    finally:
+        await newer.close()
+
+
+async def sealed_token(ripe: Whole) -> bytes:
+    kept = await ripe.app.database.fetchval("SELECT bot_token FROM workspace WHERE slack_team_id = $1", BETA)
+    assert isinstance(kept, bytes)
+    return kept
 
 
 # Refused
@@ -292,6 +315,24 @@ async def test_a_team_that_nobody_knows_is_answered_and_nothing_happens(ripe: Wh
     await ripe.settle()
     assert await ripe.app.database.fetchval("SELECT count(*) FROM action") == 0
     assert await ripe.app.database.fetchval("SELECT count(*) FROM slack_delivery") == 0
+
+
+async def test_a_workspace_that_is_known_is_answered_while_postgres_does_not_say_whether_it_still_is(
+    ripe: Whole,
+) -> None:
+    await type_command(ripe.slack, "cho", "/reviews")
+    holder = await ripe.app.database.connect()
+    try:
+        await holder.execute("BEGIN; LOCK TABLE workspace IN ACCESS EXCLUSIVE MODE")
+        reply = await ripe.slack.run_command("cho", "/ripe", "snooze 2")
+        assert reply.in_time
+        assert reply.is_ok
+        assert "could not reach its database" in ripe.dms("cho")[-1]
+        stranger = await ripe.beta.run_command("cho", "/reviews")
+        assert (stranger.status, stranger.in_time) == (503, True), "Slack may ask again"
+    finally:
+        await holder.close()
+    await ripe.settle()
 
 
 async def test_with_two_workspaces_an_unknown_installation_joins_none(
