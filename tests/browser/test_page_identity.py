@@ -1,4 +1,7 @@
-"""`/reviews link` from the sandbox's page to GitHub's and back, on a phone and on a desk."""
+"""`/reviews link` from the sandbox's page to GitHub's and back, on a phone and on a desk.
+
+Named to come after test_page.py: they share a sandbox, and that one begins with what it shows untouched.
+"""
 
 import pytest
 from playwright.async_api import Page, expect
