@@ -8,10 +8,10 @@ INSTALL := $(BIN)/pip install -q --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture bench check lint types imports fmt lock clean
+.PHONY: help run test torture bench first-dm check lint types imports fmt lock clean
 
 help: ## show the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ripe needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
@@ -38,6 +38,9 @@ torture: $(DEV) ## prove the promises at full size (minutes)
 bench: $(DEV) ## measure the queue beside its peers, write docs/benchmarks.md (20 minutes)
 	@$(INSTALL) -r bench/requirements.lock
 	$(BIN)/python -m bench
+
+first-dm: $(STAMP) ## measure the time from git clone to the first DM, in a folder of its own
+	@$(BIN)/python -m bench.first_dm
 
 lint: $(DEV) ## ruff, format and lint
 	$(BIN)/ruff format --check .
