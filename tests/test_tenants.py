@@ -175,7 +175,7 @@ OF_ALL = {
 """They look beyond one workspace, and must."""
 
 ELSEWHERE = {
-    "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/examination",
+    "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/held_back",
     "web/health", "web/page_state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
     "jobs/tidy", "jobs/apply_fact", "jobs/change",
 }  # fmt: skip

@@ -1,10 +1,19 @@
 """Shadow mode: all is decided and recorded, nothing is asked or sent, and turning it on makes no burst."""
 
+import html
+import re
 from dataclasses import replace
 
+import httpx
 import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from bot.actions.explain import explain
+from bot.web.app import create_setup_web
+from bot.web.server import serving
+from bot.web.setup.passes import issue_token
+from jobq.clock import utc_now
 from tests.journeys.whole import Whole
 
 
@@ -58,3 +67,38 @@ async def test_once_ripe_is_turned_on_the_next_reminder_is_sent_and_struck_when_
     await shadowed.settle()
     assert shadowed.live("cho") == []
     assert len(shadowed.dms("cho")) == 1
+
+
+async def last_page_of_setup(ripe: Whole) -> str:
+    """What `ripe up --setup` shows in the end, as it is read."""
+    keys = [SecretStr(Fernet.generate_key().decode())]
+    settings = ripe.app.settings.model_copy(update={"ripe_setup": True, "secret_keys": keys})
+    web = await create_setup_web(settings, ripe.app.database)
+    async with serving(web) as address, httpx.AsyncClient(base_url=address, follow_redirects=True) as browser:
+        await browser.get("/setup", params={"token": await issue_token(utc_now())})
+        page = await browser.get("/setup/mode")
+    assert page.status_code == 200
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", page.text.replace("<br>", " "))).split())
+
+
+async def test_the_setup_tells_that_nothing_was_recorded_yet(shadowed: Whole) -> None:
+    assert "Nothing was recorded yet." in await last_page_of_setup(shadowed)
+
+
+async def test_the_setup_shows_what_would_have_been_sent_and_asks_to_go_live(shadowed: Whole) -> None:
+    pull = await shadowed.open_pull_request("docs/intro.md")
+    shadowed.github.request_review(pull, ["cho"], by="ben")
+    await shadowed.pass_time(hours=5)
+    told = await last_page_of_setup(shadowed)
+    assert "So far 1 request for a review on GitHub and 2 direct messages in Slack." in told
+    assert f"Review request to cho: acme/api#1, {pull.title}" in told
+    assert f"(Europe/Berlin) DM to cho: the first about acme/api#1, {pull.title}" in told
+    assert "DM to cho: reminder 1 about acme/api#1" in told
+    assert told.index("reminder 1") < told.index("the first about") < told.index("Review request")
+    assert "Stay in shadow Go live" in told
+
+
+async def test_what_was_really_sent_was_not_held_back(ripe: Whole) -> None:
+    await ripe.open_pull_request("docs/intro.md")
+    assert len(ripe.dms("cho")) == 1
+    assert "Nothing was recorded yet." in await last_page_of_setup(ripe)

@@ -10,7 +10,7 @@ from bot.doctor.model import Finding
 from bot.doctor.parts import Parts as DoctorParts
 from bot.doctor.slack import check_token
 from bot.settings import Settings
-from jobq import Database, current_database
+from jobq import Database
 
 
 async def examine_entered(settings: Settings, database: Database) -> Sequence[Finding]:
@@ -29,11 +29,3 @@ async def examine_entered(settings: Settings, database: Database) -> Sequence[Fi
         if slack is not None:
             await slack.close()
     return [finding for findings in answers for finding in findings]
-
-
-async def count_shadow_messages() -> int:
-    """How many DMs were recorded and not sent."""
-    counted: int = await current_database().fetchval(
-        "SELECT count(*) FROM message WHERE state = 'sent' AND ts IS NULL"
-    )
-    return counted

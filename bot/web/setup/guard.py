@@ -12,8 +12,8 @@ from bot.web.setup.passes import AGAIN, SESSION_LIFE, is_open_to
 
 COOKIE = "ripe_setup"
 LARGEST_FORM = 64 * 1024
-OPEN = frozenset({"setup.enter", "setup.static"})
-"""The first looks at the printed link itself."""
+OPEN = frozenset({"setup.enter", "setup.home", "setup.static"})
+"""The first looks at the printed link itself, and the second leads to it."""
 
 
 def guard_setup(blueprint: Blueprint, parts: Parts) -> None:

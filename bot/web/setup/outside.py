@@ -22,8 +22,12 @@ def installed_blueprint(github_web_url: str) -> Blueprint:
 
 
 def closed_blueprint(github_web_url: str) -> Blueprint:
-    """`/setup` of a bot that runs."""
+    """`/setup` of a bot that runs, and `/`, which `ripe up` prints."""
     blueprint = _pages("closed_setup", github_web_url)
+
+    @blueprint.get("/")
+    async def home() -> Response:
+        return await show("home.html")
 
     @blueprint.get("/setup")
     @blueprint.get("/setup/<path:_>")

@@ -10,9 +10,10 @@ from werkzeug.datastructures import MultiDict
 from bot.credentials import SettingName, load_choices, save_choices
 from bot.doctor.settings import judge_public_url
 from bot.settings import Settings
-from bot.web.setup.examination import count_shadow_messages, examine_entered
+from bot.web.setup.examination import examine_entered
 from bot.web.setup.guard import COOKIE, find_session, go_to, refuse, remember, show
-from bot.web.setup.parts import Parts, load_chosen, own_url
+from bot.web.setup.held_back import load_held_back
+from bot.web.setup.parts import Parts, load_chosen, own_url, read_chosen
 from bot.web.setup.passes import AGAIN, PassRefused, close_setup, spend_token
 from bot.web.setup.profiles import OPTIONS, PROFILES, describe_permissions, permissions_of
 from jobq import write_transaction
@@ -24,7 +25,11 @@ _MODES = ("live", "shadow")
 
 
 def add_entrance(blueprint: Blueprint, parts: Parts) -> None:
-    """`/setup`: takes the printed token, then leads to the first step that is not done."""
+    """`/setup`: takes the printed token, then leads to the first step that is not done. `/` leads to it."""
+
+    @blueprint.get("/")
+    async def home() -> Response:
+        return go_to("setup.enter")
 
     @blueprint.get("/setup")
     async def enter() -> Response:
@@ -60,30 +65,42 @@ def add_profile_step(blueprint: Blueprint, parts: Parts) -> None:
         form = await request.form
         wrong, choices = _read_profile(form, parts.settings)
         if wrong:
-            return await _show_profile(parts, wrong)
+            return await _show_profile(parts, wrong, form)
         await save_choices(choices, parts.now())
         return go_to("setup.github")
 
 
-async def _show_profile(parts: Parts, wrong: str = "") -> Response:
-    settings = await parts.load_settings()
+async def _show_profile(parts: Parts, wrong: str = "", typed: MultiDict[str, str] | None = None) -> Response:
+    """The form; with what was `typed`, where that was `wrong`."""
+    settings, chosen = await parts.load_settings(), await load_chosen()
+    if typed is not None:
+        chosen = read_chosen(typed.get("profile", ""), typed.getlist("options"), typed.get("owner", ""))
+        settings = settings.model_copy(update={"public_url": typed.get("public_url")})
     return await show(
         "profile.html",
         status=422 if wrong else 200,
         step="profile",
-        chosen=await load_chosen(),
+        chosen=chosen,
         profiles={name: (one, describe_permissions(one.permissions)) for name, one in PROFILES.items()},
         options={name: (one, describe_permissions(one.permissions)) for name, one in OPTIONS.items()},
         public_url=settings.public_url or _guess_url(settings),
         is_from_environment=parts.settings.public_url is not None,
         wrong=wrong,
+        is_connected=settings.has_github,
+        app_id=settings.github_app_id,
     )
 
 
 def _guess_url(settings: Settings) -> str:
     if request.headers.get("X-Forwarded-Proto") == "https":
         return f"https://{request.host}"
-    return own_url(request, settings)
+    guess = own_url(request, settings)
+    # One that only this machine knows is of use only where GitHub runs on it, too.
+    return guess if _is_local(settings.github_web_url) or not _is_local(guess) else ""
+
+
+def _is_local(url: str) -> bool:
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _read_profile(form: MultiDict[str, str], settings: Settings) -> tuple[str, dict[SettingName, str]]:
@@ -136,7 +153,8 @@ def add_last_steps(blueprint: Blueprint, parts: Parts) -> None:
             "mode.html",
             step="mode",
             fixed=settings.ripe_mode if "ripe_mode" in parts.settings.model_fields_set else None,
-            held_back=await count_shadow_messages(),
+            current=settings.ripe_mode if "finished_at" in await load_choices() else None,
+            held_back=await load_held_back(parts.now()),
         )
 
     @blueprint.post("/setup/mode")

@@ -1,6 +1,6 @@
 """What the steps of the setup work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -44,11 +44,16 @@ class Chosen:
 async def load_chosen() -> Chosen:
     """What was chosen in the first step, or what is usual."""
     choices = await load_choices()
-    profile = choices.get("profile", "")
+    options = choices.get("options", "").split(",")
+    return read_chosen(choices.get("profile", ""), options, choices.get("owner", ""))
+
+
+def read_chosen(profile: str, options: Iterable[str], owner: str) -> Chosen:
+    """Of the names only those that are known."""
     return Chosen(
         profile=profile if profile in PROFILES else USUAL_PROFILE,
-        options=tuple(one for one in choices.get("options", "").split(",") if one in OPTIONS),
-        owner=choices.get("owner", ""),
+        options=tuple(one for one in options if one in OPTIONS),
+        owner=owner,
         is_saved=profile in PROFILES,
     )
 
