@@ -33,7 +33,10 @@ _NEEDS = {
     "status": "statuses",
 }
 _LEVELS = frozenset({"read", "write", "admin"})
-_PAGE = """<!doctype html><html lang="en"><title>Create GitHub App</title>
+_PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
+<title>Create GitHub App</title><link rel="icon" href="data:,"><style>
+body {{ font: 1rem/1.5 system-ui; margin: 2rem auto; max-width: 30rem; padding: 0 1rem }}
+button {{ display: block; width: 100%; margin: .5rem 0; padding: .6rem; font: inherit }}</style>
 <h1>Create GitHub App for {owner}</h1><p>Name: <b>{name}</b></p><form method="post" action="/settings/apps">
 <input type="hidden" name="manifest" value="{manifest}"><input type="hidden" name="state" value="{state}">
 <button>Create GitHub App</button></form></html>"""
