@@ -4,12 +4,15 @@ import asyncio
 import re
 import signal
 from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from bot.credentials import load_choices
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.settings import Settings, SettingsError
 from bot.up_setup import SANDBOX_FILE, check_setup, offer_setup
@@ -29,12 +32,7 @@ async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connecte
             "RIPE_HOME": str(tmp_path / "home"), "PORT": str(port), "RIPE_SETUP": "1", **world.environment(),
         }  # fmt: skip
         async with started("up", environment) as ripe:
-            told = await read_until(ripe, "Setup: ", "within an hour")
-            link = re.search(r"Setup: (\S+)", told)
-            assert link is not None
-            await _wait_for(address)
-            async with httpx.AsyncClient(base_url=address, follow_redirects=True) as browser:
-                assert (await browser.get(link[1])).status_code == 200
+            async with _let_in(ripe, address) as browser:
                 await send(browser, "/setup/profile", profile="assign", owner="acme", public_url=address)
                 await connect_github(browser)
                 world.github.world.install(REPOSITORIES)
@@ -46,6 +44,7 @@ async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connecte
             await _until_asked(world, "/pulls")  # what was installed during the setup is read now
             async with httpx.AsyncClient(base_url=address) as stranger:
                 assert "The setup is closed" in (await stranger.get("/setup")).text
+                assert "Ripe is running" in (await stranger.get("/")).text
             await _stop(ripe)
         async with started("up", environment) as again:
             told = await read_until(again, f"Ripe: {address}")
@@ -53,6 +52,40 @@ async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connecte
             assert "sandbox" not in told
             await _wait_for(address)
             await _stop(again)
+
+
+async def test_a_bot_in_shadow_is_set_up_again_to_go_live(db: Database, dsn: str, tmp_path: Path) -> None:
+    port = find_free_port("127.0.0.1")
+    address = f"http://127.0.0.1:{port}"
+    async with served_world(address) as world:
+        own = {"RIPE_HOME": str(tmp_path / "home"), "PORT": str(port), "DATABASE_URL": dsn}
+        environment = own | world.environment()
+        async with started("up --setup", environment) as ripe, _let_in(ripe, address) as browser:
+            await send(browser, "/setup/profile", profile="assign", owner="acme", public_url=address)
+            await connect_github(browser)
+            await connect_slack(browser)
+            assert "Ripe is in shadow mode" in (await send(browser, "/setup/mode", mode="shadow")).text
+            await read_until(ripe, "Ripe: http")
+            await _stop(ripe)
+        assert (await load_choices())["ripe_mode"] == "shadow"
+        async with started("up --setup", environment) as again, _let_in(again, address) as browser:
+            assert (await browser.get("/setup")).url.path == "/setup/check"
+            assert "Ready to go live?" in (await browser.get("/setup/mode")).text
+            assert "Ripe is live" in (await send(browser, "/setup/mode", mode="live")).text
+            await read_until(again, "Ripe: http")
+            await _stop(again)
+        assert (await load_choices())["ripe_mode"] == "live"
+
+
+@asynccontextmanager
+async def _let_in(ripe: Process, address: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that has opened the link that was printed."""
+    link = re.search(r"Setup: (\S+)", await read_until(ripe, "Setup: ", "within an hour"))
+    assert link is not None
+    await _wait_for(address)
+    async with httpx.AsyncClient(base_url=address, follow_redirects=True, timeout=WITHIN) as browser:
+        assert (await browser.get(link[1])).status_code == 200
+        yield browser
 
 
 async def _wait_for(address: str) -> None:

@@ -26,12 +26,12 @@ WITHIN = 60.0
 
 @asynccontextmanager
 async def started(command: str, environment: Mapping[str, str]) -> AsyncIterator[Process]:
-    """`ripe COMMAND` as a process of its own; nothing of it is left afterwards."""
+    """`ripe COMMAND`, with its options, as a process of its own; nothing of it is left afterwards."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot",
-        command,
+        *command.split(),
         env=child_environment(environment),
         stdout=PIPE,
         stderr=STDOUT,

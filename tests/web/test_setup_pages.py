@@ -108,6 +108,28 @@ async def test_what_the_environment_sets_is_not_asked_for(dsn: str, db: Database
         assert "<form" not in page
 
 
+async def test_the_environment_wins_over_the_last_choice_and_the_end_says_so(
+    db: Database, scene: Scene
+) -> None:
+    settings = scene.settings.model_copy(update={"ripe_mode": "shadow"})
+    async with serving(await create_setup_web(settings, db)) as scene.address, entered(scene) as browser:
+        await choose(browser, scene)
+        await connect_github(browser)
+        await connect_slack(browser)
+        assert "RIPE_MODE=shadow is set in the environment" in (await browser.get("/setup/mode")).text
+        end = (await send(browser, "/setup/mode", mode="live")).text
+    assert "Ripe is in shadow mode" in end
+    assert "You chose live; RIPE_MODE=shadow in the environment wins." in end
+
+
+async def test_an_address_that_only_this_machine_knows_is_not_offered_for_the_internet(
+    db: Database, scene: Scene
+) -> None:
+    settings = scene.settings.model_copy(update={"github_web_url": "https://github.com"})
+    async with serving(await create_setup_web(settings, db)) as scene.address, entered(scene) as browser:
+        assert 'name="public_url" type="url" value=""' in (await browser.get("/setup/profile")).text
+
+
 async def test_no_page_loads_or_runs_anything_from_elsewhere(scene: Scene) -> None:
     async with entered(scene) as browser:
         await choose(browser, scene)

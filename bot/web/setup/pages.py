@@ -166,8 +166,11 @@ def add_last_steps(blueprint: Blueprint, parts: Parts) -> None:
         if mode not in _MODES:
             return await refuse("Choose to go live or to stay in shadow.", 422, url_for("setup.mode"))
         await _finish(mode, parts)
-        log.info("the setup was finished", mode=mode)
-        response = await show("done.html", step="done", mode=mode, address=settings.public_url)
+        settings = await parts.load_settings()  # the environment may say otherwise, and wins
+        log.info("the setup was finished", mode=settings.ripe_mode)
+        response = await show(
+            "done.html", step="done", mode=settings.ripe_mode, chosen=mode, address=settings.public_url
+        )
         response.delete_cookie(COOKIE)
         return response
 
