@@ -53,9 +53,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
 
     def sending(handler: SendingHandler) -> Handler:
         # Without Slack they decide and record, as in shadow mode they should.
-        return partial(
-            send_in_workspace, handler=handler, workspaces=app.workspaces, is_live=lambda: app.is_live
-        )
+        return partial(send_in_workspace, handler=handler, workspaces=app.workspaces, is_live=app.is_live)
 
     assigning = partial(assign_reviewers, github=github, queue=queue, clock=clock, is_live=app.is_live)
     return {

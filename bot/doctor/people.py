@@ -51,8 +51,18 @@ async def check_profiles(parts: Parts) -> Sequence[Finding]:
     gone |= {identity for identity, profile in owners.items() if profile and not profile.is_active}
     guests = {identity for identity, profile in owners.items() if profile and profile.is_guest} - gone
     found = [
-        _judge_gone([account.login for account in accounts if account.person_id in gone]),
-        _judge_guests([account.login for account in accounts if account.person_id in guests]),
+        _judge(
+            GONE,
+            [account.login for account in accounts if account.person_id in gone],
+            "deactivated in Slack",
+            "Take them out of the rules (`ripe config apply FILE`), or connect them to who they are now.",
+        ),
+        _judge(
+            GUESTS,
+            [account.login for account in accounts if account.person_id in guests],
+            "guests in Slack, who get titles and paths of pull requests",
+            "See that each may know these repositories; otherwise take them out of the people file.",
+        ),
     ]
     return found if profiles else found[:1]
 
@@ -67,24 +77,10 @@ async def _list_profiles(parts: Parts) -> dict[str, SlackUser]:
         return {}
 
 
-def _judge_gone(logins: Sequence[str]) -> Finding:
+def _judge(check: str, logins: Sequence[str], words: str, fix: str) -> Finding:
     if not logins:
-        return ok(GONE, "nobody who is connected")
-    return warning(
-        GONE,
-        f"deactivated in Slack: {_some(logins)}",
-        "Take them out of the rules (`ripe config apply FILE`), or connect them to who they are now.",
-    )
-
-
-def _judge_guests(logins: Sequence[str]) -> Finding:
-    if not logins:
-        return ok(GUESTS, "nobody who is connected")
-    return warning(
-        GUESTS,
-        f"guests in Slack, who get titles and paths of pull requests: {_some(logins)}",
-        "See that each may know these repositories; otherwise take them out of the people file.",
-    )
+        return ok(check, "nobody who is connected")
+    return warning(check, f"{words}: {_some(logins)}", fix)
 
 
 def _some(names: Sequence[str]) -> str:

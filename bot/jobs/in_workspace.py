@@ -30,13 +30,13 @@ class _Subject(BaseModel):
 
 
 async def send_in_workspace(
-    job: ClaimedJob, *, handler: SendingHandler, workspaces: SlackWorkspaces, is_live: Callable[[], bool]
+    job: ClaimedJob, *, handler: SendingHandler, workspaces: SlackWorkspaces, is_live: bool
 ) -> Outcome:
     """Runs `handler` with the Slack of the job's workspace; with None where nothing may be sent."""
     slack = await _find_slack(job, workspaces)
     if isinstance(slack, Discard):
         return slack
-    return await handler(job, slack=slack if is_live() else None)
+    return await handler(job, slack=slack if is_live else None)
 
 
 async def work_in_workspace(

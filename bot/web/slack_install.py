@@ -103,9 +103,11 @@ async def recognizing_first_workspace(app: App) -> AsyncIterator[None]:
 async def _recognize(app: App) -> None:
     try:
         await recognize_first_workspace(app.workspaces, queue=app.queue, now=app.clock.now())
-    except (SlackRefused, SlackOutcomeUnknown, Postpone) as error:
-        # `ripe doctor` tells it at length; the first request of Slack asks again.
-        log.warning("Slack does not tell whose SLACK_BOT_TOKEN is", error=f"{type(error).__name__}: {error}")
+    except SlackRefused as error:
+        log.warning("Slack refuses SLACK_BOT_TOKEN", error=error.error)
+    except (SlackOutcomeUnknown, Postpone) as error:
+        # Nothing to worry about: the first request of Slack asks again.
+        log.info("Slack does not tell yet whose SLACK_BOT_TOKEN is", error=type(error).__name__)
     except Exception:
         log.exception("the workspace of SLACK_BOT_TOKEN was not found out")
 

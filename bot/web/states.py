@@ -49,39 +49,29 @@ async def issue_state(
 
 async def spend_state(purpose: str, state: str, browser: str | None, now: datetime) -> Payload:
     """The payload of a state, which is good no more. Raises StateRefused; then nothing was spent."""
-    payload = await current_database().fetchval(
-        """
-        UPDATE oauth_state SET used_at = $4
-        WHERE digest = $1 AND purpose = $2 AND (browser IS NULL OR browser = $3)
-            AND used_at IS NULL AND expires_at > $4
-        RETURNING payload
-        """,
-        _digest(state),
-        purpose,
-        _digest(browser or ""),
-        now,
-    )
-    if payload is None:
-        raise StateRefused(await _why_refused(purpose, state, browser))
-    return _read(payload)
+    return await _take(_SPEND, purpose, state, browser, now)
 
 
 async def read_state(purpose: str, state: str, browser: str | None, now: datetime) -> Payload:
     """The payload of a state that could be spent now, and stays so. Raises StateRefused."""
+    return await _take(_READ, purpose, state, browser, now)
+
+
+_GOOD = """
+    digest = $1 AND purpose = $2 AND (browser IS NULL OR browser = $3) AND used_at IS NULL AND expires_at > $4
+"""
+_SPEND = f"UPDATE oauth_state SET used_at = $4 WHERE {_GOOD} RETURNING payload"  # noqa: S608 - our own words
+_READ = f"SELECT payload FROM oauth_state WHERE {_GOOD}"  # noqa: S608 - our own words
+
+
+async def _take(statement: str, purpose: str, state: str, browser: str | None, now: datetime) -> Payload:
     payload = await current_database().fetchval(
-        """
-        SELECT payload FROM oauth_state
-        WHERE digest = $1 AND purpose = $2 AND (browser IS NULL OR browser = $3)
-            AND used_at IS NULL AND expires_at > $4
-        """,
-        _digest(state),
-        purpose,
-        _digest(browser or ""),
-        now,
+        statement, _digest(state), purpose, _digest(browser or ""), now
     )
     if payload is None:
         raise StateRefused(await _why_refused(purpose, state, browser))
-    return _read(payload)
+    read: Payload = from_json(payload)
+    return read
 
 
 async def _why_refused(purpose: str, state: str, browser: str | None) -> str:
@@ -119,11 +109,6 @@ def remember_browser(response: Response, browser: str, *, is_secure: bool) -> Re
         secure=is_secure,
     )
     return response
-
-
-def _read(payload: str) -> Payload:
-    read: Payload = from_json(payload)
-    return read
 
 
 def _digest(text: str) -> bytes:

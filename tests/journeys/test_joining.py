@@ -1,7 +1,7 @@
 """`/reviews admin join`: an installation joins a workspace only if GitHub says that the joiner owns it."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import httpx
@@ -27,12 +27,6 @@ from tests.journeys.whole import Whole
 OWNER, ADMIN = "ben", "olga"
 """Who owns acme on GitHub, and who is an admin in Slack."""
 MEMBERS = {"metadata": "read", "pull_requests": "write", "members": "read"}
-
-
-@pytest.fixture
-async def browser(ripe: Whole) -> AsyncIterator[httpx.AsyncClient]:
-    async with browser_of(ripe) as client:
-        yield client
 
 
 def install_unheard(

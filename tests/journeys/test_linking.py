@@ -1,6 +1,5 @@
 """`/reviews link`: people prove on GitHub who they are, and nobody can do it for, or to, somebody else."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -29,12 +28,6 @@ from tests.journeys.on_github import (
 from tests.journeys.whole import Whole
 
 GITHUB_CALLS = ("/login/oauth/access_token", "/api/v3/user")
-
-
-@pytest.fixture
-async def browser(ripe: Whole) -> AsyncIterator[httpx.AsyncClient]:
-    async with browser_of(ripe) as client:
-        yield client
 
 
 async def mapped(ripe: Whole) -> dict[str, str]:

@@ -8,26 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.slack.commands import (
-    BackInOffice,
-    Help,
-    JoinInstallation,
-    LinkAccount,
-    OpenForm,
-    OutOfOffice,
-    ShowReviews,
-    SnoozeOff,
-    SnoozeUntil,
-    SnoozeUntilChange,
-    Target,
-    UnlinkAccount,
-    Why,
-    parse_command,
-    parse_identity,
-    parse_ooo,
-    parse_reviews,
-    parse_snooze,
-)
 from bot.slack.days import Unclear
 from bot.slack.times import describe_instant, parse_absence, parse_snooze_time
 from bot.working_time import WorkingHours
@@ -305,101 +285,6 @@ def test_a_day_begins_when_that_person_begins() -> None:
     assert not isinstance(tomorrow, Unclear)
     assert not isinstance(next_week, Unclear)
     assert (wall(tomorrow.instant), wall(next_week.instant)) == ("11-25 07:00", "12-02 07:00")
-
-
-API_12 = Target(repository="acme/api", number=12)
-
-
-@pytest.mark.parametrize(
-    ("text", "target"),
-    [
-        ("acme/api#12 2h", API_12),
-        ("2h acme/api#12", API_12),
-        ("<https://github.com/acme/api/pull/12> 2h", API_12),
-        ("<https://github.com/acme/api/pull/12/files|acme/api#12> 2h", API_12),
-        ("https://github.example.com/acme/api/pull/12 2h", API_12),
-        ("2h", None),
-    ],
-)
-def test_one_pull_request_can_be_named(text: str, target: Target | None) -> None:
-    command = parse_snooze(text, NOW, BERLIN)
-    assert isinstance(command, SnoozeUntil)
-    assert (command.target, wall(command.until)) == (target, "11-24 12:30")
-
-
-@pytest.mark.parametrize(
-    ("text", "command"),
-    [
-        ("snooze acme/api#12 until change", SnoozeUntilChange(target=API_12)),
-        ("snooze off", SnoozeOff()),
-        ("Snooze OFF", SnoozeOff()),
-        ("snooze acme/api#12 off", SnoozeOff(target=API_12)),
-        ("snooze", OpenForm(name="snooze")),
-        ("snooze help", Help()),
-        ("ooo", OpenForm(name="ooo")),
-        ("ooo off", BackInOffice()),
-        ("ooo back", BackInOffice()),
-        ("ooo help", Help()),
-        ("reviews", ShowReviews()),
-        ("", ShowReviews()),
-        ("reviews team", ShowReviews(page="team")),
-        ("reviews settings", ShowReviews(page="settings")),
-        ("reviews admin", ShowReviews(page="admin")),
-        ("reviews why acme/api#12", Why(target=API_12)),
-        ("help", Help()),
-        ("?", Help()),
-    ],
-)
-def test_commands(text: str, command: object) -> None:
-    assert parse_command(text, NOW, BERLIN) == command
-
-
-@pytest.mark.parametrize(
-    ("text", "command"),
-    [
-        ("reviews link", LinkAccount()),
-        ("Reviews  LINK", LinkAccount()),
-        ("reviews link off", UnlinkAccount()),
-        ("reviews admin join", JoinInstallation()),
-        ("reviews link ana", None),
-        ("reviews", None),
-        ("link", None),
-        ("", None),
-    ],
-)
-def test_commands_about_who_somebody_is(text: str, command: object) -> None:
-    assert parse_identity(text) == command
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["snooze until change", "snooze acme/api#12", "reviews why", "reviews why not", "reviews all", "dance"],
-)
-def test_what_lacks_something_is_asked(text: str) -> None:
-    assert isinstance(parse_command(text, NOW, BERLIN), Unclear)
-
-
-def test_a_question_offers_whole_commands() -> None:
-    asked = parse_command("snooze acme/api#12 2", NOW, BERLIN)
-    assert isinstance(asked, Unclear)
-    assert asked.choices == ("snooze acme/api#12 2h", "snooze acme/api#12 2d")
-
-
-@pytest.mark.parametrize(
-    "words", ["cover <@U123|ana>", "cover <@U123>", "covered by <@U123|ana>", "Cover: <@U123|ana>"]
-)
-def test_somebody_picked_from_slacks_list_can_cover(words: str) -> None:
-    command = parse_ooo(f"until friday {words}", NOW, BERLIN)
-    assert isinstance(command, OutOfOffice)
-    assert (command.cover, wall(command.interval.ends_at)) == ("U123", "11-28 00:00")
-
-
-def test_a_typed_name_is_asked_for() -> None:
-    assert isinstance(parse_ooo("until friday cover @ana", NOW, BERLIN), Unclear)
-
-
-def test_reviews_in_any_case() -> None:
-    assert parse_reviews("TEAM") == ShowReviews(page="team")
 
 
 @pytest.mark.parametrize(

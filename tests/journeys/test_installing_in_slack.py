@@ -1,0 +1,177 @@
+"""A second Slack workspace installs the app by OAuth, and whoever tries it in another way is refused."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from bot.app import make_workspaces
+from bot.slack.workspaces import TokenUnreadable
+from bot.web.app import create_web
+from bot.web.states import COOKIE
+from jobq.clock import utc_now
+from tests.journeys.two_workspaces import BETA, allow, beta_id, go_to_slack, install, workspaces
+from tests.journeys.whole import Whole
+
+
+async def test_a_second_workspace_is_installed_by_oauth_and_told_what_comes_next(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    page = await install(browser)
+    assert page.status_code == 200
+    assert "Ripe is in Beta now" in page.text
+    assert "/reviews admin join" in page.text
+    assert (await workspaces(ripe)).keys() == {"T0ACME0001", BETA}
+    grant = await (await ripe.app.workspaces.of(await beta_id(ripe))).load_grant()
+    assert grant.team_id == BETA
+
+
+async def test_the_token_is_in_no_answer_and_only_encrypted_in_postgres(
+    ripe: Whole, browser: httpx.AsyncClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    page = await install(browser)
+    token = ripe.beta.bot_token.get_secret_value()
+    assert token not in page.text
+    kept = await ripe.app.database.fetchval("SELECT bot_token FROM workspace WHERE slack_team_id = $1", BETA)
+    assert token.encode() not in kept
+    everything = await ripe.app.database.fetchval(
+        "SELECT string_agg(workspace::text, ' ') || (SELECT string_agg(job::text, ' ') FROM job)"
+        " FROM workspace"
+    )
+    assert token not in everything
+    assert token.encode().hex() not in everything
+    told = capfd.readouterr()
+    assert token not in told.out + told.err
+
+
+async def test_installing_again_replaces_the_token_and_makes_no_second_workspace(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    await install(browser)
+    old = await ripe.app.workspaces.of(await beta_id(ripe))
+    await install(browser)
+    new = await ripe.app.workspaces.of(await beta_id(ripe))
+    assert new is not old
+    assert (await new.load_grant()).team_id == BETA
+    assert len(await workspaces(ripe)) == 2
+
+
+async def test_installing_in_the_first_workspace_is_installing_again(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    page = await install(browser, "T0ACME0001")
+    assert "Ripe is in Acme now" in page.text
+    assert await workspaces(ripe) == {"T0ACME0001": ripe.app.workspace_id}
+    await ripe.open_pull_request("docs/intro.md")
+    assert ripe.reminders("cho") == 1, "with the new token: the one in the environment is not good any more"
+
+
+async def test_a_token_encrypted_with_an_old_key_is_encrypted_with_the_new_one(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    await install(browser)
+    app, beta = ripe.app, await beta_id(ripe)
+    before = await sealed_token(ripe)
+    keys = [SecretStr(Fernet.generate_key().decode()), *app.settings.secret_keys]
+    newer = make_workspaces(
+        app.settings.model_copy(update={"secret_keys": keys}), app.clock, app.workspace_id, app.slack
+    )
+    try:
+        assert (await (await newer.of(beta)).load_grant()).team_id == BETA, "while the old key is still there"
+        await newer.renew()
+        after = await sealed_token(ripe)
+        assert after != before
+        await newer.renew()
+        assert await sealed_token(ripe) == after, "one with the newest key stays"
+        assert (await (await newer.of(beta)).load_grant()).team_id == BETA
+        with pytest.raises(
+            TokenUnreadable, match=f"none of them decrypts the Slack token of workspace {beta}"
+        ):
+            await app.workspaces.of(beta)
+    finally:
+        await newer.close()
+
+
+async def sealed_token(ripe: Whole) -> bytes:
+    kept = await ripe.app.database.fetchval("SELECT bot_token FROM workspace WHERE slack_team_id = $1", BETA)
+    assert isinstance(kept, bytes)
+    return kept
+
+
+# Refused
+
+
+async def refused(ripe: Whole, answer: httpx.Response, words: str) -> None:
+    assert answer.status_code == 403, answer.text
+    assert re.search(words, answer.text), answer.text
+    assert BETA not in await workspaces(ripe)
+    assert not any(call.method == "oauth.v2.access" and call.error is None for call in ripe.slack.calls)
+
+
+@pytest.mark.parametrize("state", ["", "made-up"])
+async def test_a_state_that_is_absent_or_made_up_is_refused(
+    ripe: Whole, browser: httpx.AsyncClient, state: str
+) -> None:
+    url = await allow(browser, await go_to_slack(browser))
+    code = parse_qs(urlsplit(url).query)["code"][0]
+    params = {"code": code, "state": state} if state else {"code": code}
+    await refused(ripe, await browser.get("/slack/oauth_redirect", params=params), "not begun here")
+
+
+async def test_the_browser_of_somebody_else_is_refused(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    url = await allow(browser, await go_to_slack(browser))
+    async with httpx.AsyncClient() as stranger:
+        await refused(ripe, await stranger.get(url), "begun in another browser")
+        await stranger.get(f"{ripe.app.settings.public_url}/slack/install")
+        assert stranger.cookies.get(COOKIE)
+        await refused(ripe, await stranger.get(url), "begun in another browser")
+
+
+async def test_a_state_older_than_ten_minutes_is_refused(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    url = await allow(browser, await go_to_slack(browser))
+    await ripe.app.database.execute("UPDATE oauth_state SET expires_at = $1", utc_now())
+    await refused(ripe, await browser.get(url), "ten minutes")
+
+
+async def test_a_state_is_good_for_one_time(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    url = await allow(browser, await go_to_slack(browser))
+    assert (await browser.get(url)).status_code == 200
+    again = await browser.get(url)
+    assert again.status_code == 403
+    assert "used before" in again.text
+    exchanges = [call for call in ripe.slack.calls if call.method == "oauth.v2.access"]
+    assert len(exchanges) == 1
+
+
+async def test_a_code_that_was_used_before_is_refused_by_slack_and_said_so(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    url = await allow(browser, await go_to_slack(browser), "T0ACME0001")
+    assert (await browser.get(url)).status_code == 200
+    code = parse_qs(urlsplit(url).query)["code"][0]
+    state = parse_qs(urlsplit(await go_to_slack(browser)).query)["state"][0]
+    replayed = await browser.get("/slack/oauth_redirect", params={"code": code, "state": state})
+    assert replayed.status_code == 403
+    assert "invalid_code" in replayed.text
+
+
+async def test_whoever_cancels_on_slacks_page_is_told_that_nothing_happened(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    page = await go_to_slack(browser)
+    answer = await browser.post(page, data={"team": ""})
+    await refused(ripe, await browser.get(answer.headers["location"]), "cancelled. Nothing was installed")
+
+
+async def test_without_a_client_the_page_says_what_is_missing(ripe: Whole) -> None:
+    bare = ripe.app.settings.model_copy(update={"slack_client_id": None, "slack_client_secret": None})
+    app = type(ripe.app)(**{**vars(ripe.app), "settings": bare})
+    client = create_web(app, ripe.listeners).test_client()
+    for path in ("/slack/install", "/slack/oauth_redirect"):
+        answer = await client.get(path)
+        assert answer.status_code == 404
+        text = await answer.get_data(as_text=True)
+        assert "SLACK_CLIENT_ID, SLACK_CLIENT_SECRET must be set" in text
