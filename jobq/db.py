@@ -26,6 +26,11 @@ SESSION = {
 }
 """Postgres settings of every connection: nobody waits long for a lock or holds one while doing nothing."""
 
+OF_ITS_OWN = {"plan_cache_mode": "force_generic_plan"}
+"""And of those outside of the pool, where few statements run all the time. Else Postgres looks at the
+arguments of the first five of each, and reads the whole table for the 500 results of a flush: 80 ms with
+50,000 jobs instead of 3."""
+
 _ambient_database: ContextVar["Database | None"] = ContextVar("ambient_database", default=None)
 _ambient_transaction: ContextVar["_Transaction | None"] = ContextVar("ambient_transaction", default=None)
 
@@ -194,8 +199,9 @@ class Database:
 
     async def connect(self, dsn: str | None = None) -> Connection:
         """A new connection outside of the pool, for the caller to close. Raises DatabaseUnavailable."""
+        options = {**self._options, "server_settings": {**self._options["server_settings"], **OF_ITS_OWN}}
         with unavailable_if_refused():
-            return await asyncpg.connect(dsn or self.dsn, timeout=self.command_timeout, **self._options)
+            return await asyncpg.connect(dsn or self.dsn, timeout=self.command_timeout, **options)
 
     @asynccontextmanager
     async def rolled_back(self) -> AsyncIterator[None]:

@@ -32,7 +32,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = 3
-ignore_startup_parameters = lock_timeout, idle_in_transaction_session_timeout
+ignore_startup_parameters = lock_timeout, idle_in_transaction_session_timeout, plan_cache_mode
 """
 
 

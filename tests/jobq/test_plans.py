@@ -34,9 +34,14 @@ async def full(db: Database) -> Database:
     return db
 
 
-async def explain(connection: Connection, statement: str, *arguments: object) -> dict[str, Any]:
-    """The plan that a worker gets once Postgres has stopped looking at the arguments."""
+async def explain_generic(connection: Connection, statement: str, *arguments: object) -> dict[str, Any]:
+    """The plan that a worker always gets, and others once Postgres has stopped looking at the arguments."""
     await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    return await explain(connection, statement, *arguments)
+
+
+async def explain(connection: Connection, statement: str, *arguments: object) -> dict[str, Any]:
+    """The plan of the first time that the connection runs the statement."""
     # A bare EXPLAIN would look at them: only EXPLAIN EXECUTE shows the generic plan.
     await connection.execute(f"PREPARE statement AS {statement}")
     execute = f"EXECUTE statement ({', '.join(map(literal, arguments))})"
@@ -70,7 +75,7 @@ ON_INDEX = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
 
 async def test_a_claim_reads_only_what_it_takes(full: Database) -> None:
     async with full.transaction() as connection:
-        plan = await explain(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired")
+        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired")
     assert scans_of_job(plan) <= ON_INDEX
     assert plan["Actual Rows"] == 200
     (read,) = [node for node in nodes(plan) if node["Node Type"] == "LockRows"]
@@ -82,7 +87,7 @@ async def test_an_idle_poll_touches_a_handful_of_pages(full: Database) -> None:
         await connection.execute("DELETE FROM job WHERE arguments->>'kind' = 'ripe'")
     await full.execute("VACUUM job")
     async with full.transaction() as connection:
-        plan = await explain(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired")
+        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired")
     assert scans_of_job(plan) <= ON_INDEX
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 20
 
@@ -90,7 +95,7 @@ async def test_an_idle_poll_touches_a_handful_of_pages(full: Database) -> None:
 async def test_a_claim_from_the_bound_does_not_see_the_dead_rows_before_it(full: Database) -> None:
     last = await full.fetchval("SELECT max(id) FROM job")
     async with full.transaction() as connection:
-        plan = await explain(connection, sql.CLAIM, 0, NOON, NOON, last, 200, LEASE, "expired")
+        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, NOON, last, 200, LEASE, "expired")
     (read,) = [node for node in nodes(plan) if node["Node Type"] == "LockRows"]
     assert read["Shared Hit Blocks"] + read["Shared Read Blocks"] < 10
 
@@ -138,7 +143,7 @@ def test_every_statement_has_its_plan_looked_at() -> None:
 @pytest.mark.parametrize("name", ARGUMENTS)
 async def test_a_statement_stays_on_the_indexes(full: Database, name: str) -> None:
     async with full.transaction() as connection:
-        plan = await explain(connection, getattr(sql, name), *ARGUMENTS[name])
+        plan = await explain_generic(connection, getattr(sql, name), *ARGUMENTS[name])
     assert scans_of_job(plan) <= ON_INDEX
 
 
@@ -146,8 +151,32 @@ async def test_a_statement_stays_on_the_indexes(full: Database, name: str) -> No
 async def test_a_statement_reads_the_rows_it_is_about(full: Database, name: str) -> None:
     """An empty set of scans would satisfy the test above as well."""
     async with full.transaction() as connection:
-        plan = await explain(connection, getattr(sql, name), *ARGUMENTS[name])
+        plan = await explain_generic(connection, getattr(sql, name), *ARGUMENTS[name])
     assert scans_of_job(plan)
+
+
+@pytest.mark.parametrize("name", ["BURY", "EXTEND", "FINISH", "HELD", "RELEASE"])
+async def test_the_first_flush_of_a_worker_does_not_read_the_whole_table(full: Database, name: str) -> None:
+    """500 results are enough to make Postgres prefer that, if it looks at them."""
+    held = (list(range(1, 501)), [0] * 500)
+    longer = {
+        "BURY": ([14] * 500, ["broken"] * 500, NOON),
+        "EXTEND": (LEASE,),
+        "RELEASE": ([NOON] * 500, [1] * 500, [None] * 500),
+    }
+    connection = await full.connect()
+    try:
+        await connection.execute("BEGIN")  # undone by closing the connection
+        await connection.execute(
+            "INSERT INTO job (lane, job_type, arguments, created_at, max_retries, base_retry_minutes)"
+            " SELECT 0, 'held', jsonb_build_object('n', n), $1, 13, 5 FROM generate_series(1, 20000) AS n",
+            NOON,
+        )
+        await connection.execute("ANALYZE job")
+        plan = await explain(connection, getattr(sql, name), *held, *longer.get(name, ()))
+    finally:
+        await connection.close()
+    assert scans_of_job(plan) <= ON_INDEX
 
 
 async def test_a_claim_and_a_heartbeat_leave_the_indexes_alone(full: Database) -> None:
@@ -160,7 +189,7 @@ async def test_a_claim_and_a_heartbeat_leave_the_indexes_alone(full: Database) -
             NOON,
         )
     async with full.transaction() as connection:
-        plan = await explain(connection, sql.CLAIM, 0, NOON, *START, 20, LEASE, "expired")
+        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 20, LEASE, "expired")
     assert plan["Actual Rows"] == 20
     async with full.connection() as connection:
         await connection.execute("SELECT pg_stat_force_next_flush()")
