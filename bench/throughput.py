@@ -34,6 +34,8 @@ class Sizes:
     jobs: int = 50_000
     slow_jobs: int = 2_000
     """For procrastinate, whose rate does not depend on how many there are."""
+    brief_jobs: int = 20_000
+    """That wait 2 ms each."""
     future: int = 1_000_000
     singles: int = 2_000
     snapshot_jobs: int = 100_000
@@ -42,7 +44,14 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    rounds=1, jobs=5_000, slow_jobs=200, future=20_000, singles=200, snapshot_jobs=10_000, seconds=5
+    rounds=1,
+    jobs=5_000,
+    slow_jobs=200,
+    brief_jobs=2_000,
+    future=20_000,
+    singles=200,
+    snapshot_jobs=10_000,
+    seconds=5,
 )
 
 JOBQ = load_subject("jobq")
@@ -82,29 +91,42 @@ async def drain(machine: Machine, subject: Subject, dsn: str, count: int, first:
 
 
 async def measure_two_workers(machine: Machine, sizes: Sizes) -> list[Figure]:
-    """Twice the jobs, two worker processes, beside one. No more can be won than one leaves idle."""
+    """Two worker processes beside one, of jobs that wait a little and of jobs that do nothing.
+
+    The latter cost only processors, so no more can be won than one worker leaves idle.
+    """
+    return [
+        await _two_beside_one(machine, sizes.rounds, sizes.brief_jobs, "brief", "jobs of 2 ms"),
+        await _two_beside_one(machine, sizes.rounds, 2 * sizes.jobs, "counting", "jobs that do nothing"),
+    ]
+
+
+async def _two_beside_one(machine: Machine, rounds: int, count: int, body: str, label: str) -> Figure:
     rates, busy = Rounds(), Rounds()
-    for _ in range(sizes.rounds):
+    for _ in range(rounds):
         for workers in (1, 2):
             async with machine.database(JOBQ) as dsn:
-                rate, processors = await _drain_together(machine, dsn, 2 * sizes.jobs, workers)
+                rate, processors = await _drain_together(machine, dsn, count, workers, body)
                 rates.add(str(workers), rate)
                 busy.add(str(workers), processors)
     text = (
         f"({rates.median('2'):,.0f}/s against {rates.median('1'):,.0f}/s; of {psutil.cpu_count()} processors"
         f" {busy.median('2'):.2f} busy against {busy.median('1'):.2f})"
     )
-    return [at_least("two worker processes beside one", rates.ratio("2", "1"), 1.4, text)]
+    return at_least(f"two worker processes beside one, {label}", rates.ratio("2", "1"), 1.4, text)
 
 
-async def _drain_together(machine: Machine, dsn: str, count: int, workers: int) -> tuple[float, float]:
+async def _drain_together(
+    machine: Machine, dsn: str, count: int, workers: int, body: str
+) -> tuple[float, float]:
     """Jobs a second, and how many processors of the machine were busy meanwhile."""
     await machine.fill(JOBQ, dsn, count)
     await machine.settle(dsn)
     async with AsyncExitStack() as stack:
         # Nobody knows how many each will run: only when it begins is told.
         starting = [
-            stack.enter_async_context(machine.worker(JOBQ, dsn, expected=10 * count)) for _ in range(workers)
+            stack.enter_async_context(machine.worker(JOBQ, dsn, body, expected=10 * count))
+            for _ in range(workers)
         ]
         begun = [worker.hear("first") for worker in await asyncio.gather(*starting)]
         started_at = min(told["at"] for told in await asyncio.gather(*begun))

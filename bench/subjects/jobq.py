@@ -24,9 +24,10 @@ class JobqEnqueuer:
 
     async def save_all(self, numbers: Sequence[int], days_ahead: int = 0) -> None:
         """As a backfill saves them."""
-        await self._queue.save_all(
-            Job(job_type="bench", arguments={"n": n}).runs_in(hours=24 * days_ahead) for n in numbers
-        )
+        jobs = (Job(job_type="bench", arguments={"n": n}) for n in numbers)
+        if days_ahead:
+            jobs = (job.runs_in(hours=24 * days_ahead) for job in jobs)
+        await self._queue.save_all(jobs)
 
 
 class Jobq:
