@@ -14,6 +14,7 @@ from bot.github.store import find_first_workspace
 from bot.model import WorkspaceId
 from bot.settings import Settings, SettingsError, require_database
 from bot.slack.gateway import SlackGateway
+from bot.slack.limits import SlackLimits
 from bot.slack.workspaces import SlackWorkspaces, TokenUnreadable
 from jobq import Database, Queue
 
@@ -49,8 +50,9 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     clock = clock or Clock()
     async with make_database(settings) as database:
         settings = await complete_settings(settings)
-        github, slack = make_github(settings), make_slack(settings, clock)
         workspace_id = await find_first_workspace()
+        limits = SlackLimits(workspace_id, clock.now)
+        github, slack = make_github(settings), make_slack(settings, clock, limits)
         workspaces = make_workspaces(settings, clock, workspace_id, slack)
         try:
             await _renew_tokens(workspaces)
@@ -113,8 +115,9 @@ def make_workspaces(
 ) -> SlackWorkspaces:
     """The doors to every Slack workspace, opened when first needed."""
 
-    def open_gateway(token: SecretStr) -> SlackGateway:
-        return SlackGateway(token, settings.slack_api_url, now=clock.now)
+    def open_gateway(workspace_id: WorkspaceId, token: SecretStr) -> SlackGateway:
+        limits = SlackLimits(workspace_id, clock.now)
+        return SlackGateway(token, settings.slack_api_url, limits=limits, now=clock.now)
 
     return SlackWorkspaces(first_id, first, find_cipher(settings), open_gateway)
 
@@ -126,10 +129,13 @@ async def _renew_tokens(workspaces: SlackWorkspaces) -> None:
         raise SettingsError(str(error)) from None
 
 
-def make_slack(settings: Settings, clock: Clock) -> SlackGateway:
-    """The door to Slack. Raises SettingsError when there is no app."""
+def make_slack(settings: Settings, clock: Clock, limits: SlackLimits | None = None) -> SlackGateway:
+    """The door to Slack, with the limits of its workspace where that is known.
+
+    Raises SettingsError when there is no app.
+    """
     if settings.slack_bot_token is None:
         raise SettingsError(
             "SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET: missing; `ripe up --setup` asks for them in the browser"
         )
-    return SlackGateway(settings.slack_bot_token, settings.slack_api_url, now=clock.now)
+    return SlackGateway(settings.slack_bot_token, settings.slack_api_url, limits=limits, now=clock.now)

@@ -157,6 +157,7 @@ NOT_QUERIES = {
     "github/joining": "claim_installation",
     "slack/store": """record_slack_delivery save_installed_workspace save_grant mark_workspace_gone
         replace_sealed_token""",
+    "slack/limits": "take_slot close_method",
     "slack/forgetting": "forget_workspace_rows",
     "actions/store": "insert_action mark_undone",
     "jobs/in_workspace": "send_in_workspace work_in_workspace",

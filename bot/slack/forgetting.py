@@ -44,6 +44,10 @@ _STATEMENTS = (
         SELECT key FROM slack_delivery WHERE workspace_id = $1 LIMIT $2))
     """,
     """
+    DELETE FROM slack_limit WHERE method = ANY (ARRAY(
+        SELECT method FROM slack_limit WHERE workspace_id = $1 LIMIT $2)) AND workspace_id = $1
+    """,
+    """
     UPDATE delivery SET fact = NULL, note = '' WHERE guid = ANY (ARRAY(
         SELECT guid FROM delivery WHERE workspace_id = $1 AND (fact IS NOT NULL OR note <> '') LIMIT $2))
     """,

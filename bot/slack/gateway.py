@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import Value
+from bot.slack.limits import SlackLimits
 from bot.slack.messages import Rendered
 from bot.slack.model import SlackGrant
 from jobq import Postpone
@@ -27,6 +28,8 @@ EVENT_TYPE = "ripe_reminder"
 MOST_PAGES = 20
 USERS_PER_PAGE = 500
 UNREACHABLE_FOR = timedelta(minutes=1)
+LONGEST_WAIT = 86_400
+"""Seconds."""
 RETRY_AFTER = timedelta(seconds=30)
 """Where Slack says that there were too many calls, but not how long to wait."""
 
@@ -64,6 +67,8 @@ class SlackUser(Value):
 class SlackGateway:
     """Calls Slack with the bot's token. `now` is the application's clock; `timeout` is in seconds.
 
+    `limits` are its workspace's; without them, as before that is known, each call stands alone.
+
     Every method raises SlackRefused, jobq.Postpone (nothing was done; try again then) or SlackOutcomeUnknown.
     """
 
@@ -72,11 +77,13 @@ class SlackGateway:
         token: SecretStr,
         api_url: str,
         *,
+        limits: SlackLimits | None = None,
         now: Callable[[], datetime] = utc_now,
         timeout: float = 10.0,
     ) -> None:
         self._token = token
         self._api_url = api_url
+        self._limits = limits
         self._now = now
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
@@ -217,7 +224,8 @@ class SlackGateway:
 
     def _client(self) -> AsyncWebClient:
         # Without handlers of its own: its default ones post a message again when the reply was lost.
-        return AsyncWebClient(
+        return _LimitedClient(
+            self._limits,
             token=self._token.get_secret_value(),
             base_url=self._api_url,
             session=self._open_session(),
@@ -250,16 +258,43 @@ class SlackGateway:
         if not isinstance(reply, AsyncSlackResponse):
             return SlackOutcomeUnknown("the reply is not JSON")
         code = reply.data.get("error") if isinstance(reply.data, dict) else None
-        if reply.status_code == 429 or code in _TOO_MANY:
-            return Postpone(self._now() + _retry_after(reply.headers))
+        if (wait := _told_to_wait(reply)) is not None:
+            return Postpone(self._now() + wait)
         if reply.status_code >= 500 or not isinstance(code, str) or code in _NOBODY_KNOWS:
             return SlackOutcomeUnknown(f"HTTP {reply.status_code}: {code}")
         return SlackRefused(code)
 
 
+class _LimitedClient(AsyncWebClient):
+    """Makes no call that Slack does not want yet. What Slack says of that one process tells to all."""
+
+    def __init__(self, limits: SlackLimits | None, **given: Any) -> None:
+        super().__init__(**given)
+        self._limits = limits
+
+    async def api_call(self, api_method: str, **given: Any) -> AsyncSlackResponse:
+        if self._limits is None:
+            return await super().api_call(api_method, **given)
+        await self._limits.check(api_method)
+        try:
+            return await super().api_call(api_method, **given)
+        except SlackApiError as error:
+            if (wait := _told_to_wait(error.response)) is None:
+                raise
+            raise await self._limits.close(api_method, wait) from error
+
+
+def _told_to_wait(reply: object) -> timedelta | None:
+    """How long Slack wants no more calls like this one, if it said so."""
+    if not isinstance(reply, AsyncSlackResponse):
+        return None
+    code = reply.data.get("error") if isinstance(reply.data, dict) else None
+    return _retry_after(reply.headers) if reply.status_code == 429 or code in _TOO_MANY else None
+
+
 def _retry_after(headers: Mapping[str, str]) -> timedelta:
     seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return timedelta(seconds=min(int(seconds), 3600)) if seconds.isdecimal() else RETRY_AFTER
+    return timedelta(seconds=min(int(seconds), LONGEST_WAIT)) if seconds.isdecimal() else RETRY_AFTER
 
 
 def _key_of(message: Mapping[str, Any]) -> str | None:

@@ -42,7 +42,7 @@ class SlackWorkspaces:
         first_id: WorkspaceId,
         first: SlackGateway,
         cipher: Cipher | None,
-        open_gateway: Callable[[SecretStr], SlackGateway],
+        open_gateway: Callable[[WorkspaceId, SecretStr], SlackGateway],
     ) -> None:
         self._first_id = first_id
         self._first = first
@@ -113,7 +113,7 @@ class SlackWorkspaces:
         if known is not None and known.sealed_token == sealed:
             return known.gateway
         try:
-            gateway = self._open(self._keys().decrypt(sealed))
+            gateway = self._open(workspace_id, self._keys().decrypt(sealed))
         except Undecryptable:
             raise TokenUnreadable(_unreadable(workspace_id)) from None
         if known is not None:

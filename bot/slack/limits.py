@@ -1,0 +1,69 @@
+"""Slack's rate limits, obeyed by every process: what one was told, all know from Postgres.
+
+Slack counts calls by workspace and method: https://docs.slack.dev/apis/web-api/rate-limits
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bot.model import WorkspaceId
+from jobq import Postpone, current_database
+
+SLOT = timedelta(milliseconds=200)
+"""Between two calls that had to wait: Slack takes several hundred messages a minute of one workspace."""
+CANNOT_WAIT = frozenset({"views.open", "views.update"})
+"""A person looks on, and what they clicked is worth something for three seconds: these never ask Postgres."""
+
+
+class SlackLimits:
+    """Of one workspace. `now` is the application's clock."""
+
+    def __init__(self, workspace_id: WorkspaceId, now: Callable[[], datetime]) -> None:
+        self._workspace_id = workspace_id
+        self._now = now
+
+    async def check(self, method: str) -> None:
+        """Raises Postpone, each time to a later moment, while Slack wants no more of these calls."""
+        if method in CANNOT_WAIT:
+            return
+        slot = await take_slot(self._workspace_id, method, self._now())
+        if slot is not None:
+            raise Postpone(slot)
+
+    async def close(self, method: str, wait: timedelta) -> Postpone:
+        """Slack answered that there were too many. Until `wait` is over nobody calls; returns when to try."""
+        return Postpone(await close_method(self._workspace_id, method, self._now() + wait))
+
+
+async def take_slot(workspace_id: WorkspaceId, method: str, now: datetime) -> datetime | None:
+    """When this call may be made, which is nobody else's moment; None: now."""
+    slot: datetime | None = await current_database().fetchval(
+        """
+        UPDATE slack_limit SET next_slot = next_slot + $4::interval
+        WHERE workspace_id = $1 AND method = $2 AND not_before > $3 RETURNING next_slot - $4::interval
+        """,
+        workspace_id,
+        method,
+        now,
+        SLOT,
+    )
+    return slot
+
+
+async def close_method(workspace_id: WorkspaceId, method: str, until: datetime) -> datetime:
+    """Nobody makes this call before then. Returns when the one that was refused may be made again."""
+    slot: datetime = await current_database().fetchval(
+        """
+        INSERT INTO slack_limit (workspace_id, method, not_before, next_slot)
+        VALUES ($1, $2, $3, $3::timestamptz + $4::interval)
+        ON CONFLICT (workspace_id, method) DO UPDATE SET
+            not_before = greatest(slack_limit.not_before, excluded.not_before),
+            next_slot = greatest(slack_limit.next_slot, excluded.not_before) + $4::interval
+        RETURNING next_slot - $4::interval
+        """,
+        workspace_id,
+        method,
+        until,
+        SLOT,
+    )
+    return slot
