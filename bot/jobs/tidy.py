@@ -79,6 +79,20 @@ RETENTIONS = (
             LIMIT $2))
         """,
     ),
+    Retention(
+        # Not one that tells of a review request that still waits, which would be told again without it.
+        "letters",
+        timedelta(days=90),
+        """
+        DELETE FROM message WHERE id = ANY (ARRAY(
+            SELECT id FROM message
+            WHERE letter IS NOT NULL AND sending_at < $1
+              AND NOT EXISTS (
+                  SELECT FROM backlog JOIN review_request ON review_request.id = backlog.request_id
+                  WHERE backlog.message_id = message.id AND review_request.closed_at IS NULL)
+            LIMIT $2))
+        """,
+    ),
 )
 
 
