@@ -128,8 +128,16 @@ async def record_state(message_id: int, state: MessageState, error: str) -> None
 
 
 async def forget_unsent(message_id: int) -> None:
-    """The DM is known not to have been posted: it may be sent again under the same key."""
-    await current_database().execute("DELETE FROM message WHERE id = $1 AND state <> 'sent'", message_id)
+    """The DM is known not to have been posted, and may be sent again. If it was to welcome, the next does."""
+    await current_database().execute(
+        """
+        WITH unsent AS (
+            DELETE FROM message WHERE id = $1 AND state <> 'sent' RETURNING person_id, sending_at)
+        UPDATE person SET welcomed_at = NULL FROM unsent
+        WHERE person.id = unsent.person_id AND welcomed_at = unsent.sending_at
+        """,
+        message_id,
+    )
 
 
 async def record_shown(message_id: int, shown: str, error: str | None = None) -> None:

@@ -20,6 +20,7 @@ from tests.journeys.whole import Whole
 POST = "chat.postMessage"
 WAIT = timedelta(seconds=30)
 MANY = 20
+WELCOME = "This is the first of these."
 
 
 async def ask_many(ripe: Whole, count: int = MANY) -> None:
@@ -74,6 +75,13 @@ async def test_waiting_for_slack_is_no_failed_try(ripe: Whole) -> None:
     )
     assert [row["tries"] for row in rows] == [0, 0]
     assert await ripe.app.database.fetchval("SELECT count(*) FROM message") == 0
+
+
+async def test_whom_a_rate_limit_kept_waiting_is_welcomed_all_the_same(ripe: Whole) -> None:
+    await ask_many(ripe, 2)
+    limit(ripe)
+    await ripe.pass_time(minutes=5)
+    assert [WELCOME in dm for dm in ripe.dms("cho")] == [True, False]
 
 
 async def test_another_process_obeys_what_this_one_was_told(ripe: Whole) -> None:
