@@ -118,6 +118,7 @@ QUERIES: dict[str, dict[str, Ask]] = {
         "find_standing_installation": lambda a: installations.find_standing_installation(a.installation_id),
         "find_any_installation": lambda a: installations.find_any_installation(a.workspace_id),
         "is_installed": lambda a: installations.is_installed(a.installation_id),
+        "list_names": lambda a: installations.list_names(a.workspace_id, [a.repository_id]),
         "list_repository_ids": lambda a: installations.list_repository_ids(a.installation_id),
     },
     "github/deliveries": {"find_delivery": lambda a: deliveries.find_delivery(a.guid)},
@@ -143,8 +144,8 @@ NOT_QUERIES = {
         name_requester snooze_request end_snooze_until_change mute_request save_reviews""",
     "reviews/backlog": "insert_entries mark_told",
     "reviewers/store": """upsert_person map_account lock_person insert_absence cancel_absence restore_absence
-        snooze_person set_zone set_active set_dm_channel mark_welcomed save_config insert_assignment
-        record_asked""",
+        snooze_person set_zone set_active set_dm_channel mark_welcomed save_config move_config
+        insert_assignment record_asked""",
     "reviewers/accounts": "claim_account remove_accounts",
     "reviewers/candidates": "lock_choices",
     "reminders/store": """begin_sending begin_notice record_sent record_shadow record_state forget_unsent

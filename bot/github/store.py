@@ -342,6 +342,18 @@ async def remove_repositories(
     return tuple(RepositoryId(row["id"]) for row in rows)
 
 
+async def list_names(
+    workspace_id: WorkspaceId, repository_ids: Iterable[RepositoryId]
+) -> dict[RepositoryId, str]:
+    """What those of these are called that are known in this workspace."""
+    rows = await current_database().fetch(
+        "SELECT id, full_name FROM repository WHERE workspace_id = $1 AND id = ANY($2::bigint[])",
+        workspace_id,
+        list(repository_ids),
+    )
+    return {RepositoryId(row["id"]): row["full_name"] for row in rows}
+
+
 async def list_repository_ids(installation_id: InstallationId) -> tuple[RepositoryId, ...]:
     rows = await current_database().fetch(
         "SELECT id FROM repository WHERE installation_id = $1 AND removed_at IS NULL", installation_id

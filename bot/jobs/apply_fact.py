@@ -31,6 +31,7 @@ from bot.jobs.catalog import (
     sync_pull_request_job,
 )
 from bot.jobs.change import close_requests_of_repositories, record_change
+from bot.jobs.follow_names import rules_following
 from bot.jobs.forget_installation import KEPT_FOR
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId
 from bot.reviews import rules, store
@@ -75,11 +76,12 @@ async def apply_fact(job: ClaimedJob, *, queue: Queue, clock: Clock) -> Discard 
 async def _apply(delivery: Delivery, queue: Queue, clock: Clock) -> tuple[Outcome, str]:
     match delivery.fact:
         case PullRequestFact() | ReviewFact() as fact:
-            if not await installations.meet_repository(
-                delivery.tenant,
+            if not await _meet(
+                delivery,
                 fact.installation_id,
                 fact.pull_request.repository,
                 fact.pull_request.updated_at,
+                queue,
             ):
                 return Outcome.LATE, "the App was removed from this repository"
             return await _apply_to_pull_request(delivery, fact, queue)
@@ -209,10 +211,10 @@ async def _apply_repository(delivery: Delivery, fact: RepositoryFact, queue: Que
     identity, repository = fact.installation_id, fact.repository
     match fact.action:
         case RepositoryAction.RENAMED:
-            await _meet(delivery, fact)
+            await _meet(delivery, identity, repository, delivery.received_at, queue)
         case RepositoryAction.TRANSFERRED:
             # Told to the installation of the new owner; the old one may have taken it from us already.
-            if await _meet(delivery, fact):
+            if await _meet(delivery, identity, repository, delivery.received_at, queue):
                 await queue.save(backfill_repository_job(identity, repository.id))
         case RepositoryAction.DELETED | RepositoryAction.ARCHIVED:
             await _leave(identity, [repository.id], clock.now(), queue)
@@ -222,10 +224,11 @@ async def _apply_repository(delivery: Delivery, fact: RepositoryFact, queue: Que
     return f"{repository.full_name} {fact.action}"
 
 
-async def _meet(delivery: Delivery, fact: RepositoryFact) -> bool:
-    return await installations.meet_repository(
-        delivery.tenant, fact.installation_id, fact.repository, delivery.received_at
-    )
+async def _meet(
+    delivery: Delivery, installation_id: InstallationId, repository: Repository, at: datetime, queue: Queue
+) -> bool:
+    async with rules_following(delivery.tenant, [repository], queue):
+        return await installations.meet_repository(delivery.tenant, installation_id, repository, at)
 
 
 async def _enter(
@@ -235,7 +238,8 @@ async def _enter(
     if not await installations.is_installed(installation_id):
         return  # news that comes after the deletion
     workspace_id, at = delivery.tenant, delivery.received_at
-    await installations.save_repositories(workspace_id, installation_id, repositories, at)
+    async with rules_following(workspace_id, repositories, queue):
+        await installations.save_repositories(workspace_id, installation_id, repositories, at)
     await _backfill(installation_id, [one.id for one in repositories], queue)
 
 

@@ -253,6 +253,20 @@ async def save_config(
     )
 
 
+async def move_config(workspace_id: WorkspaceId, old_name: str, new_name: str) -> None:
+    """The repository is called otherwise now. Rules that the new name has already stay, and so do the old."""
+    await current_database().execute(
+        """
+        UPDATE repository_config SET full_name = $3
+        WHERE workspace_id = $1 AND full_name = $2 AND NOT EXISTS (
+            SELECT FROM repository_config WHERE workspace_id = $1 AND full_name = $3)
+        """,
+        workspace_id,
+        old_name.lower(),
+        new_name.lower(),
+    )
+
+
 async def list_configs(workspace_id: WorkspaceId) -> dict[str, RepositoryConfig]:
     """By the repository's name in lower case."""
     rows = await current_database().fetch(

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from bot.jobs.catalog import SYNC_PULL_REQUEST
+from bot.reviewers.config import RepositoryConfig
+from bot.reviewers.store import list_configs, save_config
 from bot.sandbox.github.model import Installation, Pull
 from bot.sandbox.github.server import Fault
 from tests.journeys.whole import Whole
@@ -194,6 +196,43 @@ async def test_a_renamed_repository_is_called_by_its_new_name(ripe: Whole) -> No
     assert "acme/core#1" in ripe.live("cho")[0]
 
 
+async def test_the_rules_of_a_renamed_repository_follow_it(ripe: Whole) -> None:
+    rename(ripe, "acme/Core")
+    await ripe.settle()
+    assert sorted(await list_configs(ripe.app.workspace_id)) == ["acme/core"]
+    ripe.github.open_pull_request("acme/Core", "ben", "Round up", ["docs/intro.md"])
+    await ripe.settle()
+    await ripe.pass_time(minutes=2)
+    assert "you own `docs/**`" in ripe.live("cho")[0]
+
+
+async def test_the_rules_follow_also_where_the_event_was_lost(ripe: Whole) -> None:
+    pull = await ask_cho(ripe)
+    ripe.github.document.repositories[0].full_name = "acme/core"
+    await ripe.pass_time(minutes=1)
+    ripe.github.push(pull, ["docs/more.md"])
+    await ripe.settle()
+    assert sorted(await list_configs(ripe.app.workspace_id)) == ["acme/core"]
+
+
+async def test_rules_that_the_new_name_has_already_stay(ripe: Whole) -> None:
+    own = RepositoryConfig(reviewers=2)
+    await save_config(ripe.app.workspace_id, "acme/core", own, ripe.clock.now())
+    rename(ripe, "acme/core")
+    await ripe.settle()
+    configs = await list_configs(ripe.app.workspace_id)
+    assert sorted(configs) == ["acme/api", "acme/core"]
+    assert configs["acme/core"] == own
+
+
+async def test_dms_show_the_new_name_of_a_renamed_repository(ripe: Whole) -> None:
+    await ask_cho(ripe)
+    rename(ripe, "acme/core")
+    await ripe.settle()
+    assert "acme/core#1" in ripe.live("cho")[0]
+    assert ripe.reminders("cho") == 1
+
+
 async def test_an_older_fact_that_comes_late_does_not_bring_the_old_name_back(ripe: Whole) -> None:
     pull = await ask_cho(ripe)
     await ripe.pass_time(minutes=1)
@@ -231,6 +270,7 @@ async def test_a_transferred_repository_is_followed_to_the_installation_of_its_n
         ripe.github.webhooks.release(order)
         await ripe.settle()
         assert (await names(ripe))["other/api"]
+        assert sorted(await list_configs(ripe.app.workspace_id)) == ["other/api"]
         ripe.github.edit_title(pull, "Round down")
         await ripe.settle()
         assert "Round down" in ripe.live("cho")[0]
