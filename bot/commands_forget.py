@@ -7,6 +7,8 @@ import typer
 from bot.actions.forget import forget_owner, plan_forgetting
 from bot.app import App
 from bot.running import run_on_app, show
+from bot.slack.gateway import SlackGateway
+from bot.slack.workspaces import WorkspaceGone
 
 
 def forget(
@@ -23,8 +25,22 @@ def forget(
             show(["Would be deleted:", *await plan_forgetting(owner, app.workspace_id)])
             typer.echo("Nothing was deleted; --yes does it.")
             return True
-        now = app.clock.now()
-        show(["Deleted:", *await forget_owner(owner, app.workspace_id, github=app.github, now=now)])
+        deleted = await forget_owner(
+            owner,
+            app.workspace_id,
+            github=app.github,
+            slack=await _find_slack(app) if app.is_live else None,
+            queue=app.queue,
+            clock=app.clock,
+        )
+        show(["Deleted:", *deleted])
         return True
 
     run_on_app(run)
+
+
+async def _find_slack(app: App) -> SlackGateway | None:
+    try:
+        return await app.workspaces.of(app.workspace_id)
+    except WorkspaceGone:
+        return None

@@ -125,6 +125,7 @@ QUERIES: dict[str, dict[str, Ask]] = {
     "github/forgetting": {
         "list_departed": lambda a: forgetting.list_departed(a.departed_id, MONDAY),
         "list_installations_of": lambda a: forgetting.list_installations_of(a.workspace_id, "acme"),
+        "list_recent_requests": lambda a: forgetting.list_recent_requests([a.installation_id], MONDAY),
         "count_holdings": lambda a: forgetting.count_holdings([a.installation_id]),
     },
     "slack/store": {

@@ -1,20 +1,28 @@
 """`ripe forget OWNER`: deletes what is known of an account at once, instead of a day after the uninstall."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from bot.clock import Clock
 from bot.github.forgetting import (
     Holdings,
     KnownInstallation,
     count_holdings,
     forget_installations,
     list_installations_of,
+    list_recent_requests,
 )
 from bot.github.model import AccessLost, NotFound
-from bot.github.store import mark_installation
-from bot.model import UserError, WorkspaceId
-from jobq import Postpone
+from bot.github.store import list_repository_ids, mark_installation, remove_repositories
+from bot.jobs import outbox
+from bot.jobs.change import close_requests_of_repositories
+from bot.jobs.remind_reviewer import bring_to_rest
+from bot.model import InstallationId, RequestId, UserError, WorkspaceId
+from jobq import Postpone, Queue, write_transaction
+
+STRUCK_WITHIN = timedelta(hours=1)
+"""So long after a review request was closed its DMs may still be waiting to be struck."""
 
 
 class GitHub(Protocol):
@@ -32,22 +40,57 @@ async def plan_forgetting(owner: str, workspace_id: WorkspaceId) -> list[str]:
     return lines
 
 
-async def forget_owner(owner: str, workspace_id: WorkspaceId, *, github: GitHub, now: datetime) -> list[str]:
+async def forget_owner(
+    owner: str,
+    workspace_id: WorkspaceId,
+    *,
+    github: GitHub,
+    slack: outbox.Slack | None,
+    queue: Queue,
+    clock: Clock,
+) -> list[str]:
     """Deletes it, and tells what that was. Raises UserError, then nothing was deleted.
 
     Where the App is still installed its next webhook would bring it all back, so that is refused. We may have
-    missed the uninstall: GitHub is asked.
+    missed the uninstall: GitHub is asked. DMs that ask for something are struck first, while it is known
+    where they are; `slack` is None where none were sent.
     """
     known = await _load(owner, workspace_id)
     for one in known:
         if one.deleted_at is None:
             await _check_uninstalled(owner, one, github)
-    for one in known:
-        await mark_installation(one.id, deleted_at=now)
     ids = [one.id for one in known]
+    concerned = await list_recent_requests(ids, clock.now() - STRUCK_WITHIN)
+    await _leave(ids, queue, clock.now())
+    await _strike(concerned, slack, queue, clock)
     forgotten = await count_holdings(ids)
     await forget_installations(ids)
     return _describe(forgotten)
+
+
+@write_transaction
+async def _leave(installation_ids: Iterable[InstallationId], queue: Queue, now: datetime) -> None:
+    """What the uninstall does, had it been told. Should we end here, the workers strike the DMs."""
+    for identity in installation_ids:
+        await mark_installation(identity, deleted_at=now)
+        gone = await remove_repositories(identity, await list_repository_ids(identity), now)
+        await close_requests_of_repositories(gone, now, queue)
+
+
+async def _strike(
+    request_ids: Iterable[RequestId], slack: outbox.Slack | None, queue: Queue, clock: Clock
+) -> None:
+    waiting = 0
+    for request_id in request_ids:
+        try:
+            await bring_to_rest(request_id, slack=slack, queue=queue, clock=clock)
+        except Postpone:
+            waiting += 1
+    if waiting:
+        raise UserError(
+            f"DMs about {waiting} reviews still ask for something, and Slack does not take the change now."
+            " Nothing was deleted: try again in a minute."
+        )
 
 
 async def _load(owner: str, workspace_id: WorkspaceId) -> Sequence[KnownInstallation]:

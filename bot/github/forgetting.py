@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.model import InstallationId, Value, WorkspaceId
+from bot.model import InstallationId, RequestId, Value, WorkspaceId
 from jobq import current_database
 
 PAGE = 200
@@ -64,6 +64,26 @@ async def list_installations_of(workspace_id: WorkspaceId, owner: str) -> tuple[
         owner,
     )
     return tuple(KnownInstallation.model_validate(dict(row)) for row in rows)
+
+
+async def list_recent_requests(
+    installation_ids: Iterable[InstallationId], closed_from: datetime
+) -> tuple[RequestId, ...]:
+    """Those about which DMs were sent, and that are open or were so until lately."""
+    rows = await current_database().fetch(
+        """
+        SELECT review_request.id
+        FROM review_request
+        JOIN pull_request ON pull_request.id = pull_request_id
+        JOIN repository ON repository.id = repository_id
+        WHERE installation_id = ANY($1::bigint[]) AND (closed_at IS NULL OR closed_at >= $2)
+            AND EXISTS (SELECT FROM message WHERE request_id = review_request.id)
+        ORDER BY review_request.id
+        """,
+        list(installation_ids),
+        closed_from,
+    )
+    return tuple(RequestId(row["id"]) for row in rows)
 
 
 async def count_holdings(installation_ids: Iterable[InstallationId]) -> Holdings:

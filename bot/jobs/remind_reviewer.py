@@ -36,7 +36,13 @@ async def remind_reviewer(
 
     Without `slack`, in shadow mode, it decides and records all the same.
     """
-    request_id = job.read(Arguments).request_id
+    return await bring_to_rest(job.read(Arguments).request_id, slack=slack, queue=queue, clock=clock)
+
+
+async def bring_to_rest(
+    request_id: RequestId, *, slack: outbox.Slack | None, queue: Queue, clock: Clock
+) -> Postpone | Discard | None:
+    """The work itself. Beside a job about the same request it does no harm."""
     for _ in range(MOST_STEPS):
         following = await _decide(request_id, queue, clock, is_live=slack is not None)
         match following:

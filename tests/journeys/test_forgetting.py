@@ -1,6 +1,7 @@
 """A day after the App was uninstalled nothing of the account is left but its people and rules."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,8 @@ from bot.github.forgetting import forget_installations
 from bot.jobs.catalog import FORGET_INSTALLATION, Lane
 from bot.jobs.forget_installation import forget_installation
 from bot.model import InstallationId, UserError
-from bot.sandbox.github.server import Fault
+from bot.sandbox.github.server import Fault as GitHubFault
+from bot.sandbox.slack.model import Fault
 from jobq import ClaimedJob, Discard
 from tests.journeys.whole import MONDAY_MORNING, Whole
 
@@ -40,8 +42,10 @@ async def count(ripe: Whole, tables: Sequence[str] = THEIRS) -> dict[str, int]:
 
 
 async def forget(ripe: Whole, owner: str = "acme") -> list[str]:
-    workspace_id, now = ripe.app.workspace_id, ripe.clock.now()
-    return await forget_owner(owner, workspace_id, github=ripe.app.github, now=now)
+    app = ripe.app
+    return await forget_owner(
+        owner, app.workspace_id, github=app.github, slack=app.slack, queue=app.queue, clock=ripe.clock
+    )
 
 
 async def test_a_day_after_the_uninstall_only_people_and_rules_are_left(ripe: Whole) -> None:
@@ -157,19 +161,40 @@ async def test_forgetting_at_once_does_not_wait_for_the_day(ripe: Whole) -> None
     assert await ripe.app.queue.dead() == []
 
 
-async def test_an_uninstall_that_was_never_told_is_found_out_by_asking_github(ripe: Whole) -> None:
-    await work(ripe)
+def uninstall_unheard(ripe: Whole) -> None:
     ripe.github.webhooks.hold()
     uninstall(ripe)
     ripe.github.webhooks.release(lambda held: [])
+
+
+async def test_an_uninstall_that_was_never_told_is_found_out_by_asking_github(ripe: Whole) -> None:
+    await work(ripe)
+    assert ripe.live("cho") != []
+    uninstall_unheard(ripe)
     await forget(ripe)
     assert not any((await count(ripe)).values())
+    assert ripe.live("cho") == [], "their DMs ask for nothing any more"
+    await ripe.settle()
+
+
+async def test_nothing_is_deleted_before_its_dms_could_be_struck(ripe: Whole) -> None:
+    await work(ripe)
+    uninstall_unheard(ripe)
+    ripe.slack.faults.add(Fault(method="chat.update", kind="ratelimited", retry_after=30))
+    before = await count(ripe)
+    with pytest.raises(UserError, match="DMs about 2 reviews still ask for something"):
+        await forget(ripe)
+    assert await count(ripe) == before
+    ripe.clock.shift += timedelta(minutes=1)
+    await forget(ripe)
+    assert not any((await count(ripe)).values())
+    assert ripe.live("cho") == []
 
 
 async def test_forgetting_at_once_is_refused_while_github_cannot_be_asked(ripe: Whole) -> None:
     await work(ripe)
     before = await count(ripe)
-    ripe.server.faults.append(Fault(status=502, path="/app/installations"))
+    ripe.server.faults.append(GitHubFault(status=502, path="/app/installations"))
     with pytest.raises(UserError, match="GitHub cannot be asked"):
         await forget(ripe)
     assert await count(ripe) == before
