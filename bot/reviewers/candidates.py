@@ -11,7 +11,7 @@ from bot.reviewers.rules import away_until
 from bot.reviewers.store import list_people_by_id
 from jobq import current_database
 
-_CANDIDATES = Path(__file__).with_name("candidates.sql").read_text()
+STATEMENT = Path(__file__).with_name("candidates.sql").read_text()
 
 
 async def list_candidates(
@@ -22,7 +22,7 @@ async def list_candidates(
     Their load counts, on all their accounts, open requests on open pull requests that are not drafts, and
     choices of the last minutes whose requests are still to come.
     """
-    rows = await current_database().fetch(_CANDIDATES, workspace_id, list(logins), now)
+    rows = await current_database().fetch(STATEMENT, workspace_id, list(logins), now)
     people = {p.id: p for p in await list_people_by_id(row["person_id"] for row in rows if row["person_id"])}
     return tuple(_candidate(row, people.get(row["person_id"]), now) for row in rows)
 

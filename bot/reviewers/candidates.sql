@@ -2,13 +2,16 @@
 WITH just_chosen AS (
     -- Chosen a moment ago, so that pull requests opened together are shared out: their requests come by webhook.
     SELECT (verdict ->> 'account_id')::bigint AS account_id
-    FROM assignment, jsonb_array_elements(decision -> 'verdicts') AS verdict
-    WHERE assignment.id > (SELECT max(id) FROM assignment) - 200 AND workspace_id = $1
-        AND decided_at > $3::timestamptz - interval '10 minutes' AND verdict ->> 'outcome' = 'asked'
+    FROM (
+        SELECT pull_request_id, asked, decision FROM assignment
+        WHERE workspace_id = $1 AND decided_at > $3::timestamptz - interval '10 minutes'
+        ORDER BY decided_at DESC LIMIT 200
+    ) AS recent, jsonb_array_elements(decision -> 'verdicts') AS verdict
+    WHERE verdict ->> 'outcome' = 'asked'
         AND (asked IS NULL OR (verdict ->> 'account_id')::bigint = ANY (asked))
         AND NOT EXISTS (
             SELECT FROM review_request
-            WHERE review_request.pull_request_id = assignment.pull_request_id
+            WHERE review_request.pull_request_id = recent.pull_request_id
                 AND reviewer_id = (verdict ->> 'account_id')::bigint)
 )
 SELECT wanted.login AS asked_for, mapped.*, waiting.load + chosen.load AS load, latest.last_asked_at
