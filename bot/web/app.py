@@ -19,6 +19,7 @@ from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
 from bot.slack.listeners import Listeners
 from bot.slack.reception import Reception
+from bot.web.files import WebResponse
 from bot.web.health import findings_blueprint, health_blueprint
 from bot.web.identity.blueprint import identity_blueprint
 from bot.web.identity.invite import make_invite
@@ -88,6 +89,7 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
 
 
 def _add_doors(web: Quart, database: Database) -> None:
+    web.response_class = WebResponse
     web.register_error_handler(DatabaseUnavailable, _no_database)
     web.register_error_handler(Exception, _bug)
     _make_ambient(web, database)

@@ -1,5 +1,6 @@
 """What the pages of /setup say, and what they never show or load."""
 
+import asyncio
 import html
 import json
 import re
@@ -145,6 +146,17 @@ async def test_no_page_loads_or_runs_anything_from_elsewhere(scene: Scene) -> No
             assert "style=" not in page.text
             for address in re.findall(r'<link rel="[^"]+" href="([^"]+)"', page.text):
                 assert (await browser.get(address)).headers["Cache-Control"] == "max-age=3600"
+
+
+async def test_a_browser_that_goes_away_leaves_no_file_open(scene: Scene) -> None:
+    host, port = scene.address.removeprefix("http://").split(":")
+    for _ in range(50):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /setup/static/setup.css HTTP/1.1\r\nHost: ripe\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+    async with scene.browser() as browser:
+        assert (await browser.get("/setup/static/setup.css")).status_code == 200
 
 
 async def test_no_page_shows_what_was_entered(scene: Scene) -> None:
