@@ -4,6 +4,8 @@ Whatever happens saves this job for now. It then looks at the state of that mome
 holds the request's locks, and takes one step at a time until there is nothing left to do.
 """
 
+from datetime import datetime
+
 import structlog
 from pydantic import BaseModel
 
@@ -48,9 +50,10 @@ async def bring_to_rest(
         match following:
             case None:
                 return Discard("the review request is gone")
-            case _Following(step=Wait(until=until, why=why)):
+            case _Following(step=Wait(until=until, why=why), look_changes_at=look_changes_at):
                 log.info("reminder waits", request_id=request_id, why=why)
-                return Postpone(until) if until else None
+                moments = [at for at in (until, look_changes_at) if at is not None]
+                return Postpone(min(moments)) if moments else None
             case _Following(step=Close(why=why)):
                 log.info("reminders end", request_id=request_id, why=why)
                 return None
@@ -64,6 +67,7 @@ class _Following(Value):
 
     step: Step
     view: View
+    look_changes_at: datetime | None = None
     message_id: int | None = None
 
 
@@ -75,7 +79,7 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live:
         return None
     step = rules.decide(view, now)
     if not isinstance(step, Send) or view.person is None:
-        return _Following(step=step, view=view)
+        return _Following(step=step, view=view, look_changes_at=rules.look_changes_at(view, now))
     message_id = await store.begin_sending(view.request, step.sequence, view.person.id, now)
     if is_live and view.person.welcomed_at is None:
         await mark_welcomed(view.person.id, now)

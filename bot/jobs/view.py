@@ -8,6 +8,7 @@ from bot.reminders import store as outbox
 from bot.reminders.model import Rhythm, View
 from bot.reviewers.config import rhythm
 from bot.reviewers.model import Assignment, Person
+from bot.reviewers.rules import current_absence
 from bot.reviewers.store import (
     find_config,
     find_person_by_account,
@@ -49,6 +50,7 @@ async def load_view(request_id: RequestId, now: datetime) -> View | None:
             demands=assignments[-1].decision.demands if assignments else (),
         ),
         has_twin=await outbox.has_twin(request_id),
+        away_until=absence.ends_at if person and (absence := current_absence(person, now)) else None,
         dms_today=await outbox.count_dms_today(person.id, person.zone, now) if person else 0,
     )
 

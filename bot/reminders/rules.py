@@ -1,7 +1,7 @@
 """When a reviewer hears about a review request, and what they see. Pure: `now` is an argument."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from bot.reminders.model import Card, Close, Edit, Look, Message, MessageState, Send, Settle, Step, View, Wait
 from bot.reviewers.model import Person
@@ -161,7 +161,26 @@ def quiet_note(view: View) -> str:
         return "It has the approvals it needs: your review is welcome, but nobody waits for it."
     if view.request.is_muted:
         return "Muted: no more reminders about this one."
+    if view.away_until is not None:
+        return f"You are out of office until {_last_moment(view.away_until, view.person)}."
     return ""
+
+
+def _last_moment(ends_at: datetime, person: Person) -> str:
+    """A day off is told by its date; who is back in the middle of a day is told when."""
+    local = ends_at.astimezone(person.hours.tz)
+    if local.time() != time.min:
+        return f"{local:%a} {local.day} {local:%b %H:%M}"
+    day = local.date() - timedelta(days=1)
+    return f"{day:%a} {day.day} {day:%b}"
+
+
+def look_changes_at(view: View, now: datetime) -> datetime | None:
+    """When a DM that was sent will show something else by the passing of time: an absence begins or ends."""
+    if view.person is None or not view.sent:
+        return None
+    moments = (moment for absence in intervals(view.person) for moment in absence if moment > now)
+    return min(moments, default=None)
 
 
 def _card(view: View, look: Look, sequence: int, *, is_first_ever: bool) -> Card:

@@ -88,6 +88,31 @@ async def test_whoever_is_out_of_office_gets_nothing_and_finds_what_waits_on_ret
     assert ripe.reminders("cho") == 4, "four working hours after each first DM, leave left out"
 
 
+async def test_a_dm_has_no_buttons_while_its_reader_is_out_of_office(ripe: Whole) -> None:
+    await ripe.open_pull_request("docs/intro.md")
+    await type_command(ripe, "cho", "/ooo", "wednesday - thursday")
+    await ripe.go_to(at("24 22:59"))
+    assert len(ripe.live("cho")) == 1
+    reminders = ripe.reminders("cho")
+    await ripe.go_to(at("24 23:00"))
+    assert ripe.live("cho") == []
+    assert "You are out of office until Thu 26 Nov." in ripe.dms("cho")[-1]
+    await ripe.go_to(at("26 23:00"))
+    assert len(ripe.live("cho")) == 1
+    assert ripe.reminders("cho") == reminders
+    await ripe.pass_time(days=4)
+    assert ripe.reminders("cho") == reminders + 1
+
+
+async def test_an_early_return_brings_the_buttons_back(ripe: Whole) -> None:
+    await ripe.open_pull_request("docs/intro.md")
+    await type_command(ripe, "cho", "/ooo", "until friday")
+    assert ripe.live("cho") == []
+    await type_command(ripe, "cho", "/ooo", "off")
+    assert len(ripe.live("cho")) == 1
+    assert ripe.reminders("cho") == 1
+
+
 async def test_coming_back_early_brings_what_waits_at_once(ripe: Whole) -> None:
     await type_command(ripe, "cho", "/ooo", "until friday")
     pull = ripe.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])

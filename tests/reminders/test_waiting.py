@@ -6,7 +6,15 @@ import pytest
 
 from bot.github.model import PullRequestState
 from bot.reminders.model import Edit, Look, MessageState, Send, View, Wait
-from bot.reminders.rules import card_of, decide, due_at, next_card, no_answer_at, waiting_time
+from bot.reminders.rules import (
+    card_of,
+    decide,
+    due_at,
+    look_changes_at,
+    next_card,
+    no_answer_at,
+    waiting_time,
+)
 from bot.reviewers.model import Absence
 from bot.reviews.model import CloseReason
 from tests.reminders.test_rules import OPENED, at, person, pull_request, request, sent, shown, until, view
@@ -53,6 +61,31 @@ def test_whoever_waits_knows_why(waiting: View, now: str, why: str) -> None:
     step = decide(waiting, at(now))
     assert isinstance(step, Wait)
     assert step.why == why
+
+
+@pytest.mark.parametrize(
+    ("back_at", "note"),
+    [
+        ("26 23:00", "You are out of office until Thu 26 Nov."),
+        ("26 12:30", "You are out of office until Thu 26 Nov 13:30."),
+    ],
+    ids=["whole days", "back in the middle of a day"],
+)
+def test_while_its_reader_is_away_a_dm_says_until_when(back_at: str, note: str) -> None:
+    leaving = person(absences=(leave("24 23:00", back_at),))
+    away = sent("23 10:00", of=view(person=leaving)).model_copy(update={"away_until": at(back_at)})
+    assert decide(away, at("25 10:00")) == Edit(message_ids=(0,))
+    card = card_of(away, away.messages[0])
+    assert (card.look, card.note) == (Look.QUIET, note)
+
+
+def test_a_dm_that_was_sent_is_looked_at_again_when_an_absence_begins_or_ends() -> None:
+    leaving = person(absences=(leave("24 23:00", "26 23:00"),))
+    told = sent("23 10:00", of=view(person=leaving))
+    assert look_changes_at(told, at("23 11:00")) == at("24 23:00")
+    assert look_changes_at(told, at("24 23:00")) == at("26 23:00")
+    assert look_changes_at(told, at("26 23:00")) is None
+    assert look_changes_at(view(person=leaving), at("23 11:00")) is None
 
 
 def test_who_has_no_working_day_is_never_sent_anything() -> None:
