@@ -231,6 +231,7 @@ async def rows_of(ripe: Whole, workspace_id: WorkspaceId) -> dict[str, int]:
     tables = (
         "installation", "repository", "repository_config", "person", "account", "absence", "pull_request",
         "review_request", "review", "assignment", "message", "slack_delivery", "action", "backlog", "held",
+        "slack_limit",
     )  # fmt: skip
     return {
         table: await ripe.app.database.fetchval(
