@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 GITHUB_NAMES = ("GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
 SLACK_NAMES = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
+SOCKET_NAMES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")
 
 
 class SettingsError(Exception):
@@ -124,7 +125,7 @@ class Settings(BaseSettings):
     slack_bot_token: Annotated[SecretStr, _starting_with("xoxb-")] | None = None
     slack_signing_secret: SecretStr | None = None
     slack_app_token: Annotated[SecretStr, _starting_with("xapp-")] | None = None
-    """For Socket Mode, which needs no public address."""
+    """For Socket Mode, which needs no public address; SLACK_SIGNING_SECRET is not needed then."""
     slack_client_id: str | None = None
     slack_client_secret: SecretStr | None = None
     slack_api_url: Annotated[str, AfterValidator(_with_slash)] = "https://slack.com/api/"
@@ -176,7 +177,8 @@ class Settings(BaseSettings):
         if self.database_direct_url is not None and self.database_url is None:
             raise ValueError("DATABASE_URL: missing, and needed because DATABASE_DIRECT_URL is set")
         values = self.model_dump()
-        for names in (GITHUB_NAMES, SLACK_NAMES):
+        slack_names = SLACK_NAMES if self.slack_app_token is None else SOCKET_NAMES
+        for names in (GITHUB_NAMES, slack_names):
             missing = [name for name in names if not values[name.lower()]]
             if missing and len(missing) < len(names):
                 present = next(name for name in names if name not in missing)

@@ -5,8 +5,7 @@ import asyncio
 import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
-from quart import Quart, Response
+from quart import Blueprint, Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from bot.actions.desk import Desk
@@ -19,6 +18,7 @@ from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
 from bot.slack.listeners import Listeners
 from bot.slack.reception import Reception
+from bot.slack.socket_mode import hearing_slack
 from bot.web.files import WebResponse
 from bot.web.health import findings_blueprint, health_blueprint
 from bot.web.identity.blueprint import identity_blueprint
@@ -32,7 +32,7 @@ from bot.web.setup.outside import closed_blueprint, installed_blueprint
 from bot.web.setup.parts import Parts
 from bot.web.setup.passes import is_opened
 from bot.web.setup.slack_step import challenge_blueprint
-from bot.web.slack import slack_blueprint
+from bot.web.slack import slack_blueprint, socket_mode_blueprint
 from bot.web.slack_install import recognizing_first_workspace, slack_install_blueprint
 from bot.web.webhooks import RoomyRequest, webhooks_blueprint
 from jobq import Database, DatabaseUnavailable, Queue
@@ -59,7 +59,7 @@ def create_web(app: App, reception: Reception) -> Quart:
     web.register_blueprint(findings_blueprint(app))
     web.register_blueprint(metrics_blueprint(_exposition(app), settings.metrics_token))
     web.register_blueprint(webhooks_blueprint(settings.github_webhook_secret, app.queue, app.clock))
-    web.register_blueprint(slack_blueprint(reception, _signing_secret(settings)))
+    web.register_blueprint(_slack_blueprint(settings, reception))
     web.register_blueprint(slack_install_blueprint(settings, app.workspaces, app.queue, app.clock))
     web.register_blueprint(identity_blueprint(app))
     if settings.sandbox_url is not None:
@@ -102,10 +102,13 @@ def _exposition(app: App) -> Exposition:
     return Exposition(registry, (lanes.look, vitals.look))
 
 
-def _signing_secret(settings: Settings) -> SecretStr:
+def _slack_blueprint(settings: Settings, reception: Reception) -> Blueprint:
+    """Slack over HTTP or in Socket Mode, never both."""
+    if settings.slack_app_token is not None:
+        return socket_mode_blueprint()
     if settings.slack_signing_secret is None:
         raise SettingsError("SLACK_SIGNING_SECRET: missing")
-    return settings.slack_signing_secret
+    return slack_blueprint(reception, settings.slack_signing_secret)
 
 
 def _make_ambient(web: Quart, database: Database) -> None:
@@ -146,5 +149,8 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
         open_app(settings) as app,
         following_clock(app, lambda: None),
         recognizing_first_workspace(app),
+        hearing_slack(
+            reception := create_reception(app), app.settings.slack_app_token, app.settings.slack_api_url
+        ),
     ):
-        await serve_until(create_web(app, create_reception(app)), app.settings.host, settings.port, stop)
+        await serve_until(create_web(app, reception), app.settings.host, settings.port, stop)

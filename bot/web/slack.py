@@ -1,16 +1,14 @@
 """Everything that Slack sends: authentic, then handed to Bolt."""
 
 import re
-from typing import Protocol
 
 import structlog
 from pydantic import SecretStr
 from quart import Blueprint, Response, request
-from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from bot.slack.reception import NotInTime
+from bot.slack.dispatch import Reception, dispatch
 
 log = structlog.get_logger()
 
@@ -18,16 +16,6 @@ LARGEST_BODY = 1024 * 1024
 URL_VERIFICATION = "url_verification"
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
-
-
-class Reception(Protocol):
-    """Who answers whom: see bot.slack.reception."""
-
-    async def find_bolt(self, team_id: str) -> AsyncApp | None:
-        """What serves this team; None where Ripe is not. Raises NotInTime."""
-
-    async def finish(self) -> None:
-        """Waits for what is still being sent."""
 
 
 def slack_blueprint(reception: Reception, signing_secret: SecretStr) -> Blueprint:
@@ -50,6 +38,17 @@ def slack_blueprint(reception: Reception, signing_secret: SecretStr) -> Blueprin
     @blueprint.after_app_serving
     async def finish() -> None:
         await reception.finish()
+
+    return blueprint
+
+
+def socket_mode_blueprint() -> Blueprint:
+    """`/slack/events` where Slack is heard in Socket Mode: there is one way in, never two."""
+    blueprint = Blueprint("slack", __name__)
+
+    @blueprint.route("/slack/events", methods=["GET", "POST"])
+    async def refuse() -> Response:
+        return Response("Not here: with SLACK_APP_TOKEN this bot hears Slack in Socket Mode.\n", status=404)
 
     return blueprint
 
@@ -79,16 +78,5 @@ async def _dispatch(reception: Reception, text: str, content_type: str) -> Respo
     if (challenge := asked.body.get("challenge")) is not None and asked.body.get("type") == URL_VERIFICATION:
         # Asked of the address, in the name of no workspace.
         return Response(str(challenge), mimetype="text/plain")
-    team_id = asked.context.team_id
-    if team_id is None and "ssl_check" in asked.body:
-        return Response(status=200)
-    try:
-        bolt = await reception.find_bolt(team_id) if team_id else None
-    except NotInTime:
-        return Response("it is not known yet whose this is\n", status=503, headers={"Retry-After": "5"})
-    if bolt is None:
-        # Not an error: Slack would send it again, and again, and then switch events off.
-        log.warning("a request of Slack from a workspace without Ripe", team_id=team_id)
-        return Response(status=200)
-    answer = await bolt.async_dispatch(asked)
+    answer = await dispatch(reception, asked)
     return Response(answer.body, status=answer.status, headers=answer.first_headers_without_set_cookie())

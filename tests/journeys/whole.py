@@ -26,10 +26,12 @@ from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.slack.model import Message, State
 from bot.sandbox.slack.oauth import OAuth
 from bot.sandbox.slack.seed import seed_state
+from bot.sandbox.slack.socket_mode import Sockets
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings
 from bot.slack.reception import Reception
+from bot.slack.socket_mode import hearing_slack
 from bot.web.app import create_reception, create_web
 from bot.web.server import find_free_port, serving
 from bot.worker import build_handlers
@@ -54,6 +56,7 @@ repositories:
 GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET = "Iv23journeys", "client secret on GitHub"
 MOST_ROUNDS = 30
 CLIENT_ID, CLIENT_SECRET = "1111.2222", "client secret"
+APP_TOKEN = "xapp-1-A0RIPE0001-1-journeys"
 
 
 @dataclass
@@ -123,15 +126,27 @@ class Whole:
 
 @asynccontextmanager
 async def whole_bot(
-    dsn: str, starts_at: datetime, *, people: str = PEOPLE, rules: str = RULES
+    dsn: str,
+    starts_at: datetime,
+    *,
+    people: str = PEOPLE,
+    rules: str = RULES,
+    sockets: Sockets | None = None,
 ) -> AsyncIterator[Whole]:
-    """A bot installed on acme's repositories, with its people and rules, at a moment in time."""
+    """A bot installed on acme's repositories, with its people and rules, at a moment in time.
+
+    With `sockets` its Slack app is in Socket Mode.
+    """
     clock = Clock(starts_at - utc_now())
     bot_port, world_port = find_free_port("127.0.0.1"), find_free_port("127.0.0.1")
     bot_url, world_url = f"http://127.0.0.1:{bot_port}", f"http://127.0.0.1:{world_port}"
     settings = _settings(dsn, bot_url, world_url)
+    if sockets is not None:
+        in_socket_mode = {"slack_app_token": SecretStr(APP_TOKEN), "slack_signing_secret": None}
+        settings = settings.model_copy(update=in_socket_mode)
     server, slack = _make_world(clock, bot_url, world_url)
     beta = _make_slack(clock, bot_url, world_url, "xoxb-nowhere")
+    slack.sender.sockets = beta.sender.sockets = sockets
     beta.state = seed_state(State(team_id="T0BETA0001", team_name="Beta", team_domain="beta"))
     oauth = OAuth(CLIENT_ID, SecretStr(CLIENT_SECRET), f"{bot_url}/slack/oauth_redirect", [slack, beta])
     sandbox = create_sandbox(server, slack, oauth=oauth)
@@ -140,6 +155,9 @@ async def whole_bot(
             open_app(settings, clock) as app,
             serving(create_web(app, listeners := create_reception(app)), port=bot_port),
             serving(sandbox, port=world_port),
+            hearing_slack(
+                listeners, app.settings.slack_app_token, app.settings.slack_api_url, ping_every=0.1
+            ),
         ):
             whole = Whole(app, clock, server, server.world, slack, listeners, beta)
             await _install(whole, people, rules)

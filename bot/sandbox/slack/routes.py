@@ -13,11 +13,13 @@ from bot.sandbox.slack.disturb import disturb
 from bot.sandbox.slack.model import Call, Fault, Json, SlackError
 from bot.sandbox.slack.oauth import OAuth, add_oauth
 from bot.sandbox.slack.scopes import tell_scopes
+from bot.sandbox.slack.socket_mode import Sockets, add_socket_mode
 from bot.sandbox.slack.web_api import METHODS, call_method
 from bot.sandbox.slack.world import SlackWorld
 
 SECRET_ARGUMENTS = frozenset({"token", "code"})
 OAUTH_ACCESS = "oauth.v2.access"
+CONNECTIONS_OPEN = "apps.connections.open"
 RESPONSE_URL = "response_url"
 """The name under which answers through response URLs are logged, and meet faults."""
 
@@ -59,6 +61,7 @@ def slack_blueprint(world: SlackWorld, oauth: OAuth | None = None) -> Blueprint:
     if oauth is not None:
         add_oauth(blueprint, oauth)
         _add_access(blueprint, world, oauth)
+    _add_connections(blueprint, world, world.sender.sockets)
     return blueprint
 
 
@@ -71,6 +74,19 @@ def _add_access(blueprint: Blueprint, world: SlackWorld, oauth: OAuth) -> None:
     @blueprint.post(f"/api/{OAUTH_ACCESS}")
     async def access() -> ResponseReturnValue:
         return await _serve(world, OAUTH_ACCESS, exchange)
+
+
+def _add_connections(blueprint: Blueprint, world: SlackWorld, sockets: Sockets | None) -> None:
+    if sockets is None:
+        return
+    add_socket_mode(blueprint, sockets)
+
+    def connect(given: Json) -> Json:
+        return sockets.open(_read_token(given), world.base_url or "")
+
+    @blueprint.post(f"/api/{CONNECTIONS_OPEN}")
+    async def open_connection() -> ResponseReturnValue:
+        return await _serve(world, CONNECTIONS_OPEN, connect)
 
 
 def _by_token(worlds: Sequence[SlackWorld], token: str) -> SlackWorld | None:

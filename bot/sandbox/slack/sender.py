@@ -11,6 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from bot.sandbox.slack.model import Json, Reply, Sent
+from bot.sandbox.slack.socket_mode import Sockets
 from jobq.clock import utc_now
 
 PATIENCE = 3.0
@@ -26,6 +27,8 @@ class Sender:
         self._secret = signing_secret
         self.bot_url = bot_url
         self.patience = PATIENCE
+        self.sockets: Sockets | None = None
+        """Where the app is in Socket Mode: nothing is posted then."""
         self.on_reply: Callable[[Reply], object] = lambda _: None
         """Hears of every request that was sent, once it was answered or given up."""
         self._client: httpx.AsyncClient | None = None
@@ -54,6 +57,8 @@ class Sender:
         return reply
 
     async def _send(self, sent: Sent, retry: Mapping[str, str]) -> Reply:
+        if self.sockets is not None:
+            return await self.sockets.carry(sent, self.patience, retry)
         body = sent.body.encode()
         headers = {"Content-Type": sent.content_type, **self.sign(body), **retry}
         try:

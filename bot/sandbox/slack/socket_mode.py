@@ -1,0 +1,196 @@
+"""The local Slack's Socket Mode: what people do goes to the bot over connections that the bot has opened.
+
+https://docs.slack.dev/apis/events-api/using-socket-mode
+"""
+
+import asyncio
+import json
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import SecretStr
+from quart import Blueprint, abort, websocket
+
+from bot.sandbox.slack.model import Json, Reply, Sent, SlackError
+from jobq.clock import utc_now
+
+SCOPE = "connections:write"
+TICKET_LASTS = timedelta(seconds=30)
+CONNECTION_LASTS = 18_060
+"""Seconds, as Slack tells them in advance. Here a connection ends when it is told to."""
+
+Reason = Literal["warning", "refresh_requested", "link_disabled"]
+Moment = Literal["sent", "answered"]
+
+
+class Sockets:
+    """The connections of one app, for every workspace where it is installed. `app_token` opens them."""
+
+    def __init__(self, app_token: SecretStr) -> None:
+        self.scopes = {SCOPE}
+        self.connected = asyncio.Event()
+        """Set while there is a connection."""
+        self.cut_next: Moment | None = None
+        """The connection ends with the next envelope: once it is `sent`, or when its answer arrives."""
+        self._app_token = app_token
+        self._tickets: dict[str, datetime] = {}
+        self._connections: deque[_Connection] = deque()
+
+    def open(self, token: str, base_url: str) -> Json:
+        """What `apps.connections.open` answers: an address that is good once. Raises SlackError."""
+        if not token:
+            raise SlackError("not_authed")
+        if token.startswith("xoxb-"):
+            raise SlackError("not_allowed_token_type")
+        if not secrets.compare_digest(token, self._app_token.get_secret_value()):
+            raise SlackError("invalid_auth")
+        if SCOPE not in self.scopes:
+            raise SlackError("missing_scope", needed=SCOPE, provided=",".join(sorted(self.scopes)))
+        ticket = secrets.token_hex(16)
+        self._tickets[ticket] = utc_now() + TICKET_LASTS
+        return {"url": f"ws{base_url.removeprefix('http')}/link?{urlencode({'ticket': ticket})}"}
+
+    def spend(self, ticket: str) -> bool:
+        """Whether it was good. It is not any more."""
+        expires_at = self._tickets.pop(ticket, None)
+        return expires_at is not None and utc_now() < expires_at
+
+    def refresh(self, reason: Reason = "refresh_requested") -> None:
+        """Asks the bot to open another connection in place of each."""
+        for connection in self._connections:
+            connection.outbox.put_nowait({"type": "disconnect", "reason": reason, "debug_info": {}})
+
+    def drop(self) -> None:
+        """Ends every connection, without a word before."""
+        for connection in tuple(self._connections):
+            self.remove(connection)
+
+    async def carry(self, sent: Sent, patience: float, retry: Mapping[str, str]) -> Reply:
+        """Sends one envelope down one connection and waits `patience` seconds for its acknowledgement."""
+        if not self._connections:
+            return Reply(status=None, body="", in_time=True, sent=sent, error="dispatch_failed")
+        self._connections.rotate()
+        connection, envelope = self._connections[0], _envelope(sent, retry)
+        answer = connection.unanswered[envelope["envelope_id"]] = asyncio.get_running_loop().create_future()
+        connection.outbox.put_nowait(envelope)
+        if self.cut_next == "sent":
+            self._cut(connection)
+        await asyncio.wait([answer], timeout=patience)
+        connection.unanswered.pop(envelope["envelope_id"], None)
+        if not answer.done():
+            return Reply(status=None, body="", in_time=False, sent=sent, error="operation_timeout")
+        if (payload := answer.result()) is None:
+            return Reply(status=None, body="", in_time=True, sent=sent, error="dispatch_failed")
+        return Reply(status=200, body=json.dumps(payload) if payload else "", in_time=True, sent=sent)
+
+    def add(self) -> "_Connection":
+        """A new connection, which begins with a greeting."""
+        connection = _Connection()
+        self._connections.append(connection)
+        self.connected.set()
+        connection.outbox.put_nowait(
+            {
+                "type": "hello",
+                "num_connections": len(self._connections),
+                "debug_info": {"host": "sandbox", "approximate_connection_time": CONNECTION_LASTS},
+                "connection_info": {"app_id": "A0RIPE0001"},
+            }
+        )
+        return connection
+
+    def hear(self, connection: "_Connection", message: str) -> None:
+        """What the bot says: which envelope it has dealt with. What no connection asked is ignored."""
+        said = json.loads(message)
+        answer = connection.unanswered.get(str(said.get("envelope_id")))
+        if answer is None or answer.done():
+            return
+        if self.cut_next == "answered":
+            self._cut(connection)
+        else:
+            answer.set_result(said.get("payload") or {})
+
+    def remove(self, connection: "_Connection") -> None:
+        """It has ended, or is to."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+        if not self._connections:
+            self.connected.clear()
+        connection.end()
+
+    def _cut(self, connection: "_Connection") -> None:
+        self.cut_next = None
+        self.remove(connection)
+
+
+class _Connection:
+    """One of the bot's. What is put into `outbox` is sent; None ends it."""
+
+    def __init__(self) -> None:
+        self.outbox: asyncio.Queue[Json | None] = asyncio.Queue()
+        self.unanswered: dict[str, asyncio.Future[Json | None]] = {}
+
+    def end(self) -> None:
+        """Whatever has no answer yet gets none."""
+        self.outbox.put_nowait(None)
+        for answer in self.unanswered.values():
+            if not answer.done():
+                answer.set_result(None)
+
+
+def add_socket_mode(blueprint: Blueprint, sockets: Sockets) -> None:
+    """Adds the websocket, `/link`. The method beside it is `apps.connections.open`."""
+
+    @blueprint.websocket("/link")
+    async def link() -> None:
+        if not sockets.spend(websocket.args.get("ticket", "")):
+            abort(403)
+        connection = sockets.add()
+        tasks = [
+            asyncio.ensure_future(_tell(connection)),
+            asyncio.ensure_future(_listen(sockets, connection)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sockets.remove(connection)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+async def _tell(connection: _Connection) -> None:
+    while (message := await connection.outbox.get()) is not None:
+        await websocket.send_json(message)
+
+
+async def _listen(sockets: Sockets, connection: _Connection) -> None:
+    while True:
+        sockets.hear(connection, str(await websocket.receive()))
+
+
+def _envelope(sent: Sent, retry: Mapping[str, str]) -> Json:
+    kind, payload = _unpack(sent)
+    envelope: Json = {
+        "envelope_id": secrets.token_hex(16),
+        "type": kind,
+        "payload": payload,
+        "accepts_response_payload": kind != "events_api",
+    }
+    if kind == "events_api":
+        envelope["retry_attempt"] = int(retry.get("X-Slack-Retry-Num", "0"))
+        envelope["retry_reason"] = retry.get("X-Slack-Retry-Reason", "")
+    return envelope
+
+
+def _unpack(sent: Sent) -> tuple[str, Any]:
+    """What would be posted, as an envelope has it."""
+    if sent.content_type == "application/json":
+        return "events_api", json.loads(sent.body)
+    fields = dict(parse_qsl(sent.body, keep_blank_values=True))
+    if "payload" in fields:
+        return "interactive", json.loads(fields["payload"])
+    return "slash_commands", fields

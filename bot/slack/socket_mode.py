@@ -1,0 +1,152 @@
+"""Socket Mode: what Slack would post to an address of ours comes over a connection that we open.
+
+https://docs.slack.dev/apis/events-api/using-socket-mode
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import structlog
+from pydantic import SecretStr
+from slack_bolt.adapter.socket_mode.async_base_handler import AsyncBaseSocketModeHandler
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.dispatch import Reception, dispatch
+
+log = structlog.get_logger()
+
+PING_EVERY = 10.0
+"""Seconds between two looks whether the connection still is one, and between two tries to open it."""
+ASKS_WITHIN = 10
+"""Seconds for Slack to say where to connect."""
+URL_LASTS = 20.0
+"""Seconds after which we ask for another address: Slack's is good once, and not for long."""
+FINISHES_WITHIN = 3.0
+"""Seconds that what has begun may still take once we stop. Slack waits no longer for an answer."""
+CLOSES_WITHIN = 2.0
+"""Seconds."""
+
+
+class SocketMode(AsyncBaseSocketModeHandler):
+    """Bolt's handler for an app with listeners of its own in every workspace.
+
+    `app_token` is the app's, for all workspaces. To be made, and used, in one event loop.
+    """
+
+    def __init__(
+        self, reception: Reception, app_token: SecretStr, api_url: str, ping_every: float = PING_EVERY
+    ) -> None:
+        self._reception = reception
+        self._handling: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+        self.client: _Client = _Client(app_token, api_url, ping_every)
+        self.client.socket_mode_request_listeners.append(self.handle)
+
+    async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
+        """Serves one envelope. It is acknowledged when its work is done, or, if that failed, not at all."""
+        if self._is_stopping:
+            # Without an acknowledgement Slack gives it to another process, or to the next one.
+            return
+        handling = asyncio.ensure_future(self._serve(client, req))
+        self._handling.add(handling)
+        handling.add_done_callback(self._handling.discard)
+        await handling
+
+    async def stop(self) -> None:
+        """Lets what has begun end, then disconnects."""
+        self._is_stopping = True
+        if self._handling:
+            await asyncio.wait(set(self._handling), timeout=FINISHES_WITHIN)
+        await self.client.stop()
+        await self._reception.finish()
+
+    async def _serve(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
+        # Without headers: listeners tell by Slack's ids what they have served before.
+        answer = await dispatch(self._reception, AsyncBoltRequest(mode="socket_mode", body=req.payload))
+        if answer.status != 200:
+            log.warning("an envelope of Slack was not acknowledged", type=req.type, status=answer.status)
+            return
+        try:
+            await client.send_socket_mode_response(
+                SocketModeResponse(envelope_id=req.envelope_id, payload=_payload(answer))
+            )
+        except (ConnectionError, aiohttp.ClientError) as error:
+            # Slack sends it again, and then it is known that it was served.
+            log.info("an acknowledgement did not reach Slack", type=req.type, error=type(error).__name__)
+
+
+class _Client(SocketModeClient):
+    """slack_sdk's, which reconnects by itself."""
+
+    def __init__(self, app_token: SecretStr, api_url: str, ping_every: float) -> None:
+        logger = logging.getLogger(__name__)
+        super().__init__(
+            app_token=app_token.get_secret_value(),
+            logger=logger,
+            web_client=AsyncWebClient(
+                base_url=api_url, timeout=ASKS_WITHIN, retry_handlers=[], logger=logger
+            ),
+            ping_interval=ping_every,
+        )
+
+    async def issue_new_wss_url(self) -> str:
+        url = await super().issue_new_wss_url()
+        # While it cannot connect, the client would try one address for ever.
+        asyncio.get_running_loop().call_later(URL_LASTS, self._forget, url)
+        return url
+
+    async def stop(self) -> None:
+        """Closes the connection and waits until nothing of it runs any more."""
+        closing = asyncio.ensure_future(self.close())  # type: ignore[no-untyped-call]
+        # What answers nothing any more must not hold us.
+        await asyncio.wait([closing], timeout=CLOSES_WITHIN)
+        tasks = [
+            task
+            for task in (closing, self.message_processor, self.current_session_monitor, self.message_receiver)
+            if task is not None
+        ]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await self.aiohttp_client_session.close()
+
+    def _forget(self, url: str) -> None:
+        if self.wss_uri == url:
+            self.wss_uri = None
+
+
+@asynccontextmanager
+async def hearing_slack(
+    reception: Reception, app_token: SecretStr | None, api_url: str, ping_every: float = PING_EVERY
+) -> AsyncIterator[None]:
+    """Connects meanwhile, for as long as it takes: nothing waits for Slack. Without a token Slack posts."""
+    if app_token is None:
+        yield
+        return
+    socket = SocketMode(reception, app_token, api_url, ping_every)
+    connecting = asyncio.create_task(socket.connect_async())  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        await socket.stop()
+        connecting.cancel()
+        await asyncio.wait([connecting])
+
+
+def _payload(answer: BoltResponse) -> dict[str, object] | None:
+    if not answer.body:
+        return None
+    if answer.headers.get("content-type", [""])[0].startswith("application/json"):
+        payload: dict[str, object] = json.loads(answer.body)
+        return payload
+    return {"text": answer.body}
