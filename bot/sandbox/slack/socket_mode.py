@@ -33,7 +33,7 @@ class Sockets:
     def __init__(self, app_token: SecretStr) -> None:
         self.scopes = {SCOPE}
         self.connected = asyncio.Event()
-        """Set while there is a connection."""
+        """Set while there is a connection that is to last."""
         self.cut_next: Moment | None = None
         """The connection ends with the next envelope: once it is `sent`, or when its answer arrives."""
         self._app_token = app_token
@@ -61,6 +61,7 @@ class Sockets:
 
     def refresh(self, reason: Reason = "refresh_requested") -> None:
         """Asks the bot to open another connection in place of each."""
+        self.connected.clear()
         for connection in self._connections:
             connection.outbox.put_nowait({"type": "disconnect", "reason": reason, "debug_info": {}})
 
