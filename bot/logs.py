@@ -22,6 +22,7 @@ _SECRET_NAME = re.compile(
 _SECRET_TEXT = re.compile(
     r"""
       xox[a-z]-[\w-]+ | xapp-[\w-]+              # Slack
+    | (?<=[?&]ticket=)[\w-]+                     # in the address of Slack's Socket Mode
     | gh[a-z]_\w{4,} | github_pat_\w+            # GitHub
     | eyJ[\w-]+\.[\w-]+\.[\w-]*                  # a JSON web token
     | -----BEGIN[ ][^-]+-----.*?(?:-----END[ ][^-]+-----|\Z)

@@ -29,8 +29,8 @@ PING_EVERY = 10.0
 """Seconds between two looks whether the connection still is one, and between two tries to open it."""
 ASKS_WITHIN = 10
 """Seconds for Slack to say where to connect."""
-URL_LASTS = 20.0
-"""Seconds after which we ask for another address: Slack's is good once, and not for long."""
+TRIES_OF_ONE_ADDRESS = 2
+"""Then we ask for another: Slack's is good for one connection, and not for long."""
 FINISHES_WITHIN = 3.0
 """Seconds that what has begun may still take once we stop. Slack waits no longer for an answer."""
 CLOSES_WITHIN = 2.0
@@ -85,11 +85,24 @@ class SocketMode(AsyncBaseSocketModeHandler):
             log.info("an acknowledgement did not reach Slack", type=req.type, error=type(error).__name__)
 
 
+class _TellsNoBodies(logging.Filter):
+    """slack_sdk shows at DEBUG whatever people write, and with every try to connect how it came to it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "Failed to connect" in record.getMessage():
+            record.exc_info = None
+        return record.levelno > logging.DEBUG
+
+
+_TELLS_NO_BODIES = _TellsNoBodies()
+
+
 class _Client(SocketModeClient):
     """slack_sdk's, which reconnects by itself."""
 
     def __init__(self, app_token: SecretStr, api_url: str, ping_every: float) -> None:
-        logger = logging.getLogger(__name__)
+        logger = logging.getLogger("slack_sdk.socket_mode")
+        logger.addFilter(_TELLS_NO_BODIES)
         super().__init__(
             app_token=app_token.get_secret_value(),
             logger=logger,
@@ -102,7 +115,7 @@ class _Client(SocketModeClient):
     async def issue_new_wss_url(self) -> str:
         url = await super().issue_new_wss_url()
         # While it cannot connect, the client would try one address for ever.
-        asyncio.get_running_loop().call_later(URL_LASTS, self._forget, url)
+        asyncio.get_running_loop().call_later(TRIES_OF_ONE_ADDRESS * self.ping_interval, self._forget, url)
         return url
 
     async def stop(self) -> None:

@@ -36,6 +36,10 @@ class Sockets:
         """Set while there is a connection that is to last."""
         self.cut_next: Moment | None = None
         """The connection ends with the next envelope: once it is `sent`, or when its answer arrives."""
+        self.refuse_next = 0
+        """How many of the next who come with a good address are sent away. It is not good any more."""
+        self.spent: list[str] = []
+        """The tickets with which somebody came."""
         self._app_token = app_token
         self._tickets: dict[str, datetime] = {}
         self._connections: deque[_Connection] = deque()
@@ -56,7 +60,11 @@ class Sockets:
 
     def spend(self, ticket: str) -> bool:
         """Whether it was good. It is not any more."""
+        self.spent.append(ticket)
         expires_at = self._tickets.pop(ticket, None)
+        if self.refuse_next:
+            self.refuse_next -= 1
+            return False
         return expires_at is not None and utc_now() < expires_at
 
     def refresh(self, reason: Reason = "refresh_requested") -> None:

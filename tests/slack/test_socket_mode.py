@@ -1,0 +1,146 @@
+"""What a connection of ours promises, with the local Slack at its other end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+from quart import Quart
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.clock import Clock
+from bot.logs import hide_secrets_in
+from bot.sandbox.slack.routes import slack_blueprint
+from bot.sandbox.slack.socket_mode import Sockets
+from bot.sandbox.slack.world import SlackWorld
+from bot.slack.listeners import Body, Listeners
+from bot.slack.socket_mode import hearing_slack
+from bot.web.server import serving
+from tests.slack.room import OneDesk
+
+BOT_TOKEN, APP_TOKEN = "xoxb-of-the-bot", SecretStr("xapp-of-the-app")
+WITHIN = 10.0
+
+
+class SlowListeners(Listeners):
+    """They answer what people type when they are told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+        self.is_broken = False
+        self.answered = 0
+
+    async def finish(self) -> None:
+        """Nothing is sent later."""
+
+    async def on_command(self, ack: AsyncAck, body: Body) -> None:
+        self.asked.set()
+        await self.may_answer.wait()
+        self.answered += 1
+        await ack(text=f"Heard {body['text']}.")
+
+    async def on_event(self, body: Body, event: Body) -> None:
+        if self.is_broken:
+            raise RuntimeError("a mistake of ours")
+        self.answered += 1
+
+
+class Scene:
+    """A Slack, who answers its people, and how to connect them."""
+
+    def __init__(self, slack: SlackWorld, sockets: Sockets, api_url: str) -> None:
+        self.slack, self.sockets, self.listeners = slack, sockets, SlowListeners()
+        self._api_url = api_url
+
+    @asynccontextmanager
+    async def heard(self) -> AsyncIterator[None]:
+        """The bot runs."""
+        reception = OneDesk(self.listeners)
+        async with hearing_slack(reception, APP_TOKEN, self._api_url, ping_every=0.1):
+            await asyncio.wait_for(self.sockets.connected.wait(), WITHIN)
+            yield
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    slack = SlackWorld(Clock().now, SecretStr(BOT_TOKEN), SecretStr("unused"), "http://127.0.0.1:9")
+    slack.sender.sockets = sockets = Sockets(APP_TOKEN)
+    web = Quart("slack")
+    web.register_blueprint(slack_blueprint(slack), url_prefix="/slack")
+    async with serving(web) as url:
+        slack.base_url = f"{url}/slack"
+        yield Scene(slack, sockets, f"{url}/slack/api/")
+    await slack.close()
+
+
+async def test_nothing_is_acknowledged_before_it_is_done(scene: Scene) -> None:
+    async with scene.heard():
+        command = asyncio.ensure_future(scene.slack.run_command("ana", "/ripe", "hello"))
+        await asyncio.wait_for(scene.listeners.asked.wait(), WITHIN)
+        assert not command.done()
+        scene.listeners.may_answer.set()
+        reply = await command
+    assert reply.is_ok
+    assert scene.slack.rendered_text(scene.slack.messages_to("ana")[-1]) == "Heard hello."
+
+
+async def test_what_has_begun_when_the_bot_stops_is_finished_and_acknowledged(scene: Scene) -> None:
+    async with scene.heard():
+        command = asyncio.ensure_future(scene.slack.run_command("ana", "/ripe", "hello"))
+        await asyncio.wait_for(scene.listeners.asked.wait(), WITHIN)
+        # The block ends, and the bot stops, before this is due.
+        asyncio.get_running_loop().call_later(0.2, scene.listeners.may_answer.set)
+    assert scene.listeners.answered == 1
+    assert (await command).is_ok
+    assert not scene.sockets.connected.is_set()
+
+
+async def test_what_comes_while_the_bot_stops_is_left_to_others(scene: Scene) -> None:
+    async with scene.heard():
+        first = asyncio.ensure_future(scene.slack.run_command("ana", "/ripe", "one"))
+        await asyncio.wait_for(scene.listeners.asked.wait(), WITHIN)
+        loop = asyncio.get_running_loop()
+        second = loop.create_future()
+        loop.call_later(0.1, lambda: _ask(scene, second))
+        loop.call_later(0.3, scene.listeners.may_answer.set)
+    assert (await first).is_ok
+    assert await second == "dispatch_failed"
+    assert scene.listeners.answered == 1
+
+
+def _ask(scene: Scene, answer: "asyncio.Future[str | None]") -> None:
+    typed = asyncio.ensure_future(scene.slack.run_command("ana", "/ripe", "two"))
+    typed.add_done_callback(lambda done: answer.set_result(done.result().error))
+
+
+async def test_an_event_that_met_a_mistake_of_ours_is_not_acknowledged(scene: Scene) -> None:
+    scene.listeners.is_broken = True
+    scene.slack.sender.patience = 0.2
+    async with scene.heard():
+        reply = await scene.slack.send_dm("ana", "snooze 2h")
+        assert reply.error == "operation_timeout"
+        scene.listeners.is_broken = False
+        assert (await scene.slack.send_again(reply)).is_ok
+    assert scene.listeners.answered == 1
+
+
+async def test_an_address_that_was_refused_is_replaced_by_a_fresh_one(scene: Scene) -> None:
+    scene.sockets.refuse_next = 1
+    async with scene.heard():
+        asked = [call for call in scene.slack.calls if call.method == "apps.connections.open"]
+        assert len(asked) == 2
+
+
+async def test_what_people_write_and_our_address_stand_in_no_log(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    scene.sockets.refuse_next = 1
+    async with scene.heard():
+        await scene.slack.send_dm("ana", "rosebud")
+    told = hide_secrets_in("\n".join(r.getMessage() for r in caplog.records if "sdk" in r.name))
+    assert "Invalid response status" in told
+    assert "Traceback" not in caplog.text
+    for secret in (APP_TOKEN.get_secret_value(), *scene.sockets.spent, "rosebud"):
+        assert secret not in told
