@@ -53,6 +53,7 @@ CHECKS = (
     Check((webhooks.DELIVERIES,), webhooks.check_deliveries, _GITHUB),
     Check((github.PATHS,), github.check_paths, _GITHUB),
     Check((slack.TOKEN, slack.SCOPES), slack.check_token, _SLACK),
+    Check((slack.WAY,), slack.check_way, _SLACK),
 )
 
 

@@ -56,11 +56,12 @@ def judge_public_url(settings: Settings) -> Finding:
         return ok(PUBLIC_URL, "not needed on the sandbox")
     judge = failed if settings.ripe_mode == "live" else warning
     if settings.public_url is None:
-        if settings.github_poll and settings.slack_app_token is not None:
+        lost = _lost_without_address(settings)
+        if lost is None:
             return ok(PUBLIC_URL, "not needed: GitHub is polled, Slack is in Socket Mode")
         return judge(
             PUBLIC_URL,
-            "missing, so neither webhooks nor clicks arrive",
+            f"missing, so {lost}",
             "Set PUBLIC_URL to the https address of this bot, or both GITHUB_POLL=true and SLACK_APP_TOKEN.",
         )
     if urlsplit(settings.public_url).scheme != "https":
@@ -70,6 +71,17 @@ def judge_public_url(settings: Settings) -> Finding:
             "Put a proxy with a certificate before the bot and set PUBLIC_URL to its https:// address.",
         )
     return ok(PUBLIC_URL, settings.public_url)
+
+
+def _lost_without_address(settings: Settings) -> str | None:
+    match settings.github_poll, settings.slack_app_token is not None:
+        case True, True:
+            return None
+        case True, False:
+            return "clicks do not arrive"
+        case False, True:
+            return "webhooks do not arrive"
+    return "neither webhooks nor clicks arrive"
 
 
 def judge_secret_keys(settings: Settings) -> Finding:

@@ -5,11 +5,12 @@ from urllib.parse import urlsplit
 
 from bot.doctor.model import Finding, failed, ok, warning
 from bot.doctor.parts import Parts
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.settings import Settings
+from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
 from bot.slack.model import SlackGrant
 from jobq import Postpone
 
-TOKEN, SCOPES = "slack.token", "slack.scopes"
+TOKEN, SCOPES, WAY = "slack.token", "slack.scopes", "slack.connection"
 
 NEEDED = {
     "commands": "/snooze, /ooo and /reviews",
@@ -39,15 +40,45 @@ async def check_token(parts: Parts) -> Sequence[Finding]:
             )
         ]
     except (Postpone, SlackOutcomeUnknown) as error:
-        host = urlsplit(parts.settings.slack_api_url).hostname
-        return [
-            failed(
-                TOKEN,
-                f"Slack gives no answer ({type(error.__cause__ or error).__name__})",
-                f"See that this machine reaches {host}, and what https://slack-status.com says.",
-            )
-        ]
+        return [_judge_silence(TOKEN, error, parts.settings)]
     return [ok(TOKEN, f"workspace {grant.team} ({grant.team_id})"), judge_scopes(grant)]
+
+
+async def check_way(parts: Parts) -> Sequence[Finding]:
+    """Whether what people do in Slack can come here: to an address, or over a connection that is opened."""
+    settings = parts.settings
+    if settings.slack_app_token is None:
+        return [ok(WAY, "over HTTP: Slack posts to /slack/events")]
+    # Not the bot's own door: this is the app's token.
+    slack = SlackGateway(settings.slack_app_token, settings.slack_api_url, timeout=5.0)
+    try:
+        await slack.try_socket_mode()
+    except SlackRefused as error:
+        return [judge_app_token(error.error)]
+    except (Postpone, SlackOutcomeUnknown) as error:
+        return [_judge_silence(WAY, error, settings)]
+    finally:
+        await slack.close()
+    return [ok(WAY, "Socket Mode: no address of ours is needed")]
+
+
+def judge_app_token(error: str) -> Finding:
+    """Why Slack opens no connection, by its error code."""
+    return failed(
+        WAY,
+        f"Slack opens no connection for SLACK_APP_TOKEN: {error}",
+        "Open the app at https://api.slack.com/apps, switch Socket Mode on, make an app-level token with the"
+        " scope connections:write under Basic Information, and set SLACK_APP_TOKEN to it.",
+    )
+
+
+def _judge_silence(check: str, error: Exception, settings: Settings) -> Finding:
+    host = urlsplit(settings.slack_api_url).hostname
+    return failed(
+        check,
+        f"Slack gives no answer ({type(error.__cause__ or error).__name__})",
+        f"See that this machine reaches {host}, and what https://slack-status.com says.",
+    )
 
 
 def judge_scopes(grant: SlackGrant) -> Finding:

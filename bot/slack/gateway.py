@@ -103,6 +103,10 @@ class SlackGateway:
             team_id=reply["team_id"], team=reply["team"], scopes=scopes, bot_user_id=reply.get("user_id", "")
         )
 
+    async def try_socket_mode(self) -> None:
+        """Asks for the address of a connection and opens none. Only an app-level token may."""
+        await self._ask(self._client().apps_connections_open(app_token=self._token.get_secret_value()))
+
     async def post_dm(self, channel: str, rendered: Rendered, metadata_key: str | None = None) -> str:
         """Posts a message, findable by `metadata_key`; returns its `ts`."""
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": metadata_key}}

@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.doctor.doctor import examine
 from bot.doctor.model import Finding
 from bot.doctor.parts import open_parts
+from bot.sandbox.slack.socket_mode import Sockets
 from bot.settings import Settings
 from jobq.clock import utc_now
 from tests.github_server import APP_ID, private_key
@@ -61,9 +62,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def healthy(dsn: str) -> AsyncIterator[Scene]:
-    """A bot with a pull request that has come all the way."""
-    async with whole_bot(dsn, MONDAY_MORNING) as bot:
+async def healthy(dsn: str, sockets: Sockets | None = None) -> AsyncIterator[Scene]:
+    """A bot with a pull request that has come all the way. With `sockets` it is in Socket Mode."""
+    async with whole_bot(dsn, MONDAY_MORNING, sockets=sockets) as bot:
         await bot.open_pull_request("billing/invoice.py")
         # Its clock was moved without a word to the database, from where the doctor learns it.
         await bot.app.database.execute("INSERT INTO sandbox_clock (shift) VALUES ($1)", bot.clock.shift)
