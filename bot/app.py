@@ -12,6 +12,7 @@ from bot.credentials import complete_settings, find_cipher
 from bot.github.gateway import GitHubGateway
 from bot.github.store import find_first_workspace
 from bot.model import WorkspaceId
+from bot.modes import ModeSwitch, make_switch
 from bot.settings import Settings, SettingsError, require_database
 from bot.slack.gateway import SlackGateway
 from bot.slack.limits import SlackLimits
@@ -33,11 +34,7 @@ class App:
     workspaces: SlackWorkspaces
     workspace_id: WorkspaceId
     """The first one."""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether messages and review requests leave the building; otherwise they are only recorded."""
-        return self.settings.is_sandbox or self.settings.ripe_mode == "live"
+    switch: ModeSwitch
 
 
 @asynccontextmanager
@@ -49,7 +46,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     """
     clock = clock or Clock()
     async with make_database(settings) as database:
-        settings = await complete_settings(settings)
+        outside, settings = settings, await complete_settings(settings)
         workspace_id = await find_first_workspace()
         limits = SlackLimits(workspace_id, clock.now)
         github, slack = make_github(settings), make_slack(settings, clock, limits)
@@ -65,6 +62,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
                 slack=slack,
                 workspaces=workspaces,
                 workspace_id=workspace_id,
+                switch=make_switch(outside, is_sandbox=settings.is_sandbox),
             )
         finally:
             await workspaces.close()

@@ -29,7 +29,7 @@ def forget(
             owner,
             app.workspace_id,
             github=app.github,
-            slack=await _find_slack(app) if app.is_live else None,
+            slack=await _find_slack(app) if await app.switch.is_live() else None,
             queue=app.queue,
             clock=app.clock,
         )

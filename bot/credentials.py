@@ -25,8 +25,11 @@ SLACK_FIELDS = ("slack_bot_token", "slack_signing_secret", "slack_client_id", "s
 PLAIN_FIELDS = ("ripe_mode", "public_url")
 """Settings that are no secrets."""
 
-SettingName = Literal["ripe_mode", "public_url", "profile", "options", "owner", "app_url", "finished_at"]
-"""Beside the plain fields: what was chosen for the App, where its page is, and when the setup ended."""
+SettingName = Literal[
+    "ripe_mode", "ripe_mode_by", "public_url", "profile", "options", "owner", "app_url", "finished_at"
+]
+"""Beside the plain fields: who chose the mode in Slack, what was chosen for the App, where its page is, and
+when the setup ended."""
 
 
 class CredentialStore:

@@ -32,8 +32,9 @@ from bot.jobs.enter_installation import enter_installation
 from bot.jobs.forget_installation import forget_installation
 from bot.jobs.forget_workspace import forget_workspace
 from bot.jobs.greet_installer import greet_installer
-from bot.jobs.hold import remind_reviewer_in_sight, sync_and_release, tell_author_in_sight
-from bot.jobs.in_workspace import SendingHandler, send_in_workspace, work_in_workspace
+from bot.jobs.hold import sync_and_release, tell_author_in_sight
+from bot.jobs.in_workspace import InWorkspace
+from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
 from bot.jobs.tidy import EVERY as TIDY_EVERY
@@ -51,23 +52,23 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
     """Every job type, with just the ports it uses."""
     github, queue, clock = app.github, app.queue, app.clock
 
-    def sending(handler: SendingHandler) -> Handler:
-        # Without Slack they decide and record, as in shadow mode they should.
-        return partial(send_in_workspace, handler=handler, workspaces=app.workspaces, is_live=app.is_live)
-
-    assigning = partial(assign_reviewers, github=github, queue=queue, clock=clock, is_live=app.is_live)
+    within = InWorkspace(app.workspaces, app.switch, clock)
+    sending = partial(partial, within.send_unless_paused)
+    # It strikes what is over even during a pause, and knows itself what may not be sent then.
+    reminding = partial(within.send, handler=partial(remind_reviewer, queue=queue, clock=clock))
+    assigning = partial(assign_reviewers, github=github, queue=queue, clock=clock)
     return {
         APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
         SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue),
-        ASSIGN_REVIEWERS: partial(work_in_workspace, handler=assigning, workspaces=app.workspaces),
-        REMIND_REVIEWER: sending(partial(remind_reviewer_in_sight, queue=queue, clock=clock)),
-        TELL_AUTHOR: sending(partial(tell_author_in_sight, clock=clock)),
+        ASSIGN_REVIEWERS: partial(within.assign_unless_paused, handler=assigning),
+        REMIND_REVIEWER: reminding,
+        TELL_AUTHOR: sending(handler=partial(tell_author_in_sight, clock=clock)),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
         ENTER_INSTALLATION: partial(enter_installation, github=github, queue=queue, clock=clock),
         FORGET_INSTALLATION: partial(forget_installation, clock=clock),
         FORGET_WORKSPACE: partial(forget_workspace, clock=clock),
-        GREET_INSTALLER: sending(partial(greet_installer, clock=clock)),
-        WELCOME_DIGEST: sending(partial(welcome_digest, clock=clock)),
+        GREET_INSTALLER: sending(handler=partial(greet_installer, clock=clock)),
+        WELCOME_DIGEST: sending(handler=partial(welcome_digest, clock=clock)),
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }
 

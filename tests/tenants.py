@@ -15,6 +15,7 @@ from bot.github.store import (
     save_repositories,
 )
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
+from bot.modes import Pause, begin_pause
 from bot.reminders import store as reminders
 from bot.reminders.letters import Letter, begin_letter
 from bot.reminders.model import NoticeKind
@@ -81,6 +82,9 @@ async def found_tenant(workspace_id: WorkspaceId, base: int, team_id: str) -> Te
     absence_id = await people.insert_absence(ana, MONDAY, MONDAY + timedelta(days=2), ben)
     snoozed = RequestSnoozed(request_id=request_id, before=Snooze(), after=Snooze(until_change=True))
     action_id = await insert_action(await people.load_person(ana), "Snoozed.", [snoozed], MONDAY)
+    await begin_pause(
+        Pause(workspace_id=workspace_id, paused_by="UANA", paused_by_name="Ana", paused_at=MONDAY)
+    )
     return Tenant(
         workspace_id,
         base,

@@ -109,10 +109,10 @@ async def test_the_stored_mode_counts_where_the_environment_is_silent(db: Databa
     newest = key()
     await plant(newest)
     async with open_app(settings_with(dsn, secret_keys=[newest])) as app:
-        assert not app.is_live
+        assert not await app.switch.is_live()
     await save_choices({"ripe_mode": "live"}, utc_now())
     async with open_app(settings_with(dsn, secret_keys=[newest])) as app:
-        assert app.is_live
+        assert await app.switch.is_live()
 
 
 async def test_the_sandbox_keeps_its_own_credentials(db: Database, dsn: str) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 import bot
+from bot import modes
 from bot.actions import store as actions
 from bot.github import deliveries, forgetting, joining
 from bot.github import store as installations
@@ -56,6 +57,9 @@ QUERIES: dict[str, dict[str, Ask]] = {
     "reviews/store": {
         "find_pull_request": lambda a: reviews.find_pull_request(a.pull_request.id),
         "load_pull_request": lambda a: reviews.load_pull_request(a.pull_request.id),
+        "list_open_request_ids_of_workspace": lambda a: reviews.list_open_request_ids_of_workspace(
+            a.workspace_id
+        ),
         "lock_pull_request": lambda a: reviews.lock_pull_request(a.pull_request.id),
         "find_pull_request_by_name": lambda a: reviews.find_pull_request_by_name(
             a.workspace_id, REPOSITORY, 12
@@ -128,6 +132,7 @@ QUERIES: dict[str, dict[str, Ask]] = {
         "list_recent_requests": lambda a: forgetting.list_recent_requests([a.installation_id], MONDAY),
         "count_holdings": lambda a: forgetting.count_holdings([a.installation_id]),
     },
+    "modes": {"find_pause": lambda a: modes.find_pause(a.workspace_id)},
     "slack/store": {
         "load_workspace": lambda a: slack.load_workspace(a.workspace_id),
         "find_workspace_of_team": lambda a: slack.find_workspace_of_team(a.team_id),
@@ -141,6 +146,7 @@ QUERIES: dict[str, dict[str, Ask]] = {
 """Every query function, by its module, as workspace A asks it. Each finds something."""
 
 NOT_QUERIES = {
+    "modes": "begin_pause end_pause",
     "reviews/store": """save_pull_request open_review_request close_review_request correct_close_reason
         name_requester snooze_request end_snooze_until_change mute_request save_reviews""",
     "reviews/backlog": "insert_entries mark_told",
@@ -162,7 +168,6 @@ NOT_QUERIES = {
     "slack/limits": "take_slot close_method",
     "slack/forgetting": "forget_workspace_rows",
     "actions/store": "insert_action mark_undone",
-    "jobs/in_workspace": "send_in_workspace work_in_workspace",
 }
 """They write, lock, or run a job."""
 
@@ -172,6 +177,7 @@ OF_ALL = {
     "github/store": "find_first_workspace",
     "github/joining": "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "slack/store": "list_sealed_tokens",  # to renew them
+    "modes": "list_pauses",  # for who runs the bot
     "slack/forgetting": "find_gone_at",  # of the workspace that is asked about, in a test of its own
     "reminders/store": "time_since_sending",  # of one message; never the same twice
 }

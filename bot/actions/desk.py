@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import structlog
 
+from bot.actions.admin import ADMIN, Office
 from bot.actions.buttons import PRESS
 from bot.actions.forms import SUBMIT, State, render_form
 from bot.actions.identity import Invite, answer_identity, no_invite
@@ -17,11 +18,11 @@ from bot.clock import Clock
 from bot.model import UserError, WorkspaceId
 from bot.reviewers.model import Person
 from bot.reviewers.store import find_person_by_slack_user
-from bot.slack.commands import IdentityCommand, parse_identity
+from bot.slack.commands import AdminCommand, IdentityCommand, parse_admin, parse_identity
 from bot.slack.effect import Effects, NotSaved, PerhapsSaved
 from bot.slack.escape import disarm
 from bot.slack.gateway import SlackUser
-from bot.slack.messages import Rendered, render_text
+from bot.slack.messages import Block, Rendered, render_text
 from bot.slack.views import FORMS, View, render_home_of_stranger, render_message_view
 from jobq import Queue
 
@@ -58,12 +59,14 @@ class Desk:
         workspace_id: WorkspaceId,
         effects: Effects | None = None,
         invite: Invite = no_invite,
+        office: Office | None = None,
     ) -> None:
         self._queue = queue
         self._clock = clock
         self._workspace_id = workspace_id
         self._effects = effects or Effects(workspace_id, clock)
         self._invite = invite
+        self._office = office
 
     async def say(self, key: str, slack_user_id: str, words: str) -> Rendered | None:
         async def act(person: Person) -> Rendered:
@@ -71,15 +74,19 @@ class Desk:
 
         if (command := parse_identity(words)) is not None:
             return await self._tell_identity(key, slack_user_id, command)
+        if (order := parse_admin(words)) is not None:
+            return await self._run(key, slack_user_id, order)
         return await self._answer(key, slack_user_id, act)
 
     def knows_button(self, name: str) -> bool:
-        return name in PRESS
+        return name in PRESS or name == ADMIN
 
     async def press(self, key: str, slack_user_id: str, name: str, value: str) -> Rendered | None:
         async def act(person: Person) -> Rendered:
             return await PRESS[name](person, value, queue=self._queue, now=self._clock.now())
 
+        if name == ADMIN:
+            return await self._run(key, slack_user_id, AdminCommand(word=value))
         return await self._answer(key, slack_user_id, act)
 
     async def fill_form(self, key: str, slack_user_id: str, name: str) -> View | None:
@@ -98,11 +105,25 @@ class Desk:
         return await self._serve(key, slack_user_id, act)
 
     async def show_home(self, slack_user_id: str) -> View:
+        home = await self._render_home(slack_user_id)
+        return {**home, "blocks": [*home["blocks"], *await self._show_office(slack_user_id)]}
+
+    async def _render_home(self, slack_user_id: str) -> View:
         try:
             person = await self._load_person(slack_user_id)
         except Stranger as stranger:
             return render_home_of_stranger(str(stranger))
         return await list_reviews_at_home(person, now=self._clock.now())
+
+    async def _show_office(self, slack_user_id: str) -> list[Block]:
+        """What only admins see."""
+        if self._office is None:
+            return []
+        try:
+            admin = await self._office.check(slack_user_id)
+        except UserError:
+            return []
+        return await self._office.show(admin)
 
     async def follow(self, key: str, user: SlackUser) -> None:
         async def act() -> bool:
@@ -126,6 +147,15 @@ class Desk:
 
         try:
             return await self._once(key, work)
+        except UserError as error:
+            return render_text(str(error))
+
+    async def _run(self, key: str, slack_user_id: str, command: AdminCommand) -> Rendered | None:
+        if (office := self._office) is None:
+            return render_text("This Ripe cannot be run from Slack.")
+        try:
+            admin = await office.check(slack_user_id)
+            return await self._once(key, lambda: office.obey(admin, command))
         except UserError as error:
             return render_text(str(error))
 

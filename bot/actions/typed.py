@@ -36,14 +36,12 @@ HELP = """\
 `/ooo until friday` · `/ooo 3-14 aug cover @ana` · `/ooo off`
 *Reviews*
 `/reviews` shows what waits for you and for others · `/reviews why acme/api#12`
-`/reviews link` connects your GitHub account · `/reviews link off`
+`/reviews link` connects your GitHub account · `/reviews link off` · `/reviews admin` for admins
 `/ripe` takes the same words, and so does a message to Ripe. `/snooze` and `/ooo` alone open a form."""
 
 _PAGES = {
     "team": "There is no page for a team yet. `/reviews` shows what waits for you and for others.",
     "settings": "Ripe takes your time zone from your Slack profile; there is nothing else to set here yet.",
-    "admin": "`/reviews admin join` brings repositories to this workspace. For all else Ripe is run with the"
-    " `ripe` command, where it is installed; there is no page for it here yet.",
 }
 
 

@@ -1,6 +1,7 @@
 """Why me? The rule, or who asked. Of others it says no more than that they were not available."""
 
 from bot.actions.own import load_own, load_own_by_name
+from bot.jobs.view import why_held
 from bot.model import RequestId
 from bot.reviewers.model import Chosen, Decision, Person, Skipped, SkipReason
 from bot.reviewers.store import list_assignments
@@ -16,23 +17,29 @@ _ABOUT_THE_CHOICE = frozenset({SkipReason.AUTHOR, SkipReason.BOT, SkipReason.BUS
 @write_transaction
 async def explain_request(person: Person, request_id: RequestId) -> Rendered:
     """The answer to the button in a DM. Raises UserError when the request is over or not theirs."""
-    return await _explain(*await load_own(person, request_id))
+    return await _explain_and_hold(*await load_own(person, request_id))
 
 
 async def explain_by_name(person: Person, full_name: str, number: int) -> Rendered:
     """The answer to `/reviews why acme/api#12`. Raises UserError when it is not asked of them."""
-    return await _explain(*await load_own_by_name(person, full_name, number))
+    return await _explain_and_hold(*await load_own_by_name(person, full_name, number))
 
 
-async def _explain(request: ReviewRequest, pull_request: PullRequest) -> Rendered:
+async def _explain_and_hold(request: ReviewRequest, pull_request: PullRequest) -> Rendered:
+    told = await _explain(request, pull_request)
+    held = await why_held(request.workspace_id, pull_request.id)
+    return render_text(f"{told}\nNothing is sent about it for now: {disarm(held, 200)}." if held else told)
+
+
+async def _explain(request: ReviewRequest, pull_request: PullRequest) -> str:
     for assignment in reversed(await list_assignments(pull_request.id)):
         chosen = _verdict(assignment.decision, request)
         if chosen is not None and request.reviewer_id in (assignment.asked or ()):
             words = _rule(chosen) + _others(assignment.decision)
-            return render_text(f"*{label(pull_request)}*: {words}")
+            return f"*{label(pull_request)}*: {words}"
     who = disarm(request.requested_by, 60) if request.requested_by else "Somebody"
     again = " again" if request.is_again else ""
-    return render_text(f"*{label(pull_request)}*: {who} asked you{again} on GitHub; no rule chose you.")
+    return f"*{label(pull_request)}*: {who} asked you{again} on GitHub; no rule chose you."
 
 
 def _verdict(decision: Decision, request: ReviewRequest) -> Chosen | None:

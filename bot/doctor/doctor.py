@@ -39,6 +39,7 @@ OPERATIONS = (
     Check((queue.LAG,), queue.check_lag, _DATABASE),
     Check((queue.DEAD,), queue.check_dead, _DATABASE),
     Check((queue.REJECTED,), queue.check_rejected, _DATABASE),
+    Check((queue.PAUSED,), queue.check_paused, _DATABASE),
 )
 """What can be told without asking anybody outside."""
 

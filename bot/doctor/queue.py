@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.doctor.model import Finding, failed, ok, warning
 from bot.doctor.parts import Parts
 from bot.jobs.catalog import describe_lane
+from bot.modes import Pause, list_pauses
 from jobq import LaneStats
 
-LAG, DEAD, REJECTED = "queue.lag", "queue.dead", "deliveries.rejected"
+LAG, DEAD, REJECTED, PAUSED = "queue.lag", "queue.dead", "deliveries.rejected", "sending.paused"
 
 SOME_LAG = timedelta(minutes=2)
 """A busy minute is no reason to call anybody."""
 TOO_MUCH_LAG = timedelta(minutes=15)
+FORGOTTEN = timedelta(days=1)
+"""A pause for longer than that is one that nobody remembers."""
 
 _DEAD = "SELECT job_type, count(*) AS jobs FROM job_dead GROUP BY job_type ORDER BY jobs DESC, job_type"
 _REJECTED = """
@@ -74,6 +77,23 @@ async def check_rejected(parts: Parts) -> Sequence[Finding]:
             "Update Ripe, then redeliver them on the App's page on GitHub, under Advanced.",
         )
     ]
+
+
+async def check_paused(parts: Parts) -> Sequence[Finding]:
+    """Workspaces in which an admin has stopped Ripe."""
+    with parts.load_database().ambient():
+        return [judge_paused(await list_pauses(), parts.clock.now())]
+
+
+def judge_paused(pauses: Sequence[Pause], now: datetime) -> Finding:
+    """By the one that lasts longest."""
+    if not pauses:
+        return ok(PAUSED, "no")
+    told = "; ".join(str(pause) for pause in pauses)
+    if all(now - pause.paused_at <= FORGOTTEN for pause in pauses):
+        return ok(PAUSED, told)
+    fix = "Somebody may have forgotten it: an admin of that Slack workspace types `/reviews admin resume`."
+    return warning(PAUSED, told, fix)
 
 
 def _counted(amounts: Mapping[str, int]) -> str:

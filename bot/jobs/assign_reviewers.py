@@ -50,7 +50,7 @@ class Arguments(BaseModel):
 
 
 async def assign_reviewers(
-    job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock, is_live: bool = True
+    job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock, is_live: bool
 ) -> Discard | None:
     """Asks whoever is missing on one pull request; stores whom, and why nobody else.
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.model import RequestId
+from bot.github.store import Sight, find_sight
+from bot.model import PullRequestId, RequestId, WorkspaceId
+from bot.modes import find_pause
 from bot.reminders import store as outbox
 from bot.reminders.model import Rhythm, View
 from bot.reviewers.config import rhythm
@@ -50,9 +52,26 @@ async def load_view(request_id: RequestId, now: datetime) -> View | None:
             demands=assignments[-1].decision.demands if assignments else (),
         ),
         has_twin=await outbox.has_twin(request_id),
+        held=await why_held(request.workspace_id, pull_request.id),
         away_until=absence.ends_at if person and (absence := current_absence(person, now)) else None,
         dms_today=await outbox.count_dms_today(person.id, person.zone, now) if person else 0,
     )
+
+
+async def why_held(workspace_id: WorkspaceId, pull_request_id: PullRequestId) -> str:
+    """Why nobody may be asked about a pull request for now; empty where they may.
+
+    While an installation is suspended no webhook comes, so nobody knows whether a review is still wanted, nor
+    afterwards until GitHub was asked. What is gone for good is not asked for at all.
+    """
+    match await find_sight(pull_request_id):
+        case Sight.GONE:
+            return "GitHub does not show its pull request any more"
+        case Sight.HELD:
+            return "the installation is suspended, or was and GitHub is still being asked what is open"
+        case Sight.SEEN:
+            pause = await find_pause(workspace_id)
+            return str(pause) if pause else ""
 
 
 async def _lock_person(request: ReviewRequest) -> Person | None:

@@ -139,6 +139,7 @@ class View(Value):
     `person` is None while nobody has mapped the reviewer. `pattern` is what a rule chose them for, empty if a
     human asked. `dms_today` counts what that person was sent on
     their local day; `has_twin` says that another account of the same person is asked for the same review.
+    `held` says why nobody may be asked for now, whatever the request's own state; empty where they may.
     `away_until` is the end (exclusive) of the absence that the person is in.
     """
 
@@ -150,6 +151,7 @@ class View(Value):
     messages: tuple[Message, ...] = ()
     is_approved_enough: bool = False
     has_twin: bool = False
+    held: str = ""
     dms_today: int = 0
     away_until: datetime | None = None
 

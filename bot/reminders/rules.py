@@ -48,6 +48,7 @@ def _why_never(view: View) -> str | None:
     reasons = (
         (request.closed_at is not None, f"over: {request.close_reason}"),
         (not pull_request.is_open, f"over: {pull_request.state}"),
+        (bool(view.held), view.held),
         (person is None, "nobody is mapped to this GitHub account"),
         (person is not None and not person.is_active, "deactivated in Slack"),
         (pull_request.is_draft, "in draft"),

@@ -140,6 +140,14 @@ async def list_open_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequ
     return tuple(_request(row) for row in rows)
 
 
+async def list_open_request_ids_of_workspace(workspace_id: WorkspaceId) -> tuple[RequestId, ...]:
+    rows = await current_database().fetch(
+        "SELECT id FROM review_request WHERE workspace_id = $1 AND closed_at IS NULL ORDER BY id",
+        workspace_id,
+    )
+    return tuple(RequestId(row["id"]) for row in rows)
+
+
 async def list_open_request_ids(after: RequestId | None, limit: int) -> tuple[RequestId, ...]:
     """One page of all open requests there are, by id."""
     rows = await current_database().fetch(

@@ -47,7 +47,7 @@ class BackInOffice(Value):
 
 
 class ShowReviews(Value):
-    """What waits for me, and for others. `page` is one of: queue, team, settings, admin."""
+    """What waits for me, and for others. `page` is one of: queue, team, settings."""
 
     page: str = "queue"
 
@@ -80,6 +80,14 @@ class JoinInstallation(Value):
     """Bring an installation of the GitHub App to this workspace."""
 
 
+class AdminCommand(Value):
+    """How do things stand (no word), or: change that. The word may be none of ADMIN_WORDS."""
+
+    word: str = ""
+
+
+ADMIN_WORDS = ("pause", "resume", "live", "shadow")
+
 IdentityCommand = LinkAccount | UnlinkAccount | JoinInstallation
 """What people may ask whom nobody knows yet."""
 
@@ -97,7 +105,7 @@ _USER = re.compile(r"<@(?P<id>[UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _OFF = frozenset({"off", "stop", "end", "cancel", "none", "back"})
 _HELP = frozenset({"help", "?", "-h", "--help"})
 _CHANGE = frozenset({"until change", "until something changes", "until it changes", "change"})
-_PAGES = frozenset({"team", "settings", "admin"})
+_PAGES = frozenset({"team", "settings"})
 
 
 def parse_command(text: str, now: datetime, hours: WorkingHours) -> Command:
@@ -127,6 +135,14 @@ def parse_identity(text: str) -> IdentityCommand | None:
             return UnlinkAccount()
         case ["reviews", "admin", "join"]:
             return JoinInstallation()
+    return None
+
+
+def parse_admin(text: str) -> AdminCommand | None:
+    """Words as after `/ripe`; None for all that are not about running Ripe."""
+    match normalize(text).split(" "):
+        case ["reviews", "admin", *words] if words != ["join"]:
+            return AdminCommand(word=" ".join(words))
     return None
 
 

@@ -44,6 +44,9 @@ _STATEMENTS = (
         SELECT key FROM slack_delivery WHERE workspace_id = $1 LIMIT $2))
     """,
     """
+    DELETE FROM pause WHERE id = ANY (ARRAY(SELECT id FROM pause WHERE workspace_id = $1 LIMIT $2))
+    """,
+    """
     DELETE FROM slack_limit WHERE method = ANY (ARRAY(
         SELECT method FROM slack_limit WHERE workspace_id = $1 LIMIT $2)) AND workspace_id = $1
     """,

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from quart import Blueprint, Quart, Response
 from werkzeug.exceptions import HTTPException
 
+from bot.actions.admin import Office
 from bot.actions.desk import Desk
 from bot.app import App, following_clock, make_database, open_app
 from bot.clock import Clock
@@ -45,7 +46,10 @@ def create_reception(app: App) -> Reception:
     invite = make_invite(app.settings)
 
     def make_listeners(workspace_id: WorkspaceId, slack: SlackGateway) -> Listeners:
-        return Listeners(Desk(app.queue, app.clock, workspace_id, invite=invite), slack)
+        office = Office(
+            workspace_id, workspace_id == app.workspace_id, slack, app.switch, app.queue, app.clock.now
+        )
+        return Listeners(Desk(app.queue, app.clock, workspace_id, invite=invite, office=office), slack)
 
     return Reception(app.workspaces, make_listeners, app.clock.now)
 

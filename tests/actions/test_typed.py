@@ -111,7 +111,6 @@ async def test_help_shows_every_command(world: World, words: str) -> None:
         ("", "0 waiting for you, 0 waiting for others"),
         ("reviews team", "no page for a team yet"),
         ("reviews settings", "nothing else to set here yet"),
-        ("reviews admin", "no page for it here yet"),
         ("snooze", "/snooze 2h"),
         ("ooo", "/ooo until friday"),
     ],

@@ -104,7 +104,9 @@ class Acme:
         return {
             "apply_fact": partial(apply_fact, queue=queue, clock=clock),
             "sync_pull_request": partial(sync_pull_request, github=github, queue=queue),
-            "assign_reviewers": partial(assign_reviewers, github=github, queue=queue, clock=clock),
+            "assign_reviewers": partial(
+                assign_reviewers, github=github, queue=queue, clock=clock, is_live=True
+            ),
             "backfill_repository": self._pass_over,
             "greet_installer": self._pass_over,
             "remind_reviewer": self._keep,

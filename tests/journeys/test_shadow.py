@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from bot.actions.explain import explain
+from bot.modes import ModeSwitch
 from bot.web.app import create_setup_web
 from bot.web.server import serving
 from bot.web.setup.passes import issue_token
@@ -20,14 +21,13 @@ from tests.journeys.whole import Whole
 @pytest.fixture
 def shadowed(ripe: Whole) -> Whole:
     """A bot whose admin has not turned it on. That its GitHub and Slack are local is none of its business."""
-    settings = ripe.app.settings.model_copy(update={"ripe_mode": "shadow", "sandbox_url": None})
-    ripe.app = replace(ripe.app, settings=settings)
+    settings = ripe.app.settings.model_copy(update={"sandbox_url": None})
+    ripe.app = replace(ripe.app, settings=settings, switch=ModeSwitch())
     return ripe
 
 
-def turn_on(ripe: Whole) -> None:
-    settings = ripe.app.settings.model_copy(update={"ripe_mode": "live"})
-    ripe.app = replace(ripe.app, settings=settings)
+async def turn_on(ripe: Whole) -> None:
+    await ripe.app.switch.turn("live", "Olga", ripe.clock.now())
 
 
 async def told_about(ripe: Whole, name: str) -> str:
@@ -57,7 +57,7 @@ async def test_once_ripe_is_turned_on_the_next_reminder_is_sent_and_struck_when_
     pull = await shadowed.open_pull_request("docs/intro.md")
     shadowed.github.request_review(pull, ["cho"], by="ben")
     await shadowed.pass_time(hours=1)
-    turn_on(shadowed)
+    await turn_on(shadowed)
     await shadowed.settle()
     assert shadowed.messages("cho") == []
     await shadowed.pass_time(hours=4)

@@ -62,7 +62,6 @@ def test_one_pull_request_can_be_named(text: str, target: Target | None) -> None
         ("", ShowReviews()),
         ("reviews team", ShowReviews(page="team")),
         ("reviews settings", ShowReviews(page="settings")),
-        ("reviews admin", ShowReviews(page="admin")),
         ("reviews why acme/api#12", Why(target=API_12)),
         ("help", Help()),
         ("?", Help()),

@@ -53,7 +53,7 @@ async def test_from_the_printed_link_to_a_live_bot(scene: Scene, dsn: str) -> No
         assert "Ripe is live" in done.text
         assert (await browser.get("/setup")).status_code == 403
     async with open_app(scene.settings) as app:
-        assert app.is_live
+        assert await app.switch.is_live()
         assert app.settings.public_url == scene.address
         assert await app.github.load_as_app("/app")
         assert (await app.slack.load_grant()).team
@@ -83,7 +83,7 @@ async def test_shadow_is_a_choice_too(scene: Scene) -> None:
         assert "RIPE_MODE" not in (await browser.get("/setup/mode")).text
         assert "Ripe is in shadow mode" in (await send(browser, "/setup/mode", mode="shadow")).text
     async with open_app(scene.settings) as app:
-        assert not app.is_live
+        assert not await app.switch.is_live()
 
 
 async def test_every_step_leads_to_the_first_that_is_not_done(scene: Scene) -> None:
