@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,9 @@ READ_TIMEOUT = 15
 """Seconds without a byte from the client. A half-sent request must not hold a socket for ever."""
 GRACE_SECONDS = 1.5
 """What a request may still take once we stop; idle connections are closed at once."""
+FIRST_PORT, PORTS = 20_000, 12_000
+"""Systems take the ports of outgoing connections from 32768 on."""
+MOST_TRIES = 100
 
 
 class PortInUseError(Exception):
@@ -54,10 +58,11 @@ def is_free(host: str, port: int) -> bool:
 
 
 def find_free_port(host: str) -> int:
-    """A port on which nobody listens at the moment."""
-    with _listen(host, 0) as listening:
-        chosen: int = listening.getsockname()[1]
-        return chosen
+    """A port on which nobody listens, and that no outgoing connection is given before somebody does."""
+    for _ in range(MOST_TRIES):
+        if is_free(host, port := FIRST_PORT + secrets.randbelow(PORTS)):
+            return port
+    raise PortInUseError(f"No free port was found on {host}. Set PORT to one.")
 
 
 def _listen(host: str, port: int) -> socket.socket:
