@@ -21,7 +21,13 @@ GITHUB_FIELDS = (
     "github_client_id",
     "github_client_secret",
 )
-SLACK_FIELDS = ("slack_bot_token", "slack_signing_secret", "slack_client_id", "slack_client_secret")
+SLACK_FIELDS = (
+    "slack_bot_token",
+    "slack_signing_secret",
+    "slack_app_token",
+    "slack_client_id",
+    "slack_client_secret",
+)
 PLAIN_FIELDS = ("ripe_mode", "public_url")
 """Settings that are no secrets."""
 

@@ -110,9 +110,15 @@ class _Client(SocketModeClient):
                 base_url=api_url, timeout=ASKS_WITHIN, retry_handlers=[], logger=logger
             ),
             ping_interval=ping_every,
+            on_message_listeners=[_tell_if_disabled],
         )
+        self._may_ask_at = 0.0
 
     async def issue_new_wss_url(self) -> str:
+        now = asyncio.get_running_loop().time()
+        wait, self._may_ask_at = self._may_ask_at - now, max(self._may_ask_at, now) + self.ping_interval
+        # It asks again at once when Slack ends a connection that has just begun, and would not stop.
+        await asyncio.sleep(max(wait, 0))
         url = await super().issue_new_wss_url()
         # While it cannot connect, the client would try one address for ever.
         asyncio.get_running_loop().call_later(TRIES_OF_ONE_ADDRESS * self.ping_interval, self._forget, url)
@@ -154,6 +160,12 @@ async def hearing_slack(
         await socket.stop()
         connecting.cancel()
         await asyncio.wait([connecting])
+
+
+async def _tell_if_disabled(message: aiohttp.WSMessage) -> None:
+    # Slack sends empty ones, too.
+    if message.data and json.loads(message.data).get("reason") == "link_disabled":
+        log.error("Socket Mode is off: switch it on at https://api.slack.com/apps, or unset SLACK_APP_TOKEN")
 
 
 def _payload(answer: BoltResponse) -> dict[str, object] | None:

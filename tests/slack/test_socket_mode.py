@@ -132,6 +132,17 @@ async def test_an_address_that_was_refused_is_replaced_by_a_fresh_one(scene: Sce
         assert len(asked) == 2
 
 
+async def test_socket_mode_that_is_off_is_told_and_tried_without_haste(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.sockets.is_on = False
+    switching = asyncio.get_running_loop().call_later(0.5, setattr, scene.sockets, "is_on", True)
+    async with scene.heard():
+        assert switching.when() < asyncio.get_running_loop().time()
+        asked = [call for call in scene.slack.calls if call.method == "apps.connections.open"]
+        assert 3 <= len(asked) <= 8
+
+
 async def test_what_people_write_and_our_address_stand_in_no_log(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,6 +17,7 @@ from bot.sandbox.github.access import Access
 from bot.sandbox.github.seed import seed
 from bot.sandbox.github.server import GitHubServer
 from bot.sandbox.github.world import GitHubWorld
+from bot.sandbox.slack.socket_mode import Sockets
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings
@@ -27,7 +28,7 @@ from jobq import Database
 from jobq.clock import utc_now
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
 
-TOKEN, SIGNING_SECRET = "xoxb-real", "signing secret"
+TOKEN, SIGNING_SECRET, APP_TOKEN = "xoxb-real", "signing secret", "xapp-real"
 
 
 @dataclass
@@ -82,6 +83,8 @@ async def served_world(bot_address: str) -> AsyncIterator[World]:
     )
     slack = SlackWorld(clock.now, SecretStr(TOKEN), SecretStr(SIGNING_SECRET), bot_address, None)
     slack.base_url = f"{address}/slack"
+    slack.sender.sockets = Sockets(SecretStr(APP_TOKEN))
+    slack.sender.sockets.is_on = False
     try:
         async with serving(create_sandbox(github, slack), port=port):
             yield World(github, slack, address)
@@ -184,5 +187,5 @@ async def connect_slack(browser: httpx.AsyncClient, token: str = TOKEN) -> httpx
 
 PAGES = (
     "/setup", "/setup/profile", "/setup/github", "/setup/github/callback", "/setup/slack",
-    "/setup/slack/manifest.json", "/setup/check", "/setup/mode",
+    "/setup/slack/manifest.json", "/setup/slack/socket-manifest.json", "/setup/check", "/setup/mode",
 )  # fmt: skip

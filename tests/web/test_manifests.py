@@ -10,7 +10,13 @@ import pytest
 from bot.doctor.github import FOR_ASSIGNING, NEEDED, NEEDED_EVENTS
 from bot.sandbox.github.manifest_routes import Manifest
 from bot.sandbox.slack.workspace import SCOPES
-from bot.web.setup.manifests import LONGEST_GITHUB_NAME, github_manifest, slack_link, slack_manifest
+from bot.web.setup.manifests import (
+    LONGEST_GITHUB_NAME,
+    github_manifest,
+    slack_link,
+    slack_manifest,
+    socket_manifest,
+)
 from bot.web.setup.profiles import OPTIONS, PROFILES, describe_permissions, events_of, permissions_of
 
 PUBLIC, OWN = "https://ripe.example.com", "http://127.0.0.1:8080"
@@ -106,8 +112,26 @@ def test_the_slack_manifest_keeps_to_slacks_lengths_and_keys() -> None:
     assert manifest["settings"]["socket_mode_enabled"] is False
 
 
+@pytest.mark.parametrize("public_url", [PUBLIC, None])
+def test_in_socket_mode_nothing_that_slack_calls_has_an_address(public_url: str | None) -> None:
+    manifest = socket_manifest(public_url)
+    assert manifest["settings"]["socket_mode_enabled"] is True
+    expected = set() if public_url is None else {f"{PUBLIC}/slack/oauth_redirect"}
+    assert {*URLS.findall(json.dumps(manifest))} == expected
+
+
+def test_but_for_addresses_the_app_is_the_same_in_socket_mode() -> None:
+    over_http = json.loads(json.dumps(slack_manifest(PUBLIC)).replace(f"{PUBLIC}/slack/events", ""))
+    for part in (*over_http["features"]["slash_commands"], *over_http["settings"].values()):
+        if isinstance(part, dict):
+            part.pop("url", None)
+            part.pop("request_url", None)
+    over_http["settings"]["socket_mode_enabled"] = True
+    assert socket_manifest(PUBLIC) == over_http
+
+
 def test_the_link_carries_the_whole_manifest_and_fits_into_an_address_bar() -> None:
-    link = slack_link(PUBLIC)
+    link = slack_link(slack_manifest(PUBLIC))
     query = parse_qs(urlsplit(link).query)
     told: Any = json.loads(query["manifest_json"][0])
     assert told == slack_manifest(PUBLIC)

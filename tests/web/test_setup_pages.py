@@ -14,11 +14,13 @@ from bot.app import open_app
 from bot.credentials import complete_settings, load_choices
 from bot.web.app import create_reception, create_setup_web, create_web
 from bot.web.server import serving
+from bot.web.setup.manifests import socket_manifest
 from bot.web.setup.passes import issue_token
 from jobq import Database
 from jobq.clock import utc_now
 from tests.github_server import WEBHOOK_SECRET
 from tests.web.setup_scene import (
+    APP_TOKEN,
     PAGES,
     SIGNING_SECRET,
     TOKEN,
@@ -49,6 +51,29 @@ async def test_a_slack_token_that_does_not_work_is_not_kept(scene: Scene) -> Non
         no_secret = await send(browser, "/setup/slack", slack_bot_token=TOKEN)
         assert "signing secret is missing" in no_secret.text
         assert not (await complete_settings(scene.settings)).has_slack
+
+
+async def test_an_app_level_token_takes_the_place_of_the_signing_secret(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        await choose(browser, scene)
+        tokens = {"slack_bot_token": TOKEN, "slack_app_token": "xoxb-mistaken"}
+        assert "begins with xapp-" in (await send(browser, "/setup/slack", **tokens)).text
+        refused = await send(browser, "/setup/slack", **tokens | {"slack_app_token": "xapp-mistyped"})
+        assert "Slack refuses this app-level token: invalid_auth" in refused.text
+        assert not (await complete_settings(scene.settings)).has_slack
+        page = await send(browser, "/setup/slack", **tokens | {"slack_app_token": APP_TOKEN})
+        assert "Socket Mode: no address of ours is needed" in page.text
+    settings = await complete_settings(scene.settings)
+    assert settings.slack_app_token == SecretStr(APP_TOKEN)
+    assert settings.slack_signing_secret is None
+
+
+async def test_the_manifest_for_socket_mode_is_a_file_too(scene: Scene) -> None:
+    async with entered(scene) as browser:
+        await choose(browser, scene)
+        assert "/setup/slack/socket-manifest.json" in (await browser.get("/setup/slack")).text
+        manifest = (await browser.get("/setup/slack/socket-manifest.json")).json()
+    assert manifest == socket_manifest(scene.address)
 
 
 async def test_missing_scopes_and_a_missing_installation_are_named(scene: Scene) -> None:

@@ -28,7 +28,7 @@ class Sender:
         self.bot_url = bot_url
         self.patience = PATIENCE
         self.sockets: Sockets | None = None
-        """Where the app is in Socket Mode: nothing is posted then."""
+        """Where the app has an app-level token. While Socket Mode is on, nothing is posted."""
         self.on_reply: Callable[[Reply], object] = lambda _: None
         """Hears of every request that was sent, once it was answered or given up."""
         self._client: httpx.AsyncClient | None = None
@@ -57,7 +57,7 @@ class Sender:
         return reply
 
     async def _send(self, sent: Sent, retry: Mapping[str, str]) -> Reply:
-        if self.sockets is not None:
+        if self.sockets is not None and self.sockets.is_on:
             return await self.sockets.carry(sent, self.patience, retry)
         body = sent.body.encode()
         headers = {"Content-Type": sent.content_type, **self.sign(body), **retry}

@@ -31,6 +31,8 @@ class Sockets:
     """The connections of one app, for every workspace where it is installed. `app_token` opens them."""
 
     def __init__(self, app_token: SecretStr) -> None:
+        self.is_on = True
+        """Socket Mode's switch on the app's page. Off: Slack posts, and ends connections at once."""
         self.scopes = {SCOPE}
         self.connected = asyncio.Event()
         """Set while there is a connection that is to last."""
@@ -71,7 +73,7 @@ class Sockets:
         """Asks the bot to open another connection in place of each."""
         self.connected.clear()
         for connection in self._connections:
-            connection.outbox.put_nowait({"type": "disconnect", "reason": reason, "debug_info": {}})
+            connection.outbox.put_nowait(_disconnect(reason))
 
     def drop(self) -> None:
         """Ends every connection, without a word before."""
@@ -157,6 +159,9 @@ def add_socket_mode(blueprint: Blueprint, sockets: Sockets) -> None:
     async def link() -> None:
         if not sockets.spend(websocket.args.get("ticket", "")):
             abort(403)
+        if not sockets.is_on:
+            await websocket.send_json(_disconnect("link_disabled"))
+            return
         connection = sockets.add()
         tasks = [
             asyncio.ensure_future(_tell(connection)),
@@ -179,6 +184,10 @@ async def _tell(connection: _Connection) -> None:
 async def _listen(sockets: Sockets, connection: _Connection) -> None:
     while True:
         sockets.hear(connection, str(await websocket.receive()))
+
+
+def _disconnect(reason: Reason) -> Json:
+    return {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}
 
 
 def _envelope(sent: Sent, retry: Mapping[str, str]) -> Json:

@@ -1,7 +1,7 @@
 """The two documents that describe Ripe to GitHub and to Slack, so that nobody has to fill in their forms."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -44,8 +44,21 @@ def github_manifest(
 
 
 def slack_manifest(public_url: str) -> dict[str, Any]:
-    """The app: https://docs.slack.dev/reference/app-manifest."""
+    """The app, to which Slack posts: https://docs.slack.dev/reference/app-manifest."""
     url = f"{public_url}/slack/events"
+    manifest = socket_manifest(public_url)
+    for command in manifest["features"]["slash_commands"]:
+        command["url"] = url
+    settings = manifest["settings"]
+    settings["event_subscriptions"]["request_url"] = url
+    settings["interactivity"]["request_url"] = url
+    settings["socket_mode_enabled"] = False
+    return manifest
+
+
+def socket_manifest(public_url: str | None) -> dict[str, Any]:
+    """The app in Socket Mode. An address, if there is one, is only for the browsers of who installs it."""
+    redirects = {} if public_url is None else {"redirect_urls": [f"{public_url}/slack/oauth_redirect"]}
     return {
         "display_information": {"name": "Ripe", "description": _ABOUT, "background_color": "#1f5f3a"},
         "features": {
@@ -57,28 +70,22 @@ def slack_manifest(public_url: str) -> dict[str, Any]:
             "bot_user": {"display_name": "Ripe", "always_online": True},
             "slash_commands": [
                 # Escaped: only then does Slack say which person a typed @name is.
-                {
-                    "command": name, "url": url, "description": about, "usage_hint": hint,
-                    "should_escape": True,
-                }
+                {"command": name, "description": about, "usage_hint": hint, "should_escape": True}
                 for name, (about, hint) in _COMMANDS.items()
             ],
         },
-        "oauth_config": {
-            "redirect_urls": [f"{public_url}/slack/oauth_redirect"],
-            "scopes": {"bot": sorted({*NEEDED, *USEFUL})},
-        },
+        "oauth_config": {**redirects, "scopes": {"bot": sorted({*NEEDED, *USEFUL})}},
         "settings": {
-            "event_subscriptions": {"request_url": url, "bot_events": list(BOT_EVENTS)},
-            "interactivity": {"is_enabled": True, "request_url": url},
+            "event_subscriptions": {"bot_events": list(BOT_EVENTS)},
+            "interactivity": {"is_enabled": True},
             "org_deploy_enabled": False,
-            "socket_mode_enabled": False,
+            "socket_mode_enabled": True,
             "token_rotation_enabled": False,
         },
-    }  # fmt: skip
+    }
 
 
-def slack_link(public_url: str) -> str:
+def slack_link(manifest: Mapping[str, Any]) -> str:
     """Slack's page for new apps, filled in."""
-    text = json.dumps(slack_manifest(public_url), separators=(",", ":"))
+    text = json.dumps(manifest, separators=(",", ":"))
     return f"{SLACK_APPS}?new_app=1&manifest_json={quote(text, safe='')}"

@@ -1,6 +1,8 @@
 """The Slack app: made by the person from a prefilled page; its token and secret are entered here."""
 
 import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 from pydantic import SecretStr
@@ -10,7 +12,7 @@ from bot.credentials import SLACK_FIELDS
 from bot.settings import Settings
 from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
 from bot.web.setup.guard import go_to, show
-from bot.web.setup.manifests import slack_link, slack_manifest
+from bot.web.setup.manifests import slack_link, slack_manifest, socket_manifest
 from bot.web.setup.parts import Parts
 from jobq import Postpone
 
@@ -27,18 +29,19 @@ def add_slack_step(blueprint: Blueprint, parts: Parts) -> None:
     @blueprint.get("/setup/slack")
     async def slack() -> Response:
         settings = await parts.load_settings()
-        if settings.public_url is None:
-            return go_to("setup.profile")
-        return await _show_form(parts, settings, settings.public_url)
+        return go_to("setup.profile") if settings.public_url is None else await _show_form(parts, settings)
 
     @blueprint.get("/setup/slack/manifest.json")
     async def slack_manifest_file() -> Response:
         settings = await parts.load_settings()
         if settings.public_url is None:
             return go_to("setup.profile")
-        text = json.dumps(slack_manifest(settings.public_url), indent=2)
-        disposition = {"Content-Disposition": 'attachment; filename="ripe-slack-manifest.json"'}
-        return Response(text, mimetype="application/json", headers=disposition)
+        return _as_file(slack_manifest(settings.public_url), "ripe-slack-manifest.json")
+
+    @blueprint.get("/setup/slack/socket-manifest.json")
+    async def socket_manifest_file() -> Response:
+        settings = await parts.load_settings()
+        return _as_file(socket_manifest(settings.public_url), "ripe-slack-socket-manifest.json")
 
     @blueprint.post("/setup/slack")
     async def enter_slack() -> Response:
@@ -50,37 +53,57 @@ def add_slack_step(blueprint: Blueprint, parts: Parts) -> None:
         }
         wrong = await _try(entered, settings)
         if wrong is not None:
-            return await _show_form(parts, settings, settings.public_url or "", wrong)
+            return await _show_form(parts, settings, wrong)
         await parts.store.save(entered, parts.now(), [field.upper() for field in SLACK_FIELDS])
         log.info("a Slack app was set up")
         return go_to("setup.check")
 
 
-async def _show_form(parts: Parts, settings: Settings, public_url: str, wrong: str = "") -> Response:
+def _as_file(manifest: Mapping[str, Any], name: str) -> Response:
+    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(json.dumps(manifest, indent=2), mimetype="application/json", headers=disposition)
+
+
+async def _show_form(parts: Parts, settings: Settings, wrong: str = "") -> Response:
+    manifest, in_socket_mode = slack_manifest(settings.public_url or ""), socket_manifest(settings.public_url)
     return await show(
         "slack.html",
         status=422 if wrong else 200,
         step="slack",
         settings=settings,
         is_from_environment=parts.settings.has_slack,
-        link=slack_link(public_url),
-        shown=json.dumps(slack_manifest(public_url), indent=2),
+        link=slack_link(manifest),
+        socket_link=slack_link(in_socket_mode),
+        shown=json.dumps(manifest, indent=2),
         wrong=wrong,
     )
 
 
-async def _try(entered: dict[str, SecretStr], settings: Settings) -> str | None:
+async def _try(entered: Mapping[str, SecretStr], settings: Settings) -> str | None:
     """What is wrong with it, in words. What Slack lets the token do is told in the next step."""
-    token = entered.get("SLACK_BOT_TOKEN", SecretStr(""))
+    token, app_token = (entered.get(name, SecretStr("")) for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"))
     if not token.get_secret_value().startswith("xoxb-"):
         return "The bot token begins with xoxb-. It is under OAuth & Permissions, once the app is installed."
-    if "SLACK_SIGNING_SECRET" not in entered:
-        return "The signing secret is missing. It is under Basic Information, App Credentials."
+    if "SLACK_APP_TOKEN" not in entered:
+        if "SLACK_SIGNING_SECRET" not in entered:
+            return "The signing secret is missing. It is under Basic Information, App Credentials."
+    elif not app_token.get_secret_value().startswith("xapp-"):
+        return "The app-level token begins with xapp-. It is under Basic Information, App-Level Tokens."
+    wrong = await _ask(token, settings, "bot token", SlackGateway.load_grant)
+    if wrong is None and "SLACK_APP_TOKEN" in entered:
+        return await _ask(app_token, settings, "app-level token", SlackGateway.try_socket_mode)
+    return wrong
+
+
+async def _ask(
+    token: SecretStr, settings: Settings, name: str, call: Callable[[SlackGateway], Awaitable[object]]
+) -> str | None:
+    """What Slack has against this token."""
     slack = SlackGateway(token, settings.slack_api_url, timeout=ANSWERS_WITHIN)
     try:
-        await slack.load_grant()
+        await call(slack)
     except SlackRefused as error:
-        return f"Slack refuses this bot token: {error}. Nothing was saved."
+        return f"Slack refuses this {name}: {error}. Nothing was saved."
     except (Postpone, SlackOutcomeUnknown):
         return f"Slack gives no answer at {settings.slack_api_url}. Nothing was saved; try again."
     finally:
