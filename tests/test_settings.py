@@ -135,6 +135,18 @@ def test_half_a_set_of_credentials_is_a_mistake_and_not_the_sandbox(monkeypatch:
     ]
 
 
+def test_socket_mode_needs_no_signing_secret_but_the_bots_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problems(monkeypatch, SLACK_APP_TOKEN="xapp-1") == [
+        "SLACK_BOT_TOKEN: missing, and needed because SLACK_APP_TOKEN is set"
+    ]
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    assert load_settings().has_slack
+    monkeypatch.delenv("SLACK_APP_TOKEN")
+    assert problems(monkeypatch) == [
+        "SLACK_SIGNING_SECRET: missing, and needed because SLACK_BOT_TOKEN is set"
+    ]
+
+
 def announce(**values: str) -> None:
     path = running_file(Path(".ripe"))
     path.parent.mkdir()
