@@ -18,7 +18,7 @@ from bot.web.setup.manifests import socket_manifest
 from bot.web.setup.passes import issue_token
 from jobq import Database
 from jobq.clock import utc_now
-from tests.github_server import WEBHOOK_SECRET
+from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
 from tests.web.setup_scene import (
     APP_TOKEN,
     PAGES,
@@ -74,6 +74,25 @@ async def test_the_manifest_for_socket_mode_is_a_file_too(scene: Scene) -> None:
         assert "/setup/slack/socket-manifest.json" in (await browser.get("/setup/slack")).text
         manifest = (await browser.get("/setup/slack/socket-manifest.json")).json()
     assert manifest == socket_manifest(scene.address)
+
+
+async def test_without_a_public_address_slack_is_connected_in_socket_mode(db: Database, scene: Scene) -> None:
+    settings = scene.settings.model_copy(
+        update={
+            "github_app_id": APP_ID,
+            "github_app_private_key": private_key(),
+            "github_webhook_secret": [WEBHOOK_SECRET],
+            "github_poll": True,
+        }
+    )
+    async with serving(await create_setup_web(settings, db)) as scene.address, entered(scene) as browser:
+        page = await browser.get("/setup")
+        assert page.url.path == "/setup/slack"
+        assert "/setup/slack/socket-manifest.json" in page.text
+        assert "slack_signing_secret" not in page.text
+        tokens = {"slack_bot_token": TOKEN, "slack_app_token": APP_TOKEN}
+        page = await send(browser, "/setup/slack", **tokens)
+        assert "not needed: GitHub is polled, Slack is in Socket Mode" in page.text
 
 
 async def test_missing_scopes_and_a_missing_installation_are_named(scene: Scene) -> None:

@@ -29,7 +29,9 @@ def add_slack_step(blueprint: Blueprint, parts: Parts) -> None:
     @blueprint.get("/setup/slack")
     async def slack() -> Response:
         settings = await parts.load_settings()
-        return go_to("setup.profile") if settings.public_url is None else await _show_form(parts, settings)
+        if settings.public_url is None and not settings.github_poll:
+            return go_to("setup.profile")
+        return await _show_form(parts, settings)
 
     @blueprint.get("/setup/slack/manifest.json")
     async def slack_manifest_file() -> Response:
@@ -65,7 +67,8 @@ def _as_file(manifest: Mapping[str, Any], name: str) -> Response:
 
 
 async def _show_form(parts: Parts, settings: Settings, wrong: str = "") -> Response:
-    manifest, in_socket_mode = slack_manifest(settings.public_url or ""), socket_manifest(settings.public_url)
+    in_socket_mode = socket_manifest(settings.public_url)
+    manifest = slack_manifest(settings.public_url) if settings.public_url else in_socket_mode
     return await show(
         "slack.html",
         status=422 if wrong else 200,
