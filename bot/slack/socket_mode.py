@@ -157,9 +157,9 @@ async def hearing_slack(
     try:
         yield
     finally:
-        await socket.stop()
         connecting.cancel()
         await asyncio.wait([connecting])
+        await socket.stop()
 
 
 async def _tell_if_disabled(message: aiohttp.WSMessage) -> None:
