@@ -16,7 +16,7 @@ from bot.sandbox.slack.socket_mode import Sockets
 from bot.sandbox.slack.world import SlackWorld
 from bot.slack.listeners import Body, Listeners
 from bot.slack.socket_mode import hearing_slack
-from bot.web.server import serving
+from bot.web.server import find_free_port, serving
 from tests.slack.room import OneDesk
 
 BOT_TOKEN, APP_TOKEN = "xoxb-of-the-bot", SecretStr("xapp-of-the-app")
@@ -49,28 +49,44 @@ class SlowListeners(Listeners):
 class Scene:
     """A Slack, who answers its people, and how to connect them."""
 
-    def __init__(self, slack: SlackWorld, sockets: Sockets, api_url: str) -> None:
+    def __init__(self, slack: SlackWorld, sockets: Sockets, port: int) -> None:
         self.slack, self.sockets, self.listeners = slack, sockets, SlowListeners()
-        self._api_url = api_url
+        self._port = port
 
     @asynccontextmanager
     async def heard(self) -> AsyncIterator[None]:
-        """The bot runs."""
-        reception = OneDesk(self.listeners)
-        async with hearing_slack(reception, APP_TOKEN, self._api_url, ping_every=0.1):
-            await asyncio.wait_for(self.sockets.connected.wait(), WITHIN)
+        """Slack is there, the bot runs, and they are connected."""
+        async with self.served(), self.running():
+            await self.connected()
             yield
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The bot runs."""
+        api_url = f"{self.slack.base_url}/api/"
+        async with hearing_slack(OneDesk(self.listeners), APP_TOKEN, api_url, ping_every=0.1):
+            yield
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[None]:
+        """Slack is there. When it goes, its connections break without a word."""
+        web = Quart("slack")
+        web.register_blueprint(slack_blueprint(self.slack), url_prefix="/slack")
+        async with serving(web, port=self._port):
+            yield
+        self.sockets.drop()
+
+    async def connected(self) -> None:
+        await asyncio.wait_for(self.sockets.connected.wait(), WITHIN)
 
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
+    port = find_free_port("127.0.0.1")
     slack = SlackWorld(Clock().now, SecretStr(BOT_TOKEN), SecretStr("unused"), "http://127.0.0.1:9")
     slack.sender.sockets = sockets = Sockets(APP_TOKEN)
-    web = Quart("slack")
-    web.register_blueprint(slack_blueprint(slack), url_prefix="/slack")
-    async with serving(web) as url:
-        slack.base_url = f"{url}/slack"
-        yield Scene(slack, sockets, f"{url}/slack/api/")
+    slack.base_url = f"http://127.0.0.1:{port}/slack"
+    yield Scene(slack, sockets, port)
     await slack.close()
 
 
@@ -130,6 +146,16 @@ async def test_an_address_that_was_refused_is_replaced_by_a_fresh_one(scene: Sce
     async with scene.heard():
         asked = [call for call in scene.slack.calls if call.method == "apps.connections.open"]
         assert len(asked) == 2
+
+
+async def test_the_bot_starts_while_slack_is_away_and_outlives_it(scene: Scene) -> None:
+    scene.listeners.may_answer.set()
+    async with scene.running():
+        for _ in range(2):
+            async with scene.served():
+                await scene.connected()
+                assert (await scene.slack.run_command("ana", "/ripe", "hello")).is_ok
+    assert scene.listeners.answered == 2
 
 
 async def test_socket_mode_that_is_off_is_told_and_tried_without_haste(
