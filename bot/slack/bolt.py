@@ -23,12 +23,12 @@ class _SaysNothingNew(logging.Filter):
 
 
 def create_bolt(listeners: Listeners) -> AsyncApp:
-    """What is behind `POST /slack/events`. Whoever dispatches to it has checked the signature."""
+    """What is behind `POST /slack/events` and Socket Mode. Whoever dispatches has made sure it is Slack."""
     logging.getLogger("slack_bolt.AsyncApp").addFilter(_SaysNothingNew())
     bolt = AsyncApp(
         name="ripe",
         authorize=_authorize,
-        # The web route has checked the raw bytes.
+        # The web route has checked the raw bytes; a socket is one that we opened.
         request_verification_enabled=False,
         # It would have to ask Slack who we are; listeners tell our own events apart.
         ignoring_self_events_enabled=False,
