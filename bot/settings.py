@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     github_client_id: str | None = None
     github_client_secret: SecretStr | None = None
     github_poll: bool = False
-    """Ask GitHub every minute instead of waiting for webhooks, where there is no public address."""
+    """Ask GitHub every minute, where webhooks cannot arrive; GITHUB_WEBHOOK_SECRET is not needed then."""
     github_api_url: BaseUrl = "https://api.github.com"
     github_web_url: BaseUrl = "https://github.com"
 
@@ -178,7 +178,8 @@ class Settings(BaseSettings):
             raise ValueError("DATABASE_URL: missing, and needed because DATABASE_DIRECT_URL is set")
         values = self.model_dump()
         slack_names = SLACK_NAMES if self.slack_app_token is None else SOCKET_NAMES
-        for names in (GITHUB_NAMES, slack_names):
+        github_names = GITHUB_NAMES[:2] if self.github_poll else GITHUB_NAMES
+        for names in (github_names, slack_names):
             missing = [name for name in names if not values[name.lower()]]
             if missing and len(missing) < len(names):
                 present = next(name for name in names if name not in missing)

@@ -19,6 +19,9 @@ from bot.jobs.catalog import (
     FORGET_INSTALLATION,
     FORGET_WORKSPACE,
     GREET_INSTALLER,
+    POLL,
+    POLL_INSTALLATION,
+    POLL_REPOSITORY,
     REMIND_REVIEWER,
     REPAIR,
     SCHEDULE_DIGESTS,
@@ -34,6 +37,8 @@ from bot.jobs.forget_workspace import forget_workspace
 from bot.jobs.greet_installer import greet_installer
 from bot.jobs.hold import sync_and_release, tell_author_in_sight
 from bot.jobs.in_workspace import InWorkspace
+from bot.jobs.poll import EVERY as POLL_EVERY
+from bot.jobs.poll import poll, poll_installation, poll_repository
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
@@ -68,6 +73,8 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         FORGET_INSTALLATION: partial(forget_installation, clock=clock),
         FORGET_WORKSPACE: partial(forget_workspace, clock=clock),
         GREET_INSTALLER: sending(handler=partial(greet_installer, clock=clock)),
+        POLL_INSTALLATION: partial(poll_installation, github=github, queue=queue, clock=clock),
+        POLL_REPOSITORY: partial(poll_repository, github=github, queue=queue, clock=clock),
         WELCOME_DIGEST: sending(handler=partial(welcome_digest, clock=clock)),
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }
@@ -77,7 +84,10 @@ def build_recurring(app: App) -> tuple[Recurring, ...]:
     """What runs by the clock. A worker saves each when it starts."""
     queue, clock = app.queue, app.clock
     digests = partial(schedule_digests, queue=queue, clock=clock)
+    polling = partial(poll, github=app.github, queue=queue, clock=clock)
+    polls = (Recurring(POLL, POLL_EVERY, polling, clock.now, lane=Lane.CALLS),)
     return (
+        *(polls if app.settings.github_poll else ()),
         Recurring(SCHEDULE_DIGESTS, DIGESTS_EVERY, digests, clock.now, lane=Lane.FACTS),
         Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),
         Recurring(REPAIR, REPAIR_EVERY, partial(repair, queue=queue), clock.now, lane=Lane.FACTS),

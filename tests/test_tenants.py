@@ -11,7 +11,7 @@ import pytest
 import bot
 from bot import modes
 from bot.actions import store as actions
-from bot.github import deliveries, forgetting, joining
+from bot.github import deliveries, forgetting, joining, polling
 from bot.github import store as installations
 from bot.jobs import in_workspace
 from bot.jobs.catalog import remind_reviewer_job
@@ -132,6 +132,12 @@ QUERIES: dict[str, dict[str, Ask]] = {
         "list_recent_requests": lambda a: forgetting.list_recent_requests([a.installation_id], MONDAY),
         "count_holdings": lambda a: forgetting.count_holdings([a.installation_id]),
     },
+    "github/polling": {
+        "find_known_installation": lambda a: polling.find_known_installation(a.installation_id),
+        "list_known_repositories": lambda a: polling.list_known_repositories(a.installation_id),
+        "list_longest_unpolled": lambda a: polling.list_longest_unpolled(a.installation_id, 10),
+        "find_polled": lambda a: polling.find_polled(a.installation_id, a.repository_id),
+    },
     "modes": {"find_pause": lambda a: modes.find_pause(a.workspace_id)},
     "slack/store": {
         "load_workspace": lambda a: slack.load_workspace(a.workspace_id),
@@ -147,6 +153,7 @@ QUERIES: dict[str, dict[str, Ask]] = {
 
 NOT_QUERIES = {
     "modes": "begin_pause end_pause",
+    "github/polling": "record_polled",
     "reviews/store": """save_pull_request open_review_request close_review_request correct_close_reason
         name_requester snooze_request end_snooze_until_change mute_request save_reviews""",
     "reviews/backlog": "insert_entries mark_told",
@@ -178,6 +185,7 @@ OF_ALL = {
     "github/joining": "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "slack/store": "list_sealed_tokens",  # to renew them
     "modes": "list_pauses",  # for who runs the bot
+    "github/polling": "list_seen_installations list_known_installations",  # as GitHub tells the App
     "slack/forgetting": "find_gone_at",  # of the workspace that is asked about, in a test of its own
     "reminders/store": "time_since_sending",  # of one message; never the same twice
 }
@@ -186,7 +194,7 @@ OF_ALL = {
 ELSEWHERE = {
     "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/held_back",
     "web/health", "web/page_state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
-    "jobs/tidy", "jobs/apply_fact", "jobs/change",
+    "doctor/webhooks", "jobs/tidy", "jobs/apply_fact", "jobs/change",
 }  # fmt: skip
 """Modules whose SQL is the whole bot's (settings, health, the sandbox), or only writes and locks."""
 

@@ -52,6 +52,7 @@ CHECKS = (
     Check((github.INSTALLATIONS,), github.check_installations, _GITHUB),
     Check((webhooks.HOOK,), webhooks.check_hook, _GITHUB),
     Check((webhooks.DELIVERIES,), webhooks.check_deliveries, _GITHUB),
+    Check((webhooks.POLLING,), webhooks.check_polling, _DATABASE),
     Check((github.PATHS,), github.check_paths, _GITHUB),
     Check((slack.TOKEN, slack.SCOPES), slack.check_token, _SLACK),
     Check((slack.WAY,), slack.check_way, _SLACK),

@@ -1,18 +1,27 @@
 """Whether what happens on GitHub arrives here."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from bot.doctor.github import APP, describe_outage
 from bot.doctor.model import Finding, Skipped, failed, ok, skipped, warning
 from bot.doctor.parts import Parts
 from bot.github.inspection import Attempt, Hook, list_last_attempts, load_hook
 from bot.github.model import AccessLost, NotFound
+from bot.jobs.poll import EVERY, MOST_AT_ONCE
 from bot.settings import Settings
 from jobq import Postpone
 
-HOOK, DELIVERIES = "github.webhook", "github.deliveries"
+HOOK, DELIVERIES, POLLING = "github.webhook", "github.deliveries", "github.polling"
 PATH = "/github/webhooks"
 
+LATE = timedelta(minutes=5)
+_POLLED = """
+    SELECT count(*) AS repositories,
+        CASE WHEN bool_and(polled_at IS NOT NULL) THEN min(polled_at) END AS oldest
+    FROM repository JOIN installation ON installation.id = installation_id
+    WHERE removed_at IS NULL AND deleted_at IS NULL AND suspended_at IS NULL
+"""
 _PAGE = "on the App's page on GitHub"
 _FIXES: Mapping[int, str] = {
     0: "See that the web process runs and that GitHub can reach PUBLIC_URL from outside.",
@@ -25,6 +34,8 @@ _USUAL_FIX = "See what the web process, or the proxy before it, says in its log.
 
 async def check_hook(parts: Parts) -> Sequence[Finding]:
     """Whether GitHub posts to where we listen."""
+    if parts.settings.github_poll:
+        raise Skipped("GITHUB_POLL is set: GitHub is asked, and need not reach us")
     if parts.settings.public_url is None:
         raise Skipped("needs settings.public_url")
     try:
@@ -56,6 +67,8 @@ def judge_hook(hook: Hook, wanted: str, settings: Settings) -> Finding:
 
 async def check_deliveries(parts: Parts) -> Sequence[Finding]:
     """The round trip: what GitHub says became of the last webhooks."""
+    if parts.settings.github_poll:
+        raise Skipped("GITHUB_POLL is set")
     try:
         return [judge_attempts(await list_last_attempts(parts.load_github()))]
     except AccessLost:
@@ -83,6 +96,38 @@ def judge_attempts(newest_first: Sequence[Attempt]) -> Finding:
     if newest is newest_first[0]:
         return failed(DELIVERIES, detail, _FIXES.get(newest.status_code, _USUAL_FIX))
     return warning(DELIVERIES, detail, f"Later ones arrived; redeliver these {_PAGE}, under Advanced.")
+
+
+async def check_polling(parts: Parts) -> Sequence[Finding]:
+    """Whether GitHub is asked as often as it should be, where it cannot reach us."""
+    if not parts.settings.github_poll:
+        return [ok(POLLING, "not set, as webhooks are to arrive")]
+    row = await parts.load_database().fetchrow(_POLLED)
+    return [judge_polling(row["repositories"], row["oldest"], parts.clock.now())]
+
+
+def judge_polling(repositories: int, oldest: datetime | None, now: datetime) -> Finding:
+    """`oldest` is when the repository was asked about that waits longest; None: one never was, or none is."""
+    # Those of one installation take turns, so many of them take longer to come round.
+    limit = LATE + repositories // MOST_AT_ONCE * EVERY
+    if repositories == 0:
+        return ok(POLLING, "there is no repository to ask about")
+    if oldest is not None and now - oldest <= limit:
+        return ok(
+            POLLING, f"{repositories} repositories, the last look at each at most {_minutes(limit)} ago"
+        )
+    told = (
+        "one was never asked about" if oldest is None else f"one was asked about {_minutes(now - oldest)} ago"
+    )
+    return warning(
+        POLLING,
+        f"of {repositories} repositories {told}",
+        "See that `ripe worker` runs with GITHUB_POLL set, and whether its log tells of a rate limit.",
+    )
+
+
+def _minutes(time: timedelta) -> str:
+    return f"{time // timedelta(minutes=1)} minutes"
 
 
 def _instant(attempt: Attempt) -> str:

@@ -119,9 +119,19 @@ class GitHubGateway:
         self, installation_id: InstallationId, repository: str, page: int
     ) -> PullRequestPage:
         """A page of a hundred of the open pull requests, the last touched first. Pages count from 1."""
+        return await self._list_pull_requests(installation_id, repository, page, "open")
 
+    async def list_touched_pull_requests(
+        self, installation_id: InstallationId, repository: str, page: int
+    ) -> PullRequestPage:
+        """The same of all pull requests, also those that are over."""
+        return await self._list_pull_requests(installation_id, repository, page, "all")
+
+    async def _list_pull_requests(
+        self, installation_id: InstallationId, repository: str, page: int, state: str
+    ) -> PullRequestPage:
         def load(client: github.Github) -> PullRequestPage:
-            asked = {"state": "open", "sort": "updated", "direction": "desc", "per_page": 100, "page": page}
+            asked = {"state": state, "sort": "updated", "direction": "desc", "per_page": 100, "page": page}
             headers, found = client.requester.requestJsonAndCheck(
                 "GET", f"/repos/{repository}/pulls", parameters=asked
             )

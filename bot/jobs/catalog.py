@@ -45,6 +45,9 @@ FORGET_WORKSPACE = "forget_workspace"
 GREET_INSTALLER = "greet_installer"
 WELCOME_DIGEST = "welcome_digest"
 SCHEDULE_DIGESTS = "schedule_digests"
+POLL = "poll"
+POLL_INSTALLATION = "poll_installation"
+POLL_REPOSITORY = "poll_repository"
 TIDY = "tidy"
 """Recurs by itself: nobody queues it but the worker when it starts."""
 
@@ -108,6 +111,17 @@ def forget_installation_job(installation_id: InstallationId) -> Job:
 def forget_workspace_job(workspace_id: WorkspaceId) -> Job:
     """Deletes what is known of the Slack workspace from which the app was taken away."""
     return Job(job_type=FORGET_WORKSPACE, arguments={"workspace_id": workspace_id}, lane=Lane.FACTS)
+
+
+def poll_installation_job(installation_id: InstallationId) -> Job:
+    """Asks GitHub which repositories an installation sees, and has them looked at."""
+    return Job(job_type=POLL_INSTALLATION, arguments={"installation_id": installation_id}, lane=Lane.CALLS)
+
+
+def poll_repository_job(installation_id: InstallationId, repository_id: RepositoryId) -> Job:
+    """Asks GitHub which pull requests of a repository have changed."""
+    arguments = {"installation_id": installation_id, "repository_id": repository_id}
+    return Job(job_type=POLL_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
 
 
 def repair_job() -> Job:

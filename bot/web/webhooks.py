@@ -10,20 +10,18 @@ from pydantic import SecretStr
 from quart import Blueprint, Request, Response, request
 
 from bot.clock import Clock
-from bot.github.deliveries import Delivery, Outcome, insert_delivery
+from bot.github.deliveries import Delivery, Outcome
 from bot.github.model import Fact, Ping
 from bot.github.payloads import MalformedPayload, parse_event
 from bot.github.signature import is_signed
-from bot.github.store import find_workspace_of_installation
-from bot.jobs.catalog import apply_fact_job
-from jobq import Queue, write_transaction
+from bot.jobs.take_delivery import take_delivery
+from jobq import Queue
 
 log = structlog.get_logger()
 
 PATH = "/github/webhooks"
 LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
-NOBODYS = "joins no workspace yet"
 """Why a delivery was ignored: there are several workspaces, and its installation joined none of them."""
 BIG_BODY = 1024 * 1024
 """From this size on a body is read and parsed two at a time, off the event loop."""
@@ -63,31 +61,11 @@ def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock)
                 return _answer(400, "X-GitHub-Delivery or X-GitHub-Event is missing")
             parsed = await asyncio.to_thread(_parse, event, body) if is_big else _parse(event, body)
         delivery = _delivery(guid, event, parsed, clock)
-        outcome = await _store(delivery, queue)
+        outcome = await take_delivery(delivery, queue)
         log.info("delivery accepted", guid=guid, event_type=event, outcome=outcome or "duplicate")
         return _answer(202, outcome or "duplicate")
 
     return blueprint
-
-
-@write_transaction
-async def _store(delivery: Delivery, queue: Queue) -> Outcome | None:
-    """The delivery and its job, or neither. None where the GUID is not new."""
-    delivery = await _for_its_workspace(delivery)
-    if not await insert_delivery(delivery):
-        return None
-    if delivery.outcome is Outcome.QUEUED:
-        await queue.save(apply_fact_job(delivery.guid))
-    return delivery.outcome
-
-
-async def _for_its_workspace(delivery: Delivery) -> Delivery:
-    """What it tells of an installation that joined no workspace is nobody's business, and is not kept."""
-    installation_id = getattr(delivery.fact, "installation_id", None)
-    workspace_id = await find_workspace_of_installation(installation_id)
-    if workspace_id is None and delivery.outcome is Outcome.QUEUED:
-        return delivery.model_copy(update={"outcome": Outcome.IGNORED, "fact": None, "note": NOBODYS})
-    return delivery.model_copy(update={"workspace_id": workspace_id})
 
 
 def _parse(event: str, body: bytes) -> Fact | MalformedPayload | None:
