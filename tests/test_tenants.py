@@ -185,7 +185,7 @@ OF_ALL = {
     "github/joining": "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "slack/store": "list_sealed_tokens",  # to renew them
     "modes": "list_pauses",  # for who runs the bot
-    "github/polling": "list_seen_installations list_known_installations",  # as GitHub tells the App
+    "github/polling": "list_seen_installations list_known_installations is_gone",  # as GitHub tells the App
     "slack/forgetting": "find_gone_at",  # of the workspace that is asked about, in a test of its own
     "reminders/store": "time_since_sending",  # of one message; never the same twice
 }

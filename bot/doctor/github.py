@@ -53,7 +53,9 @@ async def check_app(parts: Parts) -> Sequence[Finding]:
         return [failed(APP, "GitHub knows no such App", "Set GITHUB_APP_ID to the number on the App's page.")]
     except Postpone as error:
         return [failed(APP, *describe_outage(error))]
-    return [ok(APP, f"{app.name} is known"), judge_permissions(app), judge_events(app), judge_contents(app)]
+    polls = parts.settings.github_poll
+    events = ok(EVENTS, "none are needed: GITHUB_POLL is set") if polls else judge_events(app)
+    return [ok(APP, f"{app.name} is known"), judge_permissions(app), events, judge_contents(app)]
 
 
 def judge_refusal(words: str) -> Finding:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from pydantic_core import from_json
 
-from bot.github.model import Account, Repository
+from bot.github.model import Account, NotFound, Repository
 from bot.github.payloads import parse_account
 from bot.model import InstallationId, RepositoryId, Value
 from jobq import current_database
@@ -47,7 +47,7 @@ class PolledRepository(Value):
 
 
 async def list_seen_installations(github: GitHub) -> tuple[SeenInstallation, ...]:
-    """All of them, since one that is missing counts as uninstalled."""
+    """All of them."""
     seen: list[SeenInstallation] = []
     while True:
         page = len(seen) // PER_PAGE + 1
@@ -55,6 +55,15 @@ async def list_seen_installations(github: GitHub) -> tuple[SeenInstallation, ...
         seen += [_seen(one) for one in found]
         if len(found) < PER_PAGE:
             return tuple(seen)
+
+
+async def is_gone(github: GitHub, installation_id: InstallationId) -> bool:
+    """Whether GitHub does not know it. That it was missing in a list is not enough to forget somebody."""
+    try:
+        await github.load_as_app(f"/app/installations/{installation_id}")
+    except NotFound:
+        return True
+    return False
 
 
 def _seen(one: Mapping[str, Any]) -> SeenInstallation:

@@ -36,12 +36,14 @@ from bot.github.polling import (
     SeenInstallation,
     find_known_installation,
     find_polled,
+    is_gone,
     list_known_installations,
     list_known_repositories,
     list_longest_unpolled,
     list_seen_installations,
     record_polled,
 )
+from bot.github.store import find_workspace_of_installation
 from bot.jobs.apply_fact import ASSIGN_AFTER_MINUTES, lock_known
 from bot.jobs.catalog import (
     assign_reviewers_job,
@@ -95,9 +97,10 @@ async def poll(job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock) -
     for one in seen:
         for action in _news_of(one, known.pop(one.id, None)):
             await _tell(_installation_fact(one, one.account, action), asked_at, queue)
-    for gone in known.values():
-        fact = _installation_fact(gone, gone.account or NOBODY, InstallationAction.DELETED)
-        await _tell(fact, asked_at, queue)
+    for missing in known.values():
+        if await is_gone(github, missing.id):
+            fact = _installation_fact(missing, missing.account or NOBODY, InstallationAction.DELETED)
+            await _tell(fact, asked_at, queue)
     await queue.save_all(poll_installation_job(one.id) for one in seen if not one.is_suspended)
 
 
@@ -247,6 +250,8 @@ def _subject(fact: Fact) -> int:
 
 
 async def _tell(fact: Fact, asked_at: datetime, queue: Queue) -> None:
+    if await find_workspace_of_installation(getattr(fact, "installation_id", None)) is None:
+        return  # it joined no workspace yet, and would be told of once a minute
     about, action = _subject(fact), getattr(fact, "action", "")
     delivery = Delivery(
         guid=f"{EVENT}:{fact.kind}:{action}:{about}:{asked_at:%Y%m%dT%H%M%S.%f}",

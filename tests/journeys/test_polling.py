@@ -8,7 +8,7 @@ import pytest
 
 from bot.doctor.model import State
 from bot.doctor.webhooks import judge_polling
-from bot.github.polling import list_known_installations
+from bot.github.polling import is_gone, list_known_installations, list_seen_installations
 from bot.jobs.catalog import POLL
 from bot.sandbox.github.model import Installation
 from bot.sandbox.github.server import Fault
@@ -141,6 +141,29 @@ async def test_an_uninstall_a_suspension_and_an_installation_are_noticed(deaf: W
     assert len(deaf.live("cho")) == 1
 
 
+async def test_an_installation_that_a_list_leaves_out_is_not_taken_for_uninstalled(deaf: Whole) -> None:
+    (known,) = await list_known_installations()
+
+    class Forgetful:
+        async def load_as_app(self, path: str) -> object:
+            return [] if "?" in path else await deaf.app.github.load_as_app(path)
+
+    assert await list_seen_installations(Forgetful()) == ()
+    assert not await is_gone(Forgetful(), known.id)
+    deaf.github.uninstall(installation_of(deaf))
+    assert await is_gone(Forgetful(), known.id)
+
+
+async def test_an_installation_that_joined_no_workspace_is_not_told_of_again_and_again(deaf: Whole) -> None:
+    await deaf.app.database.execute("INSERT INTO workspace (slack_team_id, name) VALUES ('T2', 'Beta')")
+    deaf.github.uninstall(installation_of(deaf))
+    deaf.github.install(["acme/web"])
+    await minutes(deaf, 1)
+    known = await deaf.app.database.fetchval("SELECT count(*) FROM delivery")
+    await minutes(deaf, 3)
+    assert await deaf.app.database.fetchval("SELECT count(*) FROM delivery") == known
+
+
 @pytest.mark.parametrize("status", [403, 429])
 async def test_github_that_asks_to_wait_is_asked_later_and_nothing_is_lost(deaf: Whole, status: int) -> None:
     deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
@@ -162,7 +185,8 @@ async def test_a_webhook_that_arrives_all_the_same_changes_nothing_twice(ripe: W
     await ripe.settle()
     await minutes(ripe, 2)
     assert len(ripe.dms("cho")) == len(before)
-    await ripe.pass_time(days=2)
+    ripe.clock.shift += timedelta(hours=6)
+    await minutes(ripe, 2)
     assert len(ripe.dms("cho")) == len(before)
 
 

@@ -60,6 +60,13 @@ def test_the_app_is_private_and_its_addresses_are_where_each_side_reaches_us() -
     assert manifest["setup_url"] == f"{PUBLIC}/github/setup"
 
 
+def test_an_app_without_a_public_address_has_no_webhook_and_is_made_all_the_same() -> None:
+    manifest = github_manifest(None, OWN, "acme", "assign", ())
+    assert Manifest.model_validate(manifest).problems() == []
+    assert not {"hook_attributes", "default_events", "setup_url", "callback_urls"} & manifest.keys()
+    assert manifest["redirect_url"] == f"{OWN}/setup/github/callback"
+
+
 @pytest.mark.parametrize("owner", ["", "acme", "a" * 39])
 def test_the_apps_name_is_short_enough_for_github(owner: str) -> None:
     name = github_manifest(PUBLIC, OWN, owner, "assign", ())["name"]

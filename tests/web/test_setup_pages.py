@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from bot.app import open_app
 from bot.credentials import complete_settings, load_choices
+from bot.sandbox.github.seed import REPOSITORIES
 from bot.web.app import create_reception, create_setup_web, create_web
 from bot.web.server import serving
 from bot.web.setup.manifests import socket_manifest
@@ -93,6 +94,27 @@ async def test_without_a_public_address_slack_is_connected_in_socket_mode(db: Da
         tokens = {"slack_bot_token": TOKEN, "slack_app_token": APP_TOKEN}
         page = await send(browser, "/setup/slack", **tokens)
         assert "not needed: GitHub is polled, Slack is in Socket Mode" in page.text
+
+
+async def test_a_bot_that_asks_github_is_set_up_without_any_address(db: Database, scene: Scene) -> None:
+    settings = scene.settings.model_copy(update={"github_poll": True})
+    async with serving(await create_setup_web(settings, db)) as scene.address, entered(scene) as browser:
+        refused = await send(browser, "/setup/profile", profile="assign", owner="", public_url="nowhere")
+        assert refused.status_code == 422
+        page = await send(browser, "/setup/profile", profile="assign", owner="", public_url="")
+        assert page.url.path == "/setup/github"
+        page = await connect_github(browser)
+        assert f"App {APP_ID} is connected" in page.text
+        scene.github.world.install(REPOSITORIES)
+        tokens = {"slack_bot_token": TOKEN, "slack_app_token": APP_TOKEN}
+        page = await send(browser, "/setup/slack", **tokens)
+        assert "not needed: GitHub is polled, Slack is in Socket Mode" in page.text
+        assert "failed" not in page.text
+        assert "Ripe is live" in (await send(browser, "/setup/mode", mode="live")).text
+    async with open_app(settings) as app:
+        assert app.settings.public_url is None
+        assert app.settings.github_webhook_secret == []
+        assert await app.github.load_as_app("/app")
 
 
 async def test_missing_scopes_and_a_missing_installation_are_named(scene: Scene) -> None:

@@ -56,7 +56,7 @@ class Manifest(BaseModel):
 
     name: str = Field(max_length=34)
     url: str
-    hook_attributes: _Hook
+    hook_attributes: _Hook | None = None
     redirect_url: str
     callback_urls: list[str] = Field(default=[], max_length=10)
     setup_url: str | None = None
@@ -161,14 +161,16 @@ def _add_conversion(
             raise Answer(404, NOT_FOUND)
         registration.permissions = dict(manifest.default_permissions)
         registration.events = list(manifest.default_events)
-        world.webhooks.url = manifest.hook_attributes.url
+        hook = manifest.hook_attributes
+        if hook is not None:
+            world.webhooks.url = hook.url
         told: Shape = {
             "name": manifest.name,
             "description": manifest.description,
             "external_url": manifest.url,
             "client_id": server.users.client_id,
             "client_secret": server.users.client_secret.get_secret_value(),
-            "webhook_secret": world.webhooks.secret.get_secret_value(),
+            "webhook_secret": world.webhooks.secret.get_secret_value() if hook else None,
             "pem": server.access.private_key.get_secret_value(),
         }
         return jsonify(world.shapes.app() | registration.shape | told), 201

@@ -28,15 +28,16 @@ class MadeApp(BaseModel):
     html_url: str
     client_id: str
     client_secret: SecretStr
-    webhook_secret: SecretStr
+    webhook_secret: SecretStr | None = None
+    """None: an App without a webhook."""
     pem: SecretStr
 
     def credentials(self) -> dict[str, SecretStr]:
         """By their names in the environment."""
-        return {
+        secret = {} if self.webhook_secret is None else {"GITHUB_WEBHOOK_SECRET": self.webhook_secret}
+        return secret | {
             "GITHUB_APP_ID": SecretStr(str(self.id)),
             "GITHUB_APP_PRIVATE_KEY": self.pem,
-            "GITHUB_WEBHOOK_SECRET": self.webhook_secret,
             "GITHUB_CLIENT_ID": SecretStr(self.client_id),
             "GITHUB_CLIENT_SECRET": self.client_secret,
         }

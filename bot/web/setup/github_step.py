@@ -24,7 +24,7 @@ def add_github_step(blueprint: Blueprint, parts: Parts) -> None:
     @blueprint.get("/setup/github")
     async def github() -> Response:
         settings, chosen = await parts.load_settings(), await load_chosen()
-        if not chosen.is_saved or settings.public_url is None:
+        if not chosen.is_saved or (settings.public_url is None and not settings.github_poll):
             return go_to("setup.profile")
         manifest = github_manifest(
             settings.public_url, own_url(request, settings), chosen.owner, chosen.profile, chosen.options
@@ -53,7 +53,7 @@ def add_github_step(blueprint: Blueprint, parts: Parts) -> None:
             log.warning("no GitHub App was set up", reason=str(error))
             return await refuse(str(error), 502, back)
         await _keep(made, parts, settings)
-        parts.webhook_secrets[:] = [made.webhook_secret]
+        parts.webhook_secrets[:] = [made.webhook_secret] if made.webhook_secret else []
         log.info("a GitHub App was set up", app_id=made.id)
         return go_to("setup.github")
 

@@ -22,23 +22,29 @@ _ABOUT = "Reminds the right reviewer at the right time, in their own working hou
 
 
 def github_manifest(
-    public_url: str, own_url: str, owner: str, profile: str, options: Sequence[str]
+    public_url: str | None, own_url: str, owner: str, profile: str, options: Sequence[str]
 ) -> dict[str, Any]:
     """The App. `public_url` is where GitHub reaches the bot, `own_url` where the person's browser does.
 
+    Without a public address it has no webhook: the bot asks.
     https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
     """
-    return {
+    address = public_url or own_url
+    manifest = {
         # Names of Apps are unique on all of GitHub; it lets people change this one.
-        "name": f"Ripe for {owner or urlsplit(public_url).hostname}"[:LONGEST_GITHUB_NAME],
+        "name": f"Ripe for {owner or urlsplit(address).hostname}"[:LONGEST_GITHUB_NAME],
         "description": _ABOUT,
-        "url": public_url,
+        "url": address,
         "public": False,
-        "hook_attributes": {"url": f"{public_url}/github/webhooks", "active": True},
         "redirect_url": f"{own_url}/setup/github/callback",
+        "default_permissions": permissions_of(profile, options),
+    }
+    if public_url is None:
+        return manifest
+    return manifest | {
+        "hook_attributes": {"url": f"{public_url}/github/webhooks", "active": True},
         "callback_urls": [f"{public_url}/github/callback"],
         "setup_url": f"{public_url}/github/setup",
-        "default_permissions": permissions_of(profile, options),
         "default_events": events_of(profile, options),
     }
 

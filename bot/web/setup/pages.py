@@ -83,8 +83,9 @@ async def _show_profile(parts: Parts, wrong: str = "", typed: MultiDict[str, str
         chosen=chosen,
         profiles={name: (one, describe_permissions(one.permissions)) for name, one in PROFILES.items()},
         options={name: (one, describe_permissions(one.permissions)) for name, one in OPTIONS.items()},
-        public_url=settings.public_url or _guess_url(settings),
+        public_url=settings.public_url or ("" if settings.github_poll else _guess_url(settings)),
         is_from_environment=parts.settings.public_url is not None,
+        is_polling=settings.github_poll,
         wrong=wrong,
         is_connected=settings.has_github,
         app_id=settings.github_app_id,
@@ -112,6 +113,8 @@ def _read_profile(form: MultiDict[str, str], settings: Settings) -> tuple[str, d
         return "Choose what Ripe may do.", {}
     if not _OWNER.fullmatch(owner):
         return f"{owner!r} cannot be an organization's name on GitHub: letters, digits and hyphens.", {}
+    if not public_url and settings.github_poll:
+        return "", {"profile": profile, "options": ",".join(options), "owner": owner}
     if not _is_base_url(public_url):
         return "The address must look like https://ripe.example.com, with nothing behind the name.", {}
     return "", {
