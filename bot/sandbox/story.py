@@ -100,7 +100,7 @@ class _Story:
             github=app.github, slack=app.slack, queue=app.queue, clock=app.clock,
         )  # fmt: skip
         await apply_config(RULES, app.workspace_id, queue=app.queue, now=app.clock.now())
-        await self._move_to(early_working_hour(app.clock.now()))
+        await self._pass_time(time_until_early_in_the_week(app.clock.now()))
         self._show(f"It is {_in_berlin(app.clock.now())} in Berlin. Cho types: /ooo until friday")
         await self._post("/slack/sandbox/command", user="cho", command="/ooo", text="until friday")
         await self._tell_news()
@@ -114,17 +114,17 @@ class _Story:
             title="Round invoice totals half up",
             files=["billing/invoice.py", "billing/tax.sql"],
         )
-        await self._move_when_heard(timedelta(minutes=1))
+        await self._pass_a_minute_when_heard()
 
-    async def _move_when_heard(self, by: timedelta) -> None:
+    async def _pass_a_minute_when_heard(self) -> None:
         """The minute that humans have to ask somebody themselves passes at once, here."""
         while not await list_newest_pull_requests(self._app.workspace_id, 1):  # noqa: ASYNC110 - as above
             await asyncio.sleep(LOOK_EVERY)
         self._show("A minute passes, in which nobody asks for a review.")
-        await self._move_to(self._app.clock.now() + by)
+        await self._pass_time(timedelta(minutes=1))
 
-    async def _move_to(self, instant: datetime) -> None:
-        self._app.clock.shift = await move_clock(self._app.database, instant - self._app.clock.now())
+    async def _pass_time(self, by: timedelta) -> None:
+        self._app.clock.shift = await move_clock(self._app.database, by)
 
     async def _post(self, path: str, **body: Any) -> None:
         (await self._sandbox.post(path, json=body)).raise_for_status()
@@ -165,8 +165,8 @@ def _headline(name: str, *, is_answer: bool, is_new: bool) -> str:
     return f"DM · to {name}" if is_new else f"DM to {name} now reads"
 
 
-def early_working_hour(now: datetime) -> datetime:
-    """Now if it is early in a working week in Berlin, else the next such morning at ten.
+def time_until_early_in_the_week(now: datetime) -> timedelta:
+    """None at all while it is early in a working week in Berlin, else until the next such morning at ten.
 
     "Out until Friday" means something only before Friday, and DMs arrive only in working hours.
     """
@@ -174,7 +174,7 @@ def early_working_hour(now: datetime) -> datetime:
         day = local_day(BERLIN, now) + timedelta(days=days)
         opens, closes = (local_instant(BERLIN, day, wall) for wall in (time(10), time(15)))
         if day.weekday() in EARLY_IN_THE_WEEK and now < closes:
-            return max(now, opens)
+            return max(opens - now, timedelta(0))
     raise AssertionError("a week has a Monday")
 
 
