@@ -13,7 +13,8 @@ from tests.jobq.working import working
 from tests.promises import Promise
 
 PAUSED_AT_ONCE = 4
-TRY_SECONDS = 0.1
+TRY_SECONDS = 0.4
+"""Long enough to be paused before it ends on a busy machine, over before the lease's loss is noticed."""
 
 
 @pytest.mark.parametrize("pauses", [4, pytest.param(100, marks=pytest.mark.torture)])
@@ -46,7 +47,7 @@ async def test_a_worker_that_was_paused_past_its_lease_changes_nothing_when_it_g
     assert stale == 0
     assert set(runs) == set(range(pauses))
     assert min(runs.values()) == 2
-    assert finished > pauses // 2, "the paused workers completed nothing"
+    assert finished >= pauses // 4, "the paused workers completed nothing"
 
 
 @asynccontextmanager
