@@ -15,6 +15,8 @@ HIDDEN = "[hidden]"
 
 CHATTY = ("httpx", "httpcore", "asyncio", "hypercorn.error")
 """Libraries that say at INFO what we say ourselves, with ids."""
+CANDID = ("slack_bolt", "slack_sdk", "github")
+"""Libraries that print at DEBUG whole requests and answers: what people wrote, and their addresses."""
 
 _SECRET_NAME = re.compile(
     r"token|secret|passw|authorization|private_?key|credential|cookie|signature|api_?key", re.IGNORECASE
@@ -70,6 +72,8 @@ def setup_logs(level: str = "INFO", form: LogFormat = "auto", stream: TextIO | N
     root.setLevel(level)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in CANDID:
+        logging.getLogger(name).setLevel(max(logging.INFO, root.level))
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

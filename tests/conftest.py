@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+import structlog
 
 from bot.embedded import EmbeddedPostgres, embedded_postgres
+from bot.logs import CANDID
 from bot.migrations import migrate
 from tests.promises import promise, pytest_terminal_summary
 
@@ -74,6 +77,19 @@ async def db(dsn: str) -> AsyncIterator["Database"]:
 
     async with Database(dsn) as database:
         yield database
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """What a test does to the logs of its process ends with it."""
+    names = ("", *CANDID)
+    root, levels = logging.getLogger(), {name: logging.getLogger(name).level for name in names}
+    handlers = root.handlers
+    yield
+    root.handlers = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    structlog.reset_defaults()
 
 
 def _database(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,22 +10,14 @@ import structlog
 
 from bot.logs import HIDDEN, hide_secrets, hide_secrets_in, setup_logs
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 
 class Terminal(io.StringIO):
     """A stream that says it is a terminal."""
 
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -69,6 +60,15 @@ def test_what_is_below_the_level_is_not_written() -> None:
     structlog.get_logger().info("quiet")
     logging.getLogger("httpx").info("quiet")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("library", ["slack_bolt", "slack_sdk.web.async_base_client", "github.Requester"])
+def test_libraries_tell_no_requests_even_to_whoever_debugs(library: str) -> None:
+    stream = io.StringIO()
+    setup_logs("DEBUG", stream=stream)
+    logging.getLogger(library).debug("body_params: {'text': 'what a person wrote'}")
+    logging.getLogger("bot.jobs").debug("ours")
+    assert [line["message"] for line in lines(stream)] == ["ours"]
 
 
 def test_what_is_bound_to_the_context_is_on_every_line() -> None:

@@ -27,6 +27,8 @@ def create_bolt(listeners: Listeners) -> AsyncApp:
     logging.getLogger("slack_bolt.AsyncApp").addFilter(_SaysNothingNew())
     bolt = AsyncApp(
         name="ripe",
+        # Else it takes the root's level, and prints at DEBUG what people typed.
+        logger=logging.getLogger("slack_bolt"),
         authorize=_authorize,
         # The web route has checked the raw bytes; a socket is one that we opened.
         request_verification_enabled=False,

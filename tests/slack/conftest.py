@@ -2,17 +2,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pydantic import SecretStr
-from quart import Quart
 
 from bot.actions.desk import Desk
 from bot.slack.effect import Effects
 from bot.slack.gateway import SlackGateway
 from bot.slack.listeners import Listeners
 from bot.web.server import serving
-from bot.web.slack import slack_blueprint
 from jobq import Database
 from tests.actions.world import found_world
-from tests.slack.room import SECRET, OneDesk, Room
+from tests.slack.room import Room, serve
 from tests.slack.script import Script, ok
 
 
@@ -24,9 +22,7 @@ async def room(db: Database) -> AsyncIterator[Room]:
         effects = Effects(world.workspace_id, world.clock, within=0.5)
         desk = Desk(world.queue, world.clock, world.workspace_id, effects)
         listeners = Listeners(desk, slack)
-        web = Quart("test")
-        web.register_blueprint(slack_blueprint(OneDesk(listeners), SecretStr(SECRET)))
         with db.ambient():
-            yield Room(world, script, slack_url, web.test_client(), listeners)
+            yield Room(world, script, slack_url, serve(listeners), listeners)
         await effects.finish()
         await slack.close()

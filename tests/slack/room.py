@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from pydantic import SecretStr
+from quart import Quart
 from quart.typing import TestClientProtocol as Client
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.slack.bolt import create_bolt
 from bot.slack.listeners import Listeners
+from bot.web.slack import slack_blueprint
 from jobq.clock import utc_now
 from tests.actions.world import World
 from tests.slack.script import Script
@@ -34,6 +37,13 @@ class OneDesk:
         await self._listeners.finish()
 
 
+def serve(listeners: Listeners) -> Client:
+    """A client of `POST /slack/events`."""
+    web = Quart("test")
+    web.register_blueprint(slack_blueprint(OneDesk(listeners), SecretStr(SECRET)))
+    return web.test_client()
+
+
 @dataclass
 class Room:
     """A bot with its Slack, and a person's hands."""
@@ -43,6 +53,10 @@ class Room:
     slack_url: str
     client: Client
     listeners: Listeners
+
+    def serve_anew(self) -> None:
+        """As a process does that starts now."""
+        self.client = serve(self.listeners)
 
     async def post(self, body: str, content_type: str = FORM, **headers: str) -> tuple[int, Any]:
         timestamp = str(int(utc_now().timestamp()))

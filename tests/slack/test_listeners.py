@@ -1,12 +1,15 @@
 """What Slack sends to `POST /slack/events`: signed, over the same route, Bolt and database as when live."""
 
+import io
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from bot.actions.desk import NOT_SAVED
+from bot.logs import setup_logs
 from bot.slack.bolt import MISTAKE
 from tests.slack.examples import MONDAY
 from tests.slack.room import FORM, Room
@@ -48,6 +51,19 @@ async def test_ripe_takes_the_same_words(room: Room, words: str) -> None:
     await room.world.person("ana")
     await room.command(words)
     assert (await room.world.person("ana")).snoozed_until == MONDAY + timedelta(hours=2)
+
+
+@pytest.mark.usefixtures("logging_as_before")
+async def test_the_log_does_not_tell_what_people_type_even_to_whoever_debugs(room: Room) -> None:
+    stream = io.StringIO()
+    setup_logs("DEBUG", "json", stream)
+    room.serve_anew()  # Bolt sets its loggers up when it is made
+    await room.world.person("ana")
+    _, answer = await room.command("/snooze my-own-words")
+    assert "my-own-words" in str(answer)
+    structlog.get_logger().debug("still heard")
+    assert "still heard" in stream.getvalue()
+    assert "my-own-words" not in stream.getvalue()
 
 
 async def test_the_same_command_four_times_has_one_effect(room: Room) -> None:
