@@ -49,7 +49,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         outside, settings = settings, await complete_settings(settings)
         workspace_id = await find_first_workspace()
         limits = SlackLimits(workspace_id, clock.now)
-        github, slack = make_github(settings), make_slack(settings, clock, limits)
+        github, slack = make_github(settings, clock), make_slack(settings, clock, limits)
         workspaces = make_workspaces(settings, clock, workspace_id, slack)
         try:
             await _renew_tokens(workspaces)
@@ -96,7 +96,7 @@ async def following_clock(app: App, on_move: Callable[[], object]) -> AsyncItera
         await asyncio.wait({follower})
 
 
-def make_github(settings: Settings) -> GitHubGateway:
+def make_github(settings: Settings, clock: Clock) -> GitHubGateway:
     """The door to GitHub. Raises SettingsError when there is no App."""
     if settings.github_app_id is None or settings.github_app_private_key is None:
         raise SettingsError(
@@ -104,7 +104,10 @@ def make_github(settings: Settings) -> GitHubGateway:
             "`ripe up --setup` makes them in the browser"
         )
     return GitHubGateway(
-        str(settings.github_app_id), settings.github_app_private_key, settings.github_api_url
+        str(settings.github_app_id),
+        settings.github_app_private_key,
+        settings.github_api_url,
+        now=clock.now,
     )
 
 

@@ -17,10 +17,11 @@ PATH = "/github/webhooks"
 
 LATE = timedelta(minutes=5)
 _POLLED = """
-    SELECT count(*) AS repositories,
+    SELECT coalesce(account_login, 'installation ' || installation_id) AS account, count(*) AS repositories,
         CASE WHEN bool_and(polled_at IS NOT NULL) THEN min(polled_at) END AS oldest
     FROM repository JOIN installation ON installation.id = installation_id
     WHERE removed_at IS NULL AND deleted_at IS NULL AND suspended_at IS NULL
+    GROUP BY installation_id, account ORDER BY account
 """
 _PAGE = "on the App's page on GitHub"
 _FIXES: Mapping[int, str] = {
@@ -102,26 +103,26 @@ async def check_polling(parts: Parts) -> Sequence[Finding]:
     """Whether GitHub is asked as often as it should be, where it cannot reach us."""
     if not parts.settings.github_poll:
         return [ok(POLLING, "not set, as webhooks are to arrive")]
-    row = await parts.load_database().fetchrow(_POLLED)
-    return [judge_polling(row["repositories"], row["oldest"], parts.clock.now())]
+    rows = await parts.load_database().fetch(_POLLED)
+    if not rows:
+        return [ok(POLLING, "there is no repository to ask about")]
+    now = parts.clock.now()
+    return [judge_polling(row["account"], row["repositories"], row["oldest"], now) for row in rows]
 
 
-def judge_polling(repositories: int, oldest: datetime | None, now: datetime) -> Finding:
-    """`oldest` is when the repository was asked about that waits longest; None: one never was, or none is."""
-    # Those of one installation take turns, so many of them take longer to come round.
+def judge_polling(account: str, repositories: int, oldest: datetime | None, now: datetime) -> Finding:
+    """Of one installation. `oldest` is when the one was asked about that waits longest; None: never."""
+    # They take turns, so many of them take longer to come round.
     limit = LATE + repositories // MOST_AT_ONCE * EVERY
-    if repositories == 0:
-        return ok(POLLING, "there is no repository to ask about")
     if oldest is not None and now - oldest <= limit:
-        return ok(
-            POLLING, f"{repositories} repositories, the last look at each at most {_minutes(limit)} ago"
+        detail = (
+            f"{account}: {repositories} repositories, the last look at each at most {_minutes(limit)} ago"
         )
-    told = (
-        "one was never asked about" if oldest is None else f"one was asked about {_minutes(now - oldest)} ago"
-    )
+        return ok(POLLING, detail)
+    told = "was never asked about" if oldest is None else f"was asked about {_minutes(now - oldest)} ago"
     return warning(
         POLLING,
-        f"of {repositories} repositories {told}",
+        f"{account}: of {repositories} repositories one {told}",
         "See that `ripe worker` runs with GITHUB_POLL set, and whether its log tells of a rate limit.",
     )
 

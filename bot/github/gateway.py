@@ -88,6 +88,7 @@ class GitHubGateway:
         # Under None: the App as itself.
         self._clients: dict[InstallationId | None, github.Github] = {}
         self._turns: dict[InstallationId | None, asyncio.Semaphore] = {}
+        self._closed_until: dict[InstallationId | None, datetime] = {}
         self._failures = 0
 
     async def close(self) -> None:
@@ -225,10 +226,12 @@ class GitHubGateway:
         turn = self._turns.setdefault(installation_id, asyncio.Semaphore(CALLS_PER_INSTALLATION))
         client = self._client(installation_id)
         async with turn:
+            if (until := self._closed_until.get(installation_id)) is not None and self._now() < until:
+                raise Postpone(until)
             try:
                 result = await asyncio.get_running_loop().run_in_executor(self._threads, work, client)
             except github.GithubException as error:
-                raise self._translate(error) from error
+                raise self._translate(error, installation_id) from error
             except requests.RequestException as error:
                 raise self._outage() from error
         self._failures = 0
@@ -249,13 +252,15 @@ class GitHubGateway:
             )
         return self._clients[installation_id]
 
-    def _translate(self, error: github.GithubException) -> Exception:
+    def _translate(self, error: github.GithubException, installation_id: InstallationId | None) -> Exception:
         if error.status >= 500:
             return self._outage()
         if error.status == 404:
             return NotFound(_message(error))
         if (wait := _rate_limited_for(error)) is not None:
-            return Postpone(self._now() + wait)
+            # For every job of this process: a job that is saved again does not know that it has to wait.
+            until = self._closed_until[installation_id] = self._now() + wait
+            return Postpone(until)
         if error.status in (401, 403):
             return AccessLost(_message(error))
         return error

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -143,6 +144,26 @@ async def test_what_passes_by_itself_postpones_the_job(
     github.server.faults.append(fault)
     with pytest.raises(Postpone):
         await gateway.load_pull_request(*where(github, pull))
+
+
+async def test_a_limited_installation_is_not_called_before_its_time_and_the_others_are(
+    github: ServedGitHub, pull: Pull
+) -> None:
+    clock = Clock()
+    gateway = GitHubGateway(str(APP_ID), private_key(), github.api_url, now=clock.now, timeout=2)
+    await gateway.load_pull_request(*where(github, pull))
+    github.server.faults.append(Fault(429, {"Retry-After": "300"}, "slow down", path="/pulls"))
+    with pytest.raises(Postpone) as first:
+        await gateway.load_pull_request(*where(github, pull))
+    calls = len(github.server.calls)
+    with pytest.raises(Postpone) as second:
+        await gateway.find_account(InstallationId(github.installation_id), "ana")
+    assert second.value.until == first.value.until
+    assert len(github.server.calls) == calls
+    await gateway.load_as_app("/app")
+    clock.shift += timedelta(seconds=301)
+    await gateway.load_pull_request(*where(github, pull))
+    await gateway.close()
 
 
 async def test_what_github_does_not_show_does_not_exist(github: ServedGitHub, gateway: GitHubGateway) -> None:

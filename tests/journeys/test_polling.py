@@ -6,13 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from bot.doctor.model import State
-from bot.doctor.webhooks import judge_polling
+from bot.doctor.model import Finding, State
+from bot.doctor.parts import Parts
+from bot.doctor.webhooks import check_polling, judge_polling
 from bot.github.polling import is_gone, list_known_installations, list_seen_installations
 from bot.jobs.catalog import POLL
 from bot.sandbox.github.model import Installation
 from bot.sandbox.github.server import Fault
 from bot.worker import build_recurring
+from jobq.clock import utc_now
 from tests.journeys.test_leaving import installation_of
 from tests.journeys.whole import Whole
 
@@ -28,8 +30,20 @@ async def deaf(ripe: Whole) -> Whole:
 async def start_polling(ripe: Whole) -> None:
     """As a worker does that finds GITHUB_POLL set."""
     ripe.app = replace(ripe.app, settings=ripe.app.settings.model_copy(update={"github_poll": True}))
-    await ripe.app.queue.save_all(one.job for one in build_recurring(ripe.app) if one.job_type == POLL)
+    await save_polling(ripe)
     await minutes(ripe, 1)
+
+
+async def save_polling(ripe: Whole) -> None:
+    await ripe.app.queue.save_all(one.job for one in build_recurring(ripe.app) if one.job_type == POLL)
+
+
+async def waiting_jobs(ripe: Whole) -> Sequence[tuple[str, str]]:
+    """What is queued, and when it is due; of what recurs that it is."""
+    rows = await ripe.app.database.fetch(
+        "SELECT job_type, CASE WHEN job_type <> $1 THEN ripe_at::text END AS due FROM job ORDER BY id", POLL
+    )
+    return [(row["job_type"], row["due"]) for row in rows]
 
 
 async def minutes(ripe: Whole, count: int) -> None:
@@ -91,8 +105,10 @@ async def test_a_push_wakes_what_was_snoozed_until_something_changes(deaf: Whole
 async def test_what_did_not_change_costs_one_request_a_repository_and_no_job(deaf: Whole) -> None:
     deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     await minutes(deaf, 5)
+    await save_polling(deaf)  # as a second worker process that starts
     dms, calls = deaf.dms("cho"), len(deaf.server.calls)
     known = await deaf.app.database.fetchval("SELECT count(*) FROM delivery")
+    waiting = await waiting_jobs(deaf)
     await minutes(deaf, 2)
     made = [call.removeprefix("GET /api/v3") for call in deaf.server.calls[calls:]]
     assert sorted(made) == sorted(
@@ -105,6 +121,7 @@ async def test_what_did_not_change_costs_one_request_a_repository_and_no_job(dea
         ]
     )
     assert await deaf.app.database.fetchval("SELECT count(*) FROM delivery") == known
+    assert await waiting_jobs(deaf) == waiting
     assert deaf.dms("cho") == dms
 
 
@@ -165,10 +182,22 @@ async def test_an_installation_that_joined_no_workspace_is_not_told_of_again_and
 
 
 @pytest.mark.parametrize("status", [403, 429])
-async def test_github_that_asks_to_wait_is_asked_later_and_nothing_is_lost(deaf: Whole, status: int) -> None:
+@pytest.mark.parametrize("says_how", ["Retry-After", "X-RateLimit-Reset"])
+async def test_github_that_asks_to_wait_is_asked_later_and_nothing_is_lost(
+    deaf: Whole, status: int, says_how: str
+) -> None:
     deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
-    deaf.server.faults.append(Fault(status=status, path="/pulls", headers={"Retry-After": "300"}))
+    reset_at = int(utc_now().timestamp()) + 300
+    headers = {
+        "Retry-After": {"Retry-After": "300"},
+        "X-RateLimit-Reset": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(reset_at)},
+    }
+    path = "/repos/acme/api/pulls"
+    deaf.server.faults.append(Fault(status=status, path=path, headers=headers[says_how]))
+    calls = len(deaf.server.calls)
     await minutes(deaf, 2)
+    asked_it = [call for call in deaf.server.calls[calls:] if call.endswith(path)]
+    assert len(asked_it) == 1, "it asked again before the time that GitHub gave"
     assert deaf.dms("cho") == []
     await deaf.pass_time(minutes=5)
     await minutes(deaf, 3)
@@ -190,12 +219,43 @@ async def test_a_webhook_that_arrives_all_the_same_changes_nothing_twice(ripe: W
     assert len(ripe.dms("cho")) == len(before)
 
 
-async def test_doctor_tells_when_github_was_not_asked_for_long(deaf: Whole) -> None:
+async def test_doctor_tells_of_each_installation_when_github_was_not_asked_for_long(deaf: Whole) -> None:
     now = deaf.clock.now()
-    assert judge_polling(2, now - timedelta(minutes=4), now).state is State.OK
-    late = judge_polling(2, now - timedelta(minutes=6), now)
-    assert (late.state, late.detail) == (State.WARNING, "of 2 repositories one was asked about 6 minutes ago")
-    assert judge_polling(2, None, now).state is State.WARNING
-    assert judge_polling(400, now - timedelta(minutes=14), now).state is State.OK, "they take turns"
-    polled = await deaf.app.database.fetchval("SELECT min(polled_at) FROM repository")
-    assert now - polled < timedelta(minutes=2)
+    assert judge_polling("acme", 2, now - timedelta(minutes=4), now).state is State.OK
+    late = judge_polling("acme", 2, now - timedelta(minutes=6), now)
+    assert (late.state, late.detail) == (
+        State.WARNING,
+        "acme: of 2 repositories one was asked about 6 minutes ago",
+    )
+    assert judge_polling("acme", 2, None, now).state is State.WARNING
+    assert judge_polling("acme", 400, now - timedelta(minutes=14), now).state is State.OK, "they take turns"
+    assert [one.detail for one in await polling_findings(deaf)] == [
+        "acme: 2 repositories, the last look at each at most 5 minutes ago"
+    ]
+
+
+async def test_an_installation_with_many_repositories_gives_no_other_one_time(deaf: Whole) -> None:
+    database, now = deaf.app.database, deaf.clock.now()
+    await database.execute(
+        """
+        WITH added AS (
+            INSERT INTO installation (id, workspace_id, account_id, account_login)
+            SELECT 99, workspace_id, 99, 'big' FROM installation LIMIT 1 RETURNING workspace_id
+        )
+        INSERT INTO repository (id, workspace_id, installation_id, full_name, polled_at)
+        SELECT 9000 + n, workspace_id, 99, 'big/' || n, $1 FROM added, generate_series(1, 400) AS n
+        """,
+        now - timedelta(minutes=14),
+    )
+    await database.execute(
+        "UPDATE repository SET polled_at = $1 WHERE full_name = 'acme/api'", now - timedelta(minutes=6)
+    )
+    assert [(one.state, one.detail.partition(":")[0]) for one in await polling_findings(deaf)] == [
+        (State.WARNING, "acme"),
+        (State.OK, "big"),
+    ]
+
+
+async def polling_findings(ripe: Whole) -> Sequence[Finding]:
+    app = ripe.app
+    return await check_polling(Parts(app.settings, ripe.clock, app.database, None, app.github, None))

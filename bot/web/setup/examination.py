@@ -16,7 +16,7 @@ from jobq import Database
 async def examine_entered(settings: Settings, database: Database) -> Sequence[Finding]:
     """What each of them says; nothing about one whose credentials are not there yet."""
     clock = Clock()
-    github = make_github(settings) if settings.has_github else None
+    github = make_github(settings, clock) if settings.has_github else None
     slack = make_slack(settings, clock) if settings.has_slack else None
     parts = DoctorParts(settings, clock, database, None, github, slack)
     checks = [check_app, check_installations] if github else []
