@@ -186,7 +186,7 @@ async def _claim_buffers(machine: Machine, dsn: str) -> int:
         await connection.execute("SET plan_cache_mode = force_generic_plan")
         await connection.execute(f"PREPARE claim AS {sql.CLAIM}")
         arguments = ", ".join(
-            f"'{one}'" for one in (0, utc_now(), START[0], START[1], 200, LEASE, "lease expired")
+            f"'{one}'" for one in (0, utc_now(), START[0], START[1], 200, LEASE, "lease expired", "on")
         )
         text = await connection.fetchval(
             f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE claim ({arguments})"

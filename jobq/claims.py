@@ -11,7 +11,7 @@ from typing import Any
 from jobq.connections import Connection
 from jobq.job import ClaimedJob
 from jobq.settlement import LEASE_EXPIRED, Outcome, Settlement
-from jobq.sql import BURY, CLAIM, EXTEND, FINISH, HELD, RELEASE, RIPE_LANES
+from jobq.sql import BURY, CLAIM, EXTEND, FINISH, HELD, RELEASE, RIPE_LANES, SYNC
 
 LEASE = timedelta(seconds=30)
 
@@ -54,12 +54,24 @@ async def claim(
     limit: int,
     after: Bound = START,
     lease: timedelta = LEASE,
+    *,
+    is_durable: bool = True,
 ) -> Claim:
-    """Lease up to `limit` jobs of `lane` that are ripe at `now` and come after a place in its order."""
-    rows = await connection.fetch(CLAIM, lane, now, *after, limit, lease, LEASE_EXPIRED)
+    """Lease up to `limit` jobs of `lane` that are ripe at `now` and come after a place in its order.
+
+    If it is not to be durable the answer does not wait for the disk: a crash of Postgres may undo it until
+    `sync` has returned.
+    """
+    commit = None if is_durable else "off"
+    rows = await connection.fetch(CLAIM, lane, now, *after, limit, lease, LEASE_EXPIRED, commit)
     jobs = [ClaimedJob(*list(row.values())[:-1]) for row in rows if row["id"] is not None]
     jobs.sort(key=lambda job: (job.due_at, job.id))
     return Claim(jobs, rows[0]["next_due_at"])
+
+
+async def sync(connection: Connection, jobs: Sequence[ClaimedJob]) -> set[int]:
+    """Return once no crash of Postgres can undo the claims of `jobs`: the ids of those that hold."""
+    return {row["id"] for row in await connection.fetch(SYNC, *_names(jobs))}
 
 
 async def claim_one(connection: Connection, now: datetime) -> ClaimedJob | None:

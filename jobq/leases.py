@@ -24,11 +24,15 @@ class Held:
     """When the statement that last confirmed the lease was sent, on the monotonic clock."""
     task: asyncio.Task[Any] | None = None
     is_lost: bool = False
+    is_recalled: bool = False
+    """Its worker cannot go on with it: it is given back when it ends."""
+    is_settled: bool = False
+    """What becomes of it is known, though perhaps not written yet."""
 
     @property
     def is_over(self) -> bool:
         """Whether it neither runs nor will."""
-        return self.is_lost or (self.task is not None and self.task.done())
+        return self.is_lost or self.is_settled
 
 
 class Leases:
@@ -111,7 +115,7 @@ class Leases:
             held.sure_since = sent_at
 
     def _find(self, job: ClaimedJob) -> Held | None:
-        """What is held of just this claim: by now the same job may be held under a newer fence."""
+        """What is held of just this claim: by now the same job may be held under another fence."""
         held = self._held.get(job.id)
         return held if held is not None and held.job.fence == job.fence else None
 

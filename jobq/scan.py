@@ -25,6 +25,8 @@ class Scan:
         self._sweep_at = 0.0
         self._sweep_began_at: float | None = None
         self._look_at = 0.0
+        self.is_behind = False
+        """The last claim was full, so there is more to do than can be done at once."""
 
     def ask(self, due_at: datetime | None) -> None:
         """Look soon, from `due_at` on (None: everywhere)."""
@@ -50,7 +52,8 @@ class Scan:
         if self._sweep_began_at is not None:
             took = time.monotonic() - self._sweep_began_at
             self._sweep_at = max(self._sweep_at, time.monotonic() + RESTS * took)
-        if len(found.jobs) == limit:
+        self.is_behind = len(found.jobs) == limit
+        if self.is_behind:
             self._bound = _place(found)
             self._look_at = 0.0
             return

@@ -4,15 +4,15 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from datetime import datetime, timedelta
 
 from jobq.attempt import attempt
-from jobq.claims import Claim, claim
+from jobq.claims import Claim, claim, sync
 from jobq.connections import Connection, Line
 from jobq.errors import TRANSIENT
-from jobq.job import ClaimedJob, Handler
+from jobq.job import Handler
 from jobq.leases import Held, Leases
 from jobq.listener import Listener
 from jobq.queue import Queue
@@ -82,11 +82,10 @@ class Worker:
         )
         self._waiting: deque[Held] = deque()
         self._suspect: Held | None = None
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Held] = {}
         self._ended = asyncio.Event()
         self._ended.set()
         self._is_stopping = False
-        self._is_out_of_grace = False
         self._grace = 0.0
 
     async def run(self) -> None:
@@ -150,9 +149,13 @@ class Worker:
         """Claim and start. Whether Postgres answered."""
         now = self._queue.now()
         after = self._scan.begin()
+        # Who is behind has nothing to win by starting some jobs a moment sooner.
+        is_durable = self._scan.is_behind
 
         async def work(connection: Connection) -> Claim:
-            return await claim(connection, self._lane, now, limit, after, self._timing.lease)
+            return await claim(
+                connection, self._lane, now, limit, after, self._timing.lease, is_durable=is_durable
+            )
 
         sent_at = time.monotonic()
         try:
@@ -162,30 +165,55 @@ class Worker:
             self._scan.ask(None)
             return False
         self._scan.end(found, limit, now)
-        suspects = [held for job in found.jobs if (held := self._admit(job, sent_at)) is not None]
+        claimed = [self._leases.hold(job, sent_at) for job in found.jobs]
+        suspects = [held for held in claimed if self._is_suspect(held)]
         if suspects:
             await self._isolate(suspects)
         self._start_waiting()
+        return is_durable or await self._sync(claimed)
+
+    async def _sync(self, claimed: Sequence[Held]) -> bool:
+        """Wait until no crash can undo what was claimed, while it runs already. Whether Postgres answered.
+
+        Until then a crash may make somebody else run it, too: so without an answer it is called off at once.
+        """
+        open_ones = [held for held in claimed if not held.is_over]
+        if not open_ones:
+            return True
+
+        async def work(connection: Connection) -> set[int]:
+            return await sync(connection, [held.job for held in open_ones])
+
+        try:
+            sure = await self._claims.run(work, self._queue.database.command_timeout)
+        except TRANSIENT as error:
+            log.warning("a crash may have undone the claim of %d jobs: %s", len(open_ones), error)
+            for held in open_ones:
+                self._recall(held)
+            self._scan.ask(None)
+            return False
+        for held in open_ones:
+            if held.job.id not in sure and not held.is_over:
+                self._leases.lose(held.job)
         return True
 
-    def _admit(self, job: ClaimedJob, sent_at: float) -> Held | None:
-        """Let a claimed job wait for its turn. Returns it instead if it is a suspect."""
-        held = self._leases.hold(job, sent_at)
-        hopeless = settle_hopeless(job)
+    def _is_suspect(self, held: Held) -> bool:
+        """Let a claimed job wait for its turn, unless it is a suspect."""
+        hopeless = settle_hopeless(held.job)
         if hopeless is not None:
-            self._settle(hopeless, 0.0)
-        elif is_suspect(job):
-            return held
+            self._settle(held, hopeless, 0.0)
+        elif is_suspect(held.job):
+            return True
         else:
             self._waiting.append(held)
-        return None
+        return False
 
     async def _isolate(self, suspects: list[Held]) -> None:
         """Run one suspect at a time, the others given back: a job that kills its worker dies alone."""
         is_free = self._suspect is None or self._suspect.is_over
         chosen = suspects.pop(0) if is_free else None
         for held in suspects:
-            self._settle(settle_suspect(held.job, self._queue.now()), 0.0)
+            self._settle(held, settle_suspect(held.job, self._queue.now()), 0.0)
         # First written, then run: it may be the last thing this process does.
         await self._settler.flushed(FLUSH_WITHIN)
         if chosen is not None:
@@ -195,15 +223,17 @@ class Worker:
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < self._concurrency and not self._is_stopping:
             held = self._waiting.popleft()
-            if not held.is_lost:
+            if not held.is_over:
                 held.task = asyncio.get_running_loop().create_task(
                     self._try(held), context=self._context.copy()
                 )
-                self._running.add(held.task)
+                self._running[held.task] = held
                 held.task.add_done_callback(self._on_end)
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        held = self._running.pop(task)
+        if not held.is_over:  # it was cancelled before its first step
+            self._settle(held, settle_unstarted(held.job), 0.0)
         self._start_waiting()
         self._attention.set()
 
@@ -215,15 +245,26 @@ class Worker:
         except asyncio.CancelledError as error:
             settlement = self._settle_cancelled(held, error)
         if not held.is_lost:
-            self._settle(settlement, time.monotonic() - started_at, begun_at)
+            self._settle(held, settlement, time.monotonic() - started_at, begun_at)
 
     def _settle_cancelled(self, held: Held, error: asyncio.CancelledError) -> Settlement:
-        if self._is_out_of_grace:
+        if held.is_recalled:
             return settle_unstarted(held.job)
         return settle_error(held.job, error, self._queue.now())
 
-    def _settle(self, settlement: Settlement, seconds: float, begun_at: datetime | None = None) -> None:
+    def _recall(self, held: Held) -> None:
+        """Call it off and give it back."""
+        if held.task is None:
+            self._settle(held, settle_unstarted(held.job), 0.0)
+        else:
+            held.is_recalled = True
+            held.task.cancel()
+
+    def _settle(
+        self, held: Held, settlement: Settlement, seconds: float, begun_at: datetime | None = None
+    ) -> None:
         """Every try of every job passes here once: the one line of log, and the place to count."""
+        held.is_settled = True
         job = settlement.job
         log.info(
             "%s: %s job %d, try %d, %.0f ms",
@@ -245,13 +286,12 @@ class Worker:
     async def _wind_down(self) -> None:
         while self._waiting:
             held = self._waiting.popleft()
-            if not held.is_lost:
-                self._settle(settle_unstarted(held.job), 0.0)
+            if not held.is_over:
+                self._recall(held)
         if self._running:
             await asyncio.wait(self._running, timeout=self._grace)
-        self._is_out_of_grace = True
-        for task in self._running:
-            task.cancel()
+        for held in self._running.values():
+            self._recall(held)
         if self._running:
             await asyncio.wait(self._running, timeout=1.0)
         await self._settler.flushed(FLUSH_WITHIN)

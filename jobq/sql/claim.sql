@@ -1,10 +1,13 @@
 -- Lease the ripest jobs of a lane, and say when the next one ripens: an idle worker needs no other statement.
 -- `= ANY (ARRAY(SELECT ... LIMIT))` stays on the index under a generic plan; `IN (SELECT ... LIMIT)` does not.
--- $1 lane, $2 now, ($3, $4) lower bound, $5 how many, $6 lease, $7 what an expired lease says
+-- $1 lane, $2 now, ($3, $4) lower bound, $5 how many, $6 lease, $7 what an expired lease says,
+-- $8 synchronous_commit of this statement (null: as usual)
 WITH claimed AS (
     UPDATE job
     SET leased_until = statement_timestamp() + $6::interval,
-        fence = fence + 1,
+        -- Never a number that this job had before: a crash or a failover may undo a claim, and what its worker
+        -- writes must not be taken for the next one's.
+        fence = (random() * 2147483647)::int,
         tries = tries + 1,
         last_error = CASE WHEN leased_until IS NULL THEN last_error ELSE $7 END
     WHERE id = ANY (ARRAY(
@@ -22,7 +25,7 @@ WITH claimed AS (
               last_error
 )
 SELECT claimed.*, next.due_at AS next_due_at
-FROM (
+FROM set_config('synchronous_commit', coalesce($8, current_setting('synchronous_commit')), true), (
     SELECT (
         SELECT coalesce(ripe_at, created_at)
         FROM job

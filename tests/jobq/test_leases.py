@@ -60,7 +60,7 @@ async def test_a_handler_whose_lease_is_lost_is_cancelled_and_changes_nothing(
     await queue.save(Job(job_type="wait"))
     async with working(queue, {"wait": wait}, QUICK):
         await started.wait()
-        await db.execute("UPDATE job SET fence = fence + 1, leased_until = now() + interval '1 hour'")
+        await db.execute("UPDATE job SET fence = 2, leased_until = now() + interval '1 hour'")
         async with asyncio.timeout(5):
             await cancelled.wait()
     row = await only_row(db)

@@ -75,7 +75,7 @@ ON_INDEX = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
 
 async def test_a_claim_reads_only_what_it_takes(full: Database) -> None:
     async with full.transaction() as connection:
-        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired")
+        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired", None)
     assert scans_of_job(plan) <= ON_INDEX
     assert plan["Actual Rows"] == 200
     (read,) = [node for node in nodes(plan) if node["Node Type"] == "LockRows"]
@@ -87,7 +87,7 @@ async def test_an_idle_poll_touches_a_handful_of_pages(full: Database) -> None:
         await connection.execute("DELETE FROM job WHERE arguments->>'kind' = 'ripe'")
     await full.execute("VACUUM job")
     async with full.transaction() as connection:
-        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired")
+        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 200, LEASE, "expired", None)
     assert scans_of_job(plan) <= ON_INDEX
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 20
 
@@ -95,7 +95,7 @@ async def test_an_idle_poll_touches_a_handful_of_pages(full: Database) -> None:
 async def test_a_claim_from_the_bound_does_not_see_the_dead_rows_before_it(full: Database) -> None:
     last = await full.fetchval("SELECT max(id) FROM job")
     async with full.transaction() as connection:
-        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, NOON, last, 200, LEASE, "expired")
+        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, NOON, last, 200, LEASE, "expired", None)
     (read,) = [node for node in nodes(plan) if node["Node Type"] == "LockRows"]
     assert read["Shared Hit Blocks"] + read["Shared Read Blocks"] < 10
 
@@ -116,7 +116,7 @@ MANY_JOBS = (
 ARGUMENTS: dict[str, tuple[object, ...]] = {
     "BURY": (*HELD_JOBS, [14] * 20, ["broken"] * 20, NOON),
     "CANCEL": IDENTITY,
-    "CLAIM": (0, NOON, *START, 20, LEASE, "expired"),
+    "CLAIM": (0, NOON, *START, 20, LEASE, "expired", None),
     "DEAD": (20,),
     "EXTEND": (*HELD_JOBS, LEASE),
     "FINISH": HELD_JOBS,
@@ -128,6 +128,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "RIPE_LANES": (NOON,),
     "SAVE": ONE_JOB,
     "SAVE_ALL": MANY_JOBS,
+    "SYNC": HELD_JOBS,
     "TAKE": (0, NOON),
 }
 READS_EVERYTHING = {"QUEUED", "STATS"}
@@ -155,7 +156,7 @@ async def test_a_statement_reads_the_rows_it_is_about(full: Database, name: str)
     assert scans_of_job(plan)
 
 
-@pytest.mark.parametrize("name", ["BURY", "EXTEND", "FINISH", "HELD", "RELEASE"])
+@pytest.mark.parametrize("name", ["BURY", "EXTEND", "FINISH", "HELD", "RELEASE", "SYNC"])
 async def test_the_first_flush_of_a_worker_does_not_read_the_whole_table(full: Database, name: str) -> None:
     """500 results are enough to make Postgres prefer that, if it looks at them."""
     held = (list(range(1, 501)), [0] * 500)
@@ -189,7 +190,7 @@ async def test_a_claim_and_a_heartbeat_leave_the_indexes_alone(full: Database) -
             NOON,
         )
     async with full.transaction() as connection:
-        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 20, LEASE, "expired")
+        plan = await explain_generic(connection, sql.CLAIM, 0, NOON, *START, 20, LEASE, "expired", None)
     assert plan["Actual Rows"] == 20
     async with full.connection() as connection:
         await connection.execute("SELECT pg_stat_force_next_flush()")

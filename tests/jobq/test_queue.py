@@ -184,7 +184,7 @@ async def test_a_stale_fence_never_changes_a_row(queue: Queue) -> None:
         assert await settle_it(queue, Settlement(stale, outcome, NOON + HOUR)) == (set(), {stale.id})
 
     assert await rows(queue) == before
-    assert fresh.fence == stale.fence + 1
+    assert fresh.fence != stale.fence
     assert fresh.tries == 2
     assert fresh.last_error is not None
     assert fresh.last_error.startswith("lease expired")

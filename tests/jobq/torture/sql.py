@@ -69,7 +69,7 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 SLOWEST_RESCUE = """
 SELECT max(rescue.at - life.at) FROM audit AS rescue, LATERAL (
     SELECT max(at) AS at FROM audit AS sign
-    WHERE sign.job_id = rescue.job_id AND sign.fence = rescue.fence - 1
+    WHERE sign.job_id = rescue.job_id AND sign.fence <> rescue.fence AND sign.at < rescue.at
 ) AS life
 WHERE rescue.what = 'claimed' AND rescue.lease_before IS NOT NULL
 """

@@ -2,21 +2,16 @@
 
 import asyncio
 import itertools
-import os
-import shutil
-import signal
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import asyncpg
 import pytest
 
-from bot.embedded import EmbeddedPostgres, embedded_postgres
-from bot.migrations import migrate
+from bot.embedded import EmbeddedPostgres
 from jobq import Database, DatabaseUnavailable, Timing
+from tests.jobq.torture.crash import crash, durable_postgres
 from tests.jobq.torture.fleet import Fleet
 from tests.jobq.torture.scene import Scene, pause, until
 from tests.promises import Promise
@@ -46,14 +41,9 @@ class Saver:
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedPostgres]:
-    """A Postgres of the test's own, as durable as they come."""
-    home = Path(tempfile.mkdtemp(prefix="ripe-crash-"))
-    try:
-        with embedded_postgres(home / "pg") as server:
-            asyncio.run(migrate(server.dsn()))
-            yield server
-    finally:
-        shutil.rmtree(home)
+    """A Postgres of the test's own."""
+    with durable_postgres() as server:
+        yield server
 
 
 @pytest.fixture
@@ -74,16 +64,16 @@ async def test_a_postgres_that_crashes_loses_no_committed_job_and_is_soon_worked
     back, awake = [], []
     try:
         await fleet.start_ready(2, concurrency=5, timing=Timing())
-        for crash in range(crashes):
+        for number in range(crashes):
             saving = asyncio.create_task(saver.save_until_cancelled())
             await _some_ran(crashing)
-            await _crash(server)
+            crash(server)
             server.start()
             started_at = time.monotonic()
             saving.cancel()
             with suppress(asyncio.CancelledError):
                 await saving
-            first = -1 - crash * 1_000
+            first = -1 - number * 1_000
             await _save_and_await(crashing, first)
             back.append(time.monotonic() - started_at)
             await _wakes_up(crashing, first - 1)
@@ -114,17 +104,6 @@ async def _some_ran(scene: Scene) -> None:
         return await scene.count("ran") > before + 50
 
     await until(is_so, 20)
-
-
-async def _crash(server: EmbeddedPostgres) -> None:
-    """As `pg_ctl stop -m immediate`."""
-    os.kill(server.pid, signal.SIGQUIT)
-
-    async def is_down() -> bool:
-        return server.has_died()
-
-    await until(is_down, 20)
-    server.stop()
 
 
 async def _save_and_await(scene: Scene, number: int) -> float:

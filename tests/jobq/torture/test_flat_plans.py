@@ -43,7 +43,7 @@ async def test_an_idle_poll_takes_no_time_beside_many_future_jobs(
     async with queue.database.transaction() as connection:
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await connection.execute(f"PREPARE poll AS {sql.CLAIM}")
-        arguments = ", ".join(map(literal, (0, utc_now(), *START, 200, LEASE, "expired")))
+        arguments = ", ".join(map(literal, (0, utc_now(), *START, 200, LEASE, "expired", None)))
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE poll ({arguments})"
         polls = [json.loads(await connection.fetchval(explain))[0] for _ in range(POLLS)]
         await connection.execute("DEALLOCATE poll")

@@ -70,7 +70,7 @@ async def test_the_job_of_a_killed_worker_runs_again_soon(
     killed_at = await scene.database.fetchval("SELECT clock_timestamp()")
     await scene.left(within=60)
 
-    again_at = await scene.database.fetchval("SELECT started_at FROM ran WHERE fence = 2")
+    again_at = await scene.database.fetchval("SELECT started_at FROM ran WHERE tries = 2")
     rescue = (again_at - killed_at).total_seconds()
     promise("Q1", f"rescue with a lease of {timing.lease.total_seconds():.1f} s", f"{rescue:.1f} s")
     assert rescue <= within

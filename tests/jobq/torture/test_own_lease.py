@@ -14,11 +14,11 @@ async def test_the_end_of_an_old_try_does_not_cancel_the_new_one_of_the_same_wor
     cancelled: list[int] = []
 
     async def wait(job: ClaimedJob) -> None:
-        begun[job.fence - 1].set()
+        begun[job.tries - 1].set()
         try:
-            await may_end[job.fence - 1].wait()
+            await may_end[job.tries - 1].wait()
         except asyncio.CancelledError:
-            cancelled.append(job.fence)
+            cancelled.append(job.tries)
             raise
 
     await queue.save(Job(job_type="wait"))

@@ -38,6 +38,8 @@ async def test_a_worker_cut_off_in_silence_lets_go_and_another_takes_over(
     lease = timing.lease.total_seconds()
     async with proxied(dsn) as proxy:
         cut_off = await fleet.start(dsn=proxy.dsn, timing=timing)
+        await scene.save("note", [11])
+        await scene.left()  # so that every connection is there
         # One hangs, nine others end soon after the silence begins: their completions are on the wire.
         await scene.save("hang", [0])
         await scene.save("drag", range(1, 10), seconds=lease / 6)

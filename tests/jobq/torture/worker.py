@@ -19,7 +19,10 @@ from jobq import ClaimedJob, Database, Queue, Timing, Worker, current_database
 from jobq.clock import utc_now
 from jobq.db import SESSION
 
-NOTE = "INSERT INTO ran (job_id, n, pid, fence, tries) VALUES ($1, $2, $3, $4, $5)"
+NOTE = """
+INSERT INTO ran (job_id, n, pid, fence, tries) VALUES ($1, $2, $3, $4, $5)
+RETURNING NOT EXISTS (SELECT FROM ran WHERE job_id = $1)
+"""
 
 
 class Options(BaseModel):
@@ -47,18 +50,30 @@ def open_database(dsn: str, name: str) -> Database:
     return Database(dsn, session={**SESSION, "application_name": name})
 
 
+async def begin(job: ClaimedJob) -> bool:
+    """This run begins. Whether it is the job's first."""
+    number = job.arguments["n"]
+    is_first: bool = await current_database().fetchval(
+        NOTE, job.id, number, os.getpid(), job.fence, job.tries
+    )
+    return is_first
+
+
 async def note(job: ClaimedJob) -> None:
-    """This try begins."""
-    await current_database().execute(NOTE, job.id, job.arguments["n"], os.getpid(), job.fence, job.tries)
+    """Begins, and that is all."""
+    await begin(job)
 
 
 @asynccontextmanager
-async def noted(job: ClaimedJob) -> AsyncIterator[None]:
-    """Say when a try begins and ends, the end with its instant on the clock that all processes share."""
-    await note(job)
+async def noted(job: ClaimedJob) -> AsyncIterator[bool]:
+    """Say when a run begins and ends, the end with its instant on the clock that all processes share.
+
+    Gives whether it is the job's first.
+    """
+    is_first = await begin(job)
     say("started", job.id, job.fence)
     try:
-        yield
+        yield is_first
     except asyncio.CancelledError:
         say("cancelled", job.id, job.fence, time.monotonic())
         raise
@@ -72,16 +87,16 @@ async def nap(job: ClaimedJob) -> None:
 
 
 async def hang(job: ClaimedJob) -> None:
-    """Never ends when it is tried first."""
-    async with noted(job):
-        if job.fence == 1:
+    """Never ends when it is run first."""
+    async with noted(job) as is_first:
+        if is_first:
             await asyncio.Event().wait()
 
 
 async def drag(job: ClaimedJob) -> None:
-    """Takes `seconds` when it is tried first, three times as long later."""
-    async with noted(job):
-        await asyncio.sleep(job.arguments["seconds"] * (1 if job.fence == 1 else 3))
+    """Takes `seconds` when it is run first, three times as long later."""
+    async with noted(job) as is_first:
+        await asyncio.sleep(job.arguments["seconds"] * (1 if is_first else 3))
 
 
 async def poison(job: ClaimedJob) -> None:

@@ -1,0 +1,124 @@
+"""A job starts before its claim is on disk, and a crash of Postgres may undo just that claim."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bot.embedded import EmbeddedPostgres
+from jobq import ClaimedJob, Database, Handler, Job, Queue, Timing
+from jobq.claims import claim, sync
+from jobq.clock import utc_now
+from tests.jobq.torture.crash import crash, durable_postgres
+from tests.jobq.working import Log, working
+
+
+@pytest.fixture(scope="module")
+def lazy() -> Iterator[EmbeddedPostgres]:
+    """What nobody waits for is on disk only after some ten seconds."""
+    with durable_postgres({"wal_writer_delay": "10000", "autovacuum": "off"}) as server:
+        yield server
+
+
+@pytest.fixture
+async def server(lazy: EmbeddedPostgres) -> EmbeddedPostgres:
+    """With an empty queue, and nothing on its way to the disk."""
+    async with Database(lazy.dsn()) as database:
+        await database.execute("TRUNCATE job, job_dead")
+        await database.execute("CHECKPOINT")
+    return lazy
+
+
+async def claim_elsewhere(dsn: str) -> set[str]:
+    """Claim everything, as another worker does. Returns the types of the jobs."""
+    async with Database(dsn) as database:
+        connection = await database.connect()
+        found = await claim(connection, 0, utc_now(), 10)
+        await connection.close()
+    return {job.job_type for job in found.jobs}
+
+
+@pytest.mark.parametrize(
+    ("is_durable", "is_synced", "holds"), [(True, False, True), (False, True, True), (False, False, False)]
+)
+async def test_a_claim_outlives_a_crash_once_it_is_durable_or_synced(
+    server: EmbeddedPostgres, is_durable: bool, is_synced: bool, holds: bool
+) -> None:
+    async with Database(server.dsn()) as database:
+        await Queue(database).save(Job(job_type="note"))
+        connection = await database.connect()
+        found = await claim(connection, 0, utc_now(), 1, is_durable=is_durable)
+        assert len(found.jobs) == 1
+        if is_synced:
+            await sync(connection, found.jobs)
+        crash(server)
+    server.start()
+    async with Database(server.dsn()) as database:
+        connection = await database.connect()
+        assert await sync(connection, found.jobs) == ({found.jobs[0].id} if holds else set())
+        await connection.close()
+
+
+async def test_what_a_crash_undid_is_called_off_and_no_result_of_it_touches_its_next_claim(
+    server: EmbeddedPostgres, note: Log
+) -> None:
+    cancelled = asyncio.Event()
+    claimed: set[str] = set()
+
+    async def end_at_once(job: ClaimedJob) -> None:
+        """Its result still waits to be written when Postgres dies."""
+
+    async def crash_and_wait(job: ClaimedJob) -> None:
+        # Blocks this worker, so that all of it comes before a word of the crash reaches it.
+        crash(server)
+        server.start()
+        with ThreadPoolExecutor() as elsewhere:
+            claimed.update(elsewhere.submit(asyncio.run, claim_elsewhere(server.dsn())).result())
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    handlers: dict[str, Handler] = {"end": end_at_once, "crash": crash_and_wait, "note": note}
+    async with Database(server.dsn()) as database:
+        queue = Queue(database)
+        await queue.save_all([Job(job_type="end"), Job(job_type="crash")])
+        async with working(queue, handlers, Timing(sweep_every=0.1, retry_after=0.1)):
+            async with asyncio.timeout(5):
+                await cancelled.wait()
+            assert claimed == {"end", "crash"}, "the claims were not undone, so this shows nothing"
+            await queue.save(Job(job_type="note"))
+            await note.reached(1)
+        rows = await database.fetch("SELECT job_type FROM job WHERE leased_until > now() ORDER BY id")
+    assert [row["job_type"] for row in rows] == ["end", "crash"]
+
+
+async def test_what_was_called_off_without_need_is_given_back_at_once(
+    server: EmbeddedPostgres, note: Log
+) -> None:
+    """The connection is cut while the claim goes to disk, but Postgres lives on."""
+    tries: list[int] = []
+    ran_again = asyncio.Event()
+
+    async def wait_when_first(job: ClaimedJob) -> None:
+        tries.append(job.tries)
+        if len(tries) == 1:
+            with ThreadPoolExecutor() as elsewhere:
+                elsewhere.submit(asyncio.run, cut_claims(server.dsn())).result()
+            await asyncio.Event().wait()
+        ran_again.set()
+
+    async with Database(server.dsn()) as database:
+        queue = Queue(database)
+        await queue.save(Job(job_type="wait"))
+        async with working(queue, {"wait": wait_when_first, "note": note}), asyncio.timeout(5):
+            await ran_again.wait()
+    assert tries == [1, 1], "it counted as a try, or waited for its lease to end"
+
+
+async def cut_claims(dsn: str) -> None:
+    """End the connection of a worker on which it claims."""
+    async with Database(dsn) as database:
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '-- Lease the ripest%'"
+        assert await database.fetch(cut)
