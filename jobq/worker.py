@@ -166,7 +166,7 @@ class Worker:
             return False
         self._scan.end(found, limit, now)
         claimed = [self._leases.hold(job, sent_at) for job in found.jobs]
-        suspects = [held for held in claimed if self._is_suspect(held)]
+        suspects = [held for held in claimed if not self._admit(held)]
         if suspects:
             await self._isolate(suspects)
         self._start_waiting()
@@ -175,38 +175,39 @@ class Worker:
     async def _sync(self, claimed: Sequence[Held]) -> bool:
         """Wait until no crash can undo what was claimed, while it runs already. Whether Postgres answered.
 
-        Until then a crash may make somebody else run it, too: so without an answer it is called off at once.
+        A crash before that may make somebody else run it, too: so without an answer it is called off at once.
         """
-        open_ones = [held for held in claimed if not held.is_over]
-        if not open_ones:
+        jobs = [held.job for held in claimed if not held.is_over]
+        if not jobs:
             return True
 
         async def work(connection: Connection) -> set[int]:
-            return await sync(connection, [held.job for held in open_ones])
+            return await sync(connection, jobs)
 
         try:
             sure = await self._claims.run(work, self._queue.database.command_timeout)
         except TRANSIENT as error:
-            log.warning("a crash may have undone the claim of %d jobs: %s", len(open_ones), error)
-            for held in open_ones:
-                self._recall(held)
+            log.warning("a crash may have undone the claim of %d jobs: %s", len(jobs), error)
+            for held in claimed:
+                if not held.is_over:
+                    self._recall(held)
             self._scan.ask(None)
             return False
-        for held in open_ones:
+        for held in claimed:
             if held.job.id not in sure and not held.is_over:
                 self._leases.lose(held.job)
         return True
 
-    def _is_suspect(self, held: Held) -> bool:
-        """Let a claimed job wait for its turn, unless it is a suspect."""
+    def _admit(self, held: Held) -> bool:
+        """Let a claimed job wait for its turn, or settle it where it has no tries left. False: a suspect."""
         hopeless = settle_hopeless(held.job)
         if hopeless is not None:
             self._settle(held, hopeless, 0.0)
         elif is_suspect(held.job):
-            return True
+            return False
         else:
             self._waiting.append(held)
-        return False
+        return True
 
     async def _isolate(self, suspects: list[Held]) -> None:
         """Run one suspect at a time, the others given back: a job that kills its worker dies alone."""
