@@ -24,11 +24,12 @@ class _SaysNothingNew(logging.Filter):
 
 def create_bolt(listeners: Listeners) -> AsyncApp:
     """What is behind `POST /slack/events` and Socket Mode. Whoever dispatches has made sure it is Slack."""
-    logging.getLogger("slack_bolt.AsyncApp").addFilter(_SaysNothingNew())
+    # One of its own would take the root's level, and print at DEBUG what people typed.
+    logger = logging.getLogger("slack_bolt")
+    logger.addFilter(_SaysNothingNew())
     bolt = AsyncApp(
         name="ripe",
-        # Else it takes the root's level, and prints at DEBUG what people typed.
-        logger=logging.getLogger("slack_bolt"),
+        logger=logger,
         authorize=_authorize,
         # The web route has checked the raw bytes; a socket is one that we opened.
         request_verification_enabled=False,

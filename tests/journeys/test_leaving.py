@@ -126,7 +126,7 @@ async def test_nothing_is_sent_while_github_cannot_be_asked_after_a_suspension(r
     await ripe.settle()
     ripe.github.merge(pull)
     await ripe.go_to(datetime(2037, 11, 23, 12, 59, 50, tzinfo=UTC))
-    ripe.server.faults.append(Fault(status=502, path="/pulls/1", times=25))
+    ripe.server.faults.append(Fault(status=502, path="/pulls/1", times=2))
     ripe.github.unsuspend(installation_of(ripe))
     await ripe.pass_time(seconds=30)
     assert len(ripe.dms("cho")) == 1

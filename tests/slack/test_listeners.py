@@ -54,6 +54,18 @@ async def test_ripe_takes_the_same_words(room: Room, words: str) -> None:
 
 
 @pytest.mark.usefixtures("logging_as_before")
+async def test_a_token_in_the_environment_is_no_reason_for_a_warning(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    setup_logs("INFO", "json", stream)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-the-environment")
+    room.serve_anew()
+    await room.command("/reviews")
+    assert "ignored" not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("logging_as_before")
 async def test_the_log_does_not_tell_what_people_type_even_to_whoever_debugs(room: Room) -> None:
     stream = io.StringIO()
     setup_logs("DEBUG", "json", stream)
