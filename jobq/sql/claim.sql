@@ -5,8 +5,8 @@
 WITH claimed AS (
     UPDATE job
     SET leased_until = statement_timestamp() + $6::interval,
-        -- Never a number that this job had before: a crash or a failover may undo a claim, and what its worker
-        -- writes must not be taken for the next one's.
+        -- Random, not the next number: a crash or a failover may undo a claim, and what its worker writes must not
+        -- be taken for the next one's.
         fence = (random() * 2147483647)::int,
         tries = tries + 1,
         last_error = CASE WHEN leased_until IS NULL THEN last_error ELSE $7 END
