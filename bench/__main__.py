@@ -17,7 +17,7 @@ from bench.figures import Figure
 from bench.machine import Machine
 from bench.report import render_row, write_report
 from bench.throughput import FULL, QUICK, Sizes
-from bot.embedded import embedded_postgres
+from bot.local.embedded import embedded_postgres
 
 Measure = Callable[[Machine, Sizes], Awaitable[list[Figure]]]
 

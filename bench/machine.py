@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from bench.subjects.model import Subject
-from bot.embedded import EmbeddedPostgres
+from bot.local.embedded import EmbeddedPostgres
 
 PAGE = 5_000
 """Jobs that are enqueued with one statement."""

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 import typer
 import uvloop
 
-from bot.commands import add_commands
-from bot.commands_doctor import doctor
-from bot.embedded import EmbeddedPostgresError
+from bot.cli.commands import add_commands
+from bot.cli.doctor import doctor
+from bot.local.embedded import EmbeddedPostgresError
+from bot.local.supervisor import ChildDiedError
+from bot.local.up import AlreadyUpError, PostgresDiedError, run_up, usual_commands
 from bot.logs import setup_logs
 from bot.migrations import MigrationError, check_schema
 from bot.model import UserError
@@ -24,8 +26,6 @@ from bot.settings import (
     load_settings_of_running_bot,
     require_database,
 )
-from bot.supervisor import ChildDiedError
-from bot.up import AlreadyUpError, PostgresDiedError, run_up, usual_commands
 from bot.web.server import PortInUseError
 from jobq import DatabaseUnavailable
 

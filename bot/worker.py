@@ -8,10 +8,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 
 from bot.app import App, following_clock, open_app
-from bot.jobs.apply_fact import apply_fact
-from bot.jobs.assign_reviewers import assign_reviewers
-from bot.jobs.backfill_repository import backfill_repository
-from bot.jobs.catalog import (
+from bot.flows.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
     BACKFILL_REPOSITORY,
@@ -31,12 +28,16 @@ from bot.jobs.catalog import (
     WELCOME_DIGEST,
     Lane,
 )
+from bot.flows.hold import sync_and_release, tell_author_in_sight
+from bot.flows.in_workspace import InWorkspace
+from bot.flows.metrics import Exposition, JobMetrics, VitalMetrics
+from bot.jobs.apply_fact import apply_fact
+from bot.jobs.assign_reviewers import assign_reviewers
+from bot.jobs.backfill_repository import backfill_repository
 from bot.jobs.enter_installation import enter_installation
 from bot.jobs.forget_installation import forget_installation
 from bot.jobs.forget_workspace import forget_workspace
 from bot.jobs.greet_installer import greet_installer
-from bot.jobs.hold import sync_and_release, tell_author_in_sight
-from bot.jobs.in_workspace import InWorkspace
 from bot.jobs.poll import EVERY as POLL_EVERY
 from bot.jobs.poll import poll, poll_installation, poll_repository
 from bot.jobs.remind_reviewer import remind_reviewer
@@ -46,7 +47,6 @@ from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
 from bot.jobs.welcome_digest import EVERY as DIGESTS_EVERY
 from bot.jobs.welcome_digest import schedule_digests, welcome_digest
-from bot.metrics import Exposition, JobMetrics, VitalMetrics
 from bot.settings import Settings
 from bot.web.metrics import create_metrics_web
 from bot.web.server import PortInUseError, is_free, serving

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 import structlog
 
-from bot.embedded import EmbeddedPostgres, embedded_postgres
+from bot.local.embedded import EmbeddedPostgres, embedded_postgres
 from bot.logs import CANDID
 from bot.migrations import migrate
 from tests.promises import promise, pytest_terminal_summary

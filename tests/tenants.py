@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from bot.actions.model import RequestSnoozed, Snooze
 from bot.actions.store import insert_action
+from bot.assignment.config import RepositoryConfig
 from bot.github.deliveries import Delivery, Outcome, insert_delivery
 from bot.github.model import Account, Ping, Repository, Review, ReviewState
 from bot.github.store import (
@@ -16,12 +17,11 @@ from bot.github.store import (
 )
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
 from bot.modes import Pause, begin_pause
+from bot.people import store as people
+from bot.people.model import Chosen, Decision
 from bot.reminders import store as reminders
 from bot.reminders.letters import Letter, begin_letter
 from bot.reminders.model import NoticeKind
-from bot.reviewers import store as people
-from bot.reviewers.config import RepositoryConfig
-from bot.reviewers.model import Chosen, Decision
 from bot.reviews import backlog
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest

@@ -11,17 +11,17 @@ import pytest
 import bot
 from bot import modes
 from bot.actions import store as actions
+from bot.flows import candidates, in_workspace
+from bot.flows.catalog import remind_reviewer_job
 from bot.github import deliveries, forgetting, joining, polling
 from bot.github import store as installations
-from bot.jobs import in_workspace
-from bot.jobs.catalog import remind_reviewer_job
 from bot.model import AccountId, WorkspaceId
+from bot.people import accounts
+from bot.people import store as people
 from bot.reminders import letters
 from bot.reminders import store as reminders
 from bot.reminders.letters import Letter
 from bot.reminders.model import NoticeKind
-from bot.reviewers import accounts, candidates
-from bot.reviewers import store as people
 from bot.reviews import backlog
 from bot.reviews import store as reviews
 from bot.slack import forgetting as slack_forgetting
@@ -76,7 +76,7 @@ QUERIES: dict[str, dict[str, Ask]] = {
         "list_replied": lambda a: reviews.list_replied(a.pull_request),
     },
     "reviews/backlog": {"list_untold": lambda a: backlog.list_untold(a.ana)},
-    "reviewers/store": {
+    "people/store": {
         "find_person_by_account": lambda a: people.find_person_by_account(a.workspace_id, ANA),
         "find_person_by_slack_user": lambda a: people.find_person_by_slack_user(a.workspace_id, "UANA"),
         "load_person": lambda a: people.load_person(a.ana),
@@ -97,8 +97,8 @@ QUERIES: dict[str, dict[str, Ask]] = {
             a.pull_request.id, a.pull_request.head_sha
         ),
     },
-    "reviewers/accounts": {"list_accounts_of": lambda a: accounts.list_accounts_of(a.workspace_id, "UANA")},
-    "reviewers/candidates": {
+    "people/accounts": {"list_accounts_of": lambda a: accounts.list_accounts_of(a.workspace_id, "UANA")},
+    "flows/candidates": {
         "list_candidates": lambda a: candidates.list_candidates(a.workspace_id, ["ana", "ben"], MONDAY)
     },
     "reminders/store": {
@@ -147,7 +147,7 @@ QUERIES: dict[str, dict[str, Ask]] = {
         "lock_action": lambda a: actions.lock_action(a.action_id),
         "is_absence_in_force": lambda a: actions.is_absence_in_force(a.absence_id),
     },
-    "jobs/in_workspace": {"find_workspace_of": lambda a: in_workspace.find_workspace_of(about(a))},
+    "flows/in_workspace": {"find_workspace_of": lambda a: in_workspace.find_workspace_of(about(a))},
 }
 """Every query function, by its module, as workspace A asks it. Each finds something."""
 
@@ -157,11 +157,11 @@ NOT_QUERIES = {
     "reviews/store": """save_pull_request open_review_request close_review_request correct_close_reason
         name_requester snooze_request end_snooze_until_change mute_request save_reviews""",
     "reviews/backlog": "insert_entries mark_told",
-    "reviewers/store": """upsert_person map_account lock_person insert_absence cancel_absence restore_absence
+    "people/store": """upsert_person map_account lock_person insert_absence cancel_absence restore_absence
         snooze_person set_zone set_active set_dm_channel mark_welcomed save_config move_config
         insert_assignment record_asked""",
-    "reviewers/accounts": "claim_account remove_accounts",
-    "reviewers/candidates": "lock_choices",
+    "people/accounts": "claim_account remove_accounts",
+    "flows/candidates": "lock_choices",
     "reminders/store": """begin_sending begin_notice record_sent record_shadow record_state forget_unsent
         record_shown""",
     "reminders/letters": "begin_letter",
@@ -193,8 +193,8 @@ OF_ALL = {
 
 ELSEWHERE = {
     "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/held_back",
-    "web/health", "web/page_state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
-    "doctor/webhooks", "jobs/tidy", "jobs/apply_fact", "jobs/change",
+    "web/health", "sandbox/page/state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
+    "doctor/webhooks", "jobs/tidy", "jobs/apply_fact", "flows/change",
 }  # fmt: skip
 """Modules whose SQL is the whole bot's (settings, health, the sandbox), or only writes and locks."""
 

@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from bot.jobs.catalog import REPAIR, SCHEDULE_DIGESTS, TIDY
+from bot.flows.catalog import REPAIR, SCHEDULE_DIGESTS, TIDY
 from bot.settings import Settings
 from bot.web.server import PortInUseError, find_free_port
 from bot.worker import run_worker

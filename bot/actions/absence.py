@@ -5,8 +5,8 @@ from datetime import date, datetime, time, timedelta
 from bot.actions.model import AbsenceInForce
 from bot.actions.undo import perform
 from bot.model import UserError
-from bot.reviewers import store
-from bot.reviewers.model import Absence, Person
+from bot.people import store
+from bot.people.model import Absence, Person
 from bot.slack.messages import Rendered, button, render_text
 from bot.slack.times import describe_instant
 from bot.working_time import local_day, local_instant, next_working_instant

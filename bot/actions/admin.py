@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from bot.jobs.catalog import remind_reviewer_job
+from bot.flows.catalog import remind_reviewer_job
 from bot.model import UserError, WorkspaceId
 from bot.modes import Mode, ModeSwitch, Pause, begin_pause, end_pause, find_pause
 from bot.reviews.store import list_open_request_ids_of_workspace

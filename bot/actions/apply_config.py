@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from bot.jobs.catalog import remind_reviewer_job
+from bot.assignment.config import RepositoryConfig, RipeConfig
+from bot.assignment.config_file import parse_config
+from bot.flows.catalog import remind_reviewer_job
 from bot.model import Value, WorkspaceId
-from bot.reviewers import store
-from bot.reviewers.config import RepositoryConfig, RipeConfig
-from bot.reviewers.config_file import parse_config
-from bot.reviewers.model import Problem
+from bot.people import store
+from bot.people.model import Problem
 from jobq import Queue, write_transaction
 
 

@@ -11,7 +11,7 @@ from bot.actions.typed import obey
 from bot.actions.undo import undo
 from bot.actions.why import explain_request
 from bot.model import RequestId, UserError
-from bot.reviewers.model import Person
+from bot.people.model import Person
 from bot.slack.messages import MUTE, SAY, SNOOZE, UNDO, WHY, Rendered
 from bot.slack.views import UNMUTE
 from jobq import Queue

@@ -16,8 +16,8 @@ from bot.actions.reviews import list_reviews_at_home
 from bot.actions.typed import obey
 from bot.clock import Clock
 from bot.model import UserError, WorkspaceId
-from bot.reviewers.model import Person
-from bot.reviewers.store import find_person_by_slack_user
+from bot.people.model import Person
+from bot.people.store import find_person_by_slack_user
 from bot.slack.commands import AdminCommand, IdentityCommand, parse_admin, parse_identity
 from bot.slack.effect import Effects, NotSaved, PerhapsSaved
 from bot.slack.escape import disarm

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 
-from bot.jobs.catalog import repair_job
+from bot.flows.catalog import repair_job
 from bot.model import UserError
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
 from bot.slack.model import SlackInstallation

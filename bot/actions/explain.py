@@ -3,14 +3,14 @@
 import re
 from datetime import datetime
 
-from bot.jobs.view import load_view
+from bot.flows.reminder_state import load_view
 from bot.model import UserError, WorkspaceId
+from bot.people.model import Assignment
+from bot.people.rules import describe_decision
+from bot.people.store import list_assignments
 from bot.reminders import rules
 from bot.reminders.model import Close, Edit, Message, MessageState, NoticeKind, Send, Settle, Step, View, Wait
 from bot.reminders.store import find_notice
-from bot.reviewers.model import Assignment
-from bot.reviewers.rules import describe_decision
-from bot.reviewers.store import list_assignments
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest, ReviewRequest
 from jobq import write_transaction

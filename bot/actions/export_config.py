@@ -2,9 +2,9 @@
 
 import yaml
 
+from bot.assignment.config import RipeConfig
 from bot.model import WorkspaceId
-from bot.reviewers.config import RipeConfig
-from bot.reviewers.store import list_configs
+from bot.people.store import list_configs
 
 
 async def export_config(workspace_id: WorkspaceId) -> str:

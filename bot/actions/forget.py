@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bot.clock import Clock
+from bot.flows import outbox
+from bot.flows.change import close_requests_of_repositories
 from bot.github.forgetting import (
     Holdings,
     KnownInstallation,
@@ -15,8 +17,6 @@ from bot.github.forgetting import (
 )
 from bot.github.model import AccessLost, NotFound
 from bot.github.store import list_repository_ids, mark_installation, remove_repositories
-from bot.jobs import outbox
-from bot.jobs.change import close_requests_of_repositories
 from bot.jobs.remind_reviewer import bring_to_rest
 from bot.model import InstallationId, RequestId, UserError, WorkspaceId
 from jobq import Postpone, Queue, write_transaction

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from bot.actions.absence import go_away
 from bot.actions.snooze import Choice, snooze_everything, until_of
 from bot.model import UserError
-from bot.reviewers.model import Person
+from bot.people.model import Person
 from bot.slack.messages import SNOOZE_CHOICES, Rendered
 from bot.slack.views import (
     DAY,

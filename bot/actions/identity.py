@@ -9,8 +9,8 @@ from typing import Protocol
 
 from bot.actions.link_account import unlink_accounts
 from bot.model import UserError, WorkspaceId
-from bot.reviewers.accounts import list_accounts_of
-from bot.reviewers.model import MappedAccount
+from bot.people.accounts import list_accounts_of
+from bot.people.model import MappedAccount
 from bot.slack.commands import IdentityCommand, JoinInstallation, LinkAccount, UnlinkAccount
 from bot.slack.escape import disarm
 from bot.slack.messages import MOST_IN_NAME, OPEN, Rendered, button, join_words, render_text

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
 from bot.clock import Clock
+from bot.flows.catalog import remind_reviewer_job
 from bot.github.model import AccessLost, Account
 from bot.github.store import find_any_installation
-from bot.jobs.catalog import remind_reviewer_job
 from bot.model import InstallationId, RequestId, UserError, Value, WorkspaceId
-from bot.reviewers import store
-from bot.reviewers.import_plan import Effect, Found, ImportPlan, Known, SlackProfile, Step, plan_import
-from bot.reviewers.model import Problem
-from bot.reviewers.people import Row, parse_people
+from bot.people import store
+from bot.people.import_plan import Effect, Found, ImportPlan, Known, SlackProfile, Step, plan_import
+from bot.people.model import Problem
+from bot.people.people_file import Row, parse_people
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
 from jobq import Postpone, Queue, write_transaction
 

@@ -2,9 +2,9 @@
 
 import structlog
 
+from bot.flows.catalog import enter_installation_job
 from bot.github.joining import claim_installation
 from bot.github.oauth import ProvenInstallation
-from bot.jobs.catalog import enter_installation_job
 from bot.model import UserError, WorkspaceId
 from jobq import Queue, write_transaction
 

@@ -1,12 +1,12 @@
 """Connects a GitHub account with a Slack user who has proved that it is theirs, and takes that back."""
 
+from bot.flows.catalog import remind_reviewer_job
 from bot.github.model import Account
-from bot.jobs.catalog import remind_reviewer_job
 from bot.model import PersonId, UserError, WorkspaceId
-from bot.reviewers import accounts, store
-from bot.reviewers.import_plan import UNKNOWN_ZONE
-from bot.reviewers.model import MappedAccount
-from bot.reviewers.people import is_zone
+from bot.people import accounts, store
+from bot.people.import_plan import UNKNOWN_ZONE
+from bot.people.model import MappedAccount
+from bot.people.people_file import is_zone
 from bot.slack.gateway import SlackUser
 from jobq import Queue, write_transaction
 

@@ -6,7 +6,7 @@ from bot.actions.model import RequestMuted
 from bot.actions.own import load_own
 from bot.actions.undo import perform
 from bot.model import RequestId
-from bot.reviewers.model import Person
+from bot.people.model import Person
 from bot.slack.messages import Rendered, label, render_text
 from jobq import Queue, write_transaction
 

@@ -2,8 +2,8 @@
 
 from bot.actions.model import Snooze
 from bot.model import RequestId, UserError
-from bot.reviewers.model import Person
-from bot.reviewers.store import find_person_by_account
+from bot.people.model import Person
+from bot.people.store import find_person_by_account
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.escape import disarm

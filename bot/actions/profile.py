@@ -2,9 +2,9 @@
 
 from pydantic import ValidationError
 
-from bot.jobs.catalog import remind_reviewer_job
+from bot.flows.catalog import remind_reviewer_job
 from bot.model import WorkspaceId
-from bot.reviewers import store
+from bot.people import store
 from bot.slack.gateway import SlackUser
 from bot.working_time import WorkingHours
 from jobq import Queue, write_transaction

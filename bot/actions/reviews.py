@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from bot.reviewers.model import Person
+from bot.people.model import Person
 from bot.reviews import store
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.messages import Rendered

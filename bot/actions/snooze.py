@@ -7,9 +7,9 @@ from bot.actions.model import Change, EverythingSnoozed, RequestSnoozed, Snooze
 from bot.actions.own import load_own, snooze_of
 from bot.actions.undo import perform
 from bot.model import RequestId, UserError
+from bot.people.model import Person
+from bot.people.store import load_person, lock_person
 from bot.reminders.rules import intervals
-from bot.reviewers.model import Person
-from bot.reviewers.store import load_person, lock_person
 from bot.reviews.store import list_open_requests_of_person
 from bot.slack.messages import Rendered, label, render_text
 from bot.slack.times import describe_instant

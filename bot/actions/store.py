@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.actions.model import CHANGES, Action, Change
-from bot.reviewers.model import Person
+from bot.people.model import Person
 from jobq import current_database
 
 

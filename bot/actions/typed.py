@@ -9,7 +9,7 @@ from bot.actions.reviews import list_reviews
 from bot.actions.snooze import end_snooze_of_request, end_snoozes, snooze_everything, snooze_request
 from bot.actions.why import explain_by_name
 from bot.model import RequestId
-from bot.reviewers.model import Person
+from bot.people.model import Person
 from bot.slack.commands import (
     BackInOffice,
     Command,

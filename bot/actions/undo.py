@@ -13,10 +13,10 @@ from bot.actions.model import (
     RequestSnoozed,
 )
 from bot.actions.own import load_locked, snooze_of
-from bot.jobs.catalog import remind_reviewer_job
+from bot.flows.catalog import remind_reviewer_job
 from bot.model import RequestId, UserError
-from bot.reviewers import store as people
-from bot.reviewers.model import Person
+from bot.people import store as people
+from bot.people.model import Person
 from bot.reviews import store as reviews
 from bot.slack.messages import Rendered, render_text, undo_button
 from jobq import Queue, write_transaction

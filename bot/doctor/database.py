@@ -9,8 +9,8 @@ import asyncpg
 
 from bot.doctor.model import Finding, failed, ok
 from bot.doctor.parts import Parts
+from bot.flows.metrics import MOST_SKEW
 from bot.logs import hide_secrets_in
-from bot.metrics import MOST_SKEW
 from bot.migrations import FOLDER, OLDEST_POSTGRES, Migration, read_migrations
 from jobq import Database, DatabaseUnavailable
 

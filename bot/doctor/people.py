@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from bot.assignment.config import logins_of
 from bot.doctor.model import Finding, ok, warning
 from bot.doctor.parts import Parts
 from bot.github.store import find_first_workspace
-from bot.reviewers import store
-from bot.reviewers.config import logins_of
+from bot.people import store
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
 from jobq import Postpone
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.doctor.model import Finding, failed, ok, warning
 from bot.doctor.parts import Parts
-from bot.jobs.catalog import describe_lane
+from bot.flows.catalog import describe_lane
 from bot.modes import Pause, list_pauses
 from jobq import LaneStats
 

@@ -8,6 +8,15 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
+from bot.flows.catalog import (
+    assign_reviewers_job,
+    backfill_repository_job,
+    forget_installation_job,
+    greet_installer_job,
+    sync_pull_request_job,
+)
+from bot.flows.change import close_requests_of_repositories, record_change
+from bot.flows.follow_names import rules_following
 from bot.github import store as installations
 from bot.github.deliveries import Delivery, Outcome, find_delivery, record_outcome
 from bot.github.model import (
@@ -23,15 +32,6 @@ from bot.github.model import (
     ReviewFact,
     ReviewState,
 )
-from bot.jobs.catalog import (
-    assign_reviewers_job,
-    backfill_repository_job,
-    forget_installation_job,
-    greet_installer_job,
-    sync_pull_request_job,
-)
-from bot.jobs.change import close_requests_of_repositories, record_change
-from bot.jobs.follow_names import rules_following
 from bot.jobs.forget_installation import KEPT_FOR
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId
 from bot.reviews import rules, store

@@ -11,18 +11,18 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel, Field
 
+from bot.assignment.choice import Situation, choose_reviewers
+from bot.assignment.config import RepositoryConfig, logins_of
 from bot.clock import Clock
+from bot.flows.candidates import list_candidates, lock_choices
+from bot.flows.catalog import tell_author_job
 from bot.github.model import AccessLost, Account, ChangedPaths, NotFound, PathsRefused, ReviewersRefused
 from bot.github.store import Address, find_address
-from bot.jobs.catalog import tell_author_job
 from bot.model import AccountId, InstallationId, PullRequestId, Value
+from bot.people import store
+from bot.people.model import Assignment, Chosen, Decision, NoAssignment
+from bot.people.rules import why_not_assigned
 from bot.reminders.model import NoticeKind
-from bot.reviewers import store
-from bot.reviewers.candidates import list_candidates, lock_choices
-from bot.reviewers.choice import Situation, choose_reviewers
-from bot.reviewers.config import RepositoryConfig, logins_of
-from bot.reviewers.model import Assignment, Chosen, Decision, NoAssignment
-from bot.reviewers.rules import why_not_assigned
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
 from jobq import ClaimedJob, Discard, Queue, write_transaction

@@ -11,13 +11,13 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
+from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
 from bot.github.model import AccessLost, NotFound, PullRequestPage, PullRequestSnapshot
 from bot.github.store import find_named_repository
 from bot.jobs.apply_fact import lock_known
-from bot.jobs.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
 from bot.jobs.welcome_digest import schedule_digests_for
 from bot.model import InstallationId, RepositoryId, WorkspaceId
-from bot.reviewers.store import find_person_by_account
+from bot.people.store import find_person_by_account
 from bot.reviews import backlog, rules, store
 from bot.reviews.model import PullRequest
 from jobq import ClaimedJob, Discard, Queue, write_transaction

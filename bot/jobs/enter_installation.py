@@ -11,9 +11,9 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
+from bot.flows.catalog import backfill_repository_job, enter_installation_job
 from bot.github.model import AccessLost, NotFound, RepositoryPage
 from bot.github.store import find_standing_installation, save_repositories
-from bot.jobs.catalog import backfill_repository_job, enter_installation_job
 from bot.model import InstallationId
 from jobq import ClaimedJob, Discard, Queue, write_transaction
 

@@ -6,14 +6,14 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
+from bot.flows import outbox
 from bot.github.store import StandingInstallation, find_standing_installation
-from bot.jobs import outbox
 from bot.model import AccountId, InstallationId, Value
+from bot.people.model import Person
+from bot.people.store import find_person_by_account, list_configs, lock_person, mark_welcomed
 from bot.reminders import letters, rules
 from bot.reminders.letters import Letter
 from bot.reminders.model import Message
-from bot.reviewers.model import Person
-from bot.reviewers.store import find_person_by_account, list_configs, lock_person, mark_welcomed
 from bot.slack.letters import render_greeting
 from bot.working_time import next_working_instant
 from jobq import ClaimedJob, Discard, Postpone, write_transaction

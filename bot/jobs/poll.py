@@ -12,6 +12,13 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
+from bot.flows.catalog import (
+    assign_reviewers_job,
+    poll_installation_job,
+    poll_repository_job,
+    sync_pull_request_job,
+)
+from bot.flows.take_delivery import take_delivery
 from bot.github.deliveries import Delivery, Outcome
 from bot.github.model import (
     AccessLost,
@@ -45,13 +52,6 @@ from bot.github.polling import (
 )
 from bot.github.store import find_workspace_of_installation
 from bot.jobs.apply_fact import ASSIGN_AFTER_MINUTES, lock_known
-from bot.jobs.catalog import (
-    assign_reviewers_job,
-    poll_installation_job,
-    poll_repository_job,
-    sync_pull_request_job,
-)
-from bot.jobs.take_delivery import take_delivery
 from bot.model import AccountId, InstallationId, RepositoryId
 from bot.reviews import store
 from bot.reviews.model import PullRequest

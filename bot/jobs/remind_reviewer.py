@@ -10,14 +10,14 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
-from bot.jobs import outbox
-from bot.jobs.catalog import tell_author_job
-from bot.jobs.view import load_view
+from bot.flows import outbox
+from bot.flows.catalog import tell_author_job
+from bot.flows.reminder_state import load_view
 from bot.model import RequestId, Value
+from bot.people.model import Person
+from bot.people.store import mark_welcomed
 from bot.reminders import rules, store
 from bot.reminders.model import Close, Edit, Message, NoticeKind, Send, Settle, Step, View, Wait
-from bot.reviewers.model import Person
-from bot.reviewers.store import mark_welcomed
 from bot.slack.messages import render_card
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.jobs.catalog import remind_reviewer_job
+from bot.flows.catalog import remind_reviewer_job
 from bot.reviews.store import list_open_request_ids
 from jobq import ClaimedJob, Queue
 

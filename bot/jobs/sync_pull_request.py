@@ -5,6 +5,7 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel
 
+from bot.flows.change import record_change
 from bot.github.model import (
     AccessLost,
     ChangedPaths,
@@ -15,7 +16,6 @@ from bot.github.model import (
     ReviewDecision,
 )
 from bot.github.store import Address, find_address
-from bot.jobs.change import record_change
 from bot.model import InstallationId, PullRequestId, Value
 from bot.reviews import rules, store
 from jobq import ClaimedJob, Discard, Queue, current_database

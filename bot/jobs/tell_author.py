@@ -6,13 +6,13 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
-from bot.jobs import outbox
-from bot.jobs.view import load_view
+from bot.flows import outbox
+from bot.flows.reminder_state import load_view
 from bot.model import PullRequestId, Value
+from bot.people.model import Person
+from bot.people.store import find_person_by_account
 from bot.reminders import rules, store
 from bot.reminders.model import Message, MessageState, NoticeKind, View
-from bot.reviewers.model import Person
-from bot.reviewers.store import find_person_by_account
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
 from bot.slack.messages import render_notice

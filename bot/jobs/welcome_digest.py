@@ -11,15 +11,15 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
-from bot.jobs import outbox
-from bot.jobs.catalog import welcome_digest_job
-from bot.jobs.view import load_view
+from bot.flows import outbox
+from bot.flows.catalog import welcome_digest_job
+from bot.flows.reminder_state import load_view
 from bot.model import PersonId, Value
+from bot.people.model import Person
+from bot.people.store import list_people_by_id, mark_welcomed
 from bot.reminders import letters, rules
 from bot.reminders.letters import Letter
 from bot.reminders.model import Message, View
-from bot.reviewers.model import Person
-from bot.reviewers.store import list_people_by_id, mark_welcomed
 from bot.reviews import backlog, store
 from bot.reviews.model import PullRequest
 from bot.slack.letters import render_backlog

@@ -3,8 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
+from bot.people.model import Person
 from bot.reminders.model import Message
-from bot.reviewers.model import Person
 from jobq import current_database
 
 

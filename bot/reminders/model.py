@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from bot.model import RequestId, Value
-from bot.reviewers.model import Person
+from bot.people.model import Person
 from bot.reviews.model import CloseReason, PullRequest, ReviewRequest
 
 

@@ -3,8 +3,8 @@
 import hashlib
 from datetime import datetime, time, timedelta
 
+from bot.people.model import Person
 from bot.reminders.model import Card, Close, Edit, Look, Message, MessageState, Send, Settle, Step, View, Wait
-from bot.reviewers.model import Person
 from bot.reviews.model import CloseReason
 from bot.working_time import (
     add_working_time,

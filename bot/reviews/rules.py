@@ -21,7 +21,7 @@ from bot.github.model import (
     ReviewState,
 )
 from bot.model import AccountId, Value
-from bot.reviewers.model import Demand
+from bot.people.model import Demand
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 
 AnyFact = PullRequestFact | ReviewFact

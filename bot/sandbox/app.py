@@ -20,14 +20,14 @@ from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.jobs import reporting_jobs
 from bot.sandbox.keeping import find_kept
 from bot.sandbox.news import News
-from bot.sandbox.page import page_routes
 from bot.sandbox.report import report
 from bot.sandbox.slack.oauth import OAuth
 from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.world import SlackWorld
+from bot.sandbox.snapshot import page_routes
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings, SettingsError, require_database
-from bot.web.page_guard import guard
+from bot.web.origin import guard
 from bot.web.server import serve_until
 from jobq import Database
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from bot.model import Value
-from bot.reviewers.model import Person
+from bot.people.model import Person
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.escape import disarm
 from bot.slack.messages import (

@@ -13,8 +13,10 @@ from bot.actions.desk import Desk
 from bot.app import App, following_clock, make_database, open_app
 from bot.clock import Clock
 from bot.credentials import complete_settings, open_store
-from bot.metrics import Exposition, LaneMetrics, VitalMetrics
+from bot.flows.metrics import Exposition, LaneMetrics, VitalMetrics
 from bot.model import WorkspaceId
+from bot.sandbox.page.api import sandbox_blueprint
+from bot.sandbox.page.routes import page_blueprint
 from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
 from bot.slack.listeners import Listeners
@@ -25,8 +27,6 @@ from bot.web.health import findings_blueprint, health_blueprint
 from bot.web.identity.blueprint import identity_blueprint
 from bot.web.identity.invite import make_invite
 from bot.web.metrics import metrics_blueprint
-from bot.web.page import page_blueprint
-from bot.web.sandbox import sandbox_blueprint
 from bot.web.server import serve_until
 from bot.web.setup.blueprint import setup_blueprint
 from bot.web.setup.outside import closed_blueprint, installed_blueprint

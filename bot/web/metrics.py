@@ -4,7 +4,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
 from quart import Blueprint, Quart, Response, request
 
-from bot.metrics import Exposition
+from bot.flows.metrics import Exposition
 from bot.web.operators import refuse_stranger
 
 

@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from quart import Blueprint, Request, Response, request
 
 from bot.clock import Clock
+from bot.flows.take_delivery import take_delivery
 from bot.github.deliveries import Delivery, Outcome
 from bot.github.model import Fact, Ping
 from bot.github.payloads import MalformedPayload, parse_event
 from bot.github.signature import is_signed
-from bot.jobs.take_delivery import take_delivery
 from jobq import Queue
 
 log = structlog.get_logger()

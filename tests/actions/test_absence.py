@@ -6,7 +6,7 @@ import pytest
 
 from bot.actions.absence import cancel_absence, come_back, go_away
 from bot.model import UserError
-from bot.reviewers.store import list_absences
+from bot.people.store import list_absences
 from bot.slack.messages import Rendered
 from tests.actions.world import World, buttons_of
 from tests.slack.examples import MONDAY

@@ -4,7 +4,7 @@ import pytest
 
 from bot.actions.apply_config import ConfigReport, apply_config, check_config
 from bot.model import RequestId
-from bot.reviewers.store import find_config, list_configs
+from bot.people.store import find_config, list_configs
 from tests.actions.world import World
 
 ONE = 'repositories:\n  acme/api:\n    rules: [{paths: ["**"], people: [ana-gh]}]\n'

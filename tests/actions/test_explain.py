@@ -6,10 +6,10 @@ import pytest
 
 from bot.actions.explain import explain
 from bot.model import AccountId, PullRequestId, UserError
+from bot.people.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
+from bot.people.store import insert_assignment, record_asked
 from bot.reminders.model import MessageState, NoticeKind
 from bot.reminders.store import begin_notice, begin_sending, record_sent, record_state
-from bot.reviewers.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
-from bot.reviewers.store import insert_assignment, record_asked
 from bot.reviews.model import CloseReason, PullRequest
 from bot.reviews.store import close_review_request, load_pull_request
 from tests.actions.world import World

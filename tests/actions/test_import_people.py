@@ -9,7 +9,7 @@ from quart import Quart
 
 from bot.actions.import_people import ImportReport, describe_people, import_people
 from bot.model import UserError
-from bot.reviewers.store import find_person_by_slack_user, list_people
+from bot.people.store import find_person_by_slack_user, list_people
 from bot.sandbox.github.routes import Fault
 from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.world import SlackWorld

@@ -14,7 +14,7 @@ from bot.actions.snooze import (
     snooze_request,
 )
 from bot.model import UserError
-from bot.reviewers.store import insert_absence
+from bot.people.store import insert_absence
 from bot.reviews.model import CloseReason
 from bot.reviews.store import close_review_request
 from tests.actions.world import World, buttons_of

@@ -6,7 +6,7 @@ import pytest
 
 from bot.actions.typed import obey
 from bot.model import UserError
-from bot.reviewers.store import list_absences
+from bot.people.store import list_absences
 from bot.sandbox.slack.blocks import check_blocks
 from bot.slack.messages import Rendered
 from tests.actions.world import World, buttons_of

@@ -9,7 +9,7 @@ from bot.actions.mute import mute
 from bot.actions.snooze import Choice, end_snoozes, snooze_by_choice, snooze_everything
 from bot.actions.undo import UNDO_WITHIN, undo
 from bot.model import UserError
-from bot.reviewers.store import list_absences
+from bot.people.store import list_absences
 from tests.actions.world import World, action_of
 from tests.slack.examples import MONDAY
 

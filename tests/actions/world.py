@@ -8,8 +8,8 @@ from bot.clock import Clock
 from bot.github.model import Account, Repository
 from bot.github.store import find_first_workspace, meet_repository
 from bot.model import AccountId, InstallationId, RepositoryId, RequestId, WorkspaceId
-from bot.reviewers.model import Person
-from bot.reviewers.store import load_person, map_account, upsert_person
+from bot.people.model import Person
+from bot.people.store import load_person, map_account, upsert_person
 from bot.reviews import store as reviews
 from bot.reviews.model import ReviewRequest
 from bot.reviews.rules import Requested

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-from bot.embedded import EmbeddedPostgres
+from bot.local.embedded import EmbeddedPostgres
 from bot.settings import Settings, child_environment
 from bot.web.server import find_free_port
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import SecretStr
 
 from bot.clock import Clock
-from bot.jobs.catalog import Lane
+from bot.flows.catalog import Lane
 from bot.sandbox.github.routes import Fault
 from bot.sandbox.webhooks import Webhooks
 from jobq import Job

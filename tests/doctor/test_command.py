@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands_doctor import render_lines
+from bot.cli.doctor import render_lines
 from bot.doctor.doctor import CHECKS
 from bot.doctor.model import failed, ok, skipped, warning
+from tests.cli.test_main import ripe
 from tests.doctor import faults
 from tests.doctor.scene import Scene
-from tests.test_main import ripe
 
 NAMES = [name for check in CHECKS for name in check.names]
 

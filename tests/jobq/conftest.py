@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from bot.embedded import EmbeddedPostgres
+from bot.local.embedded import EmbeddedPostgres
 from jobq import Database, Queue
 from tests.jobq.working import Log
 

@@ -13,6 +13,7 @@ from hypercorn.typing import Framework
 from pydantic import SecretStr
 from quart import Quart
 
+from bot.assignment.config import RepositoryConfig
 from bot.clock import Clock
 from bot.github.gateway import GitHubGateway
 from bot.github.store import find_first_workspace
@@ -20,9 +21,8 @@ from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.sync_pull_request import sync_pull_request
 from bot.model import AccountId, PersonId, PullRequestId, WorkspaceId
-from bot.reviewers.config import RepositoryConfig
-from bot.reviewers.model import Assignment
-from bot.reviewers.store import list_assignments, map_account, save_config, upsert_person
+from bot.people.model import Assignment
+from bot.people.store import list_assignments, map_account, save_config, upsert_person
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.model import Installation, Pull
 from bot.sandbox.github.routes import GitHubServer, github_blueprint

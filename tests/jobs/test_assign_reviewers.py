@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.jobs.catalog import assign_reviewers_job
+from bot.flows.catalog import assign_reviewers_job
 from bot.model import PullRequestId
-from bot.reviewers.model import NoAssignment, Skipped, SkipReason
-from bot.reviewers.store import insert_absence
+from bot.people.model import NoAssignment, Skipped, SkipReason
+from bot.people.store import insert_absence
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.routes import Fault
 from jobq import Database, Outcome

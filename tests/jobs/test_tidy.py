@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.flows.catalog import TIDY, Lane
 from bot.github.model import PullRequestState
-from bot.jobs.catalog import TIDY, Lane
 from bot.jobs.tidy import tidy
 from bot.model import RequestId
 from bot.reminders.letters import Letter, begin_letter

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.jobs.catalog import BACKFILL_REPOSITORY, SCHEDULE_DIGESTS, Lane
+from bot.flows.catalog import BACKFILL_REPOSITORY, SCHEDULE_DIGESTS, Lane
 from bot.jobs.welcome_digest import schedule_digests
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.server import Fault

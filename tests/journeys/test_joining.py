@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bot.jobs.catalog import enter_installation_job
+from bot.flows.catalog import enter_installation_job
 from bot.model import InstallationId
 from bot.sandbox.github.model import Installation, Repo
 from bot.sandbox.github.server import Fault

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from bot.jobs.catalog import SYNC_PULL_REQUEST
-from bot.reviewers.config import RepositoryConfig
-from bot.reviewers.store import list_configs, save_config
+from bot.assignment.config import RepositoryConfig
+from bot.flows.catalog import SYNC_PULL_REQUEST
+from bot.people.store import list_configs, save_config
 from bot.sandbox.github.model import Installation, Pull
 from bot.sandbox.github.server import Fault
 from tests.journeys.whole import Whole

@@ -9,8 +9,8 @@ import pytest
 from bot.doctor.model import Finding, State
 from bot.doctor.parts import Parts
 from bot.doctor.webhooks import check_polling, judge_polling
+from bot.flows.catalog import POLL
 from bot.github.polling import is_gone, list_known_installations, list_seen_installations
-from bot.jobs.catalog import POLL
 from bot.sandbox.github.model import Installation
 from bot.sandbox.github.server import Fault
 from bot.worker import build_recurring

@@ -1,6 +1,6 @@
 """What the nightly repair mends."""
 
-from bot.jobs.catalog import REPAIR, Lane, remind_reviewer_job
+from bot.flows.catalog import REPAIR, Lane, remind_reviewer_job
 from bot.jobs.repair import repair
 from bot.reviews.store import list_open_request_ids
 from jobq import ClaimedJob

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.model import PullRequestId
-from bot.reviewers.store import list_assignments, list_unmapped_reviewers
+from bot.people.store import list_assignments, list_unmapped_reviewers
 from tests.journeys.whole import Whole
 
 

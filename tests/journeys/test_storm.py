@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from bot.app import App, open_app
+from bot.flows.catalog import remind_reviewer_job
 from bot.github.model import Account, PullRequestState, Repository
 from bot.github.store import save_installation, save_repositories
-from bot.jobs.catalog import remind_reviewer_job
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId, WorkspaceId
-from bot.reviewers.store import map_account, upsert_person
+from bot.people.store import map_account, upsert_person
 from bot.reviews.model import PullRequest
 from bot.reviews.rules import Requested
 from bot.reviews.store import open_review_request, save_pull_request

@@ -7,6 +7,7 @@ import pytest
 
 from bot.github.model import Account, PullRequestState
 from bot.model import AccountId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
+from bot.people.model import Absence, Person
 from bot.reminders.model import (
     Close,
     Edit,
@@ -20,7 +21,6 @@ from bot.reminders.model import (
     Wait,
 )
 from bot.reminders.rules import card_of, decide, fingerprint, next_card, no_answer_at, waiting_time
-from bot.reviewers.model import Absence, Person
 from bot.reviews.model import CloseReason, PullRequest, ReviewRequest
 
 

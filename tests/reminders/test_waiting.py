@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.github.model import PullRequestState
+from bot.people.model import Absence
 from bot.reminders.model import Edit, Look, MessageState, Send, View, Wait
 from bot.reminders.rules import (
     card_of,
@@ -15,7 +16,6 @@ from bot.reminders.rules import (
     no_answer_at,
     waiting_time,
 )
-from bot.reviewers.model import Absence
 from bot.reviews.model import CloseReason
 from tests.reminders.test_rules import OPENED, at, person, pull_request, request, sent, shown, until, view
 

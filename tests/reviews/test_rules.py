@@ -19,7 +19,7 @@ from bot.github.model import (
     Team,
 )
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId, WorkspaceId
-from bot.reviewers.model import Demand
+from bot.people.model import Demand
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import (
     SYNCED,

@@ -12,8 +12,8 @@ from quart import Quart
 
 from bot.actions.desk import Desk
 from bot.model import AccountId, RequestId
+from bot.people.store import load_person, map_account, upsert_person
 from bot.reminders.model import Card, Look
-from bot.reviewers.store import load_person, map_account, upsert_person
 from bot.sandbox.slack.model import Fault, Message
 from bot.sandbox.slack.routes import slack_blueprint as sandbox_blueprint
 from bot.sandbox.slack.world import SlackWorld

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from bot.clock import Clock
-from bot.jobs.catalog import Lane
-from bot.metrics import Exposition, LaneMetrics, VitalMetrics
+from bot.flows.catalog import Lane
+from bot.flows.metrics import Exposition, LaneMetrics, VitalMetrics
 from bot.web.metrics import create_metrics_web
 from bot.web.server import serving
 from jobq import Database, Job, Queue

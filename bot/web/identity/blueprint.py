@@ -10,7 +10,7 @@ from bot.model import UserError
 from bot.web.identity.joining import add_joining
 from bot.web.identity.parts import Parts, why_not
 from bot.web.identity.trips import add_trips, show
-from bot.web.page_guard import HARMLESS
+from bot.web.origin import HARMLESS
 from bot.web.setup.guard import be_strict
 
 log = structlog.get_logger()

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from quart import Blueprint, Request, Response, g, make_response, redirect, render_template, request, url_for
 
 from bot.settings import Settings
-from bot.web.page_guard import HARMLESS
+from bot.web.origin import HARMLESS
 from bot.web.setup.parts import Parts, own_url
 from bot.web.setup.passes import AGAIN, SESSION_LIFE, is_open_to
 

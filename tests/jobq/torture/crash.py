@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.embedded import EmbeddedPostgres, embedded_postgres
+from bot.local.embedded import EmbeddedPostgres, embedded_postgres
 from bot.migrations import migrate
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import asyncpg
 import pytest
 
-from bot.embedded import EmbeddedPostgres
+from bot.local.embedded import EmbeddedPostgres
 from jobq import Database, DatabaseUnavailable, Timing
 from tests.jobq.torture.crash import crash, durable_postgres
 from tests.jobq.torture.fleet import Fleet

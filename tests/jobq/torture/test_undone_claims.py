@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bot.embedded import EmbeddedPostgres
+from bot.local.embedded import EmbeddedPostgres
 from jobq import ClaimedJob, Database, Handler, Job, Queue, Timing
 from jobq.claims import claim, sync
 from jobq.clock import utc_now

@@ -1,0 +1,185 @@
+"""Reads the configuration file and lists everything wrong with it, each with its line. Pure."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from bot.assignment.config import (
+    Escalate,
+    Ignore,
+    Reminders,
+    RepositoryConfig,
+    RipeConfig,
+    Rule,
+    parse_login,
+)
+from bot.marked_yaml import MarkedYaml, Place, name_place, read_yaml
+from bot.model import Value
+from bot.people.model import Problem
+
+KEYS: Mapping[str, type[BaseModel]] = {
+    "rules": Rule, "ignore": Ignore, "reminders": Reminders, "escalate": Escalate,
+}  # fmt: skip
+"""The shape under each key of a repository."""
+
+_SAID_BETTER = {
+    "tuple_type": "must be a list, such as [one, two]",
+    "dict_type": "must have keys of its own, such as `acme/api:`",
+    "model_type": "must have keys of its own",
+    "string_type": "must be text: put it in quotes",
+    "string_too_short": "must not be empty",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "missing": "is missing",
+    "too_short": "must not be empty",
+}
+
+
+class ConfigFile(Value):
+    """What a file says. `config` is None where it has problems; `notes` tell what it says without effect."""
+
+    config: RipeConfig | None
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...] = ()
+
+
+def parse_config(text: str, known_logins: Iterable[str], known_repositories: Iterable[str]) -> ConfigFile:
+    """Reads the YAML of a configuration and lists all its problems at once, in the order of lines.
+
+    `known_logins` are the GitHub logins mapped to a person, `known_repositories` those where the App is
+    installed; both count in any case.
+    """
+    yaml = read_yaml(text)
+    if yaml.data is None:
+        nothing = (Problem(line=1, where="", text="is empty"),)
+        return ConfigFile(config=None, problems=yaml.problems or nothing)
+    config, problems = _validate(yaml)
+    # Where something could not even be read, its shape is not worth complaining of.
+    unread = {problem.where for problem in yaml.problems}
+    problems = [*yaml.problems, *(problem for problem in problems if problem.where not in unread)]
+    problems += _unknown_names(yaml, known_logins, known_repositories)
+    if problems:
+        return ConfigFile(config=None, problems=tuple(sorted(problems, key=lambda problem: problem.line)))
+    return ConfigFile(config=config, problems=(), notes=tuple(_notes(yaml)))
+
+
+def _validate(yaml: MarkedYaml) -> tuple[RipeConfig | None, list[Problem]]:
+    try:
+        return RipeConfig.model_validate(yaml.data), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        wrong = [detail["loc"] for detail in details]
+        return None, [_problem(yaml, detail) for detail in details if not _is_echo(detail, wrong)]
+
+
+def _is_echo(detail: ErrorDetails, wrong: Iterable[Place]) -> bool:
+    """A list is called too short when its items are wrong: saying that would mislead."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(other[:-1] == place for other in wrong)
+
+
+def _problem(yaml: MarkedYaml, details: ErrorDetails) -> Problem:
+    # pydantic adds "[key]" where it complains of a key itself.
+    place = tuple(part for part in details["loc"] if part != "[key]")
+    if details["type"] == "extra_forbidden":
+        text = f"is not a known key{_suggest(str(place[-1]), _keys_at(place[:-1]))}"
+    else:
+        text = _SAID_BETTER.get(details["type"]) or _plain(details["msg"])
+    return Problem(line=yaml.line_of(place), where=name_place(place), text=text)
+
+
+def _plain(message: str) -> str:
+    message = message.removeprefix("Value error, ").removeprefix("Input ")
+    return message[:1].lower() + message[1:] if message[1:2].islower() else message
+
+
+def _keys_at(place: Place) -> Iterable[str]:
+    """The keys that are known at a place."""
+    if not place:
+        return RipeConfig.model_fields
+    shape = KEYS.get(str(place[2])) if len(place) > 2 else RepositoryConfig
+    return shape.model_fields if shape else ()
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant."""
+    close = difflib.get_close_matches(word.lower(), [*known], n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _unknown_names(
+    yaml: MarkedYaml, known_logins: Iterable[str], known_repositories: Iterable[str]
+) -> Iterable[Problem]:
+    logins = {login.lower() for login in known_logins}
+    repositories = {name.lower() for name in known_repositories}
+    seen: set[str] = set()
+    for place in yaml.lines:
+        match place:
+            case ("repositories", str(name)):
+                text = _why_not_repository(name.lower(), repositories, seen)
+            case ("repositories", str(), "fallback", int()) | (
+                "repositories", str(), "rules", int(), "people" | "fallback", int(),
+            ):  # fmt: skip
+                text = _why_not_person(_at(yaml.data, place), logins)
+            case _:
+                text = None
+        if text is not None:
+            yield Problem(line=yaml.line_of(place), where=name_place(place), text=text)
+
+
+def _why_not_repository(name: str, known: set[str], seen: set[str]) -> str | None:
+    if name in seen:
+        return "is there already: case makes no difference"
+    seen.add(name)
+    if "/" not in name or name in known:
+        return None
+    return f"the GitHub App is not installed there{_suggest(name, known)}"
+
+
+def _why_not_person(login: Any, known: set[str]) -> str | None:
+    try:
+        name = parse_login(login).lower()
+    except (ValueError, AttributeError):
+        return None  # its shape is complained of already
+    if name in known:
+        return None
+    hint = _suggest(name, known) or "; map them first: ripe people import"
+    return f"{login!r} is nobody we know{hint}"
+
+
+def _at(data: Any, place: Place) -> Any:
+    for part in place:
+        data = data[part]
+    return data
+
+
+def _notes(yaml: MarkedYaml) -> Iterable[Problem]:
+    """What has no effect: keys of later features, and rules that are never reached."""
+    for place in yaml.lines:
+        match place:
+            case ("repositories", str(), "rules", int(), "teams"):
+                text = "is not yet in effect: name people"
+            case ("repositories", str(), "reminders", "quiet_when_ci_fails") if _at(yaml.data, place):
+                text = "is not yet in effect"
+            case ("repositories", str(), "ignore", "authors", int()) if _at(yaml.data, place) == "*":
+                text = "ignores everybody: no rule of this repository is ever reached"
+            case ("repositories", str(), "rules", int()):
+                text = _why_not_reached(yaml.data, place)
+            case _:
+                continue
+        if text:
+            yield Problem(line=yaml.line_of(place), where=name_place(place), text=text)
+
+
+def _why_not_reached(data: Any, place: Place) -> str:
+    """A later rule adds nothing where an earlier one has all its paths and people."""
+    *above, index = place
+    rules = _at(data, tuple(above))
+    mine = rules[index]
+    for number, other in enumerate(rules[: int(index)]):
+        if set(mine["paths"]) <= set(other["paths"]) and set(mine["people"]) <= set(other["people"]):
+            return f"is never reached: rules[{number}] has all its paths and people"
+    return ""

@@ -1,0 +1,131 @@
+"""The commands that ask a running bot, or change what it knows: config, people, why, forget, jobs, replay."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.actions.apply_config import apply_config, check_config
+from bot.actions.explain import explain
+from bot.actions.export_config import export_config
+from bot.actions.import_people import describe_people, import_people
+from bot.app import App
+from bot.cli.forget import forget
+from bot.cli.jobs import jobs
+from bot.cli.replay import replay as replay_files
+from bot.cli.running import run_on_app, show
+from bot.model import UserError
+from bot.settings import load_settings_of_running_bot
+
+config = typer.Typer(help="The rules: one YAML file.", no_args_is_help=True)
+people = typer.Typer(help="Who is who on GitHub and in Slack.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(help="The file to read.", exists=True, dir_okay=False)]
+
+
+def add_commands(cli: typer.Typer) -> None:
+    """Adds these commands to the command line."""
+    cli.add_typer(config, name="config")
+    cli.add_typer(people, name="people")
+    cli.add_typer(jobs, name="jobs")
+    cli.command()(why)
+    cli.command()(forget)
+    cli.command()(replay)
+
+
+@config.command()
+def check(file: File) -> None:
+    """List every problem of a configuration file, and what it would change."""
+
+    async def run(app: App) -> bool:
+        report = await check_config(_read(file), app.workspace_id)
+        show(report.lines())
+        return report.is_ok
+
+    run_on_app(run)
+
+
+@config.command()
+def apply(file: File) -> None:
+    """Apply a configuration file that has no problems."""
+
+    async def run(app: App) -> bool:
+        report = await apply_config(_read(file), app.workspace_id, queue=app.queue, now=app.clock.now())
+        show(report.lines())
+        return report.is_ok
+
+    run_on_app(run)
+
+
+@config.command()
+def export() -> None:
+    """Print the configuration that is in effect."""
+
+    async def run(app: App) -> bool:
+        typer.echo(await export_config(app.workspace_id), nl=False)
+        return True
+
+    run_on_app(run)
+
+
+@people.command(name="import")
+def import_(
+    file: File,
+    does_apply: Annotated[bool, typer.Option("--apply", help="Do it.")] = False,
+) -> None:
+    """Connect GitHub logins to Slack users: CSV or YAML with github_login, slack_id or email, name, ..."""
+
+    async def run(app: App) -> bool:
+        report = await import_people(
+            _read(file),
+            file.name,
+            app.workspace_id,
+            apply=does_apply,
+            github=app.github,
+            slack=app.slack,
+            queue=app.queue,
+            clock=app.clock,
+        )
+        show(report.lines())
+        return report.is_ok
+
+    run_on_app(run)
+
+
+@people.command(name="list")
+def list_people() -> None:
+    """Show who is connected, and which reviewers are not."""
+
+    async def run(app: App) -> bool:
+        show(await describe_people(app.workspace_id))
+        return True
+
+    run_on_app(run)
+
+
+def why(pull_request: Annotated[str, typer.Argument(metavar="OWNER/REPO#N")]) -> None:
+    """Tell why a pull request has the reviewers it has, and what each of them was sent."""
+
+    async def run(app: App) -> bool:
+        show(await explain(app.workspace_id, pull_request, app.clock.now()))
+        return True
+
+    run_on_app(run)
+
+
+def replay(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Sign stored GitHub payloads, post them to the running bot, and print what each led to."""
+
+    async def run() -> None:
+        async for line in replay_files(load_settings_of_running_bot(), files):
+            typer.echo(line)
+
+    asyncio.run(run())
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read as text: {error}") from error

@@ -1,0 +1,60 @@
+"""`ripe doctor`: what is wrong, and what to do about it."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from bot.cli.running import show
+from bot.doctor.doctor import examine, examine_unreadable
+from bot.doctor.model import Finding, State, overall
+from bot.doctor.parts import open_parts
+from bot.settings import Settings, SettingsError, load_settings_of_running_bot
+
+EXIT_CODES = {State.OK: 0, State.FAILED: 1, State.WARNING: 2}
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Examine settings, database, queue, people, GitHub and Slack, and say how to mend what is wrong.
+
+    Exits with 0 when all is well, 1 when something failed, 2 when there are only warnings.
+    """
+    try:
+        settings = load_settings_of_running_bot()
+    except SettingsError as error:
+        findings = examine_unreadable(error)
+    else:
+        findings = asyncio.run(_examine(settings))
+    verdict = overall(findings)
+    if as_json:
+        typer.echo(render_json(findings))
+    else:
+        show(render_lines(findings))
+    raise typer.Exit(EXIT_CODES[verdict])
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    async with open_parts(settings) as parts:
+        return await examine(parts)
+
+
+def render_json(findings: Sequence[Finding]) -> str:
+    """`state` is the worst one; every examination lists the same checks in the same order."""
+    answer = {"state": overall(findings), "findings": [finding.model_dump() for finding in findings]}
+    return json.dumps(answer, indent=2, ensure_ascii=False)
+
+
+def render_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """A line for each check and, under what is wrong, one that says what to do; then the sum."""
+    widest_state = max(len(state) for state in State)
+    widest = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        yield f"{finding.state:<{widest_state}}  {finding.check:<{widest}}  {finding.detail}"
+        if finding.fix:
+            yield f"{'':<{widest_state}}  {'':<{widest}}  -> {finding.fix}"
+    counted = [(state, sum(finding.state is state for finding in findings)) for state in State]
+    yield ", ".join(f"{amount} {state}" for state, amount in counted if amount)

@@ -1,0 +1,46 @@
+"""`ripe forget OWNER`."""
+
+from typing import Annotated
+
+import typer
+
+from bot.actions.forget import forget_owner, plan_forgetting
+from bot.app import App
+from bot.cli.running import run_on_app, show
+from bot.slack.gateway import SlackGateway
+from bot.slack.workspaces import WorkspaceGone
+
+
+def forget(
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="The user or organisation on GitHub.")],
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+) -> None:
+    """Delete what is known of an account: its repositories, pull requests, reviews, messages, payloads.
+
+    People and rules stay. Without --yes it only counts.
+    """
+
+    async def run(app: App) -> bool:
+        if not is_sure:
+            show(["Would be deleted:", *await plan_forgetting(owner, app.workspace_id)])
+            typer.echo("Nothing was deleted; --yes does it.")
+            return True
+        deleted = await forget_owner(
+            owner,
+            app.workspace_id,
+            github=app.github,
+            slack=await _find_slack(app) if await app.switch.is_live() else None,
+            queue=app.queue,
+            clock=app.clock,
+        )
+        show(["Deleted:", *deleted])
+        return True
+
+    run_on_app(run)
+
+
+async def _find_slack(app: App) -> SlackGateway | None:
+    try:
+        return await app.workspaces.of(app.workspace_id)
+    except WorkspaceGone:
+        return None

@@ -1,0 +1,135 @@
+"""`ripe jobs`: what is queued, what failed for good, and what a person can do about either."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from bot.app import App
+from bot.cli.running import run_on_app, show
+from bot.flows.catalog import describe_lane
+from bot.logs import hide_secrets_in
+from jobq import DeadJob, Job, LaneStats, QueuedJob
+
+jobs = typer.Typer(help="What is queued, and what failed for good.", no_args_is_help=True)
+
+LARGEST_ID = 2**63 - 1
+Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many to show.")]
+Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=LARGEST_ID, show_default=False)]
+
+
+@jobs.command(name="list")
+def list_jobs(limit: Limit = 50) -> None:
+    """Show how full each lane is, and the jobs that wait or run, the ripest first."""
+
+    async def run(app: App) -> bool:
+        lanes = await app.queue.stats()
+        queued = await app.queue.queued(limit)
+        show(_describe(lane) for lane in lanes)
+        show(_list_queued(queued) if queued else ["Nothing is queued."])
+        total = sum(lane.ready + lane.future + lane.leased for lane in lanes)
+        if total > len(queued):
+            typer.echo(f"These are the first {len(queued)} of {total}; --limit shows more.")
+        return True
+
+    run_on_app(run)
+
+
+@jobs.command()
+def dead(limit: Limit = 50) -> None:
+    """Show the jobs that failed more often than they may, the newest first."""
+
+    async def run(app: App) -> bool:
+        found = await app.queue.dead(limit)
+        show(_list_dead(found) if found else ["Nothing is dead."])
+        return True
+
+    run_on_app(run)
+
+
+@jobs.command()
+def revive(ids: Ids) -> None:
+    """Queue dead jobs again, for now and with all their tries."""
+
+    async def run(app: App) -> bool:
+        return all([await _revive(app, dead_id) for dead_id in ids])
+
+    run_on_app(run)
+
+
+@jobs.command()
+def cancel(ids: Ids) -> None:
+    """Forget jobs that wait. One that runs is not stopped, but does not run again."""
+
+    async def run(app: App) -> bool:
+        return all([await _cancel(app, job_id) for job_id in ids])
+
+    run_on_app(run)
+
+
+async def _revive(app: App, dead_id: int) -> bool:
+    if await app.queue.revive(dead_id):
+        typer.echo(f"{dead_id} is queued again.")
+        return True
+    typer.echo(f"{dead_id}: no dead job has this id; `ripe jobs dead` lists them.", err=True)
+    return False
+
+
+async def _cancel(app: App, job_id: int) -> bool:
+    found = await app.queue.find(job_id)
+    if found is None or not await app.queue.cancel(found.job):
+        typer.echo(f"{job_id}: no queued job has this id; `ripe jobs list` lists them.", err=True)
+        return False
+    running = " It runs just now, and is not stopped." if found.is_running else ""
+    typer.echo(f"Cancelled {job_id}: {found.job.job_type} {_arguments(found.job)}.{running}")
+    return True
+
+
+def _describe(lane: LaneStats) -> str:
+    oldest = lane.oldest_ripe_age
+    age = "" if oldest is None else f", the oldest for {timedelta(seconds=int(oldest.total_seconds()))}"
+    return (
+        f"lane {describe_lane(lane.lane)}: {lane.ready} ready{age}; {lane.future} later;"
+        f" {lane.leased} running; {lane.dead} dead"
+    )
+
+
+def _list_queued(queued: Sequence[QueuedJob]) -> Iterator[str]:
+    header = ("ID", "TYPE", "DUE", "TRIES", "ARGUMENTS")
+    rows = [
+        (str(one.id), one.job.job_type, "runs" if one.is_running else _instant(one.due_at),
+         f"{one.tries} of {one.job.max_retries + 1}", _arguments(one.job))
+        for one in queued
+    ]  # fmt: skip
+    return _columns(header, rows, [one.last_error for one in queued])
+
+
+def _list_dead(found: Sequence[DeadJob]) -> Iterator[str]:
+    header = ("ID", "TYPE", "DIED", "TRIES", "ARGUMENTS")
+    rows = [
+        (str(one.id), one.job.job_type, _instant(one.died_at), str(one.tries), _arguments(one.job))
+        for one in found
+    ]
+    return _columns(header, rows, [one.last_error for one in found])
+
+
+def _columns(
+    header: Sequence[str], rows: Sequence[Sequence[str]], errors: Sequence[str | None]
+) -> Iterator[str]:
+    """The last column is as long as it is, and an error has a line of its own: neither is ever cut."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)][:-1]
+    for cells, error in zip((header, *rows), (None, *errors), strict=True):
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
+        yield "  ".join((*padded, cells[-1]))
+        if error:
+            yield f"{' ' * widths[0]}  {hide_secrets_in(' '.join(error.split()))}"
+
+
+def _instant(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _arguments(job: Job) -> str:
+    return hide_secrets_in(json.dumps(job.arguments, separators=(",", ":"), ensure_ascii=False))

@@ -1,0 +1,191 @@
+"""What Prometheus is told, and the warning when a clock is wrong. Each process has a registry of its own."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from bot.clock import Clock
+from bot.flows.catalog import Lane, describe_lane
+from jobq import LaneStats, Queue, Settlement
+from jobq.errors import TRANSIENT, is_lost_connection
+
+log = structlog.get_logger()
+
+KEPT_FOR = 5.0
+"""Seconds for which an answer is good: however many scrape, Postgres is asked no more often."""
+ANSWERS_WITHIN = 2.0
+"""Seconds."""
+WATCH_EVERY = 60.0
+"""Seconds between two looks at the clock of a process that nobody scrapes."""
+WARN_EVERY = 3600.0
+MOST_SKEW = timedelta(seconds=30)
+RUN_SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300)
+WAIT_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 6 * 3600)
+
+
+class JobMetrics:
+    """What became of the jobs that this process claimed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._settled = Counter(
+            "ripe_jobs_settled", "Jobs by how their try ended.", ("job_type", "outcome"), registry=registry
+        )
+        self._ran = Histogram(
+            "ripe_job_run_seconds",
+            "How long tries ran.",
+            ("job_type",),
+            buckets=RUN_SECONDS,
+            registry=registry,
+        )
+        self._waited = Histogram(
+            "ripe_job_wait_seconds",
+            "How long after they were due tries began.",
+            ("job_type",),
+            buckets=WAIT_SECONDS,
+            registry=registry,
+        )
+
+    def count(self, settlement: Settlement, waited: timedelta, ran: timedelta) -> None:
+        """A worker's `on_settled`."""
+        job_type = settlement.job.job_type
+        self._settled.labels(job_type, settlement.outcome.name.lower()).inc()
+        if ran:  # what was given back or buried unrun neither waited nor ran
+            self._ran.labels(job_type).observe(ran.total_seconds())
+            self._waited.labels(job_type).observe(waited.total_seconds())
+
+
+class LaneMetrics:
+    """How full the queue is, lane by lane."""
+
+    def __init__(self, queue: Queue, registry: CollectorRegistry) -> None:
+        self._queue = queue
+        self._jobs = Gauge("ripe_queue_jobs", "Jobs by lane and state.", ("lane", "state"), registry=registry)
+        self._age = Gauge(
+            "ripe_queue_oldest_ripe_age_seconds",
+            "How long the ripest job has been waiting; 0 where none is.",
+            ("lane",),
+            registry=registry,
+        )
+
+    async def look(self) -> None:
+        """Ask Postgres. Raises what asyncpg does, and DatabaseUnavailable."""
+        stats = await self._queue.stats()
+        self._jobs.clear()
+        self._age.clear()
+        # A lane without jobs has no row, but is a zero and not a gap.
+        empty = [LaneStats(lane, 0, 0, 0, 0, None) for lane in Lane]
+        for lane in {one.lane: one for one in (*empty, *stats)}.values():
+            self._show(describe_lane(lane.lane), lane)
+
+    def _show(self, name: str, lane: LaneStats) -> None:
+        for state in ("ready", "future", "leased", "dead"):
+            self._jobs.labels(name, state).set(getattr(lane, state))
+        self._age.labels(name).set((lane.oldest_ripe_age or timedelta(0)).total_seconds())
+
+
+class VitalMetrics:
+    """This process's clock against Postgres's, and what keeps dead rows from being cleaned."""
+
+    def __init__(self, queue: Queue, clock: Clock, registry: CollectorRegistry) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._warned_at = -math.inf
+        self._skew = Gauge(
+            "ripe_clock_skew_seconds",
+            "How far this process's clock is ahead of Postgres's.",
+            registry=registry,
+        )
+        self._snapshot = Gauge(
+            "ripe_oldest_snapshot_age_seconds",
+            "How long the oldest transaction has kept dead rows from being cleaned.",
+            registry=registry,
+        )
+
+    async def look(self) -> None:
+        """Ask Postgres. Raises what asyncpg does, and DatabaseUnavailable."""
+        shift = self._clock.shift
+        vitals = await self._queue.vitals()
+        if self._clock.shift != shift:
+            return  # moved meanwhile, so that nothing can be said of it
+        # The sandbox's clock is ahead on purpose.
+        skew = vitals.clock_skew - shift
+        self._skew.set(skew.total_seconds())
+        self._snapshot.set(vitals.oldest_snapshot_age.total_seconds())
+        if abs(skew) > MOST_SKEW and time.monotonic() - self._warned_at >= WARN_EVERY:
+            self._warned_at = time.monotonic()
+            log.warning(
+                "this machine's clock and Postgres's differ: reminders come early or late; check NTP on both",
+                ahead_seconds=round(skew.total_seconds(), 1),
+            )
+
+    @asynccontextmanager
+    async def watched(self, every: float = WATCH_EVERY) -> AsyncIterator[None]:
+        """Look now and each `every` seconds, for as long as the block lasts."""
+        watch = asyncio.create_task(self._watch(every))
+        try:
+            yield
+        finally:
+            watch.cancel()
+            # Bounded: a cancelled query waits for a server that may be stuck.
+            await asyncio.wait({watch}, timeout=1.0)
+
+    async def _watch(self, every: float) -> None:
+        while True:
+            await _has_seen(self.look)
+            await asyncio.sleep(every)
+
+
+class Exposition:
+    """The text that a scrape gets. Before it, each of `looks` brings its gauges up to date."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        looks: Sequence[Callable[[], Awaitable[None]]] = (),
+        *,
+        kept_for: float = KEPT_FOR,
+        answers_within: float = ANSWERS_WITHIN,
+    ) -> None:
+        self._registry = registry
+        self._looks = looks
+        self._kept_for = kept_for
+        self._answers_within = answers_within
+        self._looking: asyncio.Task[bool] | None = None
+        self._asked_at = -math.inf
+
+    async def text(self) -> bytes | None:
+        """In Prometheus's text format; None where Postgres does not answer in time."""
+        if self._looks and not await self._is_up_to_date():
+            return None
+        return generate_latest(self._registry)
+
+    async def _is_up_to_date(self) -> bool:
+        """All who scrape share one question, also one that is stuck."""
+        is_old = time.monotonic() - self._asked_at >= self._kept_for
+        if self._looking is None or (is_old and self._looking.done()):
+            self._asked_at = time.monotonic()
+            self._looking = asyncio.create_task(self._look())
+        looking = self._looking
+        # Not wait_for: a cancelled query waits for the server, which is just what may be stuck.
+        await asyncio.wait({looking}, timeout=self._answers_within)
+        return looking.done() and looking.result()
+
+    async def _look(self) -> bool:
+        return all([await _has_seen(look) for look in self._looks])
+
+
+async def _has_seen(look: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        await look()
+    except Exception as error:
+        if not (isinstance(error, (*TRANSIENT, OSError)) or is_lost_connection(error)):
+            raise
+        log.warning("Postgres does not tell how the queue is", error=f"{type(error).__name__}: {error}")
+        return False
+    return True

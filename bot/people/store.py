@@ -1,0 +1,367 @@
+"""People, accounts, absences, rules and decisions in Postgres. Uses the ambient database and transaction.
+
+Whom a rule may choose from is in candidates.py.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from bot.assignment.config import RepositoryConfig
+from bot.model import AccountId, PersonId, PullRequestId, RequestId, WorkspaceId
+from bot.people.model import Absence, Assignment, Decision, MappedAccount, Person
+from bot.reviews.model import PullRequest
+from jobq import current_database
+
+
+async def find_person_by_account(workspace_id: WorkspaceId, account_id: AccountId) -> Person | None:
+    """Whoever a GitHub account is mapped to."""
+    found = await current_database().fetchval(
+        "SELECT person_id FROM account WHERE workspace_id = $1 AND id = $2", workspace_id, account_id
+    )
+    return None if found is None else await load_person(PersonId(found))
+
+
+async def find_person_by_slack_user(workspace_id: WorkspaceId, slack_user_id: str) -> Person | None:
+    """None also when Slack says that they are gone but we never met them."""
+    found = await current_database().fetchval(
+        "SELECT id FROM person WHERE workspace_id = $1 AND slack_user_id = $2", workspace_id, slack_user_id
+    )
+    return None if found is None else await load_person(PersonId(found))
+
+
+async def load_person(person_id: PersonId) -> Person:
+    """Raises LookupError when there is none."""
+    people = await list_people_by_id([person_id])
+    if not people:
+        raise LookupError(f"no person {person_id}")
+    return people[0]
+
+
+async def list_people(workspace_id: WorkspaceId) -> tuple[Person, ...]:
+    """Everybody who is mapped, by name."""
+    rows = await current_database().fetch("SELECT id FROM person WHERE workspace_id = $1", workspace_id)
+    return await list_people_by_id(row["id"] for row in rows)
+
+
+async def list_people_by_id(person_ids: Iterable[PersonId]) -> tuple[Person, ...]:
+    """By name, with every absence that was not cancelled before it began; one cancelled later ended then.
+
+    Past absences matter too: reminders count working time since the first DM.
+    """
+    rows = await current_database().fetch(
+        """
+        SELECT id, workspace_id, slack_user_id, name, zone, spans, is_active, max_open_reviews, dms_per_day,
+            snoozed_until, dm_channel, welcomed_at, (
+                SELECT jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,
+                    'ends_at', least(ends_at, cancelled_at), 'cover_person_id', cover_person_id)
+                    ORDER BY starts_at, absence.id)
+                FROM absence
+                WHERE person_id = person.id AND (cancelled_at IS NULL OR cancelled_at > starts_at)
+            ) AS absences
+        FROM person WHERE id = ANY($1::bigint[]) ORDER BY lower(name), id
+        """,
+        list(person_ids),
+    )
+    return tuple(_person(row) for row in rows)
+
+
+def _person(row: Any) -> Person:
+    fields = dict(row)
+    absences, spans = fields.pop("absences"), fields.pop("spans")
+    return Person(
+        absences=tuple(Absence.model_validate(absence) for absence in from_json(absences or "[]")),
+        spans=None if spans is None else from_json(spans),
+        **fields,
+    )
+
+
+async def upsert_person(
+    workspace_id: WorkspaceId, slack_user_id: str, name: str, zone: str, is_active: bool = True
+) -> PersonId:
+    """Records what Slack and the mapping say of a person; settings of their own stay."""
+    identity = await current_database().fetchval(
+        """
+        INSERT INTO person (workspace_id, slack_user_id, name, zone, is_active) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (workspace_id, slack_user_id) DO UPDATE SET
+            name = excluded.name, zone = excluded.zone, is_active = excluded.is_active
+        RETURNING id
+        """,
+        workspace_id,
+        slack_user_id,
+        name,
+        zone,
+        is_active,
+    )
+    return PersonId(identity)
+
+
+async def map_account(
+    workspace_id: WorkspaceId, account_id: AccountId, login: str, person_id: PersonId
+) -> None:
+    """From now on this GitHub account belongs to that person."""
+    await current_database().execute(
+        """
+        INSERT INTO account (workspace_id, id, login, person_id) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (workspace_id, id) DO UPDATE SET login = excluded.login, person_id = excluded.person_id
+        """,
+        workspace_id,
+        account_id,
+        login,
+        person_id,
+    )
+
+
+async def list_accounts(workspace_id: WorkspaceId) -> tuple[MappedAccount, ...]:
+    """Every mapped GitHub account, by login."""
+    rows = await current_database().fetch(
+        "SELECT id, login, person_id FROM account WHERE workspace_id = $1 ORDER BY lower(login), id",
+        workspace_id,
+    )
+    return tuple(MappedAccount.model_validate(dict(row)) for row in rows)
+
+
+async def list_unmapped_reviewers(workspace_id: WorkspaceId) -> tuple[tuple[str, int], ...]:
+    """The logins that nobody is mapped to, with their open review requests, most first."""
+    rows = await current_database().fetch(
+        """
+        SELECT max(reviewer_login) AS login, count(*) AS waiting FROM review_request
+        WHERE workspace_id = $1 AND closed_at IS NULL AND NOT EXISTS (
+            SELECT FROM account
+            WHERE account.workspace_id = review_request.workspace_id AND account.id = reviewer_id)
+        GROUP BY reviewer_id ORDER BY waiting DESC, login
+        """,
+        workspace_id,
+    )
+    return tuple((row["login"], row["waiting"]) for row in rows)
+
+
+async def lock_person(person_id: PersonId) -> None:
+    """What a person changes about themselves, and what is decided about them, comes one after the other.
+
+    After a pull request and its request, where those are locked too: locks have one order.
+    """
+    await current_database().execute("SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE", person_id)
+
+
+async def insert_absence(
+    person_id: PersonId, starts_at: datetime, ends_at: datetime, cover_person_id: PersonId | None = None
+) -> int:
+    """Returns its id."""
+    identity: int = await current_database().fetchval(
+        """
+        INSERT INTO absence (workspace_id, person_id, starts_at, ends_at, cover_person_id)
+        SELECT workspace_id, id, $2, $3, $4 FROM person WHERE id = $1 RETURNING id
+        """,
+        person_id,
+        starts_at,
+        ends_at,
+        cover_person_id,
+    )
+    return identity
+
+
+async def cancel_absence(absence_id: int, at: datetime) -> None:
+    """It ends now; if it has not begun, it never happens."""
+    await current_database().execute(
+        "UPDATE absence SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL", absence_id, at
+    )
+
+
+async def restore_absence(absence_id: int) -> None:
+    """Takes a cancellation back."""
+    await current_database().execute("UPDATE absence SET cancelled_at = NULL WHERE id = $1", absence_id)
+
+
+async def list_absences(person_id: PersonId, now: datetime) -> tuple[Absence, ...]:
+    """Those that last or are to come, soonest first, each with its id."""
+    rows = await current_database().fetch(
+        """
+        SELECT id, starts_at, ends_at, cover_person_id FROM absence
+        WHERE person_id = $1 AND cancelled_at IS NULL AND ends_at > $2 ORDER BY starts_at, id
+        """,
+        person_id,
+        now,
+    )
+    return tuple(Absence.model_validate(dict(row)) for row in rows)
+
+
+async def snooze_person(person_id: PersonId, until: datetime | None) -> None:
+    """All reminders of a person; None: not any more."""
+    await current_database().execute("UPDATE person SET snoozed_until = $2 WHERE id = $1", person_id, until)
+
+
+async def set_zone(person_id: PersonId, zone: str) -> None:
+    """`zone` is an IANA name."""
+    await current_database().execute("UPDATE person SET zone = $2 WHERE id = $1", person_id, zone)
+
+
+async def set_active(person_id: PersonId, is_active: bool) -> None:
+    """Whether they still are in the Slack workspace."""
+    await current_database().execute("UPDATE person SET is_active = $2 WHERE id = $1", person_id, is_active)
+
+
+async def set_dm_channel(person_id: PersonId, channel: str) -> None:
+    await current_database().execute("UPDATE person SET dm_channel = $2 WHERE id = $1", person_id, channel)
+
+
+async def mark_welcomed(person_id: PersonId, at: datetime) -> None:
+    """They were told who installed this and how to stop it. The first time stays."""
+    await current_database().execute(
+        "UPDATE person SET welcomed_at = $2 WHERE id = $1 AND welcomed_at IS NULL", person_id, at
+    )
+
+
+async def list_open_request_ids_of_person(person_id: PersonId) -> tuple[RequestId, ...]:
+    """What a change of theirs concerns, on any of their accounts."""
+    rows = await current_database().fetch(
+        """
+        SELECT review_request.id FROM review_request
+        JOIN account ON account.workspace_id = review_request.workspace_id AND account.id = reviewer_id
+        WHERE account.person_id = $1 AND closed_at IS NULL ORDER BY review_request.id
+        """,
+        person_id,
+    )
+    return tuple(RequestId(row["id"]) for row in rows)
+
+
+async def find_config(workspace_id: WorkspaceId, full_name: str) -> RepositoryConfig | None:
+    """The rules of a repository, whose name counts in any case."""
+    document = await current_database().fetchval(
+        "SELECT document FROM repository_config WHERE workspace_id = $1 AND full_name = $2",
+        workspace_id,
+        full_name.lower(),
+    )
+    return None if document is None else RepositoryConfig.model_validate_json(document)
+
+
+async def save_config(
+    workspace_id: WorkspaceId, full_name: str, config: RepositoryConfig, at: datetime
+) -> None:
+    await current_database().execute(
+        """
+        INSERT INTO repository_config (workspace_id, full_name, document, applied_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (workspace_id, full_name) DO UPDATE SET
+            document = excluded.document, applied_at = excluded.applied_at
+        """,
+        workspace_id,
+        full_name.lower(),
+        config.model_dump_json(),
+        at,
+    )
+
+
+async def move_config(workspace_id: WorkspaceId, old_name: str, new_name: str) -> None:
+    """The repository is called otherwise now. Rules that the new name has already stay, and so do the old."""
+    await current_database().execute(
+        """
+        UPDATE repository_config SET full_name = $3
+        WHERE workspace_id = $1 AND full_name = $2 AND NOT EXISTS (
+            SELECT FROM repository_config WHERE workspace_id = $1 AND full_name = $3)
+        """,
+        workspace_id,
+        old_name.lower(),
+        new_name.lower(),
+    )
+
+
+async def list_configs(workspace_id: WorkspaceId) -> dict[str, RepositoryConfig]:
+    """By the repository's name in lower case."""
+    rows = await current_database().fetch(
+        "SELECT full_name, document FROM repository_config WHERE workspace_id = $1 ORDER BY full_name",
+        workspace_id,
+    )
+    return {row["full_name"]: RepositoryConfig.model_validate_json(row["document"]) for row in rows}
+
+
+async def list_open_request_ids_of_repository(
+    workspace_id: WorkspaceId, full_name: str
+) -> tuple[RequestId, ...]:
+    """What a change of a repository's rules concerns."""
+    rows = await current_database().fetch(
+        """
+        SELECT review_request.id FROM review_request
+        JOIN pull_request ON pull_request.id = pull_request_id
+        JOIN repository ON repository.id = repository_id
+        WHERE repository.workspace_id = $1 AND lower(full_name) = lower($2) AND closed_at IS NULL
+        """,
+        workspace_id,
+        full_name,
+    )
+    return tuple(RequestId(row["id"]) for row in rows)
+
+
+async def list_repository_names(workspace_id: WorkspaceId) -> tuple[str, ...]:
+    """Where the GitHub App is installed."""
+    rows = await current_database().fetch(
+        """
+        SELECT full_name FROM repository JOIN installation ON installation.id = installation_id
+        WHERE repository.workspace_id = $1 AND removed_at IS NULL AND deleted_at IS NULL ORDER BY full_name
+        """,
+        workspace_id,
+    )
+    return tuple(row["full_name"] for row in rows)
+
+
+async def insert_assignment(pull_request: PullRequest, decision: Decision, decided_at: datetime) -> int:
+    """Stores a decision; one that asks somebody stays unfinished until `record_asked`. Returns its id."""
+    identity: int = await current_database().fetchval(
+        """
+        INSERT INTO assignment (workspace_id, pull_request_id, decided_at, decision, asked)
+        VALUES ($1, $2, $3, $4, $5) RETURNING id
+        """,
+        pull_request.workspace_id,
+        pull_request.id,
+        decided_at,
+        decision.model_dump_json(),
+        None if decision.chosen else [],
+    )
+    return identity
+
+
+async def record_asked(assignment_id: int, asked: Iterable[AccountId], refusals: dict[str, str]) -> None:
+    """Whom GitHub's answer lists, and its reasons, by login, for those it refused."""
+    await current_database().execute(
+        "UPDATE assignment SET asked = $2, refusals = $3 WHERE id = $1",
+        assignment_id,
+        list(asked),
+        to_json(refusals).decode(),
+    )
+
+
+async def list_assignments(pull_request_id: PullRequestId) -> tuple[Assignment, ...]:
+    """Every decision about a pull request, oldest first."""
+    rows = await current_database().fetch(
+        """
+        SELECT id, decided_at, decision, asked, refusals FROM assignment
+        WHERE pull_request_id = $1 ORDER BY id
+        """,
+        pull_request_id,
+    )
+    return tuple(_assignment(row) for row in rows)
+
+
+async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: str) -> Assignment | None:
+    """The newest decision, if it is about this head and nobody knows whether GitHub was asked."""
+    row = await current_database().fetchrow(
+        """
+        SELECT id, decided_at, decision, asked, refusals FROM assignment
+        WHERE pull_request_id = $1 ORDER BY id DESC LIMIT 1
+        """,
+        pull_request_id,
+    )
+    newest = _assignment(row) if row else None
+    if newest is None or newest.asked is not None or newest.decision.head_sha != head_sha:
+        return None
+    return newest
+
+
+def _assignment(row: Any) -> Assignment:
+    fields = dict(row)
+    return Assignment(
+        decision=Decision.model_validate_json(fields.pop("decision")),
+        refusals=from_json(fields.pop("refusals")),
+        **fields,
+    )

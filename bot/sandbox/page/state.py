@@ -1,0 +1,129 @@
+"""How everything stands, as the sandbox's page shows it."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.app import App
+from bot.flows.catalog import ASSIGN_REVIEWERS, REMIND_REVIEWER
+from bot.people.model import Assignment, Person
+from bot.people.rules import current_absence, describe_decision
+from bot.people.store import find_person_by_slack_user, list_assignments, list_people
+from bot.reviews.model import PullRequest, ReviewRequest
+from bot.reviews.store import list_newest_pull_requests, list_requests
+from bot.working_time import WorkingHours, add_working_time, local_day
+
+MOST_PULL_REQUESTS = 30
+THURSDAY = 3
+FRIDAY = 4
+
+Shown = dict[str, Any]
+
+
+async def load_page(app: App, world: Shown) -> Shown:
+    """What `world` (the sandbox's own view of itself) and the bot know, in one piece."""
+    now = app.clock.now()
+    people = {person.slack_user_id: person for person in await list_people(app.workspace_id)}
+    known = {
+        pull_request.label: await _show_review(app, pull_request, now)
+        for pull_request in await list_newest_pull_requests(app.workspace_id, MOST_PULL_REQUESTS)
+    }
+    return {
+        **world,
+        "now": now.isoformat(),
+        "people": [_show_person(user, people.get(user["id"]), now) for user in world["people"]],
+        "pulls": [{**pull, **known.get(pull["label"], {})} for pull in world["pulls"]],
+    }
+
+
+async def working_hours_from_now(app: App, user: Shown, hours: float) -> timedelta | None:
+    """How far ahead it is until a Slack user has worked so long, absences aside. None: not in three years."""
+    person = await find_person_by_slack_user(app.workspace_id, user["id"])
+    now = app.clock.now()
+    away = [(one.starts_at, one.ends_at) for one in person.absences] if person else []
+    end = add_working_time(_hours_of(user, person), now, timedelta(hours=hours), away)
+    return None if end is None else end - now
+
+
+def _show_person(user: Shown, person: Person | None, now: datetime) -> Shown:
+    hours = _hours_of(user, person)
+    absence = current_absence(person, now) if person else None
+    return {
+        **user,
+        "zone": hours.zone,
+        "is_known": person is not None,
+        "away_until": absence.ends_at.isoformat() if absence else None,
+        "leave": _until_friday(hours, now),
+    }
+
+
+def _hours_of(user: Shown, person: Person | None) -> WorkingHours:
+    """Whom the bot does not know works as most people do."""
+    return person.hours if person else WorkingHours(zone=user["zone"])
+
+
+def _until_friday(hours: WorkingHours, now: datetime) -> str:
+    """What somebody types after /ooo to be away for the rest of the week, or for the next one."""
+    today = local_day(hours, now)
+    if today.weekday() <= THURSDAY:
+        return "until friday"
+    friday = today + timedelta(days=FRIDAY - today.weekday() + 7)
+    return f"until {friday.day} {friday:%b}".lower()
+
+
+async def _show_review(app: App, pull_request: PullRequest, now: datetime) -> Shown:
+    due = await _due_at(app, ASSIGN_REVIEWERS, "pull_request_id", [pull_request.id])
+    requests = await list_requests(pull_request.id)
+    wakes = await _due_at(app, REMIND_REVIEWER, "request_id", [request.id for request in requests])
+    return {
+        "decides_at": due.get(pull_request.id),
+        "decisions": [_show_decision(one, now) for one in await list_assignments(pull_request.id)],
+        "requests": [_show_request(request, wakes) for request in requests],
+    }
+
+
+async def _due_at(app: App, job_type: str, argument: str, ids: Iterable[int]) -> dict[int, str]:
+    """When the job about each of these runs next."""
+    rows = await app.database.fetch(
+        """
+        SELECT (arguments ->> $2)::bigint AS id, coalesce(ripe_at, created_at) AS due_at FROM job
+        WHERE job_type = $1 AND (arguments ->> $2)::bigint = ANY ($3::bigint[])
+        """,
+        job_type,
+        argument,
+        list(ids),
+    )
+    return {row["id"]: row["due_at"].isoformat() for row in rows}
+
+
+def _show_decision(assignment: Assignment, now: datetime) -> Shown:
+    decision = assignment.decision
+    lines = describe_decision(decision, now)
+    people = [
+        {
+            "login": verdict.login,
+            "name": verdict.name,
+            "outcome": verdict.outcome,
+            "reason": line.removeprefix(f"{verdict.name} {verdict.outcome}: ").removesuffix("."),
+        }
+        for verdict, line in zip(decision.verdicts, lines, strict=False)
+    ]
+    return {
+        "decided_at": assignment.decided_at.isoformat(),
+        "people": people,
+        "notes": lines[len(decision.verdicts) :],
+        "refusals": assignment.refusals,
+    }
+
+
+def _show_request(request: ReviewRequest, wakes: Mapping[int, str]) -> Shown:
+    return {
+        "login": request.reviewer_login,
+        "opened_at": request.opened_at.isoformat(),
+        "closed_at": request.closed_at.isoformat() if request.closed_at else None,
+        "close_reason": request.close_reason,
+        "is_snoozed_until_change": request.is_snoozed_until_change,
+        "snoozed_until": request.snoozed_until.isoformat() if request.snoozed_until else None,
+        "is_muted": request.is_muted,
+        "looks_at": wakes.get(request.id),
+    }

@@ -1,0 +1,59 @@
+"""The command line as a shell sees it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def ripe(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    names = [name.upper() for name in Settings.model_fields]
+    bare = {name: value for name, value in os.environ.items() if name not in names}  # noqa: TID251
+    return subprocess.run(  # noqa: S603 - every word of it is ours
+        [sys.executable, "-m", "bot", *arguments],
+        env={**bare, "PYTHONPATH": str(ROOT), **settings},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_migrate_says_what_it_applied_and_the_second_time_that_there_is_nothing(
+    tmp_path: Path, empty_dsn: str
+) -> None:
+    names = sorted(path.name for path in (ROOT / "migrations").glob("*.sql"))
+    first = ripe(tmp_path, "migrate", DATABASE_URL=empty_dsn)
+    assert (first.returncode, first.stdout.splitlines()) == (0, [f"Applied {name}" for name in names])
+    second = ripe(tmp_path, "migrate", DATABASE_URL=empty_dsn)
+    assert (second.returncode, second.stdout) == (0, "The database is up to date.\n")
+
+
+@pytest.mark.parametrize("command", ["web", "worker"])
+def test_a_process_on_a_database_without_the_schema_says_what_to_run(
+    tmp_path: Path, empty_dsn: str, command: str
+) -> None:
+    ended = ripe(tmp_path, command, DATABASE_URL=empty_dsn)
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("run `ripe migrate` first.\n")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_what_is_missing_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    ended = ripe(tmp_path, "migrate")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("DATABASE_URL: missing; ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_the_sandbox_is_not_a_command_for_people(tmp_path: Path) -> None:
+    shown = ripe(tmp_path, "--help").stdout
+    assert "worker" in shown
+    assert "sandbox" not in shown.replace("a Postgres and a sandbox", "")

@@ -1,0 +1,115 @@
+"""The embedded Postgres: made when missing, found again, never left behind."""
+
+import asyncio
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from bot.local.embedded import EmbeddedPostgres, EmbeddedPostgresError, embedded_postgres
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder with a short path, as a Unix socket needs it."""
+    folder = Path(tempfile.mkdtemp(prefix="ripe-test-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def fetch(dsn: str, sql: str) -> object:
+    return asyncio.run(_fetch(dsn, sql))
+
+
+async def _fetch(dsn: str, sql: str) -> object:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(sql)
+    finally:
+        await connection.close()
+
+
+def wait_for_end(pid: int) -> None:
+    """Return when the process, which is not our child, has ended."""
+    with os.fdopen(os.pidfd_open(pid)) as process:
+        assert select.select([process], [], [], 10)[0], f"process {pid} still runs"
+
+
+def test_a_second_start_finds_the_data(home: Path) -> None:
+    with embedded_postgres(home / "pg") as server:
+        fetch(server.dsn(), "CREATE TABLE kept ()")
+    with embedded_postgres(home / "pg") as server:
+        assert fetch(server.dsn(), "SELECT count(*) FROM kept") == 0
+
+
+def test_a_path_too_long_for_a_socket_works_and_leaves_nothing_elsewhere(home: Path) -> None:
+    data = home / ("long" * 30) / "with space" / "pg"
+    with embedded_postgres(data) as server:
+        assert fetch(server.dsn(), "SELECT 1") == 1
+        sockets = Path(str(fetch(server.dsn(), "SHOW unix_socket_directories")))
+        assert sockets != data
+    assert not sockets.exists()
+
+
+def test_a_killed_owner_leaves_no_server_and_the_next_one_takes_over(home: Path) -> None:
+    script = (
+        "import sys, pathlib; from bot.local.embedded import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres(pathlib.Path(sys.argv[1])); server.start()\n"
+        "print(server.pid, flush=True); sys.stdin.read()"
+    )
+    owner = subprocess.Popen(  # noqa: S603 - every word of it is ours
+        [sys.executable, "-c", script, str(home / "pg")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None
+    pid = int(owner.stdout.readline())
+    owner.kill()
+    owner.communicate()
+    wait_for_end(pid)
+    with embedded_postgres(home / "pg") as server:
+        assert fetch(server.dsn(), "SELECT 1") == 1
+
+
+def test_a_server_left_running_is_replaced(home: Path) -> None:
+    left = EmbeddedPostgres(home / "pg")
+    left.start()
+    with embedded_postgres(home / "pg") as server:
+        assert fetch(server.dsn(), "SELECT 1") == 1
+        assert left.has_died()
+    left.stop()
+
+
+def test_a_note_that_names_a_stranger_is_dropped(home: Path) -> None:
+    with embedded_postgres(home / "pg"):
+        user = (home / "pg").owner()
+    # Of the server's own user: that of another one Postgres itself does not mistake for a server.
+    with subprocess.Popen(["/bin/sleep", "100"], user=user) as stranger:
+        (home / "pg" / "postmaster.pid").write_text(f"{stranger.pid}\n{home / 'pg'}\n")
+        with embedded_postgres(home / "pg") as server:
+            assert fetch(server.dsn(), "SELECT 1") == 1
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_server_that_cannot_start_says_why(home: Path) -> None:
+    with pytest.raises(EmbeddedPostgresError, match=r"did not start:\n(?s:.*)shared_buffers"):
+        EmbeddedPostgres(home / "pg", {"shared_buffers": "much"}).start()
+
+
+def test_a_server_that_dies_is_noticed(home: Path) -> None:
+    server = EmbeddedPostgres(home / "pg")
+    server.start()
+    os.kill(server.pid, signal.SIGQUIT)
+    wait_for_end(server.pid)
+    assert server.has_died()
+    server.stop()

@@ -1,0 +1,269 @@
+"""`ripe up` as its user sees it: real processes, a real Postgres, real signals."""
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings
+from bot.web.server import find_free_port
+
+SCRIPT = """
+import json, sys, typer
+from bot.__main__ import expected_errors_told, run_until_signal
+from bot.settings import load_settings
+from bot.local.up import run_up
+with expected_errors_told():
+    settings, commands = load_settings(), json.loads(sys.argv[1])
+    run_until_signal(lambda stop: run_up(settings, commands, stop, typer.echo))
+"""
+PATIENCE = 30
+
+
+def says(text: str) -> list[str]:
+    """A process that prints and then waits."""
+    return ["/bin/sh", "-c", f"echo {text}; exec sleep 1000"]
+
+
+class Up:
+    """A running `ripe up` with small processes instead of the bot's own."""
+
+    def __init__(self, home: Path, commands: dict[str, list[str]], **settings: str) -> None:
+        names = [name.upper() for name in Settings.model_fields]
+        bare = {name: value for name, value in os.environ.items() if name not in names}  # noqa: TID251
+        self.port = settings.setdefault("PORT", str(find_free_port("127.0.0.1")))
+        self.process = subprocess.Popen(  # noqa: S603 - every word of it is ours
+            [sys.executable, "-c", SCRIPT, json.dumps(commands)],
+            env={**bare, "RIPE_HOME": str(home), "PYTHONPATH": str(Path(__file__).parent.parent.parent), **settings},
+            cwd=home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+
+    def wait_for(self, text: str) -> str:
+        """The next line that contains `text`."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if text in line:
+                return line
+        pytest.fail(f"ended without saying {text!r}:\n" + "\n".join(self.lines))
+
+    def wait_for_end(self) -> int:
+        """Its exit code."""
+        rest, _ = self.process.communicate(timeout=PATIENCE)
+        self.lines += rest.splitlines()
+        return self.process.returncode
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=PATIENCE)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="ripe-test-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+Start = Callable[..., Up]
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Start]:
+    with ExitStack() as stack:
+
+        def start(commands: dict[str, list[str]], **settings: str) -> Up:
+            up = Up(home, commands, **settings)
+            stack.callback(up.close)
+            return up
+
+        yield start
+
+
+def processes_of(up: Up) -> list[int]:
+    """Its children, theirs too."""
+    found: list[int] = []
+    queue = [up.process.pid]
+    while queue:
+        children = _children(queue.pop())
+        found += children
+        queue += children
+    return found
+
+
+def _children(pid: int) -> Sequence[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def wait_for_ends(pids: Sequence[int]) -> None:
+    """Return when all of these processes have ended."""
+    for pid in pids:
+        try:
+            with os.fdopen(os.pidfd_open(pid)) as process:
+                assert select.select([process], [], [], 10)[0], f"process {pid} still runs"
+        except ProcessLookupError:
+            continue
+
+
+def test_the_address_is_told_first_of_all_and_what_processes_print_has_their_name(start: Start) -> None:
+    up = start({"web": says("hello"), "worker": says("there")})
+    up.wait_for("worker | there") if "hello" in up.wait_for(" | ") else up.wait_for("web    | hello")
+    told = [line for line in up.lines if not line.startswith(("Making", "Starting", "Applied"))]
+    assert told[0] == f"Ripe: http://127.0.0.1:{up.port}  (local sandbox: nothing leaves this machine)"
+    assert "Starting embedded Postgres ..." in up.lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything_in_two_seconds_and_leaves_no_process(
+    start: Start, number: signal.Signals
+) -> None:
+    up = start({"web": says("ready"), "worker": says("ready")})
+    up.wait_for("ready")
+    up.wait_for("ready")
+    pids = processes_of(up)
+    began = time.monotonic()
+    os.killpg(up.process.pid, number)  # as a terminal does: whoever is in its group gets it
+    assert up.wait_for_end() == 0
+    assert time.monotonic() - began < 2
+    assert up.lines[-1] == "Stopped."
+    wait_for_ends(pids)
+    assert len(pids) > 4
+
+
+def test_ctrl_c_reaches_the_processes_only_through_us_so_that_they_end_in_good_order(
+    start: Start, dsn: str
+) -> None:
+    script = "trap 'echo interrupted' INT; trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+    up = start({"web": ["/bin/sh", "-c", script]}, DATABASE_URL=dsn)
+    up.wait_for("ready")
+    os.killpg(up.process.pid, signal.SIGINT)
+    assert up.wait_for_end() == 0
+    assert "web | interrupted" not in up.lines
+
+
+def test_a_second_run_finds_its_data_and_its_keys(start: Start, home: Path) -> None:
+    keys = []
+    for _ in range(2):
+        up = start({"web": ["/bin/sh", "-c", 'echo "keys $SECRET_KEYS $SLACK_BOT_TOKEN"; exec sleep 1000']})
+        keys.append(up.wait_for("keys"))
+        up.process.terminate()
+        up.wait_for_end()
+    assert keys[0] == keys[1]
+    assert not any("once" in line or "Applied" in line for line in up.lines)
+    for name in ("secret-key", "sandbox-credentials.json"):
+        assert (home / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_sandbox_is_what_the_processes_are_pointed_at(start: Start, dsn: str) -> None:
+    shown = 'echo "at $GITHUB_API_URL $GITHUB_WEB_URL $SLACK_API_URL $PUBLIC_URL $RIPE_MODE"; exec sleep 1000'
+    up = start({"web": ["/bin/sh", "-c", shown]}, DATABASE_URL=dsn)
+    at = up.wait_for("at http").split("| at ")[1].split()
+    sandbox = at[1]
+    assert at == [
+        f"{sandbox}/api/v3",
+        sandbox,
+        f"{sandbox}/slack/api/",
+        f"http://127.0.0.1:{up.port}",
+        "live",
+    ]
+
+
+def test_with_credentials_nothing_is_generated_for_a_sandbox(start: Start, dsn: str, home: Path) -> None:
+    shown = 'echo "at <$GITHUB_API_URL> <$SLACK_BOT_TOKEN>"; exec sleep 1000'
+    up = start(
+        {"web": ["/bin/sh", "-c", shown]},
+        SLACK_BOT_TOKEN="xoxb-real",
+        SLACK_SIGNING_SECRET="s",
+        DATABASE_URL=dsn,
+    )
+    assert "at <> <xoxb-real>" in up.wait_for("at <")
+    assert not any("sandbox" in line for line in up.lines)
+    assert not (home / "sandbox-credentials.json").exists()
+
+
+def test_when_one_process_dies_all_stop_and_it_is_said_which(start: Start, dsn: str) -> None:
+    up = start({"web": says("ready"), "worker": ["/bin/sh", "-c", "echo no luck; exit 3"]}, DATABASE_URL=dsn)
+    assert up.wait_for_end() == 1
+    assert "worker | no luck" in up.lines
+    assert up.lines[-1] == "worker ended with exit code 3. Everything was stopped; its last lines say why."
+
+
+def test_when_postgres_dies_all_stop_and_it_is_said_where_to_look(start: Start, home: Path) -> None:
+    up = start({"web": says("ready")})
+    up.wait_for("ready")
+    pid = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGQUIT)
+    assert up.wait_for_end() == 1
+    assert up.lines[-1] == f"The embedded Postgres ended by itself: see {home}/postgres.log"
+
+
+def test_killed_without_a_chance_to_clean_up_it_leaves_no_process_and_starts_again(start: Start) -> None:
+    up = start({"web": says("ready")})
+    up.wait_for("ready")
+    pids = processes_of(up)
+    up.process.kill()
+    wait_for_ends(pids)
+    again = start({"web": says("ready")})
+    again.wait_for("ready")
+
+
+def test_a_second_one_on_the_same_home_refuses_and_names_the_first(start: Start, home: Path) -> None:
+    first = start({"web": says("ready")})
+    first.wait_for("ready")
+    second = start({"web": says("ready")})
+    assert second.wait_for_end() == 1
+    assert second.lines == [
+        f"Ripe is already up on {home} (process {first.process.pid}). "
+        "Stop that one, or set RIPE_HOME and PORT to others."
+    ]
+
+
+def test_a_busy_port_is_named_before_anything_starts(start: Start, home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        up = start({"web": says("ready")}, PORT=port)
+        assert up.wait_for_end() == 1
+    assert f"127.0.0.1:{port}" in up.lines[0]
+    assert not (home / "postgres").exists()
+
+
+def test_a_wrong_setting_is_one_clean_line(start: Start) -> None:
+    up = start({}, PORT="many")
+    assert up.wait_for_end() == 1
+    assert len(up.lines) == 1
+    assert up.lines[0].startswith("PORT: ")
+
+
+def test_other_commands_find_the_running_database(start: Start, home: Path) -> None:
+    up = start({"web": says("ready")})
+    up.wait_for("ready")
+    found = json.loads((home / "running.json").read_text())
+    assert found["DATABASE_URL"].startswith("postgresql://")
+    assert (home / "running.json").stat().st_mode & 0o777 == 0o600
+    up.process.terminate()
+    up.wait_for_end()
+    assert not (home / "running.json").exists()
+
+
+def test_output_of_any_size_passes_and_bytes_that_are_no_text_do_no_harm(start: Start, dsn: str) -> None:
+    big = "import sys; sys.stdout.buffer.write(b'x' * 3_000_000 + b'\\xff\\n'); print('ready')"
+    up = start({"web": [sys.executable, "-c", big + "; import time; time.sleep(1000)"]}, DATABASE_URL=dsn)
+    assert len(up.wait_for("xxx")) > 3_000_000
+    up.wait_for("ready")

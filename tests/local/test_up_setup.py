@@ -1,0 +1,134 @@
+"""`ripe up` with /setup: real processes, from an empty home to a bot that is connected and starts again."""
+
+import asyncio
+import re
+import signal
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from bot.credentials import load_choices
+from bot.local.up_setup import SANDBOX_FILE, check_setup, offer_setup
+from bot.sandbox.github.seed import REPOSITORIES
+from bot.settings import Settings, SettingsError
+from bot.web.server import find_free_port
+from bot.web.setup.passes import close_setup
+from jobq import Database
+from jobq.clock import utc_now
+from tests.journeys.test_processes import WITHIN, read_until, started
+from tests.web.setup_scene import World, connect_github, connect_slack, send, served_world
+
+
+async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connected(tmp_path: Path) -> None:
+    port = find_free_port("127.0.0.1")
+    address = f"http://127.0.0.1:{port}"
+    async with served_world(address) as world:
+        environment = {
+            "RIPE_HOME": str(tmp_path / "home"), "PORT": str(port), "RIPE_SETUP": "1", **world.environment(),
+        }  # fmt: skip
+        async with started("up", environment) as ripe:
+            async with _let_in(ripe, address) as browser:
+                await send(browser, "/setup/profile", profile="assign", owner="acme", public_url=address)
+                await connect_github(browser)
+                world.github.world.install(REPOSITORIES)
+                await connect_slack(browser)
+                assert "Ripe is live" in (await send(browser, "/setup/mode", mode="live")).text
+            told = await read_until(ripe, "The setup is finished", "Ripe: http")
+            assert "sandbox" not in told
+            await _wait_for(address)
+            await _until_asked(world, "/pulls")  # what was installed during the setup is read now
+            async with httpx.AsyncClient(base_url=address) as stranger:
+                assert "The setup is closed" in (await stranger.get("/setup")).text
+                assert "Ripe is running" in (await stranger.get("/")).text
+            await _stop(ripe)
+        async with started("up", environment) as again:
+            told = await read_until(again, f"Ripe: {address}")
+            assert "Setup" not in told
+            assert "sandbox" not in told
+            await _wait_for(address)
+            await _stop(again)
+
+
+async def test_a_bot_in_shadow_is_set_up_again_to_go_live(db: Database, dsn: str, tmp_path: Path) -> None:
+    port = find_free_port("127.0.0.1")
+    address = f"http://127.0.0.1:{port}"
+    async with served_world(address) as world:
+        own = {"RIPE_HOME": str(tmp_path / "home"), "PORT": str(port), "DATABASE_URL": dsn}
+        environment = own | world.environment()
+        async with started("up --setup", environment) as ripe, _let_in(ripe, address) as browser:
+            await send(browser, "/setup/profile", profile="assign", owner="acme", public_url=address)
+            await connect_github(browser)
+            await connect_slack(browser)
+            assert "Ripe is in shadow mode" in (await send(browser, "/setup/mode", mode="shadow")).text
+            await read_until(ripe, "Ripe: http")
+            await _stop(ripe)
+        assert (await load_choices())["ripe_mode"] == "shadow"
+        async with started("up --setup", environment) as again, _let_in(again, address) as browser:
+            assert (await browser.get("/setup")).url.path == "/setup/check"
+            assert "Ready to go live?" in (await browser.get("/setup/mode")).text
+            assert "Ripe is live" in (await send(browser, "/setup/mode", mode="live")).text
+            await read_until(again, "Ripe: http")
+            await _stop(again)
+        assert (await load_choices())["ripe_mode"] == "live"
+
+
+@asynccontextmanager
+async def _let_in(ripe: Process, address: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that has opened the link that was printed."""
+    link = re.search(r"Setup: (\S+)", await read_until(ripe, "Setup: ", "within an hour"))
+    assert link is not None
+    await _wait_for(address)
+    async with httpx.AsyncClient(base_url=address, follow_redirects=True, timeout=WITHIN) as browser:
+        assert (await browser.get(link[1])).status_code == 200
+        yield browser
+
+
+async def _wait_for(address: str) -> None:
+    """Until the bot listens."""
+    transport = httpx.AsyncHTTPTransport(retries=8)  # waits twice as long before each
+    async with httpx.AsyncClient(transport=transport, timeout=WITHIN) as client:
+        assert (await client.get(f"{address}/livez")).status_code == 200
+
+
+async def _stop(ripe: Process) -> None:
+    ripe.send_signal(signal.SIGINT)
+    async with asyncio.timeout(WITHIN):
+        await ripe.communicate()
+    assert ripe.returncode == 0
+
+
+async def _until_asked(world: World, path: str) -> None:
+    """Until the worker has asked GitHub this."""
+    async with asyncio.timeout(WITHIN):
+        while not any(path in call for call in world.github.calls):  # noqa: ASYNC110 - another process acts
+            await asyncio.sleep(0.05)
+
+
+async def test_what_the_sandbox_made_up_never_meets_real_people(tmp_path: Path) -> None:
+    (tmp_path / SANDBOX_FILE).write_text("{}")
+    with pytest.raises(SettingsError, match="Set RIPE_HOME to a new folder"):
+        check_setup(Settings(_env_file=None, database_url=None, ripe_setup=True), tmp_path)
+    check_setup(Settings(_env_file=None, database_url=None), tmp_path)
+
+
+@pytest.mark.parametrize("reopens", [False, True])
+async def test_a_setup_that_was_finished_is_opened_again_only_when_asked_for(
+    db: Database, dsn: str, *, reopens: bool
+) -> None:
+    await close_setup(utc_now())
+    stop, told, runs = asyncio.Event(), list[str](), list[Settings]()
+
+    async def run(settings: Settings, *, stop: asyncio.Event) -> None:
+        runs.append(settings)
+        await close_setup(utc_now())
+        await stop.wait()
+
+    settings = Settings(_env_file=None, database_url=SecretStr(dsn), ripe_setup=True)
+    await offer_setup(settings, run, stop, told.append, "http://127.0.0.1:8080", reopens=reopens)
+    assert len(runs) == reopens
+    assert any("/setup?token=" in line for line in told) == reopens
