@@ -5,8 +5,7 @@ from typing import Any
 import yaml
 from pydantic import ConfigDict
 
-from bot.model import Value
-from bot.people.model import Problem
+from bot.model import Problem, Value
 
 Place = tuple[str | int, ...]
 """Where something is: keys and indexes from the top."""

@@ -26,3 +26,16 @@ class Value(BaseModel):
 
 class UserError(Exception):
     """Something a person asked for cannot be done. Its text is shown to that person."""
+
+
+class Problem(Value):
+    """A mistake in a file that somebody wrote. `line` counts from 1; `where` names the field."""
+
+    line: int
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return (
+            f"line {self.line}: {self.where}: {self.text}" if self.where else f"line {self.line}: {self.text}"
+        )

@@ -6,6 +6,8 @@ from datetime import timedelta
 from bot.actions.model import RequestSnoozed, Snooze
 from bot.actions.store import insert_action
 from bot.assignment.config import RepositoryConfig
+from bot.assignment.model import Chosen, Decision
+from bot.assignment.store import insert_assignment, save_config
 from bot.github.deliveries import Delivery, Outcome, insert_delivery
 from bot.github.model import Account, Ping, Repository, Review, ReviewState
 from bot.github.store import (
@@ -18,7 +20,6 @@ from bot.github.store import (
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
 from bot.modes import Pause, begin_pause
 from bot.people import store as people
-from bot.people.model import Chosen, Decision
 from bot.reminders import store as reminders
 from bot.reminders.letters import Letter, begin_letter
 from bot.reminders.model import NoticeKind
@@ -108,7 +109,7 @@ async def _install(workspace_id: WorkspaceId, base: int) -> None:
     await mark_installation(left, deleted_at=MONDAY)
     repository = Repository(id=RepositoryId(base + 77), full_name=REPOSITORY)
     await save_repositories(workspace_id, InstallationId(base + 5), [repository])
-    await people.save_config(workspace_id, REPOSITORY, RepositoryConfig(), MONDAY)
+    await save_config(workspace_id, REPOSITORY, RepositoryConfig(), MONDAY)
 
 
 async def _hire(workspace_id: WorkspaceId) -> tuple[PersonId, PersonId]:
@@ -144,7 +145,7 @@ async def _write(
     await reviews.save_reviews(pull_request, [review])
     chosen = Chosen(login="ana", account_id=ANA, name="Ana", pattern="**")
     decision = Decision(head_sha=pull_request.head_sha, paths=1, wanted=1, counted=0, verdicts=(chosen,))
-    await people.insert_assignment(pull_request, decision, MONDAY)
+    await insert_assignment(pull_request, decision, MONDAY)
     await reminders.begin_sending(await reviews.load_request(request_id), 0, ana, MONDAY)
     await reminders.begin_notice(pull_request, NoticeKind.NO_ANSWER, ana, MONDAY)
     await begin_letter(await people.load_person(ana), Letter.GREETING, str(base + 5), MONDAY)

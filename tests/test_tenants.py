@@ -11,10 +11,17 @@ import pytest
 import bot
 from bot import modes
 from bot.actions import store as actions
+from bot.assignment.store import find_config, find_unfinished_assignment, list_assignments, list_configs
 from bot.flows import candidates, in_workspace
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.open_requests import (
+    list_open_request_ids_of_person,
+    list_open_request_ids_of_repository,
+    list_unmapped_reviewers,
+)
 from bot.github import deliveries, forgetting, joining, polling
 from bot.github import store as installations
+from bot.github.store import list_repository_names
 from bot.model import AccountId, WorkspaceId
 from bot.people import accounts
 from bot.people import store as people
@@ -83,17 +90,17 @@ QUERIES: dict[str, dict[str, Ask]] = {
         "list_people": lambda a: people.list_people(a.workspace_id),
         "list_people_by_id": lambda a: people.list_people_by_id([a.ana, a.ben]),
         "list_accounts": lambda a: people.list_accounts(a.workspace_id),
-        "list_unmapped_reviewers": lambda a: people.list_unmapped_reviewers(a.workspace_id),
+        "list_unmapped_reviewers": lambda a: list_unmapped_reviewers(a.workspace_id),
         "list_absences": lambda a: people.list_absences(a.ana, MONDAY),
-        "list_open_request_ids_of_person": lambda a: people.list_open_request_ids_of_person(a.ana),
-        "find_config": lambda a: people.find_config(a.workspace_id, REPOSITORY),
-        "list_configs": lambda a: people.list_configs(a.workspace_id),
-        "list_open_request_ids_of_repository": lambda a: people.list_open_request_ids_of_repository(
+        "list_open_request_ids_of_person": lambda a: list_open_request_ids_of_person(a.ana),
+        "find_config": lambda a: find_config(a.workspace_id, REPOSITORY),
+        "list_configs": lambda a: list_configs(a.workspace_id),
+        "list_open_request_ids_of_repository": lambda a: list_open_request_ids_of_repository(
             a.workspace_id, REPOSITORY
         ),
-        "list_repository_names": lambda a: people.list_repository_names(a.workspace_id),
-        "list_assignments": lambda a: people.list_assignments(a.pull_request.id),
-        "find_unfinished_assignment": lambda a: people.find_unfinished_assignment(
+        "list_repository_names": lambda a: list_repository_names(a.workspace_id),
+        "list_assignments": lambda a: list_assignments(a.pull_request.id),
+        "find_unfinished_assignment": lambda a: find_unfinished_assignment(
             a.pull_request.id, a.pull_request.head_sha
         ),
     },

@@ -4,10 +4,12 @@ from datetime import datetime
 
 from bot.assignment.config import RepositoryConfig, RipeConfig
 from bot.assignment.config_file import parse_config
+from bot.assignment.store import list_configs, save_config
 from bot.flows.catalog import remind_reviewer_job
-from bot.model import Value, WorkspaceId
+from bot.flows.open_requests import list_open_request_ids_of_repository
+from bot.github.store import list_repository_names
+from bot.model import Problem, Value, WorkspaceId
 from bot.people import store
-from bot.people.model import Problem
 from jobq import Queue, write_transaction
 
 
@@ -64,8 +66,8 @@ async def apply_config(text: str, workspace_id: WorkspaceId, *, queue: Queue, no
     if config is None:
         return report
     for name in (*report.added, *report.changed):
-        await store.save_config(workspace_id, name, config[name], now)
-        waiting = await store.list_open_request_ids_of_repository(workspace_id, name)
+        await save_config(workspace_id, name, config[name], now)
+        waiting = await list_open_request_ids_of_repository(workspace_id, name)
         await queue.save_all(remind_reviewer_job(request_id) for request_id in waiting)
     return report.model_copy(update={"is_applied": True})
 
@@ -74,11 +76,11 @@ async def _compare(
     text: str, workspace_id: WorkspaceId
 ) -> tuple[ConfigReport, dict[str, RepositoryConfig] | None]:
     accounts = await store.list_accounts(workspace_id)
-    repositories = await store.list_repository_names(workspace_id)
+    repositories = await list_repository_names(workspace_id)
     file = parse_config(text, [account.login for account in accounts], repositories)
     if file.config is None:
         return ConfigReport(problems=file.problems), None
-    new, old = _by_lower_name(file.config), await store.list_configs(workspace_id)
+    new, old = _by_lower_name(file.config), await list_configs(workspace_id)
     return ConfigReport(
         problems=(),
         notes=file.notes,

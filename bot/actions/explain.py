@@ -3,11 +3,11 @@
 import re
 from datetime import datetime
 
+from bot.assignment.model import Assignment
+from bot.assignment.rules import describe_decision
+from bot.assignment.store import list_assignments
 from bot.flows.reminder_state import load_view
 from bot.model import UserError, WorkspaceId
-from bot.people.model import Assignment
-from bot.people.rules import describe_decision
-from bot.people.store import list_assignments
 from bot.reminders import rules
 from bot.reminders.model import Close, Edit, Message, MessageState, NoticeKind, Send, Settle, Step, View, Wait
 from bot.reminders.store import find_notice

@@ -3,8 +3,8 @@
 import yaml
 
 from bot.assignment.config import RipeConfig
+from bot.assignment.store import list_configs
 from bot.model import WorkspaceId
-from bot.people.store import list_configs
 
 
 async def export_config(workspace_id: WorkspaceId) -> str:

@@ -6,12 +6,12 @@ from typing import Protocol, TypeVar
 
 from bot.clock import Clock
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.open_requests import list_open_request_ids_of_person, list_unmapped_reviewers
 from bot.github.model import AccessLost, Account
 from bot.github.store import find_any_installation
-from bot.model import InstallationId, RequestId, UserError, Value, WorkspaceId
+from bot.model import InstallationId, Problem, RequestId, UserError, Value, WorkspaceId
 from bot.people import store
 from bot.people.import_plan import Effect, Found, ImportPlan, Known, SlackProfile, Step, plan_import
-from bot.people.model import Problem
 from bot.people.people_file import Row, parse_people
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
 from jobq import Postpone, Queue, write_transaction
@@ -126,7 +126,7 @@ async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> N
         person_id = await store.upsert_person(workspace_id, step.slack_user_id, step.name, step.zone)
         await store.map_account(workspace_id, step.account_id, step.login, person_id)
         for one in {person_id, before.id} if before else {person_id}:
-            concerned.update(await store.list_open_request_ids_of_person(one))
+            concerned.update(await list_open_request_ids_of_person(one))
     await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))
 
 
@@ -198,7 +198,7 @@ async def describe_people(workspace_id: WorkspaceId) -> list[str]:
         )
     if not people:
         lines.append("Nobody is mapped yet: ripe people import FILE")
-    for login, waiting in await store.list_unmapped_reviewers(workspace_id):
+    for login, waiting in await list_unmapped_reviewers(workspace_id):
         reviews = "1 review waits" if waiting == 1 else f"{waiting} reviews wait"
         lines.append(f"{login}: not mapped, {reviews}")
     return lines

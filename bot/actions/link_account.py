@@ -1,6 +1,7 @@
 """Connects a GitHub account with a Slack user who has proved that it is theirs, and takes that back."""
 
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.github.model import Account
 from bot.model import PersonId, UserError, WorkspaceId
 from bot.people import accounts, store
@@ -56,5 +57,5 @@ async def unlink_accounts(
 
 
 async def _remind_again(person_id: PersonId, queue: Queue) -> None:
-    concerned = await store.list_open_request_ids_of_person(person_id)
+    concerned = await list_open_request_ids_of_person(person_id)
     await queue.save_all(remind_reviewer_job(request_id) for request_id in concerned)

@@ -3,6 +3,7 @@
 from pydantic import ValidationError
 
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.model import WorkspaceId
 from bot.people import store
 from bot.slack.gateway import SlackUser
@@ -22,7 +23,7 @@ async def follow_profile(workspace_id: WorkspaceId, user: SlackUser, *, queue: Q
         return False
     await store.set_zone(person.id, zone)
     await store.set_active(person.id, user.is_active)
-    request_ids = await store.list_open_request_ids_of_person(person.id)
+    request_ids = await list_open_request_ids_of_person(person.id)
     await queue.save_all(remind_reviewer_job(request_id) for request_id in request_ids)
     return True
 

@@ -14,6 +14,7 @@ from bot.actions.model import (
 )
 from bot.actions.own import load_locked, snooze_of
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.model import RequestId, UserError
 from bot.people import store as people
 from bot.people.model import Person
@@ -72,7 +73,7 @@ async def remind_again(changes: Iterable[Change], queue: Queue) -> None:
             case RequestSnoozed() | RequestMuted():
                 concerned.add(change.request_id)
             case EverythingSnoozed() | AbsenceInForce():
-                concerned.update(await people.list_open_request_ids_of_person(change.person_id))
+                concerned.update(await list_open_request_ids_of_person(change.person_id))
     await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))
 
 

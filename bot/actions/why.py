@@ -1,10 +1,11 @@
 """Why me? The rule, or who asked. Of others it says no more than that they were not available."""
 
 from bot.actions.own import load_own, load_own_by_name
+from bot.assignment.model import Chosen, Decision, Skipped, SkipReason
+from bot.assignment.store import list_assignments
 from bot.flows.reminder_state import why_held
 from bot.model import RequestId
-from bot.people.model import Chosen, Decision, Person, Skipped, SkipReason
-from bot.people.store import list_assignments
+from bot.people.model import Person
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.escape import code, disarm
 from bot.slack.messages import Rendered, label, render_text

@@ -4,10 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot.assignment.config import RepositoryConfig, Rule
-from bot.assignment.patterns import CATCH_ALL, first_match
-from bot.github.model import ReviewState
-from bot.model import AccountId, Value
-from bot.people.model import (
+from bot.assignment.model import (
     Candidate,
     Chosen,
     Decision,
@@ -17,6 +14,9 @@ from bot.people.model import (
     SkipReason,
     Verdict,
 )
+from bot.assignment.patterns import CATCH_ALL, first_match
+from bot.github.model import ReviewState
+from bot.model import AccountId, Value
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

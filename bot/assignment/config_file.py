@@ -17,8 +17,7 @@ from bot.assignment.config import (
     parse_login,
 )
 from bot.marked_yaml import MarkedYaml, Place, name_place, read_yaml
-from bot.model import Value
-from bot.people.model import Problem
+from bot.model import Problem, Value
 
 KEYS: Mapping[str, type[BaseModel]] = {
     "rules": Rule, "ignore": Ignore, "reminders": Reminders, "escalate": Escalate,

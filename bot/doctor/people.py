@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from bot.assignment.config import logins_of
+from bot.assignment.store import list_configs
 from bot.doctor.model import Finding, ok, warning
 from bot.doctor.parts import Parts
+from bot.flows.open_requests import list_unmapped_reviewers
 from bot.github.store import find_first_workspace
 from bot.people import store
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
@@ -19,8 +21,8 @@ async def check_unmapped(parts: Parts) -> Sequence[Finding]:
     with parts.load_database().ambient():
         workspace_id = await find_first_workspace()
         mapped = {account.login.lower() for account in await store.list_accounts(workspace_id)}
-        waiting = dict(await store.list_unmapped_reviewers(workspace_id))
-        configs = await store.list_configs(workspace_id)
+        waiting = dict(await list_unmapped_reviewers(workspace_id))
+        configs = await list_configs(workspace_id)
     named = {login for config in configs.values() for login in logins_of(config)}
     asked = {login.lower() for login in waiting}
     ruled = sorted(named - mapped - asked)

@@ -5,8 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bot.assignment.model import Candidate
 from bot.model import WorkspaceId
-from bot.people.model import Candidate, Person
+from bot.people.model import Person
 from bot.people.rules import away_until
 from bot.people.store import list_people_by_id
 from jobq import current_database

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from bot.assignment.store import move_config
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.open_requests import list_open_request_ids_of_repository
 from bot.github.model import Repository
 from bot.github.store import list_names
 from bot.model import WorkspaceId
-from bot.people.store import list_open_request_ids_of_repository, move_config
 from jobq import Queue
 
 

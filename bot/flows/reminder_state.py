@@ -4,18 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bot.assignment.config import rhythm
+from bot.assignment.model import Assignment
+from bot.assignment.store import find_config, list_assignments
 from bot.github.store import Sight, find_sight
 from bot.model import PullRequestId, RequestId, WorkspaceId
 from bot.modes import find_pause
-from bot.people.model import Assignment, Person
+from bot.people.model import Person
 from bot.people.rules import current_absence
-from bot.people.store import (
-    find_config,
-    find_person_by_account,
-    list_assignments,
-    load_person,
-    lock_person,
-)
+from bot.people.store import find_person_by_account, load_person, lock_person
 from bot.reminders import store as outbox
 from bot.reminders.model import Rhythm, View
 from bot.reviews import store as reviews

@@ -359,3 +359,15 @@ async def list_repository_ids(installation_id: InstallationId) -> tuple[Reposito
         "SELECT id FROM repository WHERE installation_id = $1 AND removed_at IS NULL", installation_id
     )
     return tuple(RepositoryId(row["id"]) for row in rows)
+
+
+async def list_repository_names(workspace_id: WorkspaceId) -> tuple[str, ...]:
+    """Where the GitHub App is installed."""
+    rows = await current_database().fetch(
+        """
+        SELECT full_name FROM repository JOIN installation ON installation.id = installation_id
+        WHERE repository.workspace_id = $1 AND removed_at IS NULL AND deleted_at IS NULL ORDER BY full_name
+        """,
+        workspace_id,
+    )
+    return tuple(row["full_name"] for row in rows)

@@ -13,15 +13,21 @@ from pydantic import BaseModel, Field
 
 from bot.assignment.choice import Situation, choose_reviewers
 from bot.assignment.config import RepositoryConfig, logins_of
+from bot.assignment.model import Assignment, Chosen, Decision, NoAssignment
+from bot.assignment.rules import why_not_assigned
+from bot.assignment.store import (
+    find_config,
+    find_unfinished_assignment,
+    insert_assignment,
+    list_assignments,
+    record_asked,
+)
 from bot.clock import Clock
 from bot.flows.candidates import list_candidates, lock_choices
 from bot.flows.catalog import tell_author_job
 from bot.github.model import AccessLost, Account, ChangedPaths, NotFound, PathsRefused, ReviewersRefused
 from bot.github.store import Address, find_address
 from bot.model import AccountId, InstallationId, PullRequestId, Value
-from bot.people import store
-from bot.people.model import Assignment, Chosen, Decision, NoAssignment
-from bot.people.rules import why_not_assigned
 from bot.reminders.model import NoticeKind
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
@@ -107,7 +113,7 @@ async def _choose(
 async def _act(todo: _Todo, address: Address, github: GitHub, *, is_live: bool) -> _Answer:
     """Asks those who are chosen, and stores what GitHub made of it."""
     answer = await _ask(todo.chosen, address, github) if is_live else _Answer()
-    await store.record_asked(todo.assignment_id, (*todo.asked_before, *answer.asked), answer.refusals)
+    await record_asked(todo.assignment_id, (*todo.asked_before, *answer.asked), answer.refusals)
     log.info(
         "reviewers asked" if is_live else "shadow mode: reviewers chosen, not asked",
         assignment_id=todo.assignment_id,
@@ -123,7 +129,7 @@ async def _begin(pull_request_id: PullRequestId, now: datetime) -> _Todo | _Unde
     found = await _find_assignable(pull_request_id, now)
     if found is None:
         return None
-    unfinished = await store.find_unfinished_assignment(pull_request_id, found.pull_request.head_sha)
+    unfinished = await find_unfinished_assignment(pull_request_id, found.pull_request.head_sha)
     if unfinished is None:
         return _Undecided()
     # Whoever has a request by now was asked by that earlier try, or by a human who may have thought again.
@@ -132,7 +138,7 @@ async def _begin(pull_request_id: PullRequestId, now: datetime) -> _Todo | _Unde
     before = tuple(one.account_id for one in unfinished.decision.chosen if one.account_id in known)
     if left:
         return _Todo(assignment_id=unfinished.id, chosen=left, asked_before=before)
-    await store.record_asked(unfinished.id, before, {})
+    await record_asked(unfinished.id, before, {})
     return _Undecided()
 
 
@@ -151,7 +157,7 @@ async def _decide(
         if decision.reason is NoAssignment.NOBODY_LEFT and not decision.counted:
             await queue.save(tell_author_job(pull_request_id, NoticeKind.NOBODY_LEFT))
         return None
-    assignment_id = await store.insert_assignment(found.pull_request, decision, now)
+    assignment_id = await insert_assignment(found.pull_request, decision, now)
     return _Todo(assignment_id=assignment_id, chosen=decision.chosen)
 
 
@@ -166,7 +172,7 @@ async def _find_assignable(pull_request_id: PullRequestId, now: datetime) -> _As
     """None, and why is stored, if it is to be left alone; without rules nothing is stored either."""
     if (pull_request := await reviews.lock_pull_request(pull_request_id)) is None:
         return None
-    config = await store.find_config(pull_request.workspace_id, pull_request.repository)
+    config = await find_config(pull_request.workspace_id, pull_request.repository)
     if config is None:
         return None
     if (why := why_not_assigned(pull_request, config)) is None:
@@ -186,9 +192,9 @@ async def _find_assignable(pull_request_id: PullRequestId, now: datetime) -> _As
 
 async def _record_nobody(pull_request: PullRequest, decision: Decision, now: datetime) -> None:
     """Stores why nobody is asked, unless that is what the newest decision says already."""
-    stored = await store.list_assignments(pull_request.id)
+    stored = await list_assignments(pull_request.id)
     if not stored or _gist(stored[-1].decision) != _gist(decision):
-        await store.insert_assignment(pull_request, decision, now)
+        await insert_assignment(pull_request, decision, now)
 
 
 def _gist(decision: Decision) -> object:
@@ -198,7 +204,7 @@ def _gist(decision: Decision) -> object:
 async def _load_situation(found: _Assignable, paths: tuple[str, ...] | None, now: datetime) -> Situation:
     pull_request = found.pull_request
     requests = await reviews.list_requests(pull_request.id)
-    stored = await store.list_assignments(pull_request.id)
+    stored = await list_assignments(pull_request.id)
     told = {request.reviewer_id for request in requests}
     return Situation(
         pull_request=pull_request,

@@ -5,12 +5,13 @@ from datetime import datetime
 import structlog
 from pydantic import BaseModel
 
+from bot.assignment.store import list_configs
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.github.store import StandingInstallation, find_standing_installation
 from bot.model import AccountId, InstallationId, Value
 from bot.people.model import Person
-from bot.people.store import find_person_by_account, list_configs, lock_person, mark_welcomed
+from bot.people.store import find_person_by_account, lock_person, mark_welcomed
 from bot.reminders import letters, rules
 from bot.reminders.letters import Letter
 from bot.reminders.model import Message

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from bot.github.model import Account
-from bot.model import AccountId, PersonId, Value
-from bot.people.model import MappedAccount, Person, Problem
+from bot.model import AccountId, PersonId, Problem, Value
+from bot.people.model import MappedAccount, Person
 from bot.people.people_file import Row, is_zone
 
 UNKNOWN_ZONE = "UTC"

@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
-from bot.assignment.config import RepositoryConfig
-from bot.model import AccountId, PersonId, PullRequestId, RequestId, WorkspaceId
-from bot.people.model import Absence, Assignment, Decision, MappedAccount, Person
-from bot.reviews.model import PullRequest
+from bot.model import AccountId, PersonId, WorkspaceId
+from bot.people.model import Absence, MappedAccount, Person
 from jobq import current_database
 
 
@@ -123,21 +121,6 @@ async def list_accounts(workspace_id: WorkspaceId) -> tuple[MappedAccount, ...]:
     return tuple(MappedAccount.model_validate(dict(row)) for row in rows)
 
 
-async def list_unmapped_reviewers(workspace_id: WorkspaceId) -> tuple[tuple[str, int], ...]:
-    """The logins that nobody is mapped to, with their open review requests, most first."""
-    rows = await current_database().fetch(
-        """
-        SELECT max(reviewer_login) AS login, count(*) AS waiting FROM review_request
-        WHERE workspace_id = $1 AND closed_at IS NULL AND NOT EXISTS (
-            SELECT FROM account
-            WHERE account.workspace_id = review_request.workspace_id AND account.id = reviewer_id)
-        GROUP BY reviewer_id ORDER BY waiting DESC, login
-        """,
-        workspace_id,
-    )
-    return tuple((row["login"], row["waiting"]) for row in rows)
-
-
 async def lock_person(person_id: PersonId) -> None:
     """What a person changes about themselves, and what is decided about them, comes one after the other.
 
@@ -211,157 +194,4 @@ async def mark_welcomed(person_id: PersonId, at: datetime) -> None:
     """They were told who installed this and how to stop it. The first time stays."""
     await current_database().execute(
         "UPDATE person SET welcomed_at = $2 WHERE id = $1 AND welcomed_at IS NULL", person_id, at
-    )
-
-
-async def list_open_request_ids_of_person(person_id: PersonId) -> tuple[RequestId, ...]:
-    """What a change of theirs concerns, on any of their accounts."""
-    rows = await current_database().fetch(
-        """
-        SELECT review_request.id FROM review_request
-        JOIN account ON account.workspace_id = review_request.workspace_id AND account.id = reviewer_id
-        WHERE account.person_id = $1 AND closed_at IS NULL ORDER BY review_request.id
-        """,
-        person_id,
-    )
-    return tuple(RequestId(row["id"]) for row in rows)
-
-
-async def find_config(workspace_id: WorkspaceId, full_name: str) -> RepositoryConfig | None:
-    """The rules of a repository, whose name counts in any case."""
-    document = await current_database().fetchval(
-        "SELECT document FROM repository_config WHERE workspace_id = $1 AND full_name = $2",
-        workspace_id,
-        full_name.lower(),
-    )
-    return None if document is None else RepositoryConfig.model_validate_json(document)
-
-
-async def save_config(
-    workspace_id: WorkspaceId, full_name: str, config: RepositoryConfig, at: datetime
-) -> None:
-    await current_database().execute(
-        """
-        INSERT INTO repository_config (workspace_id, full_name, document, applied_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (workspace_id, full_name) DO UPDATE SET
-            document = excluded.document, applied_at = excluded.applied_at
-        """,
-        workspace_id,
-        full_name.lower(),
-        config.model_dump_json(),
-        at,
-    )
-
-
-async def move_config(workspace_id: WorkspaceId, old_name: str, new_name: str) -> None:
-    """The repository is called otherwise now. Rules that the new name has already stay, and so do the old."""
-    await current_database().execute(
-        """
-        UPDATE repository_config SET full_name = $3
-        WHERE workspace_id = $1 AND full_name = $2 AND NOT EXISTS (
-            SELECT FROM repository_config WHERE workspace_id = $1 AND full_name = $3)
-        """,
-        workspace_id,
-        old_name.lower(),
-        new_name.lower(),
-    )
-
-
-async def list_configs(workspace_id: WorkspaceId) -> dict[str, RepositoryConfig]:
-    """By the repository's name in lower case."""
-    rows = await current_database().fetch(
-        "SELECT full_name, document FROM repository_config WHERE workspace_id = $1 ORDER BY full_name",
-        workspace_id,
-    )
-    return {row["full_name"]: RepositoryConfig.model_validate_json(row["document"]) for row in rows}
-
-
-async def list_open_request_ids_of_repository(
-    workspace_id: WorkspaceId, full_name: str
-) -> tuple[RequestId, ...]:
-    """What a change of a repository's rules concerns."""
-    rows = await current_database().fetch(
-        """
-        SELECT review_request.id FROM review_request
-        JOIN pull_request ON pull_request.id = pull_request_id
-        JOIN repository ON repository.id = repository_id
-        WHERE repository.workspace_id = $1 AND lower(full_name) = lower($2) AND closed_at IS NULL
-        """,
-        workspace_id,
-        full_name,
-    )
-    return tuple(RequestId(row["id"]) for row in rows)
-
-
-async def list_repository_names(workspace_id: WorkspaceId) -> tuple[str, ...]:
-    """Where the GitHub App is installed."""
-    rows = await current_database().fetch(
-        """
-        SELECT full_name FROM repository JOIN installation ON installation.id = installation_id
-        WHERE repository.workspace_id = $1 AND removed_at IS NULL AND deleted_at IS NULL ORDER BY full_name
-        """,
-        workspace_id,
-    )
-    return tuple(row["full_name"] for row in rows)
-
-
-async def insert_assignment(pull_request: PullRequest, decision: Decision, decided_at: datetime) -> int:
-    """Stores a decision; one that asks somebody stays unfinished until `record_asked`. Returns its id."""
-    identity: int = await current_database().fetchval(
-        """
-        INSERT INTO assignment (workspace_id, pull_request_id, decided_at, decision, asked)
-        VALUES ($1, $2, $3, $4, $5) RETURNING id
-        """,
-        pull_request.workspace_id,
-        pull_request.id,
-        decided_at,
-        decision.model_dump_json(),
-        None if decision.chosen else [],
-    )
-    return identity
-
-
-async def record_asked(assignment_id: int, asked: Iterable[AccountId], refusals: dict[str, str]) -> None:
-    """Whom GitHub's answer lists, and its reasons, by login, for those it refused."""
-    await current_database().execute(
-        "UPDATE assignment SET asked = $2, refusals = $3 WHERE id = $1",
-        assignment_id,
-        list(asked),
-        to_json(refusals).decode(),
-    )
-
-
-async def list_assignments(pull_request_id: PullRequestId) -> tuple[Assignment, ...]:
-    """Every decision about a pull request, oldest first."""
-    rows = await current_database().fetch(
-        """
-        SELECT id, decided_at, decision, asked, refusals FROM assignment
-        WHERE pull_request_id = $1 ORDER BY id
-        """,
-        pull_request_id,
-    )
-    return tuple(_assignment(row) for row in rows)
-
-
-async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: str) -> Assignment | None:
-    """The newest decision, if it is about this head and nobody knows whether GitHub was asked."""
-    row = await current_database().fetchrow(
-        """
-        SELECT id, decided_at, decision, asked, refusals FROM assignment
-        WHERE pull_request_id = $1 ORDER BY id DESC LIMIT 1
-        """,
-        pull_request_id,
-    )
-    newest = _assignment(row) if row else None
-    if newest is None or newest.asked is not None or newest.decision.head_sha != head_sha:
-        return None
-    return newest
-
-
-def _assignment(row: Any) -> Assignment:
-    fields = dict(row)
-    return Assignment(
-        decision=Decision.model_validate_json(fields.pop("decision")),
-        refusals=from_json(fields.pop("refusals")),
-        **fields,
     )

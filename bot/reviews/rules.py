@@ -10,6 +10,7 @@ the order: it is asked.
 from collections.abc import Iterable
 from datetime import datetime
 
+from bot.assignment.model import Demand
 from bot.github.model import (
     Account,
     PullRequestAction,
@@ -21,7 +22,6 @@ from bot.github.model import (
     ReviewState,
 )
 from bot.model import AccountId, Value
-from bot.people.model import Demand
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 
 AnyFact = PullRequestFact | ReviewFact

@@ -11,9 +11,11 @@ import httpx
 from bot.actions.apply_config import apply_config
 from bot.actions.import_people import import_people
 from bot.app import App, following_clock, open_app
+from bot.assignment.rules import describe_decision
+from bot.assignment.store import list_assignments
 from bot.clock import move_clock
-from bot.people.rules import describe_decision
-from bot.people.store import list_assignments, list_people, list_repository_names
+from bot.github.store import list_repository_names
+from bot.people.store import list_people
 from bot.reviews.store import list_newest_pull_requests
 from bot.settings import Settings, SettingsError
 from bot.working_time import WorkingHours, local_day, local_instant

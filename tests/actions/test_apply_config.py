@@ -3,8 +3,8 @@
 import pytest
 
 from bot.actions.apply_config import ConfigReport, apply_config, check_config
+from bot.assignment.store import find_config, list_configs
 from bot.model import RequestId
-from bot.people.store import find_config, list_configs
 from tests.actions.world import World
 
 ONE = 'repositories:\n  acme/api:\n    rules: [{paths: ["**"], people: [ana-gh]}]\n'

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from bot.actions.explain import explain
+from bot.assignment.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
+from bot.assignment.store import insert_assignment, record_asked
 from bot.model import AccountId, PullRequestId, UserError
-from bot.people.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
-from bot.people.store import insert_assignment, record_asked
 from bot.reminders.model import MessageState, NoticeKind
 from bot.reminders.store import begin_notice, begin_sending, record_sent, record_state
 from bot.reviews.model import CloseReason, PullRequest

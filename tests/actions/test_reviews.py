@@ -9,9 +9,10 @@ from bot.actions.mute import mute
 from bot.actions.reviews import list_reviews, list_reviews_at_home
 from bot.actions.snooze import Choice, snooze_by_choice, snooze_everything
 from bot.actions.why import explain_by_name, explain_request
+from bot.assignment.model import Chosen, Decision, Skipped, SkipReason, Verdict
+from bot.assignment.store import insert_assignment, record_asked
 from bot.model import AccountId, UserError
-from bot.people.model import Chosen, Decision, Skipped, SkipReason, Verdict
-from bot.people.store import insert_absence, insert_assignment, record_asked
+from bot.people.store import insert_absence
 from bot.reviews.model import CloseReason
 from bot.reviews.store import close_review_request
 from bot.sandbox.slack.blocks import check_blocks, check_view

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from bot.assignment.choice import Situation, choose_reviewers
 from bot.assignment.config import RepositoryConfig
+from bot.assignment.model import Candidate, Decision, NoAssignment, Skipped, SkipReason
 from bot.github.model import Account, PullRequestState, ReviewState
 from bot.model import AccountId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
-from bot.people.model import Candidate, Decision, NoAssignment, Skipped, SkipReason
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

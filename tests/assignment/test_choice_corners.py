@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from bot.assignment.model import NoAssignment, Skipped, SkipReason
 from bot.github.model import ReviewState
 from bot.model import AccountId
-from bot.people.model import NoAssignment, Skipped, SkipReason
 from bot.reviews.model import CloseReason
 from tests.assignment.test_choice import (
     AWAY,

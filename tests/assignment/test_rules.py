@@ -6,15 +6,12 @@ from typing import Any
 import pytest
 
 from bot.assignment.config import RepositoryConfig
+from bot.assignment.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
+from bot.assignment.rules import describe_decision, why_not_assigned
 from bot.github.model import Account, PullRequestState
 from bot.model import AccountId, PersonId, PullRequestId, RepositoryId, WorkspaceId
-from bot.people.model import Absence, Chosen, Decision, NoAssignment, Person, Skipped, SkipReason
-from bot.people.rules import (
-    away_until,
-    current_absence,
-    describe_decision,
-    why_not_assigned,
-)
+from bot.people.model import Absence, Person
+from bot.people.rules import away_until, current_absence
 from bot.reviews.model import PullRequest
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from bot.assignment.model import Chosen, Decision
+from bot.assignment.store import insert_assignment
 from bot.flows import candidates
 from bot.model import AccountId
-from bot.people import store
-from bot.people.model import Chosen, Decision
 from bot.reviews.model import PullRequest
 from jobq import Database
 from tests.people.test_store import ACME, NOW, candidate, new_person, new_pull_request, other_workspace
@@ -28,7 +28,7 @@ async def choose_ana(pull_request: PullRequest) -> None:
     """Ana was chosen just now, and GitHub was not asked yet."""
     chosen = Chosen(login="ana", account_id=AccountId(1), name="Ana", pattern="**")
     decision = Decision(head_sha="a1", paths=1, wanted=1, counted=0, verdicts=(chosen,))
-    await store.insert_assignment(pull_request, decision, NOW)
+    await insert_assignment(pull_request, decision, NOW)
 
 
 async def test_what_others_choose_meanwhile_does_not_hide_whom_we_chose(db: Database) -> None:

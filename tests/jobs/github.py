@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from quart import Quart
 
 from bot.assignment.config import RepositoryConfig
+from bot.assignment.model import Assignment
+from bot.assignment.store import list_assignments, save_config
 from bot.clock import Clock
 from bot.github.gateway import GitHubGateway
 from bot.github.store import find_first_workspace
@@ -21,8 +23,7 @@ from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.sync_pull_request import sync_pull_request
 from bot.model import AccountId, PersonId, PullRequestId, WorkspaceId
-from bot.people.model import Assignment
-from bot.people.store import list_assignments, map_account, save_config, upsert_person
+from bot.people.store import map_account, upsert_person
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.model import Installation, Pull
 from bot.sandbox.github.routes import GitHubServer, github_blueprint

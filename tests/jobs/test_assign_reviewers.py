@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from bot.assignment.model import NoAssignment, Skipped, SkipReason
 from bot.flows.catalog import assign_reviewers_job
 from bot.model import PullRequestId
-from bot.people.model import NoAssignment, Skipped, SkipReason
 from bot.people.store import insert_absence
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.routes import Fault

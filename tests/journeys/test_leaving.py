@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from bot.assignment.config import RepositoryConfig
+from bot.assignment.store import list_configs, save_config
 from bot.flows.catalog import SYNC_PULL_REQUEST
-from bot.people.store import list_configs, save_config
 from bot.sandbox.github.model import Installation, Pull
 from bot.sandbox.github.server import Fault
 from tests.journeys.whole import Whole

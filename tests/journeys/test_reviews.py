@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
+from bot.assignment.store import list_assignments
+from bot.flows.open_requests import list_unmapped_reviewers
 from bot.model import PullRequestId
-from bot.people.store import list_assignments, list_unmapped_reviewers
 from tests.journeys.whole import Whole
 
 

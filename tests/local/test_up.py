@@ -19,6 +19,7 @@ import pytest
 from bot.settings import Settings
 from bot.web.server import find_free_port
 
+ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
 import json, sys, typer
 from bot.__main__ import expected_errors_told, run_until_signal
@@ -45,7 +46,12 @@ class Up:
         self.port = settings.setdefault("PORT", str(find_free_port("127.0.0.1")))
         self.process = subprocess.Popen(  # noqa: S603 - every word of it is ours
             [sys.executable, "-c", SCRIPT, json.dumps(commands)],
-            env={**bare, "RIPE_HOME": str(home), "PYTHONPATH": str(Path(__file__).parent.parent.parent), **settings},
+            env={
+                **bare,
+                "RIPE_HOME": str(home),
+                "PYTHONPATH": str(Path(__file__).parent.parent.parent),
+                **settings,
+            },
             cwd=home,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,12 +5,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.assignment.config import RepositoryConfig
+from bot.assignment.model import Candidate, Chosen, Decision, NoAssignment
+from bot.assignment.store import (
+    find_config,
+    find_unfinished_assignment,
+    insert_assignment,
+    list_assignments,
+    list_configs,
+    record_asked,
+    save_config,
+)
 from bot.flows.candidates import list_candidates
+from bot.flows.open_requests import list_open_request_ids_of_person, list_unmapped_reviewers
 from bot.github.model import Account, PullRequestState, Repository
 from bot.github.store import save_installation, save_repositories
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
 from bot.people import store
-from bot.people.model import Candidate, Chosen, Decision, NoAssignment
 from bot.reviews import store as reviews
 from bot.reviews.model import CloseReason, PullRequest
 from bot.reviews.rules import Requested
@@ -205,7 +215,7 @@ async def test_open_requests_of_a_person_are_those_of_all_accounts() -> None:
     pull_request = await new_pull_request(1)
     mine = [await ask(pull_request, "ana", 1), await ask(pull_request, "ana-work", 2)]
     await ask(pull_request, "cho", 3)
-    assert list(await store.list_open_request_ids_of_person(ana)) == mine
+    assert list(await list_open_request_ids_of_person(ana)) == mine
 
 
 async def test_unmapped_reviewers_are_counted() -> None:
@@ -215,19 +225,19 @@ async def test_unmapped_reviewers_are_counted() -> None:
         await ask(pull_request, "dev", 4)
         await ask(pull_request, "ana", 1)
     await ask(first, "eli", 5)
-    assert await store.list_unmapped_reviewers(ACME) == (("dev", 2), ("eli", 1))
-    assert await store.list_unmapped_reviewers(await other_workspace()) == ()
+    assert await list_unmapped_reviewers(ACME) == (("dev", 2), ("eli", 1))
+    assert await list_unmapped_reviewers(await other_workspace()) == ()
 
 
 async def test_rules_are_kept_by_name_in_any_case() -> None:
     config = RepositoryConfig.model_validate(
         {"rules": [{"paths": ["**"], "people": ["ana"]}], "reminders": {"after": ["90m", "2d"]}}
     )
-    await store.save_config(ACME, "Acme/API", RepositoryConfig(), NOW)
-    await store.save_config(ACME, "acme/api", config, NOW)
-    assert await store.find_config(ACME, "ACME/api") == config
-    assert await store.list_configs(ACME) == {"acme/api": config}
-    assert await store.find_config(await other_workspace(), "acme/api") is None
+    await save_config(ACME, "Acme/API", RepositoryConfig(), NOW)
+    await save_config(ACME, "acme/api", config, NOW)
+    assert await find_config(ACME, "ACME/api") == config
+    assert await list_configs(ACME) == {"acme/api": config}
+    assert await find_config(await other_workspace(), "acme/api") is None
 
 
 async def test_an_absence_must_begin_before_it_ends(db: Database) -> None:
@@ -245,20 +255,20 @@ DECISION = Decision(
 
 async def test_a_decision_is_unfinished_until_github_has_answered() -> None:
     pull_request = await new_pull_request(1)
-    assignment = await store.insert_assignment(pull_request, DECISION, NOW)
-    unfinished = await store.find_unfinished_assignment(pull_request.id, "a1")
+    assignment = await insert_assignment(pull_request, DECISION, NOW)
+    unfinished = await find_unfinished_assignment(pull_request.id, "a1")
     assert unfinished is not None
     assert (unfinished.id, unfinished.decision, unfinished.asked) == (assignment, DECISION, None)
-    assert await store.find_unfinished_assignment(pull_request.id, "b2") is None
-    await store.record_asked(assignment, [AccountId(1)], {"eli": "not a collaborator"})
-    assert await store.find_unfinished_assignment(pull_request.id, "a1") is None
-    (stored,) = await store.list_assignments(pull_request.id)
+    assert await find_unfinished_assignment(pull_request.id, "b2") is None
+    await record_asked(assignment, [AccountId(1)], {"eli": "not a collaborator"})
+    assert await find_unfinished_assignment(pull_request.id, "a1") is None
+    (stored,) = await list_assignments(pull_request.id)
     assert (stored.asked, stored.refusals) == ((1,), {"eli": "not a collaborator"})
 
 
 async def test_a_decision_that_asks_nobody_is_finished_at_once() -> None:
     pull_request = await new_pull_request(1)
     nobody = Decision(head_sha="a1", paths=0, wanted=1, counted=0, reason=NoAssignment.DRAFT)
-    await store.insert_assignment(pull_request, DECISION, NOW)
-    await store.insert_assignment(pull_request, nobody, NOW)
-    assert await store.find_unfinished_assignment(pull_request.id, "a1") is None
+    await insert_assignment(pull_request, DECISION, NOW)
+    await insert_assignment(pull_request, nobody, NOW)
+    assert await find_unfinished_assignment(pull_request.id, "a1") is None

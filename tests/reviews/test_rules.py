@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.assignment.model import Demand
 from bot.github.model import (
     Account,
     PullRequestAction,
@@ -19,7 +20,6 @@ from bot.github.model import (
     Team,
 )
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId, WorkspaceId
-from bot.people.model import Demand
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import (
     SYNCED,

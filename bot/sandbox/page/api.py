@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field, ValidationError
 from quart import Blueprint, Response, jsonify, request
 
 from bot.app import App
+from bot.assignment.rules import describe_decision
+from bot.assignment.store import list_assignments
 from bot.clock import move_clock
-from bot.people.rules import describe_decision
-from bot.people.store import list_assignments
 from bot.reviews.store import list_newest_pull_requests
 from bot.web.origin import guard_changes
 

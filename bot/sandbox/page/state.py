@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.app import App
+from bot.assignment.model import Assignment
+from bot.assignment.rules import describe_decision
+from bot.assignment.store import list_assignments
 from bot.flows.catalog import ASSIGN_REVIEWERS, REMIND_REVIEWER
-from bot.people.model import Assignment, Person
-from bot.people.rules import current_absence, describe_decision
-from bot.people.store import find_person_by_slack_user, list_assignments, list_people
+from bot.people.model import Person
+from bot.people.rules import current_absence
+from bot.people.store import find_person_by_slack_user, list_people
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.reviews.store import list_newest_pull_requests, list_requests
 from bot.working_time import WorkingHours, add_working_time, local_day

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from asyncpg import Record
 
-from bot.people.model import Decision
+from bot.assignment.model import Decision
 from bot.slack.times import describe_instant
 from jobq import current_database, read_transaction
 

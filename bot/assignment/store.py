@@ -1,0 +1,124 @@
+"""Rules and decisions in Postgres. Uses the ambient database and transaction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from bot.assignment.config import RepositoryConfig
+from bot.assignment.model import Assignment, Decision
+from bot.model import AccountId, PullRequestId, WorkspaceId
+from bot.reviews.model import PullRequest
+from jobq import current_database
+
+
+async def find_config(workspace_id: WorkspaceId, full_name: str) -> RepositoryConfig | None:
+    """The rules of a repository, whose name counts in any case."""
+    document = await current_database().fetchval(
+        "SELECT document FROM repository_config WHERE workspace_id = $1 AND full_name = $2",
+        workspace_id,
+        full_name.lower(),
+    )
+    return None if document is None else RepositoryConfig.model_validate_json(document)
+
+
+async def save_config(
+    workspace_id: WorkspaceId, full_name: str, config: RepositoryConfig, at: datetime
+) -> None:
+    await current_database().execute(
+        """
+        INSERT INTO repository_config (workspace_id, full_name, document, applied_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (workspace_id, full_name) DO UPDATE SET
+            document = excluded.document, applied_at = excluded.applied_at
+        """,
+        workspace_id,
+        full_name.lower(),
+        config.model_dump_json(),
+        at,
+    )
+
+
+async def move_config(workspace_id: WorkspaceId, old_name: str, new_name: str) -> None:
+    """The repository is called otherwise now. Rules that the new name has already stay, and so do the old."""
+    await current_database().execute(
+        """
+        UPDATE repository_config SET full_name = $3
+        WHERE workspace_id = $1 AND full_name = $2 AND NOT EXISTS (
+            SELECT FROM repository_config WHERE workspace_id = $1 AND full_name = $3)
+        """,
+        workspace_id,
+        old_name.lower(),
+        new_name.lower(),
+    )
+
+
+async def list_configs(workspace_id: WorkspaceId) -> dict[str, RepositoryConfig]:
+    """By the repository's name in lower case."""
+    rows = await current_database().fetch(
+        "SELECT full_name, document FROM repository_config WHERE workspace_id = $1 ORDER BY full_name",
+        workspace_id,
+    )
+    return {row["full_name"]: RepositoryConfig.model_validate_json(row["document"]) for row in rows}
+
+
+async def insert_assignment(pull_request: PullRequest, decision: Decision, decided_at: datetime) -> int:
+    """Stores a decision; one that asks somebody stays unfinished until `record_asked`. Returns its id."""
+    identity: int = await current_database().fetchval(
+        """
+        INSERT INTO assignment (workspace_id, pull_request_id, decided_at, decision, asked)
+        VALUES ($1, $2, $3, $4, $5) RETURNING id
+        """,
+        pull_request.workspace_id,
+        pull_request.id,
+        decided_at,
+        decision.model_dump_json(),
+        None if decision.chosen else [],
+    )
+    return identity
+
+
+async def record_asked(assignment_id: int, asked: Iterable[AccountId], refusals: dict[str, str]) -> None:
+    """Whom GitHub's answer lists, and its reasons, by login, for those it refused."""
+    await current_database().execute(
+        "UPDATE assignment SET asked = $2, refusals = $3 WHERE id = $1",
+        assignment_id,
+        list(asked),
+        to_json(refusals).decode(),
+    )
+
+
+async def list_assignments(pull_request_id: PullRequestId) -> tuple[Assignment, ...]:
+    """Every decision about a pull request, oldest first."""
+    rows = await current_database().fetch(
+        """
+        SELECT id, decided_at, decision, asked, refusals FROM assignment
+        WHERE pull_request_id = $1 ORDER BY id
+        """,
+        pull_request_id,
+    )
+    return tuple(_assignment(row) for row in rows)
+
+
+async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: str) -> Assignment | None:
+    """The newest decision, if it is about this head and nobody knows whether GitHub was asked."""
+    row = await current_database().fetchrow(
+        """
+        SELECT id, decided_at, decision, asked, refusals FROM assignment
+        WHERE pull_request_id = $1 ORDER BY id DESC LIMIT 1
+        """,
+        pull_request_id,
+    )
+    newest = _assignment(row) if row else None
+    if newest is None or newest.asked is not None or newest.decision.head_sha != head_sha:
+        return None
+    return newest
+
+
+def _assignment(row: Any) -> Assignment:
+    fields = dict(row)
+    return Assignment(
+        decision=Decision.model_validate_json(fields.pop("decision")),
+        refusals=from_json(fields.pop("refusals")),
+        **fields,
+    )
