@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
-from bot.encryption import Cipher, Undecryptable
-from bot.local.generated import find_secret_key
+from bot.encryption import Cipher, Undecryptable, find_secret_key
 from bot.settings import Settings, SettingsError
 from jobq import current_database, read_transaction, write_transaction
 

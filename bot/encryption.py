@@ -6,6 +6,7 @@ once every process was started with both.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
@@ -48,3 +49,9 @@ class Cipher:
             return self._all.rotate(sealed)
         except InvalidToken:
             raise Undecryptable from None
+
+
+def find_secret_key(home: Path) -> list[SecretStr]:
+    """The same key for a process that was not told of it; empty where none was made."""
+    path = home / "secret-key"
+    return [SecretStr(path.read_text())] if path.exists() else []

@@ -28,7 +28,6 @@ from bot.flows.catalog import (
     WELCOME_DIGEST,
     Lane,
 )
-from bot.flows.hold import sync_and_release, tell_author_in_sight
 from bot.flows.in_workspace import InWorkspace
 from bot.flows.metrics import Exposition, JobMetrics, VitalMetrics
 from bot.jobs.apply_fact import apply_fact
@@ -43,6 +42,8 @@ from bot.jobs.poll import poll, poll_installation, poll_repository
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
+from bot.jobs.sync_pull_request import sync_and_release
+from bot.jobs.tell_author import tell_author_in_sight
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
 from bot.jobs.welcome_digest import EVERY as DIGESTS_EVERY

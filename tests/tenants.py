@@ -8,15 +8,10 @@ from bot.actions.store import insert_action
 from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Chosen, Decision
 from bot.assignment.store import insert_assignment, save_config
+from bot.flows.visibility import hold_pull_requests, release
 from bot.github.deliveries import Delivery, Outcome, insert_delivery
 from bot.github.model import Account, Ping, Repository, Review, ReviewState
-from bot.github.store import (
-    hold_pull_requests,
-    mark_installation,
-    release,
-    save_installation,
-    save_repositories,
-)
+from bot.github.store import mark_installation, save_installation, save_repositories
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
 from bot.modes import Pause, begin_pause
 from bot.people import store as people

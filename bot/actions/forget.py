@@ -6,8 +6,7 @@ from typing import Any, Protocol
 
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.flows.change import close_requests_of_repositories
-from bot.github.forgetting import (
+from bot.flows.account_forgetting import (
     Holdings,
     KnownInstallation,
     count_holdings,
@@ -15,9 +14,10 @@ from bot.github.forgetting import (
     list_installations_of,
     list_recent_requests,
 )
+from bot.flows.change import close_requests_of_repositories
+from bot.flows.reminding import bring_to_rest
 from bot.github.model import AccessLost, NotFound
 from bot.github.store import list_repository_ids, mark_installation, remove_repositories
-from bot.jobs.remind_reviewer import bring_to_rest
 from bot.model import InstallationId, RequestId, UserError, WorkspaceId
 from jobq import Postpone, Queue, write_transaction
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bot.flows.catalog import forget_workspace_job
-from bot.jobs.forget_workspace import KEPT_FOR
+from bot.flows.workspace_forgetting import KEPT_FOR
 from bot.model import WorkspaceId
 from bot.slack.store import mark_workspace_gone
 from jobq import Queue, write_transaction

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.doctor.model import Finding, Skipped, State, failed, ok, skipped, warning
 from bot.doctor.parts import Parts
+from bot.flows.visibility import Address, find_address
 from bot.github.gateway import GitHubGateway
 from bot.github.inspection import (
     Installation,
@@ -14,7 +15,6 @@ from bot.github.inspection import (
     load_registration,
 )
 from bot.github.model import AccessLost, NotFound, PathsRefused
-from bot.github.store import Address, find_address
 from bot.model import PullRequestId
 from jobq import Database, Postpone
 

@@ -8,21 +8,11 @@ from bot.doctor.parts import Parts
 from bot.settings import Settings
 from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
 from bot.slack.model import SlackGrant
+from bot.slack.scopes import NEEDED, USEFUL
 from jobq import Postpone
 
 TOKEN, SCOPES, WAY = "slack.token", "slack.scopes", "slack.connection"
 
-NEEDED = {
-    "commands": "/snooze, /ooo and /reviews",
-    "chat:write": "every DM",
-    "im:write": "every first DM",
-    "users:read": "time zones and names",
-}
-USEFUL = {
-    "im:history": "finding a DM again whose reply was lost",
-    "users:read.email": "finding people by their address",
-}
-"""Without these Ripe works, less well."""
 
 _REINSTALL = "then reinstall it to the workspace and set SLACK_BOT_TOKEN to the token that is shown."
 

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.flows.catalog import remind_reviewer_job, tell_author_job
-from bot.model import RepositoryId, RequestId
+from bot.flows.catalog import (
+    remind_reviewer_job,
+    tell_author_job,
+)
+from bot.model import PullRequestId, RepositoryId, RequestId
 from bot.people.store import find_person_by_account
 from bot.reminders.model import NoticeKind
 from bot.reviews import store
@@ -61,3 +64,16 @@ async def close_requests_of_repositories(
         CloseReason.UNASSIGNED,
     )
     await queue.save_all([remind_reviewer_job(RequestId(row["id"])) for row in rows])
+
+
+ASSIGN_AFTER_MINUTES = 1
+"""Humans and CODEOWNERS go first."""
+
+
+async def lock_known(pull_request_id: PullRequestId) -> PullRequest | None:
+    """Locks a pull request until the transaction ends, also one that is not known yet (None)."""
+    if (known := await store.lock_pull_request(pull_request_id)) is not None:
+        return known
+    # There is no row to lock yet, and two facts of a new pull request may come at once.
+    await current_database().execute("SELECT pg_advisory_xact_lock($1)", pull_request_id)
+    return await store.lock_pull_request(pull_request_id)

@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.assignment.config import rhythm
 from bot.assignment.model import Assignment
 from bot.assignment.store import find_config, list_assignments
-from bot.github.store import Sight, find_sight
+from bot.flows.visibility import Sight, find_sight
 from bot.model import PullRequestId, RequestId, WorkspaceId
 from bot.modes import find_pause
 from bot.people.model import Person

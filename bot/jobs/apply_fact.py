@@ -8,6 +8,7 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
+from bot.flows.account_forgetting import KEPT_FOR
 from bot.flows.catalog import (
     assign_reviewers_job,
     backfill_repository_job,
@@ -15,8 +16,9 @@ from bot.flows.catalog import (
     greet_installer_job,
     sync_pull_request_job,
 )
-from bot.flows.change import close_requests_of_repositories, record_change
+from bot.flows.change import ASSIGN_AFTER_MINUTES, close_requests_of_repositories, lock_known, record_change
 from bot.flows.follow_names import rules_following
+from bot.flows.visibility import hold_pull_requests, list_held
 from bot.github import store as installations
 from bot.github.deliveries import Delivery, Outcome, find_delivery, record_outcome
 from bot.github.model import (
@@ -32,16 +34,13 @@ from bot.github.model import (
     ReviewFact,
     ReviewState,
 )
-from bot.jobs.forget_installation import KEPT_FOR
-from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId
+from bot.model import AccountId, InstallationId, RepositoryId, RequestId
 from bot.reviews import rules, store
 from bot.reviews.model import PullRequest
-from jobq import ClaimedJob, Discard, Queue, current_database, write_transaction
+from jobq import ClaimedJob, Discard, Queue, write_transaction
 
 log = structlog.get_logger()
 
-ASSIGN_AFTER_MINUTES = 1
-"""Humans and CODEOWNERS go first."""
 
 _MAY_NEED_REVIEWERS = frozenset(
     {
@@ -146,15 +145,6 @@ async def _name_requester(fact: rules.AnyFact, open_requests: dict[AccountId, Re
         await store.name_requester(request_id, fact.sender.login)
 
 
-async def lock_known(pull_request_id: PullRequestId) -> PullRequest | None:
-    """Locks a pull request until the transaction ends, also one that is not known yet (None)."""
-    if (known := await store.lock_pull_request(pull_request_id)) is not None:
-        return known
-    # There is no row to lock yet, and two facts of a new pull request may come at once.
-    await current_database().execute("SELECT pg_advisory_xact_lock($1)", pull_request_id)
-    return await store.lock_pull_request(pull_request_id)
-
-
 async def _apply_late(known: PullRequest, fact: rules.AnyFact) -> str:
     """A review stays a review however late we hear of it; everything else a newer fact has overtaken."""
     await _record_review(known, fact)
@@ -182,7 +172,7 @@ async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue:
             await queue.save(forget_installation_job(identity).runs_at(now + KEPT_FOR))
         case InstallationAction.SUSPEND:
             await installations.mark_installation(identity, suspended_at=now)
-            await installations.hold_pull_requests(identity)
+            await hold_pull_requests(identity)
         case InstallationAction.NEW_PERMISSIONS_ACCEPTED:
             pass  # the permissions were saved above
         case InstallationAction.CREATED:
@@ -191,7 +181,7 @@ async def _apply_installation(delivery: Delivery, fact: InstallationFact, queue:
                 await queue.save(greet_installer_job(identity, fact.sender.id))
         case InstallationAction.UNSUSPEND:
             await installations.mark_installation(identity, suspended_at=None)
-            held = await installations.list_held(identity)
+            held = await list_held(identity)
             await queue.save_all(sync_pull_request_job(pull_request_id) for pull_request_id in held)
             await _enter(delivery, identity, fact.repositories, queue)
             # What was opened meanwhile; also where the event does not list the repositories.

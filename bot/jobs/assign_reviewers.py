@@ -25,8 +25,8 @@ from bot.assignment.store import (
 from bot.clock import Clock
 from bot.flows.candidates import list_candidates, lock_choices
 from bot.flows.catalog import tell_author_job
+from bot.flows.visibility import Address, find_address
 from bot.github.model import AccessLost, Account, ChangedPaths, NotFound, PathsRefused, ReviewersRefused
-from bot.github.store import Address, find_address
 from bot.model import AccountId, InstallationId, PullRequestId, Value
 from bot.reminders.model import NoticeKind
 from bot.reviews import store as reviews

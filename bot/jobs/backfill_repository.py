@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
+from bot.flows.change import lock_known
+from bot.flows.digests import schedule_digests_for
 from bot.github.model import AccessLost, NotFound, PullRequestPage, PullRequestSnapshot
 from bot.github.store import find_named_repository
-from bot.jobs.apply_fact import lock_known
-from bot.jobs.welcome_digest import schedule_digests_for
 from bot.model import InstallationId, RepositoryId, WorkspaceId
 from bot.people.store import find_person_by_account
 from bot.reviews import backlog, rules, store

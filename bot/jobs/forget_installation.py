@@ -1,19 +1,14 @@
 """Deletes what is known of an account a day after the App was uninstalled from it."""
 
-from datetime import timedelta
-
 import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
-from bot.github.forgetting import PAGE, count_holdings, forget_installations, list_departed
+from bot.flows.account_forgetting import KEPT_FOR, PAGE, count_holdings, forget_installations, list_departed
 from bot.model import InstallationId
 from jobq import ClaimedJob, Discard
 
 log = structlog.get_logger()
-
-KEPT_FOR = timedelta(hours=24)
-"""Somebody who uninstalls it by mistake finds everything as it was."""
 
 
 class Arguments(BaseModel):

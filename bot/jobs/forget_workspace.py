@@ -1,21 +1,16 @@
 """Deletes what is known of a Slack workspace a day after the app was taken away from it."""
 
-from datetime import timedelta
-
 import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
-from bot.github.forgetting import count_holdings, forget_installations
+from bot.flows.account_forgetting import count_holdings, forget_installations
+from bot.flows.workspace_forgetting import KEPT_FOR, PAGE, find_gone_at, forget_workspace_rows
 from bot.github.store import list_installation_ids
 from bot.model import WorkspaceId
-from bot.slack.forgetting import PAGE, find_gone_at, forget_workspace_rows
 from jobq import ClaimedJob, Discard, Postpone
 
 log = structlog.get_logger()
-
-KEPT_FOR = timedelta(hours=24)
-"""Somebody who uninstalls it by mistake finds everything as it was."""
 
 
 class Arguments(BaseModel):

@@ -18,6 +18,7 @@ from bot.flows.catalog import (
     poll_repository_job,
     sync_pull_request_job,
 )
+from bot.flows.change import ASSIGN_AFTER_MINUTES, lock_known
 from bot.flows.take_delivery import take_delivery
 from bot.github.deliveries import Delivery, Outcome
 from bot.github.model import (
@@ -51,7 +52,6 @@ from bot.github.polling import (
     record_polled,
 )
 from bot.github.store import find_workspace_of_installation
-from bot.jobs.apply_fact import ASSIGN_AFTER_MINUTES, lock_known
 from bot.model import AccountId, InstallationId, RepositoryId
 from bot.reviews import store
 from bot.reviews.model import PullRequest

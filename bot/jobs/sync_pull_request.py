@@ -5,7 +5,10 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel
 
+from bot.flows.catalog import remind_reviewer_job
 from bot.flows.change import record_change
+from bot.flows.hold import _AboutPullRequest
+from bot.flows.visibility import Address, find_address, release
 from bot.github.model import (
     AccessLost,
     ChangedPaths,
@@ -15,9 +18,9 @@ from bot.github.model import (
     Review,
     ReviewDecision,
 )
-from bot.github.store import Address, find_address
 from bot.model import InstallationId, PullRequestId, Value
 from bot.reviews import rules, store
+from bot.reviews.store import list_open_requests
 from jobq import ClaimedJob, Discard, Queue, current_database
 
 log = structlog.get_logger()
@@ -87,3 +90,14 @@ async def _ask(github: GitHub, address: Address) -> _Answer:
     except PathsRefused:
         decision = None
     return _Answer(snapshot=await github.load_pull_request(*where), reviews=reviews, decision=decision)
+
+
+async def sync_and_release(job: ClaimedJob, *, github: GitHub, queue: Queue) -> Discard | None:
+    """`sync_pull_request`, after which what was held is decided again."""
+    pull_request_id = job.read(_AboutPullRequest).pull_request_id
+    outcome = await sync_pull_request(job, github=github, queue=queue)
+    async with current_database().transaction():
+        if await release(pull_request_id):
+            requests = await list_open_requests(pull_request_id)
+            await queue.save_all(remind_reviewer_job(request.id) for request in requests)
+    return outcome

@@ -1,13 +1,15 @@
 """Tells an author, once a round, what only they can mend: nobody is reachable, left, or answering."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import outbox
+from bot.flows.hold import _AboutPullRequest
 from bot.flows.reminder_state import load_view
+from bot.flows.visibility import Sight, find_sight
 from bot.model import PullRequestId, Value
 from bot.people.model import Person
 from bot.people.store import find_person_by_account
@@ -115,3 +117,19 @@ def _unanswered(views: list[View], now: datetime) -> tuple[str, ...] | Postpone 
 
 def _logins(views: list[View]) -> tuple[str, ...]:
     return tuple(view.request.reviewer_login for view in views)
+
+
+LOOK_AGAIN_AFTER = timedelta(hours=6)
+
+
+async def tell_author_in_sight(
+    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
+) -> Postpone | Discard | None:
+    """`tell_author`, later for a pull request that is held and never for one that is gone."""
+    match await find_sight(job.read(_AboutPullRequest).pull_request_id):
+        case Sight.GONE:
+            return Discard("GitHub does not show this pull request any more")
+        case Sight.HELD:
+            return Postpone(clock.now() + LOOK_AGAIN_AFTER)
+        case Sight.SEEN:
+            return await tell_author(job, slack=slack, clock=clock)

@@ -4,7 +4,7 @@ Nothing else is sent about those until something happens to them: they are held 
 something changes" is. The DM goes out when that person's next working day begins.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.flows.catalog import welcome_digest_job
+from bot.flows.digests import _next_morning, schedule_digests_for
 from bot.flows.reminder_state import load_view
 from bot.model import PersonId, Value
 from bot.people.model import Person
@@ -23,7 +23,7 @@ from bot.reminders.model import Message, View
 from bot.reviews import backlog, store
 from bot.reviews.model import PullRequest
 from bot.slack.letters import render_backlog
-from bot.working_time import local_day, next_working_instant, start_of_working_day_after
+from bot.working_time import local_day, next_working_instant
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
@@ -48,22 +48,6 @@ class _Due(Value):
 async def schedule_digests(job: ClaimedJob, *, queue: Queue, clock: Clock) -> None:
     """Recurs: whoever is to be told of something, and is known in Slack by now, will be."""
     await schedule_digests_for(await backlog.list_people_to_tell(), queue, clock.now())
-
-
-async def schedule_digests_for(person_ids: Iterable[PersonId], queue: Queue, now: datetime) -> None:
-    """Queues one DM each, for when their next working day begins. Whoever never works gets none."""
-    people = await list_people_by_id(person_ids)
-    mornings = [(person.id, _next_morning(person, now)) for person in people]
-    await queue.save_all(welcome_digest_job(identity).runs_at(at) for identity, at in mornings if at)
-
-
-def _next_morning(person: Person, now: datetime) -> datetime | None:
-    """When their next working day begins: tomorrow's if they are at work now."""
-    at = next_working_instant(person.hours, now, rules.intervals(person))
-    if at is None or at > now:
-        return at
-    tomorrow = start_of_working_day_after(person.hours, now)
-    return tomorrow and next_working_instant(person.hours, tomorrow, rules.intervals(person))
 
 
 async def welcome_digest(

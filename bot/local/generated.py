@@ -10,18 +10,11 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from pydantic import SecretStr
 
 
 def find_or_make_secret_key(home: Path) -> str:
     """The Fernet key that protects tokens in the database beside which it lies."""
     return _find_or_make(home / "secret-key", lambda: Fernet.generate_key().decode())
-
-
-def find_secret_key(home: Path) -> list[SecretStr]:
-    """The same key for a process that was not told of it; empty where none was made."""
-    path = home / "secret-key"
-    return [SecretStr(path.read_text())] if path.exists() else []
 
 
 def find_or_make_sandbox_credentials(home: Path) -> dict[str, str]:

@@ -15,12 +15,12 @@ from quart.typing import ResponseReturnValue
 from bot.actions.enter import enter_workspace, prepare_to_enter, recognize_first_workspace
 from bot.app import App
 from bot.clock import Clock
-from bot.doctor.slack import NEEDED, USEFUL
 from bot.model import UserError
 from bot.settings import Settings
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
 from bot.slack.model import SlackInstallation
 from bot.slack.oauth import NotOneWorkspace, authorize_url, exchange_code
+from bot.slack.scopes import NEEDED, USEFUL
 from bot.slack.workspaces import SlackWorkspaces
 from bot.web.setup.guard import be_strict, refuse, show
 from bot.web.states import find_browser, issue_state, make_browser, remember_browser, spend_state

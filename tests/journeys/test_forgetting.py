@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.actions.forget import forget_owner, plan_forgetting
+from bot.flows.account_forgetting import forget_installations
 from bot.flows.catalog import FORGET_INSTALLATION, Lane
-from bot.github.forgetting import forget_installations
 from bot.jobs.forget_installation import forget_installation
 from bot.model import InstallationId, UserError
 from bot.sandbox.github.server import Fault as GitHubFault

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from bot.app import open_app
+from bot.flows.workspace_forgetting import forget_workspace_rows
 from bot.model import WorkspaceId
 from bot.sandbox.slack.model import Call, Fault
-from bot.slack.forgetting import forget_workspace_rows
 from bot.slack.limits import SLOT, close_method, take_slot
 from bot.slack.messages import render_text
 from bot.worker import build_handlers

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bot.doctor.slack import NEEDED, USEFUL
+from bot.slack.scopes import NEEDED, USEFUL
 from bot.web.setup.profiles import events_of, permissions_of
 
 LONGEST_GITHUB_NAME = 34

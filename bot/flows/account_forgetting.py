@@ -1,7 +1,7 @@
 """Deletes what is known of accounts from which the App was uninstalled. People and rules are not theirs."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.model import InstallationId, RequestId, Value, WorkspaceId
 from jobq import current_database
@@ -151,3 +151,7 @@ _STATEMENTS = (
         SELECT id FROM installation WHERE id = ANY($1::bigint[]) LIMIT $2))
     """,
 )
+
+
+KEPT_FOR = timedelta(hours=24)
+"""Somebody who uninstalls it by mistake finds everything as it was."""

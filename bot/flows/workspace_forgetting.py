@@ -1,6 +1,6 @@
 """Deletes what is known of a Slack workspace that took the app away: its people, their rules and requests."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.model import WorkspaceId
 from jobq import current_database
@@ -55,3 +55,7 @@ _STATEMENTS = (
         SELECT guid FROM delivery WHERE workspace_id = $1 AND (fact IS NOT NULL OR note <> '') LIMIT $2))
     """,
 )
+
+
+KEPT_FOR = timedelta(hours=24)
+"""Somebody who uninstalls it by mistake finds everything as it was."""
