@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bot import migrations
 from bot.actions.apply_config import apply_config, check_config
 from bot.actions.explain import explain
 from bot.actions.export_config import export_config
@@ -16,7 +17,7 @@ from bot.cli.jobs import jobs
 from bot.cli.replay import replay as replay_files
 from bot.cli.running import run_on_app, show
 from bot.model import UserError
-from bot.settings import load_settings_of_running_bot
+from bot.settings import load_settings_of_running_bot, require_database
 
 config = typer.Typer(help="The rules: one YAML file.", no_args_is_help=True)
 people = typer.Typer(help="Who is who on GitHub and in Slack.", no_args_is_help=True)
@@ -32,6 +33,7 @@ def add_commands(cli: typer.Typer) -> None:
     cli.command()(why)
     cli.command()(forget)
     cli.command()(replay)
+    cli.command()(migrate)
 
 
 @config.command()
@@ -122,6 +124,16 @@ def replay(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fal
             typer.echo(line)
 
     asyncio.run(run())
+
+
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    settings = load_settings_of_running_bot()
+    applied = asyncio.run(migrations.migrate(settings.direct_url or require_database(settings)))
+    for name in applied:
+        typer.echo(f"Applied {name}")
+    if not applied:
+        typer.echo("The database is up to date.")
 
 
 def _read(file: Path) -> str:

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+import structlog
+
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.catalog import tell_author_job
 from bot.flows.reminder_state import load_view
-from bot.jobs.remind_reviewer import log
 from bot.model import RequestId, Value
 from bot.people.model import Person
 from bot.people.store import mark_welcomed
@@ -14,6 +15,8 @@ from bot.reminders import rules, store
 from bot.reminders.model import Close, Edit, Message, NoticeKind, Send, Settle, Step, View, Wait
 from bot.slack.messages import render_card
 from jobq import Discard, Postpone, Queue, write_transaction
+
+log = structlog.get_logger()
 
 MOST_STEPS = 20
 """More than any request can need at once; a loop that does not end is a bug and must show."""

@@ -7,7 +7,6 @@ from pydantic import BaseModel
 
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.change import record_change
-from bot.flows.hold import _AboutPullRequest
 from bot.flows.visibility import Address, find_address, release
 from bot.github.model import (
     AccessLost,
@@ -94,7 +93,7 @@ async def _ask(github: GitHub, address: Address) -> _Answer:
 
 async def sync_and_release(job: ClaimedJob, *, github: GitHub, queue: Queue) -> Discard | None:
     """`sync_pull_request`, after which what was held is decided again."""
-    pull_request_id = job.read(_AboutPullRequest).pull_request_id
+    pull_request_id = job.read(Arguments).pull_request_id
     outcome = await sync_pull_request(job, github=github, queue=queue)
     async with current_database().transaction():
         if await release(pull_request_id):

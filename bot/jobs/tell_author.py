@@ -7,7 +7,6 @@ from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.flows.hold import _AboutPullRequest
 from bot.flows.reminder_state import load_view
 from bot.flows.visibility import Sight, find_sight
 from bot.model import PullRequestId, Value
@@ -126,7 +125,7 @@ async def tell_author_in_sight(
     job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
 ) -> Postpone | Discard | None:
     """`tell_author`, later for a pull request that is held and never for one that is gone."""
-    match await find_sight(job.read(_AboutPullRequest).pull_request_id):
+    match await find_sight(job.read(Arguments).pull_request_id):
         case Sight.GONE:
             return Discard("GitHub does not show this pull request any more")
         case Sight.HELD:

@@ -1,6 +1,7 @@
 """The web process: a few routes, each of which stores and queues what it is told, and answers."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -15,8 +16,6 @@ from bot.clock import Clock
 from bot.credentials import complete_settings, open_store
 from bot.flows.metrics import Exposition, LaneMetrics, VitalMetrics
 from bot.model import WorkspaceId
-from bot.sandbox.page.api import sandbox_blueprint
-from bot.sandbox.page.routes import page_blueprint
 from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
 from bot.slack.listeners import Listeners
@@ -54,8 +53,11 @@ def create_reception(app: App) -> Reception:
     return Reception(app.workspaces, make_listeners, app.clock.now)
 
 
-def create_web(app: App, reception: Reception) -> Quart:
-    """Every route of the bot, bound to the parts of `app`."""
+MakePages = Callable[[App], Sequence[Blueprint]]
+
+
+def create_web(app: App, reception: Reception, pages: Sequence[Blueprint] = ()) -> Quart:
+    """Every route of the bot, bound to the parts of `app`; the sandbox adds its `pages`."""
     web = Quart("ripe")
     web.request_class = RoomyRequest
     settings = app.settings
@@ -66,11 +68,8 @@ def create_web(app: App, reception: Reception) -> Quart:
     web.register_blueprint(_slack_blueprint(settings, reception))
     web.register_blueprint(slack_install_blueprint(settings, app.workspaces, app.queue, app.clock))
     web.register_blueprint(identity_blueprint(app))
-    if settings.sandbox_url is not None:
-        web.register_blueprint(sandbox_blueprint(app, settings.sandbox_url))
-        web.register_blueprint(page_blueprint(app, settings.sandbox_url))
-    else:
-        web.register_blueprint(closed_blueprint(settings.github_web_url))
+    for page in pages or [closed_blueprint(settings.github_web_url)]:
+        web.register_blueprint(page)
     web.register_blueprint(installed_blueprint(settings.github_web_url))
     _add_doors(web, app.database)
     return web
@@ -140,7 +139,7 @@ async def _bug(error: Exception) -> Response | HTTPException:
     return Response("Ripe made a mistake; it is in its log\n", status=500)
 
 
-async def run_web(settings: Settings, stop: asyncio.Event) -> None:
+async def run_web(settings: Settings, stop: asyncio.Event, make_pages: MakePages | None = None) -> None:
     """Serves until `stop` is set; the sandbox on this machine only. While it is set up, /setup instead."""
     if settings.ripe_setup:
         async with make_database(settings) as database:
@@ -157,4 +156,5 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             reception := create_reception(app), app.settings.slack_app_token, app.settings.slack_api_url
         ),
     ):
-        await serve_until(create_web(app, reception), app.settings.host, settings.port, stop)
+        pages = make_pages(app) if make_pages else ()
+        await serve_until(create_web(app, reception, pages), app.settings.host, settings.port, stop)

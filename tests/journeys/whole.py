@@ -17,6 +17,7 @@ from bot.actions.import_people import import_people
 from bot.app import App, open_app
 from bot.clock import Clock
 from bot.sandbox.app import create_sandbox
+from bot.sandbox.entry import make_pages
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.routes import GitHubServer
@@ -153,7 +154,7 @@ async def whole_bot(
     try:
         async with (
             open_app(settings, clock) as app,
-            serving(create_web(app, listeners := create_reception(app)), port=bot_port),
+            serving(create_web(app, listeners := create_reception(app), make_pages(app)), port=bot_port),
             serving(sandbox, port=world_port),
             hearing_slack(
                 listeners, app.settings.slack_app_token, app.settings.slack_api_url, ping_every=0.1

@@ -22,7 +22,8 @@ from bot.web.server import find_free_port
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
 import json, sys, typer
-from bot.__main__ import expected_errors_told, run_until_signal
+from bot.__main__ import expected_errors_told
+from bot.cli.servers import run_until_signal
 from bot.settings import load_settings
 from bot.local.up import run_up
 with expected_errors_told():
