@@ -27,12 +27,12 @@ from bot.settings import (
     require_database,
 )
 from bot.web.server import PortInUseError
-from jobq import DatabaseUnavailable
+from jobq import DatabaseUnavailableError
 
 EXPECTED = (
     AlreadyUpError,
     ChildDiedError,
-    DatabaseUnavailable,
+    DatabaseUnavailableError,
     EmbeddedPostgresError,
     MigrationError,
     PortInUseError,

@@ -15,7 +15,7 @@ from bot.jobs.sync_pull_request import GitHub, sync_pull_request
 from bot.jobs.tell_author import tell_author
 from bot.model import PullRequestId
 from bot.reviews.store import list_open_requests
-from jobq import ClaimedJob, Discard, Postpone, Queue, current_database
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, Queue, current_database
 
 LOOK_AGAIN_AFTER = timedelta(hours=6)
 
@@ -24,9 +24,7 @@ class _AboutPullRequest(BaseModel):
     pull_request_id: PullRequestId
 
 
-async def tell_author_in_sight(
-    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
-) -> Postpone | Discard | None:
+async def tell_author_in_sight(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """`tell_author`, later for a pull request that is held and never for one that is gone."""
     match await find_sight(job.read(_AboutPullRequest).pull_request_id):
         case Sight.GONE:

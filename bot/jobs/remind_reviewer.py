@@ -19,7 +19,7 @@ from bot.people.store import mark_welcomed
 from bot.reminders import rules, store
 from bot.reminders.model import Close, Edit, Message, NoticeKind, Send, Settle, Step, View, Wait
 from bot.slack.messages import render_card
-from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ class Arguments(BaseModel):
 
 async def remind_reviewer(
     job: ClaimedJob, *, slack: outbox.Slack | None, queue: Queue, clock: Clock
-) -> Postpone | Discard | None:
+) -> HandlerResult:
     """Brings one review request's DMs to where they should be; postponed to when the next one is due.
 
     Without `slack`, in shadow mode, it decides and records all the same.
@@ -43,7 +43,7 @@ async def remind_reviewer(
 
 async def bring_to_rest(
     request_id: RequestId, *, slack: outbox.Slack | None, queue: Queue, clock: Clock
-) -> Postpone | Discard | None:
+) -> HandlerResult:
     """The work itself. Beside a job about the same request it does no harm."""
     for _ in range(MOST_STEPS):
         following = await _decide(request_id, queue, clock, is_live=slack is not None)

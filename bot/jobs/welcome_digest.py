@@ -24,7 +24,7 @@ from bot.reviews import backlog, store
 from bot.reviews.model import PullRequest
 from bot.slack.letters import render_backlog
 from bot.working_time import local_day, next_working_instant, start_of_working_day_after
-from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -66,9 +66,7 @@ def _next_morning(person: Person, now: datetime) -> datetime | None:
     return tomorrow and next_working_instant(person.hours, tomorrow, rules.intervals(person))
 
 
-async def welcome_digest(
-    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
-) -> Postpone | Discard | None:
+async def welcome_digest(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends one person's DM if something still waits for them, in their working hours."""
     due = await _begin(job.read(Arguments).person_id, clock.now(), is_live=slack is not None)
     if not isinstance(due, _Due):
