@@ -4,10 +4,8 @@ from jobq.clock import utc_now
 from jobq.db import Database, current_database, read_transaction, write_transaction
 from jobq.errors import (
     TRANSIENT_ERRORS,
-    DatabaseUnavailable,
     DatabaseUnavailableError,
     JobQueueError,
-    TransactionDoomed,
     TransactionDoomedError,
     UnknownJobTypeError,
     is_lost_connection,
@@ -24,7 +22,6 @@ __all__ = [
     "TRANSIENT_ERRORS",
     "ClaimedJob",
     "Database",
-    "DatabaseUnavailable",
     "DatabaseUnavailableError",
     "DeadJob",
     "Discard",
@@ -41,7 +38,6 @@ __all__ = [
     "Recurring",
     "Settlement",
     "Timing",
-    "TransactionDoomed",
     "TransactionDoomedError",
     "UnknownJobTypeError",
     "Vitals",

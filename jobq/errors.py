@@ -63,9 +63,3 @@ def unavailable_if_refused() -> Iterator[None]:
         if not is_lost_connection(error):
             raise
         raise DatabaseUnavailableError(f"cannot connect: {type(error).__name__}: {error}") from error
-
-
-DatabaseUnavailable = DatabaseUnavailableError
-TransactionDoomed = TransactionDoomedError
-TRANSIENT = TRANSIENT_ERRORS
-is_no_fault_of_the_job = is_transient
