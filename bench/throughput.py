@@ -16,9 +16,8 @@ from bench.figures import Figure, Rounds, at_least
 from bench.machine import Machine
 from bench.process import load_subject
 from bench.subjects.model import Subject
-from jobq import sql
+from jobq import sql, utc_now
 from jobq.claims import LEASE, START
-from jobq.clock import utc_now
 
 ON_DISK = """
     SELECT format('%s table, %s indexes',

@@ -16,12 +16,12 @@ from bot.migrations import MigrationError
 from bot.model import UserError
 from bot.settings import SettingsError
 from bot.web.server import PortInUseError
-from jobq import DatabaseUnavailable
+from jobq import DatabaseUnavailableError
 
 EXPECTED = (
     AlreadyUpError,
     ChildDiedError,
-    DatabaseUnavailable,
+    DatabaseUnavailableError,
     EmbeddedPostgresError,
     MigrationError,
     PortInUseError,

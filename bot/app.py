@@ -42,7 +42,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     """Connects to Postgres and makes the gateways, which connect when first used.
 
     What `settings` lack is taken from what was entered at /setup. Raises SettingsError naming what is
-    missing, and jobq.DatabaseUnavailable.
+    missing, and jobq.DatabaseUnavailableError.
     """
     clock = clock or Clock()
     async with make_database(settings) as database:

@@ -7,9 +7,7 @@ from typing import Any
 
 import structlog
 
-from jobq import Database, DatabaseUnavailable
-from jobq.clock import utc_now
-from jobq.errors import is_lost_connection
+from jobq import Database, DatabaseUnavailableError, is_lost_connection, utc_now
 
 CHANNEL = "ripe_clock"
 PROBE_EVERY = 30.0
@@ -64,7 +62,7 @@ async def follow_clock(clock: Clock, db: Database, on_move: Callable[[], object]
         try:
             await _follow_while_connected(clock, db, on_move)
         except Exception as error:
-            if not (isinstance(error, DatabaseUnavailable | OSError) or is_lost_connection(error)):
+            if not (isinstance(error, DatabaseUnavailableError | OSError) or is_lost_connection(error)):
                 raise
             log.warning("cannot follow the sandbox's clock, trying again", error=str(error))
             await asyncio.sleep(RETRY_AFTER)

@@ -1,8 +1,17 @@
 """A queue of jobs in Postgres. A job is a row until it is done."""
 
+from jobq.clock import utc_now
 from jobq.db import Database, current_database, read_transaction, write_transaction
-from jobq.errors import DatabaseUnavailable, TransactionDoomed
-from jobq.job import ClaimedJob, Discard, Handler, Job, Postpone
+from jobq.errors import (
+    TRANSIENT_ERRORS,
+    DatabaseUnavailableError,
+    JobQueueError,
+    TransactionDoomedError,
+    UnknownJobTypeError,
+    is_lost_connection,
+    is_transient,
+)
+from jobq.job import ClaimedJob, Discard, Handler, HandlerResult, Job, Postpone
 from jobq.queue import DeadJob, LaneStats, Queue, QueuedJob, Vitals
 from jobq.recurring import Recurring, next_tick
 from jobq.settlement import Outcome, Settlement
@@ -10,13 +19,16 @@ from jobq.timing import Timing
 from jobq.worker import Observer, Worker
 
 __all__ = [
+    "TRANSIENT_ERRORS",
     "ClaimedJob",
     "Database",
-    "DatabaseUnavailable",
+    "DatabaseUnavailableError",
     "DeadJob",
     "Discard",
     "Handler",
+    "HandlerResult",
     "Job",
+    "JobQueueError",
     "LaneStats",
     "Observer",
     "Outcome",
@@ -26,11 +38,15 @@ __all__ = [
     "Recurring",
     "Settlement",
     "Timing",
-    "TransactionDoomed",
+    "TransactionDoomedError",
+    "UnknownJobTypeError",
     "Vitals",
     "Worker",
     "current_database",
+    "is_lost_connection",
+    "is_transient",
     "next_tick",
     "read_transaction",
+    "utc_now",
     "write_transaction",
 ]

@@ -3,12 +3,9 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from jobq.errors import UnknownJobTypeError
 from jobq.job import ClaimedJob, Handler
 from jobq.settlement import Settlement, settle_error, settle_result
-
-
-class UnknownJobType(Exception):
-    """No handler is registered for this type: a typo, or a job saved by a newer release."""
 
 
 async def attempt(
@@ -18,7 +15,9 @@ async def attempt(
     try:
         handler = handlers.get(job.job_type)
         if handler is None:
-            raise UnknownJobType(f"no handler for {job.job_type!r}, only for {', '.join(sorted(handlers))}")
+            raise UnknownJobTypeError(
+                f"no handler for {job.job_type!r}, only for {', '.join(sorted(handlers))}"
+            )
         return settle_result(job, await handler(job), now()), None
     except Exception as error:  # one of the three broad doors: whatever a handler does, its job is settled
         return settle_error(job, error, now()), error

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 
-from jobq.errors import DatabaseUnavailable, TransactionDoomed, is_lost_connection
+from jobq.errors import DatabaseUnavailableError, TransactionDoomedError, is_lost_connection
 
 T = TypeVar("T")
 Connection: TypeAlias = Any
@@ -26,11 +26,11 @@ class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg pu
     __slots__ = ()
 
     async def execute(self, query: str, *args: object, **options: Any) -> str:
-        """As asyncpg's. Raises TransactionDoomed where a COMMIT was answered by a rollback."""
+        """As asyncpg's. Raises TransactionDoomedError where a COMMIT was answered by a rollback."""
         tag: str = await super().execute(query, *args, **options)
         # Postgres answers the COMMIT of a failed transaction with ROLLBACK, and asyncpg does not look.
         if tag == "ROLLBACK" and query.startswith("COMMIT"):
-            raise TransactionDoomed("a statement in it failed")
+            raise TransactionDoomedError("a statement in it failed")
         return tag
 
 
@@ -59,10 +59,11 @@ class Line:
         self._connection: Connection | None = None
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], within: float) -> T:
-        """Do `work` on the connection. Raises DatabaseUnavailable if it is lost or not done `within` seconds.
+        """Do `work` on the connection.
 
-        In the latter case the connection is dropped, so that even a frozen Postgres cannot hold the caller;
-        the statement may still take effect there.
+        Raises DatabaseUnavailableError if the connection is lost, or if the work takes longer than `within`
+        seconds. Then the connection is dropped, so that a frozen Postgres cannot hold up the caller; the
+        statement may still take effect.
         """
         task = asyncio.ensure_future(self._run(work))
         try:
@@ -72,7 +73,7 @@ class Line:
             if not task.done():
                 self._abandon(task)
         if task.cancelled() or not task.done():
-            raise DatabaseUnavailable(f"no answer within {within} s")
+            raise DatabaseUnavailableError(f"no answer within {within} s")
         return await task
 
     async def close(self) -> None:
@@ -100,7 +101,7 @@ class Line:
             if not (is_lost_connection(error) or isinstance(error, OSError)):
                 raise
             self.drop()
-            raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
+            raise DatabaseUnavailableError(f"{type(error).__name__}: {error}") from error
 
     def _abandon(self, task: asyncio.Task[T]) -> None:
         task.add_done_callback(_look_away)

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 import asyncpg
 
 from jobq.connections import CheckedConnection, Connection, Connections, OneConnection
-from jobq.errors import DatabaseUnavailable, TransactionDoomed, unavailable_if_refused
+from jobq.errors import DatabaseUnavailableError, TransactionDoomedError, unavailable_if_refused
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Database:
         self._outer_database: Database | None = None
 
     async def open(self) -> None:
-        """Connect. Raises DatabaseUnavailable."""
+        """Connect. Raises DatabaseUnavailableError."""
         smallest, largest = self._sizes
         with unavailable_if_refused():
             self._pool = await asyncpg.create_pool(
@@ -130,8 +130,8 @@ class Database:
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
         """All or nothing. Joins the transaction that this task is already in.
 
-        A joined block that raises dooms the outermost one: it rolls back and raises TransactionDoomed even if
-        somebody caught the error in between. Tasks started inside are outside of it.
+        A joined block that raises dooms the outermost one, even if the error is caught in between: at its end
+        it rolls back and raises TransactionDoomedError. Tasks started inside are outside of it.
         """
         outer = self._transaction()
         if outer is None:
@@ -198,7 +198,7 @@ class Database:
         task.add_done_callback(self._background.discard)
 
     async def connect(self, dsn: str | None = None) -> Connection:
-        """A new connection outside of the pool, for the caller to close. Raises DatabaseUnavailable."""
+        """A new connection outside of the pool, for the caller to close. Raises DatabaseUnavailableError."""
         options = {**self._options, "server_settings": {**self._options["server_settings"], **OF_ITS_OWN}}
         with unavailable_if_refused():
             return await asyncpg.connect(dsn or self.dsn, timeout=self.command_timeout, **options)
@@ -232,7 +232,7 @@ class Database:
                 async with connection.transaction(readonly=read_only):
                     yield connection
                     if current.doomed_by is not None:
-                        raise TransactionDoomed("an inner block failed") from current.doomed_by
+                        raise TransactionDoomedError("an inner block failed") from current.doomed_by
             finally:
                 _ambient_transaction.set(before)
         for hook in current.after_commit:
@@ -241,7 +241,7 @@ class Database:
     @asynccontextmanager
     async def _borrow(self) -> AsyncIterator[Connection]:
         if self._connections is None:
-            raise DatabaseUnavailable("the database is not open")
+            raise DatabaseUnavailableError("the database is not open")
         borrowed = self._connections.acquire()
         with unavailable_if_refused():
             async with asyncio.timeout(self.command_timeout):

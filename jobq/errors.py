@@ -1,4 +1,4 @@
-"""What goes wrong with the database itself, told apart from what goes wrong with a job."""
+"""The errors that jobq raises, and which database errors pass by themselves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,16 +6,27 @@ from contextlib import contextmanager
 import asyncpg
 
 
-class DatabaseUnavailable(Exception):
-    """No connection could be had: refused, cut, all in use, or the database is not open."""
+class JobQueueError(Exception):
+    """The base class of the errors below. Errors of Postgres and of handlers pass through unchanged."""
 
 
-class TransactionDoomed(Exception):
+class DatabaseUnavailableError(JobQueueError):
+    """No connection: it was refused or cut, the whole pool is in use, or the database is not open."""
+
+
+class TransactionDoomedError(JobQueueError):
     """The transaction was rolled back at its end, because a block or a statement in it had failed."""
 
 
-_LOST = (
-    DatabaseUnavailable,
+class UnknownJobTypeError(JobQueueError):
+    """No handler is registered for this job type: a typo, or a job that a newer release saved."""
+
+
+TRANSIENT_ERRORS = (DatabaseUnavailableError, asyncpg.PostgresError)
+"""What a statement of the queue may raise during a failover or a migration. Log it and try again."""
+
+_LOST_CONNECTION = (
+    DatabaseUnavailableError,
     asyncpg.PostgresConnectionError,
     asyncpg.InternalClientError,
     asyncpg.AdminShutdownError,
@@ -23,34 +34,32 @@ _LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
 )
-TRANSIENT = (DatabaseUnavailable, asyncpg.PostgresError)
-"""What a worker's own statements may raise. It says so and tries again: a failover or a migration passes."""
-_CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+_CONTENTION = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 
 
 def is_lost_connection(error: BaseException) -> bool:
     """Whether the connection to Postgres is gone, as opposed to Postgres refusing a statement."""
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg uses this class for wrong calls too, and those are bugs: only the text tells them apart.
+        # asyncpg raises this class for wrong calls too, which are bugs: only the text tells them apart.
         return "closed" in str(error) or "closing" in str(error)
-    return isinstance(error, _LOST)
+    return isinstance(error, _LOST_CONNECTION)
 
 
-def is_no_fault_of_the_job(error: BaseException) -> bool:
-    """Whether the same job may well succeed a second later: connection lost, or transactions in conflict."""
-    if isinstance(error, TransactionDoomed) and error.__cause__ is not None:
-        return is_no_fault_of_the_job(error.__cause__)
-    return isinstance(error, _CONTENDED) or is_lost_connection(error)
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed a second later: a connection was lost, or transactions conflicted."""
+    if isinstance(error, TransactionDoomedError) and error.__cause__ is not None:
+        return is_transient(error.__cause__)
+    return isinstance(error, _CONTENTION) or is_lost_connection(error)
 
 
 @contextmanager
 def unavailable_if_refused() -> Iterator[None]:
-    """Turn every way in which a connection can be refused into DatabaseUnavailable."""
+    """Turn every error with which a connection can be refused into DatabaseUnavailableError."""
     try:
         yield
-    except OSError as error:  # also TimeoutError
-        raise DatabaseUnavailable(f"cannot connect: {type(error).__name__}: {error}") from error
+    except OSError as error:  # TimeoutError is an OSError
+        raise DatabaseUnavailableError(f"cannot connect: {type(error).__name__}: {error}") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         if not is_lost_connection(error):
             raise
-        raise DatabaseUnavailable(f"cannot connect: {type(error).__name__}: {error}") from error
+        raise DatabaseUnavailableError(f"cannot connect: {type(error).__name__}: {error}") from error

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import from_json
@@ -101,8 +101,11 @@ class Discard(Exception):
         self.reason = reason
 
 
-Handler = Callable[[ClaimedJob], Awaitable[Postpone | Discard | None]]
-"""What runs a job. Returning is done; raising is a failed try."""
+HandlerResult: TypeAlias = Postpone | Discard | None
+"""What a handler returns: run the job again later, delete it for a reason, or (None) it is done."""
+
+Handler: TypeAlias = Callable[[ClaimedJob], Awaitable[HandlerResult]]
+"""The coroutine function that runs a job. An error that it raises is a failed try."""
 
 
 def retry_delay(tries: int, base_retry_minutes: int) -> timedelta:

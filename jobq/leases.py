@@ -8,7 +8,7 @@ from typing import Any
 
 from jobq.claims import extend
 from jobq.connections import Connection, Line
-from jobq.errors import TRANSIENT
+from jobq.errors import TRANSIENT_ERRORS
 from jobq.job import ClaimedJob
 from jobq.timing import Timing, wait_for_event
 
@@ -101,7 +101,7 @@ class Leases:
 
         try:
             extended, lost = await self._line.run(work, self._timing.beat_within)
-        except TRANSIENT as error:
+        except TRANSIENT_ERRORS as error:
             log.warning("no heartbeat: %s", error)
             return self._timing.retry_after
         for job in jobs:

@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from jobq.connections import Connection, Line
-from jobq.errors import TRANSIENT
+from jobq.errors import TRANSIENT_ERRORS
 from jobq.timing import Timing, wait_for_event
 from jobq.wake import CHANNEL, Wake, Waker, parse_wake
 
@@ -35,7 +35,7 @@ class Listener:
             try:
                 await self._line.run(self._listen, ANSWER_WITHIN)
                 pause = PROBE_EVERY
-            except TRANSIENT as error:
+            except TRANSIENT_ERRORS as error:
                 log.warning("not listening, polling only: %s", error)
                 pause = self._timing.retry_after
             if not self._is_stopping:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from jobq.errors import is_no_fault_of_the_job
+from jobq.errors import is_transient
 from jobq.job import ClaimedJob, Discard, Job, Postpone, retry_delay
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Recurring:
         except (Postpone, Discard):
             raise
         except Exception as error:
-            if is_no_fault_of_the_job(error) or self._is_retried_in_time(job):
+            if is_transient(error) or self._is_retried_in_time(job):
                 raise
             log.exception("recurring job %s failed until its next tick", self.job_type)
         return Postpone(self._next_tick_after(job))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from jobq.errors import is_no_fault_of_the_job
-from jobq.job import ClaimedJob, Discard, Postpone, retry_delay
+from jobq.errors import is_transient
+from jobq.job import ClaimedJob, Discard, HandlerResult, Postpone, retry_delay
 
 GIVE_BACK_AFTER = timedelta(seconds=1)
 POSTPONE_AT_LEAST = timedelta(seconds=1)
@@ -39,7 +39,7 @@ class Settlement:
     """Why it was discarded."""
 
 
-def settle_result(job: ClaimedJob, result: Postpone | Discard | None, now: datetime) -> Settlement:
+def settle_result(job: ClaimedJob, result: HandlerResult, now: datetime) -> Settlement:
     """The handler returned `result`."""
     if isinstance(result, Postpone):
         return Settlement(job, Outcome.POSTPONED, _not_before(result.until, now))
@@ -54,7 +54,7 @@ def settle_error(job: ClaimedJob, error: BaseException, now: datetime) -> Settle
         return Settlement(job, Outcome.POSTPONED, _not_before(error.until, now), tries=job.tries - 1)
     if isinstance(error, Discard):
         return Settlement(job, Outcome.DISCARDED, reason=error.reason)
-    if is_no_fault_of_the_job(error):
+    if is_transient(error):
         later = now + GIVE_BACK_AFTER
         return Settlement(job, Outcome.GIVEN_BACK, later, job.tries - 1, describe_error(error))
     if job.tries > job.max_retries:

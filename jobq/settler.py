@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from jobq.claims import Settled, settle
 from jobq.connections import Connection, Line
-from jobq.errors import TRANSIENT
+from jobq.errors import TRANSIENT_ERRORS
 from jobq.leases import Leases
 from jobq.queue import Queue
 from jobq.settlement import Settlement
@@ -73,7 +73,7 @@ class Settler:
 
         try:
             settled = await self._line.run(work, self._queue.database.command_timeout)
-        except TRANSIENT as error:
+        except TRANSIENT_ERRORS as error:
             log.warning("%d jobs not settled yet: %s", len(self._pending), error)
             return False
         self._learn(batch, settled)

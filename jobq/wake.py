@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import asyncpg
 
 from jobq.db import Database
-from jobq.errors import DatabaseUnavailable
+from jobq.errors import DatabaseUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Bell:
                 )
                 self._unsent.clear()
                 await self._database.execute(notify)
-        except (DatabaseUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (DatabaseUnavailableError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("wake-up not sent, polling will do: %s", type(error).__name__)
         finally:
             self._is_sending = False

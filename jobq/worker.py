@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from jobq.attempt import attempt
 from jobq.claims import Claim, claim, sync
 from jobq.connections import Connection, Line
-from jobq.errors import TRANSIENT
+from jobq.errors import TRANSIENT_ERRORS
 from jobq.job import Handler
 from jobq.leases import Held, Leases
 from jobq.listener import Listener
@@ -160,7 +160,7 @@ class Worker:
         sent_at = time.monotonic()
         try:
             found = await self._claims.run(work, self._queue.database.command_timeout)
-        except TRANSIENT as error:
+        except TRANSIENT_ERRORS as error:
             log.warning("cannot claim: %s", error)
             self._scan.ask(None)
             return False
@@ -186,7 +186,7 @@ class Worker:
 
         try:
             sure = await self._claims.run(work, self._queue.database.command_timeout)
-        except TRANSIENT as error:
+        except TRANSIENT_ERRORS as error:
             log.warning("a crash may have undone the claim of %d jobs: %s", len(jobs), error)
             for held in claimed:
                 if not held.is_over:

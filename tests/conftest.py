@@ -19,7 +19,7 @@ from bot.migrations import migrate
 from tests.promises import promise, pytest_terminal_summary
 
 if TYPE_CHECKING:
-    from jobq.db import Database
+    from jobq import Database
 
 __all__ = ["promise", "pytest_terminal_summary"]  # pytest finds them here
 
@@ -73,7 +73,7 @@ def dsn(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
 @pytest.fixture
 async def db(dsn: str) -> AsyncIterator["Database"]:
     """The test's database, open and ambient."""
-    from jobq.db import Database
+    from jobq import Database
 
     async with Database(dsn) as database:
         yield database

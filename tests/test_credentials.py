@@ -12,8 +12,7 @@ from pydantic import SecretStr
 from bot.app import open_app
 from bot.credentials import CredentialStore, complete_settings, save_choices
 from bot.settings import Settings, SettingsError
-from jobq import Database
-from jobq.clock import utc_now
+from jobq import Database, utc_now
 from tests.github_server import private_key
 from tests.promises import Promise
 

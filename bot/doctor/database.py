@@ -12,7 +12,7 @@ from bot.doctor.parts import Parts
 from bot.flows.metrics import MOST_SKEW
 from bot.logs import hide_secrets_in
 from bot.migrations import FOLDER, OLDEST_POSTGRES, Migration, read_migrations
-from jobq import Database, DatabaseUnavailable
+from jobq import Database, DatabaseUnavailableError
 
 REACHABLE, VERSION, DIRECT = "database", "database.version", "database.direct"
 RIGHTS = "database.rights"
@@ -77,7 +77,7 @@ async def check_direct(parts: Parts) -> Sequence[Finding]:
         return [ok(DIRECT, "the same as DATABASE_URL")]
     try:
         connection = await database.connect(database.direct_dsn)
-    except (DatabaseUnavailable, asyncpg.PostgresError) as error:
+    except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
         detail = judge_unreachable(error).detail
         fix = "Set DATABASE_DIRECT_URL to Postgres itself, or leave it out where there is no pooler."
         return [failed(DIRECT, detail, fix)]

@@ -11,7 +11,7 @@ from bot.doctor import database, github, people, queue, settings, slack, webhook
 from bot.doctor.model import Finding, Skipped, failed, skipped
 from bot.doctor.parts import Parts
 from bot.logs import hide_secrets_in
-from jobq import DatabaseUnavailable
+from jobq import DatabaseUnavailableError
 
 WITHIN = 15.0
 """Seconds for one check. Each request of it gives up sooner."""
@@ -99,7 +99,7 @@ def _forget(task: asyncio.Future[Sequence[Finding]]) -> None:
 
 def _describe(error: BaseException) -> str:
     told = " ".join(str(error).split())
-    kind = "" if isinstance(error, DatabaseUnavailable) else f"{type(error).__name__}: "
+    kind = "" if isinstance(error, DatabaseUnavailableError) else f"{type(error).__name__}: "
     return hide_secrets_in(f"{kind}{told}")
 
 

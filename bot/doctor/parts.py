@@ -13,8 +13,7 @@ from bot.doctor.model import Skipped
 from bot.github.gateway import GitHubGateway
 from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
-from jobq import Database, Queue
-from jobq.errors import TRANSIENT
+from jobq import TRANSIENT_ERRORS, Database, Queue
 
 CONNECTS_WITHIN = 5.0
 """Seconds."""
@@ -92,7 +91,7 @@ async def _complete(settings: Settings, database: Database | None) -> tuple[Sett
             return await complete_settings(settings), None
     except SettingsError as error:
         return settings, error
-    except (*TRANSIENT, asyncpg.PostgresError):
+    except (*TRANSIENT_ERRORS, asyncpg.PostgresError):
         return settings, None  # other checks say so
 
 
@@ -121,7 +120,7 @@ async def _open(database: Database, within: float) -> Exception | None:
 async def _sync(clock: Clock, database: Database) -> None:
     try:
         await sync_clock(clock, database)
-    except TRANSIENT:
+    except TRANSIENT_ERRORS:
         return  # its table is missing: the check of the migrations says so
 
 

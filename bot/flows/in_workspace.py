@@ -13,9 +13,7 @@ from bot.model import InstallationId, PersonId, PullRequestId, RequestId, Worksp
 from bot.modes import ModeSwitch, find_pause
 from bot.slack.gateway import SlackGateway
 from bot.slack.workspaces import SlackWorkspaces, WorkspaceGone
-from jobq import ClaimedJob, Discard, Postpone, current_database
-
-Outcome = Postpone | Discard | None
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, current_database
 
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
 """So long after a pause has ended what waited for that may still wait."""
@@ -24,13 +22,13 @@ LOOK_AGAIN_AFTER = timedelta(minutes=1)
 class SendingHandler(Protocol):
     """A job that sends. `slack` is None in shadow mode."""
 
-    def __call__(self, job: ClaimedJob, *, slack: outbox.Slack | None) -> Awaitable[Outcome]: ...
+    def __call__(self, job: ClaimedJob, *, slack: outbox.Slack | None) -> Awaitable[HandlerResult]: ...
 
 
 class AssigningHandler(Protocol):
     """A job that asks people on GitHub, but not in shadow mode."""
 
-    def __call__(self, job: ClaimedJob, *, is_live: bool) -> Awaitable[Outcome]: ...
+    def __call__(self, job: ClaimedJob, *, is_live: bool) -> Awaitable[HandlerResult]: ...
 
 
 class _Subject(BaseModel):
@@ -50,18 +48,18 @@ class InWorkspace:
     switch: ModeSwitch
     clock: Clock
 
-    async def send(self, job: ClaimedJob, *, handler: SendingHandler) -> Outcome:
+    async def send(self, job: ClaimedJob, *, handler: SendingHandler) -> HandlerResult:
         """Runs `handler` with the Slack of the job's workspace; with None in shadow mode."""
         slack = await self._find_slack(job)
         if isinstance(slack, Discard):
             return slack
         return await handler(job, slack=slack if await self.switch.is_live() else None)
 
-    async def send_unless_paused(self, job: ClaimedJob, *, handler: SendingHandler) -> Outcome:
+    async def send_unless_paused(self, job: ClaimedJob, *, handler: SendingHandler) -> HandlerResult:
         """The same for what can wait until the workspace goes on."""
         return await self._wait(job) or await self.send(job, handler=handler)
 
-    async def assign_unless_paused(self, job: ClaimedJob, *, handler: AssigningHandler) -> Outcome:
+    async def assign_unless_paused(self, job: ClaimedJob, *, handler: AssigningHandler) -> HandlerResult:
         """For a job that sends nothing in Slack, but asks people who are reminded there."""
         slack = await self._find_slack(job)
         if isinstance(slack, Discard):

@@ -12,8 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bot.clock import Clock
 from bot.flows.catalog import Lane, describe_lane
-from jobq import LaneStats, Queue, Settlement
-from jobq.errors import TRANSIENT, is_lost_connection
+from jobq import TRANSIENT_ERRORS, LaneStats, Queue, Settlement, is_lost_connection
 
 log = structlog.get_logger()
 
@@ -74,7 +73,7 @@ class LaneMetrics:
         )
 
     async def look(self) -> None:
-        """Ask Postgres. Raises what asyncpg does, and DatabaseUnavailable."""
+        """Ask Postgres. Raises what asyncpg does, and DatabaseUnavailableError."""
         stats = await self._queue.stats()
         self._jobs.clear()
         self._age.clear()
@@ -108,7 +107,7 @@ class VitalMetrics:
         )
 
     async def look(self) -> None:
-        """Ask Postgres. Raises what asyncpg does, and DatabaseUnavailable."""
+        """Ask Postgres. Raises what asyncpg does, and DatabaseUnavailableError."""
         shift = self._clock.shift
         vitals = await self._queue.vitals()
         if self._clock.shift != shift:
@@ -184,7 +183,7 @@ async def _has_seen(look: Callable[[], Awaitable[None]]) -> bool:
     try:
         await look()
     except Exception as error:
-        if not (isinstance(error, (*TRANSIENT, OSError)) or is_lost_connection(error)):
+        if not (isinstance(error, (*TRANSIENT_ERRORS, OSError)) or is_lost_connection(error)):
             raise
         log.warning("Postgres does not tell how the queue is", error=f"{type(error).__name__}: {error}")
         return False

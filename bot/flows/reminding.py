@@ -14,7 +14,7 @@ from bot.people.store import mark_welcomed
 from bot.reminders import rules, store
 from bot.reminders.model import Close, Edit, Message, NoticeKind, Send, Settle, Step, View, Wait
 from bot.slack.messages import render_card
-from jobq import Discard, Postpone, Queue, write_transaction
+from jobq import Discard, HandlerResult, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ MOST_STEPS = 20
 
 async def bring_to_rest(
     request_id: RequestId, *, slack: outbox.Slack | None, queue: Queue, clock: Clock
-) -> Postpone | Discard | None:
+) -> HandlerResult:
     """The work itself. Beside a job about the same request it does no harm."""
     for _ in range(MOST_STEPS):
         following = await _decide(request_id, queue, clock, is_live=slack is not None)

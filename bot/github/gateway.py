@@ -33,8 +33,7 @@ from bot.github.model import (
 )
 from bot.github.payloads import parse_account, parse_pull_request, parse_repository, parse_review
 from bot.model import InstallationId
-from jobq import Postpone
-from jobq.clock import utc_now
+from jobq import Postpone, utc_now
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from bot.flows.account_forgetting import count_holdings, forget_installations
 from bot.flows.workspace_forgetting import KEPT_FOR, PAGE, find_gone_at, forget_workspace_rows
 from bot.github.store import list_installation_ids
 from bot.model import WorkspaceId
-from jobq import ClaimedJob, Discard, Postpone
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone
 
 log = structlog.get_logger()
 
@@ -17,7 +17,7 @@ class Arguments(BaseModel):
     workspace_id: WorkspaceId
 
 
-async def forget_workspace(job: ClaimedJob, *, clock: Clock, page: int = PAGE) -> Postpone | Discard | None:
+async def forget_workspace(job: ClaimedJob, *, clock: Clock, page: int = PAGE) -> HandlerResult:
     """Does nothing where it was installed again; waits where it was taken away once more since."""
     workspace_id = job.read(Arguments).workspace_id
     if (gone_at := await find_gone_at(workspace_id)) is None:

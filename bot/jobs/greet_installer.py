@@ -17,7 +17,7 @@ from bot.reminders.letters import Letter
 from bot.reminders.model import Message
 from bot.slack.letters import render_greeting
 from bot.working_time import next_working_instant
-from jobq import ClaimedJob, Discard, Postpone, write_transaction
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
 
 log = structlog.get_logger()
 
@@ -37,9 +37,7 @@ class _Due(Value):
     lost: Message | None = None
 
 
-async def greet_installer(
-    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
-) -> Postpone | Discard | None:
+async def greet_installer(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends the DM once for an installation, in working hours; to nobody if we do not know who it was."""
     due = await _begin(job.read(Arguments), clock.now(), is_live=slack is not None)
     if not isinstance(due, _Due):

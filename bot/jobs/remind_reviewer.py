@@ -11,7 +11,7 @@ from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.reminding import bring_to_rest
 from bot.model import RequestId
-from jobq import ClaimedJob, Discard, Postpone, Queue
+from jobq import ClaimedJob, HandlerResult, Queue
 
 log = structlog.get_logger()
 
@@ -22,7 +22,7 @@ class Arguments(BaseModel):
 
 async def remind_reviewer(
     job: ClaimedJob, *, slack: outbox.Slack | None, queue: Queue, clock: Clock
-) -> Postpone | Discard | None:
+) -> HandlerResult:
     """Brings one review request's DMs to where they should be; postponed to when the next one is due.
 
     Without `slack`, in shadow mode, it decides and records all the same.

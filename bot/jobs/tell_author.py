@@ -18,7 +18,7 @@ from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
 from bot.slack.messages import render_notice
 from bot.working_time import next_working_instant
-from jobq import ClaimedJob, Discard, Postpone, write_transaction
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
 
 log = structlog.get_logger()
 
@@ -37,9 +37,7 @@ class _Due(Value):
     lost: Message | None = None
 
 
-async def tell_author(
-    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
-) -> Postpone | Discard | None:
+async def tell_author(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends the notice in the author's working hours if it is still true; otherwise discards it."""
     arguments = job.read(Arguments)
     author = await _find_author(arguments.pull_request_id)
@@ -121,9 +119,7 @@ def _logins(views: list[View]) -> tuple[str, ...]:
 LOOK_AGAIN_AFTER = timedelta(hours=6)
 
 
-async def tell_author_in_sight(
-    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
-) -> Postpone | Discard | None:
+async def tell_author_in_sight(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """`tell_author`, later for a pull request that is held and never for one that is gone."""
     match await find_sight(job.read(Arguments).pull_request_id):
         case Sight.GONE:

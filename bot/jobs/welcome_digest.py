@@ -24,7 +24,7 @@ from bot.reviews import backlog, store
 from bot.reviews.model import PullRequest
 from bot.slack.letters import render_backlog
 from bot.working_time import local_day, next_working_instant
-from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -50,9 +50,7 @@ async def schedule_digests(job: ClaimedJob, *, queue: Queue, clock: Clock) -> No
     await schedule_digests_for(await backlog.list_people_to_tell(), queue, clock.now())
 
 
-async def welcome_digest(
-    job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock
-) -> Postpone | Discard | None:
+async def welcome_digest(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends one person's DM if something still waits for them, in their working hours."""
     due = await _begin(job.read(Arguments).person_id, clock.now(), is_live=slack is not None)
     if not isinstance(due, _Due):

@@ -9,8 +9,7 @@ from typing import Protocol
 from bot.credentials import load_choices
 from bot.settings import Settings, SettingsError
 from bot.web.setup.passes import issue_token
-from jobq import DatabaseUnavailable
-from jobq.clock import utc_now
+from jobq import DatabaseUnavailableError, utc_now
 
 LOOK_EVERY = 0.5
 """Seconds between two looks whether the setup is finished."""
@@ -59,7 +58,7 @@ async def offer_setup(
 
 async def _watch(finished_before: str | None, stop: asyncio.Event, over: asyncio.Event) -> None:
     while not stop.is_set():
-        with suppress(DatabaseUnavailable):
+        with suppress(DatabaseUnavailableError):
             if await _finished_at() != finished_before:
                 break
         with suppress(TimeoutError):

@@ -15,7 +15,7 @@ __all__ = ["make_pages", "run_sandbox", "run_story"]
 
 
 def make_pages(app: App) -> Sequence[Blueprint]:
-    """The page at `/`, with `/sandbox/state` and `/sandbox/clock`. Raises SettingsError without SANDBOX_URL."""
+    """The page at `/`, `/sandbox/state` and `/sandbox/clock`. Raises SettingsError without SANDBOX_URL."""
     if app.settings.sandbox_url is None:
         raise SettingsError("SANDBOX_URL: missing; `ripe up` starts the sandbox and sets it")
     return sandbox_blueprint(app, app.settings.sandbox_url), page_blueprint(app, app.settings.sandbox_url)

@@ -12,8 +12,7 @@ import structlog
 from bot.clock import Clock
 from bot.model import WorkspaceId
 from bot.slack.store import record_slack_delivery
-from jobq import DatabaseUnavailable, current_database
-from jobq.errors import is_no_fault_of_the_job
+from jobq import DatabaseUnavailableError, current_database, is_transient
 
 T = TypeVar("T")
 
@@ -92,6 +91,6 @@ def _outcome(task: "asyncio.Task[T | None]", gate: _Gate) -> T | None:
     try:
         return task.result()
     except Exception as error:
-        if isinstance(error, DatabaseUnavailable) or is_no_fault_of_the_job(error):
+        if isinstance(error, DatabaseUnavailableError) or is_transient(error):
             raise (PerhapsSaved if gate.is_passed else NotSaved) from error
         raise

@@ -18,8 +18,7 @@ from bot.model import Value
 from bot.slack.limits import SlackLimits
 from bot.slack.messages import Rendered
 from bot.slack.model import SlackGrant
-from jobq import Postpone
-from jobq.clock import utc_now
+from jobq import Postpone, utc_now
 
 T = TypeVar("T")
 

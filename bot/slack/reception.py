@@ -14,8 +14,7 @@ from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
 from bot.slack.listeners import Listeners
 from bot.slack.store import find_workspace_of_team
 from bot.slack.workspaces import SlackWorkspaces, TokenUnreadable, WorkspaceGone
-from jobq import Postpone
-from jobq.errors import is_no_fault_of_the_job
+from jobq import Postpone, is_transient
 
 log = structlog.get_logger()
 
@@ -66,7 +65,7 @@ class Reception:
             if looking.done():
                 return looking.result()
         except Exception as error:
-            if known is None or not is_no_fault_of_the_job(error):
+            if known is None or not is_transient(error):
                 raise
         if known is None:
             raise NotInTime

@@ -35,7 +35,7 @@ from bot.web.setup.slack_step import challenge_blueprint
 from bot.web.slack import slack_blueprint, socket_mode_blueprint
 from bot.web.slack_install import recognizing_first_workspace, slack_install_blueprint
 from bot.web.webhooks import RoomyRequest, webhooks_blueprint
-from jobq import Database, DatabaseUnavailable, Queue
+from jobq import Database, DatabaseUnavailableError, Queue
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
 
 def _add_doors(web: Quart, database: Database) -> None:
     web.response_class = WebResponse
-    web.register_error_handler(DatabaseUnavailable, _no_database)
+    web.register_error_handler(DatabaseUnavailableError, _no_database)
     web.register_error_handler(Exception, _bug)
     _make_ambient(web, database)
 
@@ -125,7 +125,7 @@ def _make_ambient(web: Quart, database: Database) -> None:
     web.asgi_app = asgi_app  # type: ignore[method-assign]
 
 
-async def _no_database(_: DatabaseUnavailable) -> Response:
+async def _no_database(_: DatabaseUnavailableError) -> Response:
     # GitHub lists a failed delivery, from where it is repaired; nothing is remembered here.
     return Response(
         "Postgres cannot be reached; nothing was stored\n", status=503, headers={"Retry-After": "5"}

@@ -24,8 +24,7 @@ from bot.slack.scopes import NEEDED, USEFUL
 from bot.slack.workspaces import SlackWorkspaces
 from bot.web.setup.guard import be_strict, refuse, show
 from bot.web.states import find_browser, issue_state, make_browser, remember_browser, spend_state
-from jobq import Postpone, Queue
-from jobq.clock import utc_now
+from jobq import Postpone, Queue, utc_now
 
 log = structlog.get_logger()
 

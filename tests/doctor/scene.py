@@ -16,7 +16,7 @@ from bot.doctor.model import Finding
 from bot.doctor.parts import open_parts
 from bot.sandbox.slack.socket_mode import Sockets
 from bot.settings import Settings
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.github_server import APP_ID, private_key
 from tests.journeys.whole import MONDAY_MORNING, Whole, whole_bot
 

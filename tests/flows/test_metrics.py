@@ -9,8 +9,7 @@ from structlog.testing import capture_logs
 
 from bot.clock import Clock
 from bot.flows.metrics import JobMetrics, VitalMetrics
-from jobq import ClaimedJob, Database, Outcome, Queue, Settlement
-from jobq.clock import utc_now
+from jobq import ClaimedJob, Database, Outcome, Queue, Settlement, utc_now
 from tests.slack.examples import MONDAY
 
 SECOND = timedelta(seconds=1)

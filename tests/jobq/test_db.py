@@ -12,8 +12,8 @@ import pytest
 
 from jobq import (
     Database,
-    DatabaseUnavailable,
-    TransactionDoomed,
+    DatabaseUnavailableError,
+    TransactionDoomedError,
     current_database,
     read_transaction,
     write_transaction,
@@ -97,7 +97,7 @@ async def test_an_inner_failure_dooms_the_outer_transaction_even_if_caught(db: D
                     raise caught
             await insert(2)
 
-    with pytest.raises(TransactionDoomed) as doomed:
+    with pytest.raises(TransactionDoomedError) as doomed:
         await outer()
     assert doomed.value.__cause__ is caught
     assert await notes(db) == []
@@ -113,7 +113,7 @@ async def test_a_swallowed_sql_error_cannot_pass_for_a_commit(db: Database) -> N
             with suppress(asyncpg.UniqueViolationError):
                 await insert(1)
 
-    with pytest.raises(TransactionDoomed):
+    with pytest.raises(TransactionDoomedError):
         await write()
     assert await notes(db) == []
     assert committed == []
@@ -251,15 +251,15 @@ class _connected:
 
 async def test_a_pool_in_full_use_is_said_to_be_unavailable(dsn: str) -> None:
     async with Database(dsn, max_size=1, command_timeout=0.1) as small, small.connection():
-        with pytest.raises(DatabaseUnavailable):
+        with pytest.raises(DatabaseUnavailableError):
             await asyncio.create_task(small.execute("SELECT 1"))
 
 
 async def test_a_closed_or_absent_database_is_said_to_be_unavailable(dsn: str) -> None:
     database = Database(dsn)
-    with pytest.raises(DatabaseUnavailable):
+    with pytest.raises(DatabaseUnavailableError):
         await database.execute("SELECT 1")
-    with pytest.raises(DatabaseUnavailable):
+    with pytest.raises(DatabaseUnavailableError):
         await Database("postgresql://postgres@127.0.0.1:1/nothing").open()
 
 
@@ -287,7 +287,7 @@ async def test_a_line_answers_in_time_from_a_frozen_postgres_and_connects_again(
     os.kill(pid, signal.SIGSTOP)
     try:
         async with asyncio.timeout(1.0):
-            with pytest.raises(DatabaseUnavailable):
+            with pytest.raises(DatabaseUnavailableError):
                 await line.run(ask, 0.1)
     finally:
         os.kill(pid, signal.SIGCONT)

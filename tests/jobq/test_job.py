@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from jobq import ClaimedJob, DatabaseUnavailable, Discard, Job, Outcome, Postpone, TransactionDoomed
+from jobq import ClaimedJob, DatabaseUnavailableError, Discard, Job, Outcome, Postpone, TransactionDoomedError
 from jobq.job import retry_delay
 from jobq.settlement import (
     LEASE_EXPIRED,
@@ -110,7 +110,7 @@ def test_the_longest_backoff_is_still_an_instant() -> None:
         asyncpg.InternalClientError("got result for unknown protocol state"),
         asyncpg.InterfaceError("connection is closed"),
         asyncpg.AdminShutdownError("terminated"),
-        DatabaseUnavailable("refused"),
+        DatabaseUnavailableError("refused"),
     ],
 )
 def test_what_the_database_did_is_not_a_try(error: Exception) -> None:
@@ -120,7 +120,7 @@ def test_what_the_database_did_is_not_a_try(error: Exception) -> None:
 
 
 def test_a_deadlock_that_doomed_a_transaction_is_not_a_try() -> None:
-    doomed = TransactionDoomed("an inner block failed")
+    doomed = TransactionDoomedError("an inner block failed")
     doomed.__cause__ = asyncpg.DeadlockDetectedError("deadlock")
     assert settle_error(claimed(), doomed, NOW).outcome is Outcome.GIVEN_BACK
 

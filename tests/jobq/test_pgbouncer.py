@@ -14,8 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bot.web.server import find_free_port
-from jobq import Database, Job, Postpone, Queue, write_transaction
-from jobq.clock import utc_now
+from jobq import Database, Job, Postpone, Queue, utc_now, write_transaction
 from tests.jobq.working import POLLING_IS_TOO_SLOW, Log, numbered, working
 
 # Debian keeps it where only root's PATH looks.

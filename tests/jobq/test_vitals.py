@@ -4,9 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from jobq import Database, Job, Queue
+from jobq import Database, Job, Queue, utc_now
 from jobq.claims import claim, settle
-from jobq.clock import utc_now
 from jobq.settlement import settle_error
 from tests.jobq.working import NOON, Clock, numbered
 

@@ -10,8 +10,8 @@ from jobq import (
     Job,
     Queue,
     Timing,
+    utc_now,
 )
-from jobq.clock import utc_now
 from tests.jobq.working import (
     NOON,
     POLLING_IS_TOO_SLOW,

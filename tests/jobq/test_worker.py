@@ -190,7 +190,7 @@ async def test_an_unknown_job_type_is_kept_and_says_so(db: Database, note: Log) 
         await note.reached(1)
     row = await only_row(db)
     assert row["ripe_at"] == NOON + timedelta(minutes=5)
-    assert row["last_error"].startswith("UnknownJobType: no handler for 'of the future', only for note")
+    assert row["last_error"].startswith("UnknownJobTypeError: no handler for 'of the future', only for note")
 
 
 async def test_a_job_with_too_many_tries_behind_it_dies_without_running(queue: Queue, note: Log) -> None:

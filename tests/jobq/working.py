@@ -14,8 +14,8 @@ from jobq import (
     Queue,
     Timing,
     Worker,
+    utc_now,
 )
-from jobq.clock import utc_now
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 POLLING_IS_TOO_SLOW = Timing(sweep_every=600)

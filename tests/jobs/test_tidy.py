@@ -14,8 +14,7 @@ from bot.reminders.model import NoticeKind
 from bot.reviews import backlog
 from bot.reviews import store as reviews
 from bot.reviews.model import CloseReason
-from jobq import ClaimedJob, Database
-from jobq.clock import utc_now
+from jobq import ClaimedJob, Database, utc_now
 from tests.actions.world import World, found_world
 from tests.slack.examples import MONDAY
 

@@ -12,7 +12,7 @@ from bot.web.identity.parts import Trip
 from bot.web.identity.trips import TRIP, verifier_of
 from bot.web.slack_install import PURPOSE
 from bot.web.states import COOKIE, STATE_LIFE, issue_state
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.journeys.on_github import browser_of, own_url
 from tests.journeys.two_workspaces import allow, go_to_slack
 from tests.journeys.whole import Whole

@@ -12,7 +12,7 @@ from bot.app import make_workspaces
 from bot.slack.workspaces import TokenUnreadable
 from bot.web.app import create_web
 from bot.web.states import COOKIE
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.journeys.two_workspaces import BETA, allow, beta_id, go_to_slack, install, workspaces
 from tests.journeys.whole import Whole
 

@@ -14,7 +14,7 @@ from bot.github.polling import is_gone, list_known_installations, list_seen_inst
 from bot.sandbox.github.model import Installation
 from bot.sandbox.github.server import Fault
 from bot.worker import build_recurring
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.journeys.test_leaving import installation_of
 from tests.journeys.whole import Whole
 

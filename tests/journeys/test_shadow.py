@@ -14,7 +14,7 @@ from bot.modes import ModeSwitch
 from bot.web.app import create_setup_web
 from bot.web.server import serving
 from bot.web.setup.passes import issue_token
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.journeys.whole import Whole
 
 

@@ -36,8 +36,7 @@ from bot.slack.socket_mode import hearing_slack
 from bot.web.app import create_reception, create_web
 from bot.web.server import find_free_port, serving
 from bot.worker import build_handlers
-from jobq import Settlement
-from jobq.clock import utc_now
+from jobq import Settlement, utc_now
 from jobq.testing import drain
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
 

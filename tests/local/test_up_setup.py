@@ -18,8 +18,7 @@ from bot.sandbox.github.seed import REPOSITORIES
 from bot.settings import Settings, SettingsError
 from bot.web.server import find_free_port
 from bot.web.setup.passes import close_setup
-from jobq import Database
-from jobq.clock import utc_now
+from jobq import Database, utc_now
 from tests.journeys.test_processes import WITHIN, read_until, started
 from tests.web.setup_scene import World, connect_github, connect_slack, send, served_world
 

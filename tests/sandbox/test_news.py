@@ -8,8 +8,7 @@ import pytest
 
 from bot.sandbox.jobs import reporting_jobs
 from bot.sandbox.news import MOST_KEPT, News
-from jobq import Database, Job, Postpone, Queue
-from jobq.job import ClaimedJob
+from jobq import ClaimedJob, Database, Job, Postpone, Queue
 from jobq.testing import drain
 
 NOW = datetime(2037, 11, 23, 9, 0, tzinfo=UTC)

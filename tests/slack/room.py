@@ -16,7 +16,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.slack.bolt import create_bolt
 from bot.slack.listeners import Listeners
 from bot.web.slack import slack_blueprint
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.actions.world import World
 from tests.slack.script import Script
 

@@ -24,8 +24,7 @@ from bot.settings import Settings
 from bot.web.app import create_setup_web
 from bot.web.server import find_free_port, serving
 from bot.web.setup.passes import issue_token
-from jobq import Database
-from jobq.clock import utc_now
+from jobq import Database, utc_now
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
 
 TOKEN, SIGNING_SECRET, APP_TOKEN = "xoxb-real", "signing secret", "xapp-real"

@@ -13,8 +13,7 @@ from bot.credentials import complete_settings, load_choices
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.sandbox.github.server import Fault
 from bot.web.setup.passes import issue_token
-from jobq import Database
-from jobq.clock import utc_now
+from jobq import Database, utc_now
 from tests.github_server import APP_ID, WEBHOOK_SECRET
 from tests.web.setup_scene import (
     PAGES,

@@ -17,8 +17,7 @@ from bot.web.app import create_reception, create_setup_web, create_web
 from bot.web.server import serving
 from bot.web.setup.manifests import socket_manifest
 from bot.web.setup.passes import issue_token
-from jobq import Database
-from jobq.clock import utc_now
+from jobq import Database, utc_now
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
 from tests.web.setup_scene import (
     APP_TOKEN,

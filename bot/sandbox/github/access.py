@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
 from bot.sandbox.github.model import Installation
-from jobq.clock import utc_now
+from jobq import utc_now
 
 TOKEN_LIFE = timedelta(hours=1)
 LONGEST_JWT = timedelta(minutes=10)

@@ -16,7 +16,7 @@ from bot.sandbox.github.pull_routes import add_pull_routes
 from bot.sandbox.github.server import Fault, GitHubServer, read_body
 from bot.sandbox.github.user_routes import add_user_routes
 from bot.sandbox.github.world import Refused
-from jobq.clock import utc_now
+from jobq import utc_now
 
 __all__ = ["Fault", "GitHubServer", "github_blueprint"]
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from bot.sandbox.github.access import Unauthorized
-from jobq.clock import utc_now
+from jobq import utc_now
 
 CODE_LIFE = timedelta(minutes=10)
 TOKEN_LIFE = timedelta(hours=8)

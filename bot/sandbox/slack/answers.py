@@ -11,7 +11,7 @@ from bot.sandbox.slack.blocks import check_view
 from bot.sandbox.slack.explain import explain
 from bot.sandbox.slack.model import Json, Message, Reply, ResponseUrl, SlackError, View
 from bot.sandbox.slack.workspace import Workspace
-from jobq.clock import utc_now
+from jobq import utc_now
 
 MOST_USES = 5
 

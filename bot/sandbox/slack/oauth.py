@@ -15,7 +15,7 @@ from quart.typing import ResponseReturnValue
 
 from bot.sandbox.slack.model import Json, SlackError
 from bot.sandbox.slack.world import SlackWorld
-from jobq.clock import utc_now
+from jobq import utc_now
 
 CODE_LASTS = timedelta(minutes=10)
 

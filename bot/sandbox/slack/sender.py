@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from bot.sandbox.slack.model import Json, Reply, Sent
 from bot.sandbox.slack.socket_mode import Sockets
-from jobq.clock import utc_now
+from jobq import utc_now
 
 PATIENCE = 3.0
 """Seconds after which Slack gives up on an answer."""

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from quart import Blueprint, abort, websocket
 
 from bot.sandbox.slack.model import Json, Reply, Sent, SlackError
-from jobq.clock import utc_now
+from jobq import utc_now
 
 SCOPE = "connections:write"
 TICKET_LASTS = timedelta(seconds=30)

@@ -24,7 +24,7 @@ from bot.sandbox.slack.model import (
     View,
 )
 from bot.sandbox.slack.seed import seed_state
-from jobq.clock import utc_now
+from jobq import utc_now
 
 LONGEST_TEXT = 40_000
 """Characters; Slack cuts what is over."""

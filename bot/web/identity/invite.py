@@ -5,7 +5,7 @@ from bot.model import WorkspaceId
 from bot.settings import Settings
 from bot.web.identity.parts import Guest, IdentityRefused, why_not
 from bot.web.states import issue_state
-from jobq.clock import utc_now
+from jobq import utc_now
 
 
 def make_invite(settings: Settings) -> Invite:

@@ -8,7 +8,7 @@ from bot.github.joining import list_foreign
 from bot.web.identity.parts import Choice, IdentityRefused, Parts, Trip
 from bot.web.identity.trips import CHOICE, show
 from bot.web.states import find_browser, read_state, spend_state
-from jobq.clock import utc_now
+from jobq import utc_now
 
 
 def add_joining(blueprint: Blueprint, parts: Parts) -> None:

@@ -21,8 +21,7 @@ from bot.web.states import (
     remember_browser,
     spend_state,
 )
-from jobq import Postpone
-from jobq.clock import utc_now
+from jobq import Postpone, utc_now
 
 log = structlog.get_logger()
 

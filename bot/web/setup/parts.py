@@ -11,8 +11,7 @@ from quart import Request
 from bot.credentials import CredentialStore, complete_settings, load_choices
 from bot.settings import Settings
 from bot.web.setup.profiles import OPTIONS, PROFILES, USUAL_PROFILE
-from jobq import Database
-from jobq.clock import utc_now
+from jobq import Database, utc_now
 
 
 @dataclass(frozen=True)

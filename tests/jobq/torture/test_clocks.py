@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobq import Job, Queue
-from jobq.clock import utc_now
+from jobq import Job, Queue, utc_now
 from tests.jobq.torture.fleet import BRISK, Fleet
 from tests.jobq.torture.scene import Scene, until
 from tests.promises import Promise

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from bot.local.embedded import EmbeddedPostgres
-from jobq import Database, DatabaseUnavailable, Timing
+from jobq import Database, DatabaseUnavailableError, Timing
 from tests.jobq.torture.crash import crash, durable_postgres
 from tests.jobq.torture.fleet import Fleet
 from tests.jobq.torture.scene import Scene, pause, until
@@ -33,7 +33,7 @@ class Saver:
         """Save on, whatever happens to the database."""
         while True:
             number = next(self._numbers)
-            with suppress(DatabaseUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(DatabaseUnavailableError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._scene.save("nap", [number], seconds=0.01)
                 self.committed.add(number)
             await pause(0.005)
@@ -109,7 +109,7 @@ async def _some_ran(scene: Scene) -> None:
 async def _save_and_await(scene: Scene, number: int) -> float:
     """Save one job and wait until it runs. Returns the seconds in between."""
     while True:
-        with suppress(DatabaseUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(DatabaseUnavailableError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             saved_at = await scene.database.fetchval("SELECT clock_timestamp()")
             await scene.save("note", [number])
             break

@@ -8,9 +8,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from jobq import Job, Queue, sql
+from jobq import Job, Queue, sql, utc_now
 from jobq.claims import LEASE, START, claim, settle
-from jobq.clock import utc_now
 from jobq.connections import Connection
 from jobq.scan import Scan
 from jobq.settlement import settle_result

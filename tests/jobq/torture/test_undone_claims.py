@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bot.local.embedded import EmbeddedPostgres
-from jobq import ClaimedJob, Database, Handler, Job, Queue, Timing
+from jobq import ClaimedJob, Database, Handler, Job, Queue, Timing, utc_now
 from jobq.claims import claim, sync
-from jobq.clock import utc_now
 from tests.jobq.torture.crash import crash, durable_postgres
 from tests.jobq.working import Log, working
 

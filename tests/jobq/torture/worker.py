@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
-from jobq import ClaimedJob, Database, Queue, Timing, Worker, current_database
-from jobq.clock import utc_now
+from jobq import ClaimedJob, Database, Queue, Timing, Worker, current_database, utc_now
 from jobq.db import SESSION
 
 NOTE = """

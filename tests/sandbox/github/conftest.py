@@ -20,7 +20,7 @@ from bot.sandbox.github.server import GitHubServer
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.web.server import serving
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.github_server import APP_ID, WEBHOOK_SECRET, ServedGitHub, private_key
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 400_000, tzinfo=UTC)

@@ -14,8 +14,7 @@ from bot.clock import move_clock
 from bot.sandbox.app import run_sandbox
 from bot.settings import Settings
 from bot.web.server import find_free_port, serving
-from jobq import Database
-from jobq.clock import utc_now
+from jobq import Database, utc_now
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
 
 

@@ -11,7 +11,7 @@ from freezegun import freeze_time
 
 from bot.sandbox.github.model import File, Pull
 from bot.sandbox.github.world import GitHubWorld
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.github_server import APP_ID, ServedGitHub
 from tests.sandbox.github.conftest import Client, signed_jwt
 

@@ -16,7 +16,7 @@ from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.world import SlackWorld
 from bot.web.server import serving
-from jobq.clock import utc_now
+from jobq import utc_now
 from tests.sandbox.slack.conftest import (
     MONDAY,
     SECRET,
