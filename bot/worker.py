@@ -30,6 +30,7 @@ from bot.flows.catalog import (
 )
 from bot.flows.in_workspace import InWorkspace
 from bot.flows.metrics import Exposition, JobMetrics, VitalMetrics
+from bot.github.polling import POLL_EVERY
 from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.backfill_repository import backfill_repository
@@ -37,7 +38,6 @@ from bot.jobs.enter_installation import enter_installation
 from bot.jobs.forget_installation import forget_installation
 from bot.jobs.forget_workspace import forget_workspace
 from bot.jobs.greet_installer import greet_installer
-from bot.jobs.poll import EVERY as POLL_EVERY
 from bot.jobs.poll import poll, poll_installation, poll_repository
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY

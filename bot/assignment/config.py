@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, St
 
 from bot.assignment.patterns import why_useless
 from bot.model import Value
+from bot.people.model import parse_login
 from bot.reminders.model import Rhythm
 
 WORKING_DAY = timedelta(hours=8)
@@ -18,7 +19,6 @@ WORKING_DAY = timedelta(hours=8)
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": WORKING_DAY}
 _DURATION = re.compile(r"(\d{1,5})([mhd])")
-_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,98}")
 _FULL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+")
 
 
@@ -33,14 +33,6 @@ def render_duration(duration: timedelta) -> str:
     """The shortest way to write it: 4h, or 90m where hours do not fit."""
     minutes = int(duration.total_seconds()) // 60
     return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
-
-
-def parse_login(value: str) -> str:
-    """A GitHub login; people may write it with an @. Raises ValueError."""
-    login = value.removeprefix("@")
-    if not _LOGIN.fullmatch(login):
-        raise ValueError(f"{value!r} is not a GitHub login")
-    return login
 
 
 def _check_path_pattern(value: str) -> str:

@@ -7,17 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bot.assignment.config import (
-    Escalate,
-    Ignore,
-    Reminders,
-    RepositoryConfig,
-    RipeConfig,
-    Rule,
-    parse_login,
-)
+from bot.assignment.config import Escalate, Ignore, Reminders, RepositoryConfig, RipeConfig, Rule
 from bot.marked_yaml import MarkedYaml, Place, name_place, read_yaml
 from bot.model import Problem, Value
+from bot.people.model import parse_login
 
 KEYS: Mapping[str, type[BaseModel]] = {
     "rules": Rule, "ignore": Ignore, "reminders": Reminders, "escalate": Escalate,

@@ -8,7 +8,7 @@ from bot.doctor.model import Finding, Skipped, failed, ok, skipped, warning
 from bot.doctor.parts import Parts
 from bot.github.inspection import Attempt, Hook, list_last_attempts, load_hook
 from bot.github.model import AccessLost, NotFound
-from bot.jobs.poll import EVERY, MOST_AT_ONCE
+from bot.github.polling import POLL_EVERY, REPOSITORIES_A_POLL
 from bot.settings import Settings
 from jobq import Postpone
 
@@ -113,7 +113,7 @@ async def check_polling(parts: Parts) -> Sequence[Finding]:
 def judge_polling(account: str, repositories: int, oldest: datetime | None, now: datetime) -> Finding:
     """Of one installation. `oldest` is when the one was asked about that waits longest; None: never."""
     # They take turns, so many of them take longer to come round.
-    limit = LATE + repositories // MOST_AT_ONCE * EVERY
+    limit = LATE + repositories // REPOSITORIES_A_POLL * POLL_EVERY
     if oldest is not None and now - oldest <= limit:
         detail = (
             f"{account}: {repositories} repositories, the last look at each at most {_minutes(limit)} ago"

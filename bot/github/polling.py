@@ -1,12 +1,16 @@
 """What polling compares: what GitHub shows the App, and what we know. Uses the ambient database."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from pydantic_core import from_json
 
-from bot.github.model import Account, NotFound, Repository
+from bot.github.model import (
+    Account,
+    NotFound,
+    Repository,
+)
 from bot.github.payloads import parse_account
 from bot.model import InstallationId, RepositoryId, Value
 from jobq import current_database
@@ -144,3 +148,10 @@ async def record_polled(repository_id: RepositoryId, polled_to: datetime | None,
         polled_to,
         at,
     )
+
+
+POLL_EVERY = timedelta(minutes=1)
+
+
+REPOSITORIES_A_POLL = 40
+"""Repositories of one installation in one minute: half of the 5,000 requests that it has in an hour."""

@@ -40,6 +40,7 @@ from bot.github.model import (
     RepositoryPage,
 )
 from bot.github.polling import (
+    REPOSITORIES_A_POLL,
     KnownInstallation,
     SeenInstallation,
     find_known_installation,
@@ -59,9 +60,6 @@ from jobq import ClaimedJob, Discard, Queue, write_transaction
 
 log = structlog.get_logger()
 
-EVERY = timedelta(minutes=1)
-MOST_AT_ONCE = 40
-"""Repositories of one installation in one minute: half of the 5,000 requests that it has in an hour."""
 SAME_SECOND = timedelta(seconds=90)
 """A change so young may have been followed by another one with the same time: it is looked at twice."""
 EVENT = "poll"
@@ -135,7 +133,7 @@ async def poll_installation(job: ClaimedJob, *, github: GitHub, queue: Queue, cl
         installation, installation.account, seen, await list_known_repositories(identity)
     ):
         await _tell(fact, asked_at, queue)
-    due = await list_longest_unpolled(identity, MOST_AT_ONCE)
+    due = await list_longest_unpolled(identity, REPOSITORIES_A_POLL)
     await queue.save_all(poll_repository_job(identity, repository_id) for repository_id in due)
     return None
 

@@ -1,5 +1,6 @@
 """Who reviews: people, when they work, when they are away, and which rules name them."""
 
+import re
 from datetime import datetime, time
 
 from bot.model import AccountId, PersonId, Value, WorkspaceId
@@ -47,3 +48,14 @@ class MappedAccount(Value):
     id: AccountId
     login: str
     person_id: PersonId
+
+
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,98}")
+
+
+def parse_login(value: str) -> str:
+    """A GitHub login; people may write it with an @. Raises ValueError."""
+    login = value.removeprefix("@")
+    if not _LOGIN.fullmatch(login):
+        raise ValueError(f"{value!r} is not a GitHub login")
+    return login

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bot.assignment.config import parse_login
 from bot.marked_yaml import read_yaml
 from bot.model import Problem, Value
+from bot.people.model import parse_login
 from bot.working_time import WorkingHours
 
 COLUMNS = ("github_login", "slack_id", "email", "name", "team", "country", "zone")
