@@ -29,7 +29,7 @@ from bot.flows.catalog import (
     Lane,
 )
 from bot.flows.in_workspace import InWorkspace
-from bot.flows.metrics import Exposition, JobMetrics, VitalMetrics
+from bot.flows.metrics import DatabaseHealthMetrics, Exposition, JobMetrics
 from bot.github.polling import POLL_EVERY
 from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
@@ -134,7 +134,7 @@ async def run_workers(workers: Sequence[Worker], stop: asyncio.Event) -> None:
 async def _measured(app: App) -> AsyncIterator[Observer | None]:
     """Watches the clock and, where METRICS_PORT is set, serves what the yielded observer counts."""
     settings, registry = app.settings, CollectorRegistry()
-    async with VitalMetrics(app.queue, app.clock, registry).watched():
+    async with DatabaseHealthMetrics(app.queue, app.clock, registry).watched():
         if settings.metrics_port is None:
             yield None
             return

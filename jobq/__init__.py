@@ -12,16 +12,20 @@ from jobq.errors import (
     is_transient,
 )
 from jobq.job import ClaimedJob, Discard, Handler, HandlerResult, Job, Postpone
-from jobq.queue import DeadJob, LaneStats, Queue, QueuedJob, Vitals
+from jobq.listener import listen
+from jobq.queue import DatabaseHealth, DeadJob, LaneStats, Queue, QueuedJob
 from jobq.recurring import Recurring, next_tick
+from jobq.runner import Observer
 from jobq.settlement import Outcome, Settlement
 from jobq.timing import Timing
-from jobq.worker import Observer, Worker
+from jobq.waiting import wait_without_cancelling
+from jobq.worker import Worker
 
 __all__ = [
     "TRANSIENT_ERRORS",
     "ClaimedJob",
     "Database",
+    "DatabaseHealth",
     "DatabaseUnavailableError",
     "DeadJob",
     "Discard",
@@ -40,13 +44,14 @@ __all__ = [
     "Timing",
     "TransactionDoomedError",
     "UnknownJobTypeError",
-    "Vitals",
     "Worker",
     "current_database",
     "is_lost_connection",
     "is_transient",
+    "listen",
     "next_tick",
     "read_transaction",
     "utc_now",
+    "wait_without_cancelling",
     "write_transaction",
 ]

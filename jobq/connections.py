@@ -1,4 +1,4 @@
-"""asyncpg connections as the queue wants them."""
+"""asyncpg connections that suit a queue."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,25 +8,26 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import asyncpg
 
 from jobq.errors import DatabaseUnavailableError, TransactionDoomedError, is_lost_connection
+from jobq.waiting import wait_without_cancelling
 
 T = TypeVar("T")
 Connection: TypeAlias = Any
-"""An asyncpg connection, pooled or not: asyncpg publishes no types."""
+"""An asyncpg connection, from a pool or not: asyncpg publishes no types."""
 
 
-class Connections(Protocol):
-    """Where a Database borrows its connections."""
+class ConnectionSource(Protocol):
+    """Lends connections to a Database: its pool, or in tests one shared connection."""
 
     def acquire(self) -> AbstractAsyncContextManager[Connection]: ...
 
 
 class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg publishes no types
-    """Notices a COMMIT that did not commit."""
+    """Raises an error when Postgres rolled back instead of committing."""
 
     __slots__ = ()
 
     async def execute(self, query: str, *args: object, **options: Any) -> str:
-        """As asyncpg's. Raises TransactionDoomedError where a COMMIT was answered by a rollback."""
+        """Like asyncpg's `execute`. Raises TransactionDoomedError if a COMMIT led to a rollback."""
         tag: str = await super().execute(query, *args, **options)
         # Postgres answers the COMMIT of a failed transaction with ROLLBACK, and asyncpg does not look.
         if tag == "ROLLBACK" and query.startswith("COMMIT"):
@@ -34,24 +35,25 @@ class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg pu
         return tag
 
 
-class OneConnection:
-    """Hands the same connection to one task after the other."""
+class SharedConnection:
+    """Lends one connection to one task after the other."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """The connection, once it is free."""
-        async with self._turn:
+        """The connection, as soon as it is free."""
+        async with self._lock:
             yield self._connection
 
 
-class Line:
-    """One connection of its own for one purpose. Opened when needed, and again after it was lost.
+class DedicatedConnection:
+    """A connection outside the pool for one purpose. It is opened on first use, and again after it was lost.
 
-    A worker's own statements use lines, so that handlers which hold the whole pool cannot cost it its leases.
+    A worker uses them for its own statements. So handlers that occupy the whole pool cannot cost it its
+    leases.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
@@ -67,8 +69,7 @@ class Line:
         """
         task = asyncio.ensure_future(self._run(work))
         try:
-            # Not wait_for: it would wait for asyncpg's cancel request, which a frozen Postgres never answers.
-            await asyncio.wait({task}, timeout=within)
+            await wait_without_cancelling(task, within)
         finally:
             if not task.done():
                 self._abandon(task)
@@ -77,7 +78,7 @@ class Line:
         return await task
 
     async def close(self) -> None:
-        """Disconnect politely, for a second at most."""
+        """Disconnect in good order, or after a second without an answer by force."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -104,12 +105,13 @@ class Line:
             raise DatabaseUnavailableError(f"{type(error).__name__}: {error}") from error
 
     def _abandon(self, task: asyncio.Task[T]) -> None:
-        task.add_done_callback(_look_away)
+        task.add_done_callback(_ignore_error)
         if self._connection is None:
-            task.cancel()  # still connecting
+            task.cancel()  # it is still connecting
         self.drop()
 
 
-def _look_away(task: asyncio.Task[T]) -> None:
+def _ignore_error(task: asyncio.Task[T]) -> None:
+    """Retrieve the error, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()

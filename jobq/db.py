@@ -1,4 +1,4 @@
-"""One Postgres, its connections, and the transaction that the current task is in."""
+"""A pool of connections to Postgres, and the transaction of the current task."""
 
 import asyncio
 import functools
@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import asyncpg
 
-from jobq.connections import CheckedConnection, Connection, Connections, OneConnection
+from jobq.connections import CheckedConnection, Connection, ConnectionSource, SharedConnection
 from jobq.errors import DatabaseUnavailableError, TransactionDoomedError, unavailable_if_refused
 
 log = logging.getLogger(__name__)
@@ -20,16 +20,18 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SESSION = {
+SESSION_SETTINGS = {
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "15s",
 }
-"""Postgres settings of every connection: nobody waits long for a lock or holds one while doing nothing."""
+"""Postgres settings of every connection: no session waits long for a lock, or holds one while it is idle."""
 
-OF_ITS_OWN = {"plan_cache_mode": "force_generic_plan"}
-"""And of those outside of the pool, where few statements run all the time. Else Postgres looks at the
-arguments of the first five of each, and reads the whole table for the 500 results of a flush: 80 ms with
-50,000 jobs instead of 3."""
+DEDICATED_SESSION_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+"""More settings of connections outside the pool, which run a few statements again and again.
+
+Without them, Postgres plans the first five runs of a statement for their arguments. For the 500 ids of a
+batch it then reads the whole table: with 50,000 jobs that takes 80 ms instead of 3.
+"""
 
 _ambient_database: ContextVar["Database | None"] = ContextVar("ambient_database", default=None)
 _ambient_transaction: ContextVar["_Transaction | None"] = ContextVar("ambient_transaction", default=None)
@@ -37,7 +39,7 @@ _ambient_transaction: ContextVar["_Transaction | None"] = ContextVar("ambient_tr
 
 @dataclass(eq=False)
 class _Transaction:
-    """The outermost transaction of one task."""
+    """The outermost transaction of a task."""
 
     database: "Database"
     task: asyncio.Task[Any] | None
@@ -48,11 +50,13 @@ class _Transaction:
 
 
 class Database:
-    """A pool of connections to one Postgres, and the ambient transaction on it.
+    """A pool of connections to one Postgres database, with one transaction per task.
 
-    `direct_dsn` is an address that does not pass a transaction pooler, for LISTEN (default: `dsn`). Behind
-    PgBouncer pass `statement_cache_size=0`. `command_timeout` is in seconds and bounds one statement, or one
-    wait for a connection.
+    Entering it opens the pool and makes it the ambient database, which the decorators below use.
+
+    `direct_dsn` is an address for LISTEN that does not pass a transaction pooler (default: `dsn`). Behind
+    PgBouncer pass `statement_cache_size=0` as well. `command_timeout` is how many seconds one statement, or
+    one wait for a connection, may take.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class Database:
         max_size: int = 10,
         command_timeout: float = 10.0,
         statement_cache_size: int = 100,
-        session: Mapping[str, str] = SESSION,
+        session: Mapping[str, str] = SESSION_SETTINGS,
     ) -> None:
         self.dsn = dsn
         self.direct_dsn = direct_dsn or dsn
@@ -77,12 +81,12 @@ class Database:
             "connection_class": CheckedConnection,
         }
         self._pool: Any = None
-        self._connections: Connections | None = None
+        self._connections: ConnectionSource | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._outer_database: Database | None = None
 
     async def open(self) -> None:
-        """Connect. Raises DatabaseUnavailableError."""
+        """Open the pool. Raises DatabaseUnavailableError."""
         smallest, largest = self._sizes
         with unavailable_if_refused():
             self._pool = await asyncpg.create_pool(
@@ -91,7 +95,7 @@ class Database:
         self._connections = self._pool
 
     async def close(self) -> None:
-        """Let the background work end, then disconnect; what is still borrowed after a second is cut off."""
+        """Let background work end, then disconnect. Connections still borrowed after a second are cut."""
         if self._background:
             await asyncio.wait(self._background, timeout=1.0)
         pool, self._pool, self._connections = self._pool, None, None
@@ -112,13 +116,13 @@ class Database:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Not reset(token): a test fixture may be left in another context than it was entered in.
+        # Not reset(token): pytest may leave a fixture in another context than it entered it in.
         _ambient_database.set(self._outer_database)
         await self.close()
 
     @contextmanager
     def ambient(self) -> Iterator[None]:
-        """Make this the ambient database of the block and of the tasks it starts."""
+        """Make this the ambient database of the block, and of tasks that are started in it."""
         outer = _ambient_database.get()
         _ambient_database.set(self)
         try:
@@ -128,10 +132,11 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
-        """All or nothing. Joins the transaction that this task is already in.
+        """Commit at the end of the block, or roll back if it raises. Joins the transaction of this task.
 
-        A joined block that raises dooms the outermost one, even if the error is caught in between: at its end
-        it rolls back and raises TransactionDoomedError. Tasks started inside are outside of it.
+        A joined block that raises dooms the outermost transaction, even if the error is caught in between:
+        at its end it rolls back and raises TransactionDoomedError. Tasks that are started in the block are
+        not part of the transaction.
         """
         outer = self._transaction()
         if outer is None:
@@ -148,7 +153,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """The connection of this task's transaction, or one borrowed from the pool for the block."""
+        """The connection of this task's transaction, or else one from the pool, for the block."""
         outer = self._transaction()
         if outer is not None:
             yield outer.connection
@@ -157,34 +162,37 @@ class Database:
             yield connection
 
     async def fetch(self, sql: str, *arguments: object) -> list[Any]:
-        """All rows."""
+        """Run a query and return all rows."""
         async with self.connection() as connection:
             rows: list[Any] = await connection.fetch(sql, *arguments)
             return rows
 
     async def fetchrow(self, sql: str, *arguments: object) -> Any:
-        """The first row, or None."""
+        """Run a query and return its first row, or None."""
         async with self.connection() as connection:
             return await connection.fetchrow(sql, *arguments)
 
     async def fetchval(self, sql: str, *arguments: object) -> Any:
-        """The first value of the first row, or None."""
+        """Run a query and return the first value of its first row, or None."""
         async with self.connection() as connection:
             return await connection.fetchval(sql, *arguments)
 
     async def execute(self, sql: str, *arguments: object) -> str:
-        """Run a statement; returns Postgres's tag, such as `UPDATE 3`."""
+        """Run a statement and return Postgres's command tag, such as `UPDATE 3`."""
         async with self.connection() as connection:
             tag: str = await connection.execute(sql, *arguments)
             return tag
 
     async def executemany(self, sql: str, rows: Iterable[Iterable[object]]) -> None:
-        """Run a statement once for each row of arguments, all or nothing."""
+        """Run a statement once for each row of arguments, atomically."""
         async with self.connection() as connection:
             await connection.executemany(sql, rows)
 
     def after_commit(self, hook: Callable[[], object]) -> None:
-        """Call `hook`, which must not block, after this task's transaction committed; at once if none is."""
+        """Call `hook` when the transaction of this task has committed, or now if there is none.
+
+        It must not block. An error that it raises is logged, because the commit cannot be undone.
+        """
         outer = self._transaction()
         if outer is None:
             hook()
@@ -192,34 +200,38 @@ class Database:
             outer.after_commit.append(hook)
 
     def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start `work` outside of any transaction; `close` waits for it."""
+        """Start `work` in a task outside any transaction. `close` waits for it for up to a second."""
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     async def connect(self, dsn: str | None = None) -> Connection:
-        """A new connection outside of the pool, for the caller to close. Raises DatabaseUnavailableError."""
-        options = {**self._options, "server_settings": {**self._options["server_settings"], **OF_ITS_OWN}}
+        """A new connection outside the pool, which the caller closes. Raises DatabaseUnavailableError."""
+        options = {
+            **self._options,
+            "server_settings": {**self._options["server_settings"], **DEDICATED_SESSION_SETTINGS},
+        }
         with unavailable_if_refused():
             return await asyncpg.connect(dsn or self.dsn, timeout=self.command_timeout, **options)
 
     @asynccontextmanager
     async def rolled_back(self) -> AsyncIterator[None]:
-        """For tests: until the end of the block all tasks share one connection, whose work is then undone.
+        """For tests: roll back everything at the end of the block.
 
-        The outermost transaction of a task becomes a savepoint. Two tasks take turns on the connection.
+        Until then all tasks take turns on one connection, and the outermost transaction of a task is a
+        savepoint.
         """
-        usual = self._connections
+        pool = self._connections
         async with self._borrow() as connection:
             undo = connection.transaction()
             await undo.start()
-            self._connections = OneConnection(connection)
+            self._connections = SharedConnection(connection)
             try:
                 yield
             finally:
                 if self._background:
                     await asyncio.wait(self._background, timeout=1.0)
-                self._connections = usual
+                self._connections = pool
                 await undo.rollback()
 
     @asynccontextmanager
@@ -260,7 +272,7 @@ class Database:
 
 
 def current_database() -> Database:
-    """The ambient database. Raises RuntimeError where none was made ambient."""
+    """The ambient database. Raises RuntimeError if there is none."""
     database = _ambient_database.get()
     if database is None:
         raise RuntimeError(
@@ -270,7 +282,7 @@ def current_database() -> Database:
 
 
 def write_transaction(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Make a coroutine function atomic on the ambient database: commit on return, roll back on error."""
+    """Run a coroutine function in a transaction of the ambient database; an error rolls it back."""
 
     @functools.wraps(function)
     async def atomic(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -292,12 +304,12 @@ def read_transaction(function: Callable[P, Awaitable[T]]) -> Callable[P, Corouti
 
 
 async def _keep_session(_: Connection) -> None:
-    """Asyncpg's own reset costs a round trip per loan, and nothing here changes a session's state."""
+    """Replaces asyncpg's reset, which costs a round trip for each use: nothing here changes sessions."""
 
 
 def _call(hook: Callable[[], object]) -> None:
     try:
         hook()
     except Exception:
-        # What was committed stays committed: the caller must not be told that it failed.
+        # The transaction is committed, so the caller must not get an error.
         log.exception("a hook failed after the commit")

@@ -1,4 +1,4 @@
-"""What is queued, and what a handler may say about it. Pure: no database, no clock."""
+"""Jobs, and what a handler returns. Pure: no database, no clock."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Job(BaseModel):
-    """Something to do later. Its type and its arguments are its identity: the same job is never queued twice.
+    """Work to do later. Two jobs of the same type with the same arguments are the same job, queued only once.
 
-    `lane` chooses the workers that take it. A failed try is repeated after `base_retry_minutes * tries**2`
-    minutes, `max_retries` times at most.
+    `lane` decides which workers take it. A job that fails is retried after `base_retry_minutes * tries**2`
+    minutes, at most `max_retries` times.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,28 +26,28 @@ class Job(BaseModel):
     max_retries: Annotated[int, Field(ge=0, le=1_000)] = 13
     base_retry_minutes: Annotated[int, Field(ge=0, le=1_440)] = 5
     delay: timedelta | None = None
-    """Counts from the moment it is saved. Set by `runs_in`."""
+    """Counts from the moment the job is saved. Set by `runs_in`."""
     ripe_at: AwareDatetime | None = None
-    """Set by `runs_at`. Neither this nor a delay: it is ripe at once."""
+    """Set by `runs_at`. Without this and without a delay, the job is ripe at once."""
 
     def runs_in(self, *, minutes: float = 0, hours: float = 0) -> Self:
-        """The same job, ripe that long after it is saved."""
+        """The same job, ripe so long after it is saved."""
         delay = timedelta(minutes=minutes, hours=hours)
         return self.model_copy(update={"delay": delay, "ripe_at": None})
 
     def runs_at(self, instant: datetime) -> Self:
-        """The same job, ripe at `instant`, which must be aware."""
+        """The same job, ripe at `instant`, which must have a time zone."""
         _require_aware(instant)
         return self.model_copy(update={"delay": None, "ripe_at": instant})
 
     def ripe_at_when_saved(self, now: datetime) -> datetime | None:
-        """The instant it is ripe when it is saved at `now`; None is at once."""
+        """When the job is ripe if it is saved at `now`; None means at once."""
         return self.ripe_at if self.delay is None else now + self.delay
 
 
 @dataclass(slots=True)
 class ClaimedJob:
-    """A job as its handler gets it: one row of the queue, leased to this worker."""
+    """A row of the queue that is leased to this worker; what a handler gets."""
 
     id: int
     job_type: str
@@ -57,7 +57,7 @@ class ClaimedJob:
     lane: int
     fence: int
     tries: int
-    """Counts this try."""
+    """How many tries began, this one included."""
     max_retries: int
     base_retry_minutes: int
     last_error: str | None
@@ -65,26 +65,26 @@ class ClaimedJob:
 
     @property
     def due_at(self) -> datetime:
-        """The instant it became ripe: how late it runs is counted from here."""
+        """When the job became ripe."""
         return self.created_at if self.ripe_at is None else self.ripe_at
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments, parsed when first asked for."""
+        """The arguments as a dict, parsed on first use."""
         if self._arguments is None:
             self._arguments = from_json(self.arguments_json)
         return self._arguments
 
     def read(self, model: type[Model]) -> Model:
-        """The arguments as `model`, straight from the stored text. Raises pydantic's ValidationError."""
+        """The arguments as a pydantic model, parsed from the JSON. Raises pydantic's ValidationError."""
         return model.model_validate_json(self.arguments_json)
 
 
 class Postpone(Exception):
-    """Run this job again at `until`, an aware instant.
+    """Run this job again at `until`, an instant with a time zone.
 
-    Returned by a handler: finished for now, the count of tries starts again. Raised: it could not, through
-    no fault of the job, and this was not a try.
+    A handler returns it when it is finished for now: the count of tries starts again. A handler raises it
+    when it could not do its work through no fault of the job: this try does not count.
     """
 
     def __init__(self, until: datetime) -> None:
@@ -94,7 +94,7 @@ class Postpone(Exception):
 
 
 class Discard(Exception):
-    """This job is gone, for `reason`. Returned or raised by a handler."""
+    """Delete this job, for `reason`. A handler may return or raise it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -109,7 +109,7 @@ Handler: TypeAlias = Callable[[ClaimedJob], Awaitable[HandlerResult]]
 
 
 def retry_delay(tries: int, base_retry_minutes: int) -> timedelta:
-    """How long after its `tries`-th failure a job is tried again."""
+    """How long a job waits for its next try after it failed `tries` times."""
     return timedelta(minutes=base_retry_minutes * tries**2)
 
 

@@ -1,4 +1,4 @@
-"""What this worker holds, and the heartbeat that keeps it."""
+"""The jobs that this worker has leased, and the heartbeat that keeps the leases."""
 
 import asyncio
 import logging
@@ -6,127 +6,132 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from jobq.claims import extend
-from jobq.connections import Connection, Line
+from jobq.claims import ExtendResult, extend
+from jobq.connections import Connection, DedicatedConnection
 from jobq.errors import TRANSIENT_ERRORS
 from jobq.job import ClaimedJob
-from jobq.timing import Timing, wait_for_event
+from jobq.timing import Timing
+from jobq.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
-class Held:
-    """A claimed job that is not settled yet."""
+class LeasedJob:
+    """A job from its claim until its settlement is written."""
 
     job: ClaimedJob
-    sure_since: float
-    """When the statement that last confirmed the lease was sent, on the monotonic clock."""
+    confirmed_at: float
+    """When the last statement that confirmed the lease was sent, by the monotonic clock."""
     task: asyncio.Task[Any] | None = None
+    """Its handler, once that was started."""
     is_lost: bool = False
-    is_recalled: bool = False
-    """Its worker cannot go on with it: it is given back when it ends."""
+    """Another worker may have the lease."""
+    is_aborted: bool = False
+    """This worker cancelled the handler for its own reasons, so the job is given back."""
     is_settled: bool = False
-    """What becomes of it is known, though perhaps not written yet."""
+    """It has a settlement, which may not be written yet."""
 
     @property
     def is_over(self) -> bool:
-        """Whether it neither runs nor will."""
+        """Whether this worker has nothing more to run for it."""
         return self.is_lost or self.is_settled
 
 
 class Leases:
-    """Everything this worker holds."""
+    """All jobs that this worker has leased."""
 
-    def __init__(self, line: Line, timing: Timing) -> None:
-        self._line = line
+    def __init__(self, connection: DedicatedConnection, timing: Timing) -> None:
+        self._connection = connection
         self._timing = timing
-        self._held: dict[int, Held] = {}
+        self._leased: dict[int, LeasedJob] = {}
         self._stopping = asyncio.Event()
 
-    def hold(self, job: ClaimedJob, sure_since: float) -> Held:
-        """Keep the lease of `job` from now on."""
-        earlier = self._held.get(job.id)
+    def add(self, job: ClaimedJob, claimed_at: float) -> LeasedJob:
+        """Keep the lease of `job` from now on. The claim was sent at `claimed_at` (monotonic)."""
+        earlier = self._leased.get(job.id)
         if earlier is not None:
-            # It lapsed, as after a pause of the whole machine, and the heir is this very worker.
+            # The lease expired, as after a pause of the whole machine, and this worker claimed the job again.
             self.lose(earlier.job)
-        held = self._held[job.id] = Held(job, sure_since)
-        return held
+        leased = self._leased[job.id] = LeasedJob(job, claimed_at)
+        return leased
 
-    def release(self, job: ClaimedJob) -> None:
-        """It is settled: nothing to keep any more."""
+    def remove(self, job: ClaimedJob) -> None:
+        """Forget `job`, whose settlement was written."""
         if self._find(job) is not None:
-            del self._held[job.id]
+            del self._leased[job.id]
 
     def lose(self, job: ClaimedJob) -> None:
-        """Somebody else may hold it: stop working on it."""
-        held = self._find(job)
-        if held is None:
+        """Forget `job` and cancel its handler: another worker may have the lease."""
+        leased = self._find(job)
+        if leased is None:
             return
-        del self._held[job.id]
-        held.is_lost = True
+        del self._leased[job.id]
+        leased.is_lost = True
         log.warning("lease lost: job %d (%s)", job.id, job.job_type)
-        if held.task is not None:
-            held.task.cancel()
+        if leased.task is not None:
+            leased.task.cancel()
 
     def lose_all(self) -> None:
-        """The worker is torn down without a proper stop."""
-        for held in list(self._held.values()):
-            self.lose(held.job)
+        """Cancel every handler. Only needed if the worker ended without a proper stop."""
+        for leased in list(self._leased.values()):
+            self.lose(leased.job)
 
     async def run(self) -> None:
-        """Beat until stopped."""
-        pause = self._timing.beat_every
+        """Send heartbeats until `stop`."""
+        pause = self._timing.heartbeat_every
         while not self._stopping.is_set():
             await wait_for_event(self._stopping, min(pause, self._trusted_for()))
-            pause = await self._beat()
-            self._lose_untrusted()
-        await self._line.close()
+            pause = await self._send_heartbeat()
+            self._lose_unconfirmed()
+        await self._connection.close()
 
     def stop(self) -> None:
-        """End `run`."""
+        """Let `run` return."""
         self._stopping.set()
 
-    async def _beat(self) -> float:
-        """Extend every lease if one needs it. Returns the seconds until this should be called again."""
+    async def _send_heartbeat(self) -> float:
+        """Extend every lease, if the oldest needs it. Returns the seconds until the next call."""
         sent_at = time.monotonic()
-        wait = self._oldest() + self._timing.beat_every - sent_at
+        wait = self._oldest_confirmation() + self._timing.heartbeat_every - sent_at
         if wait > 0 or self._stopping.is_set():
             return wait
-        jobs = [held.job for held in self._held.values()]
+        jobs = [leased.job for leased in self._leased.values()]
 
-        async def work(connection: Connection) -> tuple[set[int], set[int]]:
-            beat = await extend(connection, jobs, self._timing.lease)
-            return beat.extended, beat.lost
+        async def work(connection: Connection) -> ExtendResult:
+            return await extend(connection, jobs, self._timing.lease)
 
         try:
-            extended, lost = await self._line.run(work, self._timing.beat_within)
+            result = await self._connection.run(work, self._timing.heartbeat_within)
         except TRANSIENT_ERRORS as error:
             log.warning("no heartbeat: %s", error)
             return self._timing.retry_after
         for job in jobs:
-            self._learn(job, sent_at, is_lost=job.id in lost)
-        return self._timing.beat_every if len(extended) + len(lost) == len(jobs) else self._timing.retry_after
+            if job.id in result.lost:
+                self.lose(job)
+            else:
+                self._confirm(job, sent_at)
+        is_complete = len(result.extended) + len(result.lost) == len(jobs)
+        return self._timing.heartbeat_every if is_complete else self._timing.retry_after
 
-    def _learn(self, job: ClaimedJob, sent_at: float, *, is_lost: bool) -> None:
-        if is_lost:
-            self.lose(job)
-        elif (held := self._find(job)) is not None:
-            held.sure_since = sent_at
+    def _confirm(self, job: ClaimedJob, sent_at: float) -> None:
+        leased = self._find(job)
+        if leased is not None:
+            leased.confirmed_at = sent_at
 
-    def _find(self, job: ClaimedJob) -> Held | None:
-        """What is held of just this claim: by now the same job may be held under another fence."""
-        held = self._held.get(job.id)
-        return held if held is not None and held.job.fence == job.fence else None
+    def _find(self, job: ClaimedJob) -> LeasedJob | None:
+        """The lease of this very claim: this worker may have claimed the job again, with another fence."""
+        leased = self._leased.get(job.id)
+        return leased if leased is not None and leased.job.fence == job.fence else None
 
-    def _lose_untrusted(self) -> None:
+    def _lose_unconfirmed(self) -> None:
         now = time.monotonic()
-        for held in list(self._held.values()):
-            if now - held.sure_since > self._timing.trust:
-                self.lose(held.job)
+        for leased in list(self._leased.values()):
+            if now - leased.confirmed_at > self._timing.trust_lease_for:
+                self.lose(leased.job)
 
     def _trusted_for(self) -> float:
-        return max(0.0, self._oldest() + self._timing.trust - time.monotonic())
+        return max(0.0, self._oldest_confirmation() + self._timing.trust_lease_for - time.monotonic())
 
-    def _oldest(self) -> float:
-        return min((held.sure_since for held in self._held.values()), default=time.monotonic())
+    def _oldest_confirmation(self) -> float:
+        return min((leased.confirmed_at for leased in self._leased.values()), default=time.monotonic())

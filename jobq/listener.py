@@ -1,62 +1,62 @@
-"""Hears the NOTIFY of other processes."""
+"""LISTEN over a connection that is opened again when it is lost."""
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Callable
 
-from jobq.connections import Connection, Line
+from jobq.connections import Connection, DedicatedConnection
+from jobq.db import Database
 from jobq.errors import TRANSIENT_ERRORS
-from jobq.timing import Timing, wait_for_event
-from jobq.wake import CHANNEL, Wake, Waker, parse_wake
+from jobq.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
 PROBE_EVERY = 30.0
-"""Seconds. A connection that died without a word is noticed by asking."""
+"""Seconds between questions that show whether a silent connection still works."""
 ANSWER_WITHIN = 4.0
 
+OnNotify = Callable[[str | None], object]
+"""Takes the payload of a NOTIFY, or None for "some may have been missed". It must not block."""
 
-class Listener:
-    """A connection that LISTENs, made again whenever it is lost."""
 
-    def __init__(self, line: Line, origin: str, waker: Waker, timing: Timing) -> None:
-        self._line = line
-        self._origin = origin
-        self._waker = waker
-        self._timing = timing
-        self._heard_on: Connection = None
-        self._attention = asyncio.Event()
-        self._is_stopping = False
+async def listen(database: Database, channel: str, on_notify: OnNotify, retry_after: float = 1.0) -> None:
+    """Call `on_notify` with the payload of each NOTIFY on `channel`, until cancelled.
 
-    async def run(self) -> None:
-        """Listen until stopped."""
-        while not self._is_stopping:
-            self._attention.clear()
+    After each new connection `on_notify` is called with None, because notifications that were sent before it
+    are lost. When the connection is lost, connects again at once, and then every `retry_after` seconds.
+    """
+    connection = DedicatedConnection(lambda: database.connect(database.direct_dsn))
+    subscription = _Subscription(channel, on_notify)
+    try:
+        while True:
+            subscription.is_lost.clear()
             try:
-                await self._line.run(self._listen, ANSWER_WITHIN)
+                await connection.run(subscription.keep, ANSWER_WITHIN)
                 pause = PROBE_EVERY
             except TRANSIENT_ERRORS as error:
-                log.warning("not listening, polling only: %s", error)
-                pause = self._timing.retry_after
-            if not self._is_stopping:
-                await wait_for_event(self._attention, pause)
-        await self._line.close()
+                log.warning("cannot listen on %s, trying again: %s", channel, error)
+                pause = retry_after
+            await wait_for_event(subscription.is_lost, pause)
+    finally:
+        await connection.close()
 
-    def stop(self) -> None:
-        """End `run`."""
-        self._is_stopping = True
-        self._attention.set()
 
-    async def _listen(self, connection: Connection) -> None:
-        if connection is self._heard_on:
+class _Subscription:
+    def __init__(self, channel: str, on_notify: OnNotify) -> None:
+        self.is_lost = asyncio.Event()
+        self._channel = channel
+        self._on_notify = on_notify
+        self._connection: Connection = None
+
+    async def keep(self, connection: Connection) -> None:
+        """LISTEN on a new connection, or check that the known one still answers."""
+        if connection is self._connection:
             await connection.execute("SELECT 1")
             return
-        connection.add_termination_listener(lambda _: self._attention.set())
-        await connection.add_listener(CHANNEL, self._hear)
-        self._heard_on = connection
-        self._waker(Wake())  # whatever was said while nobody listened
+        connection.add_termination_listener(lambda _: self.is_lost.set())
+        await connection.add_listener(self._channel, self._pass_on)
+        self._connection = connection
+        self._on_notify(None)
 
-    def _hear(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
-        origin, wake = parse_wake(payload)
-        if origin != self._origin:
-            self._waker(wake)
+    def _pass_on(self, _connection: Connection, _pid: int, _channel: str, payload: str) -> None:
+        self._on_notify(payload)

@@ -1,4 +1,4 @@
-"""The queue: what an application does with jobs. What a worker does with them is in claims.py."""
+"""The queue as an application uses it: save, cancel, reschedule and inspect jobs."""
 
 import functools
 import itertools
@@ -12,9 +12,12 @@ from pydantic_core import from_json, to_json
 from jobq.clock import utc_now
 from jobq.db import Database
 from jobq.job import Job
+from jobq.notifier import Notifier, WakeUp
 from jobq.sql import (
     CANCEL,
+    DATABASE_HEALTH,
     DEAD,
+    POP_RIPE,
     PRUNE,
     QUEUED,
     RESCHEDULE,
@@ -23,43 +26,42 @@ from jobq.sql import (
     SAVE,
     SAVE_ALL,
     STATS,
-    TAKE,
-    VITALS,
 )
-from jobq.wake import Bell, Wake
 
-SWEEP_EVERY = timedelta(seconds=3)
-"""How often a worker looks everywhere. What ripens later than this needs no wake-up when it is saved."""
+NOTIFY_WITHIN = timedelta(seconds=3)
+"""A job that ripens later than this sends no wake-up when it is saved: polling finds it in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneStats:
-    """How full a lane is. `oldest_ripe_age` is how long the ripest job has been waiting."""
+    """How many jobs of a lane are in each state."""
 
     lane: int
     ready: int
+    """Ripe and waiting for a worker."""
     future: int
     leased: int
     dead: int
     oldest_ripe_age: timedelta | None
+    """How long the ripest job has been waiting; None if none is ready."""
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
-    """What the queue needs of its surroundings."""
+class DatabaseHealth:
+    """Two conditions outside the queue that it suffers from."""
 
     clock_skew: timedelta
-    """How far the application's clock is ahead of Postgres's, to within half a round trip."""
+    """How far the application's clock is ahead of Postgres's, give or take half a round trip."""
     oldest_snapshot_age: timedelta
-    """How long the oldest transaction of the database has kept dead rows from being cleaned; zero: none does.
+    """For how long the oldest transaction has kept Postgres from removing dead rows; zero if none does.
 
-    Sessions of other roles count only for a role that may see them (pg_read_all_stats).
+    Sessions of other roles are seen only by a role with the rights of pg_read_all_stats.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """A job that waits or runs."""
+    """A job that waits or runs, with its row."""
 
     id: int
     job: Job
@@ -71,7 +73,7 @@ class QueuedJob:
 
 @dataclass(frozen=True, slots=True)
 class DeadJob:
-    """A job that failed more often than it may."""
+    """A job whose last retry failed."""
 
     id: int
     job: Job
@@ -82,27 +84,27 @@ class DeadJob:
 
 
 class Queue:
-    """Jobs in Postgres. `now` is the application's clock: it decides what is ripe.
+    """A queue of jobs in Postgres. `now` is the application's clock, which decides when a job is ripe.
 
-    Every method takes part in the current task's transaction, if there is one.
+    Every method takes part in the transaction of the current task, if there is one.
     """
 
     def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
         self.database = database
         self.now = now
-        self.bell = Bell(database)
+        self.notifier = Notifier(database)
 
     async def save(self, job: Job) -> None:
-        """Queue `job`. If it waits already the earlier time wins; if it runs it will run once more."""
+        """Queue `job`. If it waits already, the earlier time wins; if it runs, it will run once more."""
         now = self.now()
         ripe_at = job.ripe_at_when_saved(now)
         row = await self.database.fetchrow(
             SAVE, job.lane, job.job_type, _json(job), ripe_at, now, job.max_retries, job.base_retry_minutes
         )
-        self._ring_after_commit([row] if row else [], now)
+        self._notify_after_commit([row] if row else [], now)
 
     async def save_all(self, jobs: Iterable[Job]) -> None:
-        """Queue many jobs with one statement, each as `save` would; some thousands at a time are well."""
+        """Queue many jobs with one statement, each as `save` would. Pass a few thousand at a time."""
         jobs = list(jobs)
         now = self.now()
         rows = await self.database.fetch(
@@ -115,38 +117,39 @@ class Queue:
             [job.max_retries for job in jobs],
             [job.base_retry_minutes for job in jobs],
         )
-        self._ring_after_commit(rows, now)
+        self._notify_after_commit(rows, now)
 
     async def cancel(self, job: Job) -> bool:
-        """Delete `job`, running or not (its handler is not stopped). Whether it was there."""
+        """Delete `job`. A running handler goes on, but its result is lost. Returns whether it was queued."""
         return await self.database.fetchrow(CANCEL, job.job_type, _json(job)) is not None
 
     async def reschedule(self, job: Job, ripe_at: datetime) -> bool:
-        """Set the exact time of a queued job, also to later; while it runs, the time it runs again.
+        """Set the time of a queued job, to earlier or later. For a running job, it is when it runs again.
 
-        Whether it was there: this never queues a job.
+        Returns whether the job was queued. If not, nothing is changed.
         """
         row = await self.database.fetchrow(RESCHEDULE, job.job_type, _json(job), ripe_at)
         if row is None:
             return False
-        self._ring_after_commit([row], self.now())
+        self._notify_after_commit([row], self.now())
         return True
 
     async def get_one_ripe_job(self) -> Job | None:
         """Delete and return the ripest job of all lanes, or None.
 
-        Inside a transaction the job comes back if that is rolled back; until it ends, whoever saves it waits.
+        In a transaction that is rolled back, the job stays in the queue. Until the transaction ends, saving
+        the same job blocks.
         """
         now = self.now()
         async with self.database.connection() as connection:
             for lane in await connection.fetch(RIPE_LANES, now):
-                row = await connection.fetchrow(TAKE, lane["lane"], now)
+                row = await connection.fetchrow(POP_RIPE, lane["lane"], now)
                 if row is not None:
                     return _job(row)
         return None
 
     async def stats(self) -> list[LaneStats]:
-        """How full each lane is. It counts rows: for people and metrics, not for every request."""
+        """The counts of each lane. Reads every row: call it for people and metrics, not on each request."""
         now = self.now()
         return [
             LaneStats(
@@ -160,28 +163,28 @@ class Queue:
             for row in await self.database.fetch(STATS, now)
         ]
 
-    async def vitals(self) -> Vitals:
-        """How far the clocks are apart, and what holds up the cleaning of dead rows. One cheap statement."""
+    async def database_health(self) -> DatabaseHealth:
+        """How far the clocks differ, and for how long dead rows could not be removed. One cheap statement."""
         async with self.database.connection() as connection:
             asked_at = self.now()
-            row = await connection.fetchrow(VITALS)
+            row = await connection.fetchrow(DATABASE_HEALTH)
             answered_at = self.now()
-        return Vitals(
+        return DatabaseHealth(
             clock_skew=asked_at + (answered_at - asked_at) / 2 - row["now"],
             oldest_snapshot_age=row["oldest_snapshot_age"] or timedelta(0),
         )
 
     async def queued(self, limit: int = 100) -> list[QueuedJob]:
-        """What waits and what runs, the ripest first. It reads every row: for people."""
+        """The jobs that wait or run, the ripest first. Reads every row, so call it for people."""
         return [_queued(row) for row in await self.database.fetch(QUEUED, limit, None)]
 
     async def find(self, job_id: int) -> QueuedJob | None:
-        """The queued job with this id, if there is one."""
+        """The waiting or running job with this id."""
         row = await self.database.fetchrow(QUEUED, 1, job_id)
         return None if row is None else _queued(row)
 
     async def dead(self, limit: int = 100) -> list[DeadJob]:
-        """The jobs that died last, the newest first."""
+        """The dead jobs, the last to die first."""
         return [
             DeadJob(
                 id=row["id"],
@@ -195,16 +198,16 @@ class Queue:
         ]
 
     async def revive(self, dead_id: int) -> bool:
-        """Queue a dead job again, ripe now and with all its tries. Whether there was one with this id."""
+        """Queue a dead job again, ripe now and with all its retries. Returns whether the id was found."""
         now = self.now()
         row = await self.database.fetchrow(REVIVE, dead_id, now)
         if row is None:
             return False
-        self._ring_after_commit([row], now)
+        self._notify_after_commit([row], now)
         return True
 
     async def prune(self, before: datetime, page: int = 1_000) -> int:
-        """Delete the jobs that died before then, `page` at a time. Returns how many there were."""
+        """Delete the jobs that died before an instant, `page` rows at a time. Returns how many."""
         pruned = 0
         while True:
             tag = await self.database.execute(PRUNE, before, page)
@@ -214,17 +217,17 @@ class Queue:
                 return pruned
 
     def wake(self) -> None:
-        """Make the workers of every process look everywhere now, such as after the clock was moved."""
-        self.bell.ring(Wake())
+        """Let the workers of all processes look for ripe jobs now, for example after the clock was moved."""
+        self.notifier.notify(WakeUp())
 
-    def _ring_after_commit(self, rows: Iterable[Any], now: datetime) -> None:
+    def _notify_after_commit(self, rows: Iterable[Any], now: datetime) -> None:
         soonest: dict[int, datetime] = {}
         for lane, due_at in rows:
-            # None: it runs just now, and its worker will see that it has to run again.
-            if due_at is not None and due_at <= now + SWEEP_EVERY:
+            # None means that the job runs now; its worker will notice that it has to run again.
+            if due_at is not None and due_at <= now + NOTIFY_WITHIN:
                 soonest[lane] = min(due_at, soonest.get(lane, due_at))
-        for wake in itertools.starmap(Wake, soonest.items()):
-            self.database.after_commit(functools.partial(self.bell.ring, wake))
+        for wake_up in itertools.starmap(WakeUp, soonest.items()):
+            self.database.after_commit(functools.partial(self.notifier.notify, wake_up))
 
 
 def _json(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Jobs that come again and again: one permanent row each, no leader, no table of schedules."""
+"""Recurring jobs: one permanent row each, without a leader process or a table of schedules."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,16 +15,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Recurring:
-    """Runs `run` once each `every`, whichever process is there to do it.
+    """Calls `run` once every `every`, in one of the processes that work on the queue.
 
-    Every process saves `job` when it starts and hands `handler` to its worker. The row never goes: after each
-    run it waits for the next tick. Ticks missed while no worker ran are made up for by one run. `now` is the
-    queue's clock.
+    Every process saves `job` when it starts and gives `handler` to its worker. The row is never deleted:
+    after each run it is postponed to the next tick. Ticks that were missed while no worker ran lead to one
+    run. `now` is the clock of the queue.
 
-    `run` may fail: it is retried as usual for as long as that is before the next tick; then the error is
-    logged and the next tick tries again. So a recurring job does not die of errors. What still buries it is
-    killing its worker over and over: then it is among the dead until it is revived or a process starts. A
-    raised Postpone or Discard means what it always means.
+    If `run` fails, it is retried as usual while the retry comes before the next tick. Otherwise the error
+    is logged, and the next tick is the retry, so errors never make a recurring job dead. It dies only if it
+    kills its worker again and again; then it runs again when it is revived or when a process starts. A
+    raised Postpone or Discard means what it means for every job.
     """
 
     job_type: str
@@ -35,11 +35,11 @@ class Recurring:
 
     @property
     def job(self) -> Job:
-        """What to save at the start: due at the next tick, so that a start never makes it run earlier."""
+        """The job to save at each start. It is due at the next tick: a start does not make it run earlier."""
         return Job(job_type=self.job_type, lane=self.lane).runs_at(next_tick(self.every, self.now()))
 
     async def handler(self, job: ClaimedJob) -> Postpone:
-        """Runs one tick. Raises what `run` raised where a retry comes before the next tick."""
+        """Run one tick. Raises the error of `run` if a retry comes before the next tick."""
         try:
             await self.run(job)
         except (Postpone, Discard):
@@ -55,14 +55,14 @@ class Recurring:
         return job.tries <= job.max_retries and retry_at < self._next_tick_after(job)
 
     def _next_tick_after(self, job: ClaimedJob) -> datetime:
-        # Also after its own tick, should the clock have been set back since.
+        # After its own tick in any case: the clock may have been set back since.
         return next_tick(self.every, max(self.now(), job.due_at))
 
 
 def next_tick(every: timedelta, now: datetime) -> datetime:
-    """The first whole multiple of `every` since 1970 (UTC) that is after `now`: the same for every process.
+    """The first whole multiple of `every` since 1970 (UTC) after `now`, so that all processes agree on it.
 
-    Raises ValueError where `every` is not positive.
+    Raises ValueError if `every` is not positive.
     """
     if every <= timedelta(0):
         raise ValueError(f"a recurring job needs a time between its runs, not {every}")

@@ -1,4 +1,4 @@
-"""What becomes of a job after a try. Pure, and the same for the worker and for `drain`."""
+"""What happens to a job after a try. Pure, and the same for the worker and for `drain`."""
 
 import traceback
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from enum import StrEnum
 from jobq.errors import is_transient
 from jobq.job import ClaimedJob, Discard, HandlerResult, Postpone, retry_delay
 
-GIVE_BACK_AFTER = timedelta(seconds=1)
-POSTPONE_AT_LEAST = timedelta(seconds=1)
+GIVE_BACK_DELAY = timedelta(seconds=1)
+MIN_POSTPONEMENT = timedelta(seconds=1)
+MAX_ERROR_LENGTH = 2_000
 LEASE_EXPIRED = "lease expired: its worker died, hung, or lost the database"
-LONGEST_ERROR = 2_000
+"""What a claim writes as the last error of a job whose lease had expired."""
 
 
 class Outcome(StrEnum):
@@ -25,22 +26,26 @@ class Outcome(StrEnum):
     DEAD = "dead"
 
 
-@dataclass(slots=True)  # not frozen: one is made for every job, and frozen ones take five times as long
+@dataclass(
+    slots=True
+)  # not frozen: one is made for every job, and creating a frozen one takes five times as long
 class Settlement:
-    """What to write to the row of a job that was claimed."""
+    """What to write to the row of a claimed job."""
 
     job: ClaimedJob
     outcome: Outcome
     ripe_at: datetime | None = None
+    """When it runs again, if it does."""
     tries: int = 0
+    """How many tries count from now on."""
     error: str | None = None
-    """Kept with the job; None keeps the one before."""
+    """Stored with the job; None keeps the stored one."""
     reason: str | None = None
     """Why it was discarded."""
 
 
 def settle_result(job: ClaimedJob, result: HandlerResult, now: datetime) -> Settlement:
-    """The handler returned `result`."""
+    """The settlement of a job whose handler returned `result`."""
     if isinstance(result, Postpone):
         return Settlement(job, Outcome.POSTPONED, _not_before(result.until, now))
     if isinstance(result, Discard):
@@ -49,13 +54,13 @@ def settle_result(job: ClaimedJob, result: HandlerResult, now: datetime) -> Sett
 
 
 def settle_error(job: ClaimedJob, error: BaseException, now: datetime) -> Settlement:
-    """The handler raised `error`."""
+    """The settlement of a job whose handler raised `error`."""
     if isinstance(error, Postpone):
         return Settlement(job, Outcome.POSTPONED, _not_before(error.until, now), tries=job.tries - 1)
     if isinstance(error, Discard):
         return Settlement(job, Outcome.DISCARDED, reason=error.reason)
     if is_transient(error):
-        later = now + GIVE_BACK_AFTER
+        later = now + GIVE_BACK_DELAY
         return Settlement(job, Outcome.GIVEN_BACK, later, job.tries - 1, describe_error(error))
     if job.tries > job.max_retries:
         return Settlement(job, Outcome.DEAD, tries=job.tries, error=describe_error(error))
@@ -63,36 +68,36 @@ def settle_error(job: ClaimedJob, error: BaseException, now: datetime) -> Settle
     return Settlement(job, Outcome.RETRIED, later, job.tries, describe_error(error))
 
 
-def settle_unstarted(job: ClaimedJob) -> Settlement:
-    """It was claimed but not begun: it waits on as if nothing had happened."""
+def give_back(job: ClaimedJob) -> Settlement:
+    """The settlement of a job that this worker does not run to its end: it waits on as if never claimed."""
     return Settlement(job, Outcome.GIVEN_BACK, job.due_at, job.tries - 1)
 
 
-def settle_hopeless(job: ClaimedJob) -> Settlement | None:
-    """A job that took its worker with it more often than it may fail is dead without another try."""
+def settle_exhausted(job: ClaimedJob) -> Settlement | None:
+    """Dead, for a job whose workers went away in each of its tries. None if it may still be tried."""
     if job.tries > job.max_retries + 1:
         return Settlement(job, Outcome.DEAD, tries=job.tries - 1)
     return None
 
 
-def is_suspect(job: ClaimedJob) -> bool:
-    """Whether its worker went away while it held the job, and not for the first time."""
+def is_suspected_poison(job: ClaimedJob) -> bool:
+    """Whether its last worker went away while it ran, and not for the first time: it may kill its workers."""
     return job.tries > 2 and job.last_error == LEASE_EXPIRED
 
 
-def settle_suspect(job: ClaimedJob, now: datetime) -> Settlement:
-    """It must not run now, beside another suspect. Not a try."""
-    return Settlement(job, Outcome.GIVEN_BACK, now + GIVE_BACK_AFTER, job.tries - 1)
+def settle_deferred(job: ClaimedJob, now: datetime) -> Settlement:
+    """The settlement of a suspected poison job that has to wait until another one has run. Not a try."""
+    return Settlement(job, Outcome.GIVEN_BACK, now + GIVE_BACK_DELAY, job.tries - 1)
 
 
 def describe_error(error: BaseException) -> str:
-    """Type, text and the innermost place of `error`, as Postgres can store it."""
+    """Type, text and innermost place of `error`, in characters that Postgres can store."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
-    text = f"{type(error).__name__}: {error}"[:LONGEST_ERROR] + place
-    # Postgres text knows neither NUL nor lone surrogates.
+    text = f"{type(error).__name__}: {error}"[:MAX_ERROR_LENGTH] + place
+    # Postgres text can hold neither NUL nor lone surrogates.
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _not_before(until: datetime, now: datetime) -> datetime:
-    return max(until, now + POSTPONE_AT_LEAST)
+    return max(until, now + MIN_POSTPONEMENT)

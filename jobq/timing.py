@@ -1,29 +1,21 @@
-"""The intervals of a worker. The defaults are what production uses; only tests are in more of a hurry."""
+"""The intervals of a worker."""
 
-import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 
 @dataclass(frozen=True)
 class Timing:
-    """All but the lease in seconds."""
+    """The intervals, in seconds unless noted. Production uses the defaults; tests use shorter ones."""
 
     lease: timedelta = timedelta(seconds=30)
-    """On Postgres's clock. A job whose worker died is ripe again after this."""
-    beat_every: float = 10.0
-    beat_within: float = 4.0
-    trust: float = 20.0
-    """A lease not confirmed for so long is given up, before Postgres may give it to somebody else."""
+    """By Postgres's clock. The job of a worker that died is ripe again after this."""
+    heartbeat_every: float = 10.0
+    heartbeat_within: float = 4.0
+    """How long a heartbeat may take before its connection is replaced."""
+    trust_lease_for: float = 20.0
+    """A worker gives up a lease that was not confirmed for this long. Keep it well below `lease`."""
     sweep_every: float = 3.0
-    """How often a worker looks everywhere, not only behind what it has seen."""
+    """How often a worker looks through its lane from the start, to find jobs that no wake-up announced."""
     retry_after: float = 0.5
-    """Pause after a failed statement."""
-
-
-async def wait_for_event(event: asyncio.Event, seconds: float | None) -> None:
-    """Until `event` is set, for `seconds` at most (None: for ever)."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+    """The pause after a statement that failed."""

@@ -1,53 +1,39 @@
-"""Claims jobs, runs them, settles them, until it is told to stop."""
+"""The worker: claims the jobs of one lane and runs them until it is stopped."""
 
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import copy_context
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 
-from jobq.attempt import attempt
-from jobq.claims import Claim, claim, sync
-from jobq.connections import Connection, Line
+from jobq.claims import ClaimResult, claim, confirm
+from jobq.connections import Connection, DedicatedConnection
+from jobq.cursor import ClaimCursor
 from jobq.errors import TRANSIENT_ERRORS
 from jobq.job import Handler
-from jobq.leases import Held, Leases
-from jobq.listener import Listener
+from jobq.leases import LeasedJob, Leases
+from jobq.notifier import WakeUp
 from jobq.queue import Queue
-from jobq.scan import Scan
-from jobq.settlement import (
-    Settlement,
-    is_suspect,
-    settle_error,
-    settle_hopeless,
-    settle_suspect,
-    settle_unstarted,
-)
-from jobq.settler import Settler
-from jobq.timing import Timing, wait_for_event
-from jobq.wake import Wake
+from jobq.runner import Observer, Runner
+from jobq.settlement import is_suspected_poison, settle_deferred, settle_exhausted
+from jobq.settlement_writer import SettlementWriter
+from jobq.timing import Timing
+from jobq.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
-MOST_UNSETTLED = 1_000
-"""Beyond this many results that Postgres has not taken, no new job is claimed."""
-FLUSH_WITHIN = 4.0
-"""Seconds that the last flush may take. What it misses runs again when its lease expires."""
-
-Observer = Callable[[Settlement, timedelta, timedelta], None]
-"""Hears of every claimed job once: what became of it, how long after it was due its try began (application
-clock, never negative), how long it ran. Both are zero if it did not run. It must not block."""
+MAX_UNWRITTEN = 1_000
+"""While more settlements than this are not written, no job is claimed."""
+LAST_WRITE_WITHIN = 4.0
+"""Seconds that the last batch may take when a worker stops. A job that is not settled by then runs again."""
 
 
 class Worker:
     """Runs the jobs of one lane in this process.
 
-    `handlers` maps job types to coroutine functions; each try runs in a task of its own, with the queue's
-    database ambient. At most `concurrency` run at once, and `prefetch` more may be claimed and wait: 0 for
-    slow jobs, so that another worker can take them, some hundreds for fast ones. `on_settled` is told of each
-    settlement, for metrics; what it raises is logged and hurts no job.
+    `handlers` maps job types to coroutine functions. At most `concurrency` handlers run at once. `prefetch`
+    is how many more jobs may be claimed and wait for their turn: 0 for slow jobs, so that another worker
+    can take them, some hundreds for fast ones, because large claims are cheap. `on_settled` is called for
+    each settlement, for metrics; an error that it raises is logged and affects no job.
     """
 
     def __init__(
@@ -62,27 +48,23 @@ class Worker:
         on_settled: Observer | None = None,
     ) -> None:
         self._queue = queue
-        self._handlers = handlers
         self._concurrency = concurrency
         self._prefetch = prefetch
         self._lane = lane
-        self._timing = timing or Timing()
-        self._on_settled = on_settled
-        database = queue.database
-        self._claims = Line(database.connect)
-        self._scan = Scan(self._timing.sweep_every)
-        self._leases = Leases(Line(database.connect), self._timing)
-        self._attention = asyncio.Event()
-        # Whoever waits because too much is unsettled must hear when it is not any more.
-        self._settler = Settler(
-            queue, Line(database.connect), self._leases, self._timing, self._attention.set
+        self._timing = timing = timing or Timing()
+        connect = queue.database.connect
+        self._woken = asyncio.Event()
+        self._connection = DedicatedConnection(connect)
+        self._cursor = ClaimCursor(timing.sweep_every)
+        self._leases = Leases(DedicatedConnection(connect), timing)
+        # A claim may be waiting until fewer settlements are unwritten, or until a handler ends.
+        self._writer = SettlementWriter(
+            queue, DedicatedConnection(connect), self._leases, timing, on_written=self._woken.set
         )
-        self._listener = Listener(
-            Line(lambda: database.connect(database.direct_dsn)), queue.bell.origin, self._hear, self._timing
+        self._runner = Runner(
+            queue, handlers, concurrency, self._writer, on_end=self._woken.set, on_settled=on_settled
         )
-        self._waiting: deque[Held] = deque()
-        self._suspect: Held | None = None
-        self._running: dict[asyncio.Task[None], Held] = {}
+        self._isolated: LeasedJob | None = None
         self._ended = asyncio.Event()
         self._ended.set()
         self._is_stopping = False
@@ -91,208 +73,139 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop` is called."""
         self._ended.clear()
-        self._queue.bell.add(self._hear)
-        parts = (self._leases, self._settler, self._listener)
+        self._runner.inherit_context()
+        self._queue.notifier.subscribe(self._on_wake_up)
         try:
-            with self._queue.database.ambient():
-                self._context = copy_context()
             async with asyncio.TaskGroup() as group:
-                for part in parts:
-                    group.create_task(part.run())
+                group.create_task(self._leases.run())
+                group.create_task(self._writer.run())
+                listening = group.create_task(
+                    self._queue.notifier.listen(self._on_wake_up, self._timing.retry_after)
+                )
                 await self._claim_until_stopped()
-                await self._wind_down()
-                for part in parts:
-                    part.stop()
-                await self._claims.close()
+                await self._runner.finish(self._grace)
+                await self._writer.wait_until_written(LAST_WRITE_WITHIN)
+                self._leases.stop()
+                self._writer.stop()
+                listening.cancel()
+                await self._connection.close()
         finally:
-            self._queue.bell.remove(self._hear)
+            self._queue.notifier.unsubscribe(self._on_wake_up)
             self._leases.lose_all()
             self._ended.set()
 
     async def stop(self, grace: float = 8.0) -> None:
-        """Stop in good order; returns when `run` is over.
+        """Stop in good order. Returns when `run` has ended.
 
-        Claims nothing more, gives back what has not started, lets what runs end within `grace` seconds (then
-        it is cancelled and given back), writes the results, and closes the connections last.
+        The worker claims nothing more, gives back the jobs that have not started, and lets handlers run for
+        up to `grace` seconds. Then it cancels them and gives their jobs back, writes all settlements, and
+        closes its connections.
         """
         self._grace = grace
         self._is_stopping = True
-        self._attention.set()
+        self._runner.stop_starting()
+        self._woken.set()
         await self._ended.wait()
 
     def wake(self) -> None:
-        """Look everywhere now, such as after the application's clock was moved."""
-        self._hear(Wake())
+        """Look for ripe jobs now, for example because the application's clock was moved."""
+        self._on_wake_up(WakeUp())
 
-    def _hear(self, wake: Wake) -> None:
-        if wake.lane is None or wake.lane == self._lane:
-            self._scan.ask(wake.due_at)
-            self._attention.set()
+    def _on_wake_up(self, wake_up: WakeUp) -> None:
+        if wake_up.lane is None or wake_up.lane == self._lane:
+            self._cursor.look_from(wake_up.due_at)
+            self._woken.set()
 
     async def _claim_until_stopped(self) -> None:
         while not self._is_stopping:
-            self._attention.clear()
-            room = self._room()
-            pause = self._scan.seconds_to_wait()
-            if room == 0 or pause > 0:
-                await wait_for_event(self._attention, pause if room > 0 else self._timing.sweep_every)
-            elif not await self._claim(room):
-                await wait_for_event(self._attention, self._timing.retry_after)
+            self._woken.clear()
+            capacity = self._free_capacity()
+            pause = self._cursor.seconds_to_wait()
+            if capacity == 0 or pause > 0:
+                await wait_for_event(self._woken, pause if capacity > 0 else self._timing.sweep_every)
+            elif not await self._claim(capacity):
+                await wait_for_event(self._woken, self._timing.retry_after)
 
-    def _room(self) -> int:
-        """How many jobs to claim now. Half of the prefetched ones are used up first: claims stay large."""
-        if len(self._waiting) > self._prefetch // 2 or len(self._settler) >= MOST_UNSETTLED:
+    def _free_capacity(self) -> int:
+        """How many jobs to claim now. To keep claims large, 0 until half of the prefetched have started."""
+        running, waiting = self._runner.running, self._runner.waiting
+        if waiting > self._prefetch // 2 or len(self._writer) >= MAX_UNWRITTEN:
             return 0
-        return max(0, self._concurrency + self._prefetch - len(self._running) - len(self._waiting))
+        return max(0, self._concurrency + self._prefetch - running - waiting)
 
     async def _claim(self, limit: int) -> bool:
-        """Claim and start. Whether Postgres answered."""
+        """Claim and start up to `limit` jobs. Returns whether Postgres answered."""
         now = self._queue.now()
-        after = self._scan.begin()
-        # Who is behind has nothing to win by starting some jobs a moment sooner.
-        is_durable = self._scan.is_behind
+        after = self._cursor.start_claim()
+        # With a backlog, an early start gains nothing, so claim durably: that saves a statement.
+        is_durable = self._cursor.has_backlog
 
-        async def work(connection: Connection) -> Claim:
+        async def work(connection: Connection) -> ClaimResult:
             return await claim(
                 connection, self._lane, now, limit, after, self._timing.lease, is_durable=is_durable
             )
 
         sent_at = time.monotonic()
         try:
-            found = await self._claims.run(work, self._queue.database.command_timeout)
+            result = await self._connection.run(work, self._queue.database.command_timeout)
         except TRANSIENT_ERRORS as error:
             log.warning("cannot claim: %s", error)
-            self._scan.ask(None)
+            self._cursor.look_from(None)
             return False
-        self._scan.end(found, limit, now)
-        claimed = [self._leases.hold(job, sent_at) for job in found.jobs]
-        suspects = [held for held in claimed if not self._admit(held)]
+        self._cursor.finish_claim(result, limit, now)
+        claimed = [self._leases.add(job, sent_at) for job in result.jobs]
+        await self._start(claimed)
+        return is_durable or await self._confirm(claimed)
+
+    async def _start(self, claimed: Sequence[LeasedJob]) -> None:
+        suspects = []
+        for leased in claimed:
+            exhausted = settle_exhausted(leased.job)
+            if exhausted is not None:
+                self._runner.settle(leased, exhausted)
+            elif is_suspected_poison(leased.job):
+                suspects.append(leased)
+            else:
+                self._runner.add(leased)
         if suspects:
             await self._isolate(suspects)
-        self._start_waiting()
-        return is_durable or await self._sync(claimed)
+        self._runner.start_waiting()
 
-    async def _sync(self, claimed: Sequence[Held]) -> bool:
-        """Wait until no crash can undo what was claimed, while it runs already. Whether Postgres answered.
+    async def _isolate(self, suspects: list[LeasedJob]) -> None:
+        """Run one suspected poison job at a time: a job that kills its worker must not take others along."""
+        is_free = self._isolated is None or self._isolated.is_over
+        chosen = suspects.pop(0) if is_free else None
+        for leased in suspects:
+            self._runner.settle(leased, settle_deferred(leased.job, self._queue.now()))
+        # Write everything before it runs: it may end this process.
+        await self._writer.wait_until_written(LAST_WRITE_WITHIN)
+        if chosen is not None:
+            self._isolated = chosen
+            self._runner.add_first(chosen)
 
-        A crash before that may make somebody else run it, too: so without an answer it is called off at once.
+    async def _confirm(self, claimed: Sequence[LeasedJob]) -> bool:
+        """While the jobs run, wait until no crash can undo their claims. Returns whether Postgres answered.
+
+        Without an answer the jobs are aborted at once: if a crash undid the claims, another worker may run
+        them.
         """
-        jobs = [held.job for held in claimed if not held.is_over]
+        jobs = [leased.job for leased in claimed if not leased.is_over]
         if not jobs:
             return True
 
         async def work(connection: Connection) -> set[int]:
-            return await sync(connection, jobs)
+            return await confirm(connection, jobs)
 
         try:
-            sure = await self._claims.run(work, self._queue.database.command_timeout)
+            confirmed = await self._connection.run(work, self._queue.database.command_timeout)
         except TRANSIENT_ERRORS as error:
-            log.warning("a crash may have undone the claim of %d jobs: %s", len(jobs), error)
-            for held in claimed:
-                if not held.is_over:
-                    self._recall(held)
-            self._scan.ask(None)
+            log.warning("a crash may have undone the claims of %d jobs: %s", len(jobs), error)
+            for leased in claimed:
+                if not leased.is_over:
+                    self._runner.abort(leased)
+            self._cursor.look_from(None)
             return False
-        for held in claimed:
-            if held.job.id not in sure and not held.is_over:
-                self._leases.lose(held.job)
+        for leased in claimed:
+            if leased.job.id not in confirmed and not leased.is_over:
+                self._leases.lose(leased.job)
         return True
-
-    def _admit(self, held: Held) -> bool:
-        """Let a claimed job wait for its turn, or settle it where it has no tries left. False: a suspect."""
-        hopeless = settle_hopeless(held.job)
-        if hopeless is not None:
-            self._settle(held, hopeless, 0.0)
-        elif is_suspect(held.job):
-            return False
-        else:
-            self._waiting.append(held)
-        return True
-
-    async def _isolate(self, suspects: list[Held]) -> None:
-        """Run one suspect at a time, the others given back: a job that kills its worker dies alone."""
-        is_free = self._suspect is None or self._suspect.is_over
-        chosen = suspects.pop(0) if is_free else None
-        for held in suspects:
-            self._settle(held, settle_suspect(held.job, self._queue.now()), 0.0)
-        # First written, then run: it may be the last thing this process does.
-        await self._settler.flushed(FLUSH_WITHIN)
-        if chosen is not None:
-            self._suspect = chosen
-            self._waiting.appendleft(chosen)
-
-    def _start_waiting(self) -> None:
-        while self._waiting and len(self._running) < self._concurrency and not self._is_stopping:
-            held = self._waiting.popleft()
-            if not held.is_over:
-                held.task = asyncio.get_running_loop().create_task(
-                    self._try(held), context=self._context.copy()
-                )
-                self._running[held.task] = held
-                held.task.add_done_callback(self._on_end)
-
-    def _on_end(self, task: asyncio.Task[None]) -> None:
-        held = self._running.pop(task)
-        if not held.is_over:  # it was cancelled before its first step
-            self._settle(held, settle_unstarted(held.job), 0.0)
-        self._start_waiting()
-        self._attention.set()
-
-    async def _try(self, held: Held) -> None:
-        started_at = time.monotonic()
-        begun_at = self._queue.now() if self._on_settled else None
-        try:
-            settlement, _ = await attempt(held.job, self._handlers, self._queue.now)
-        except asyncio.CancelledError as error:
-            settlement = self._settle_cancelled(held, error)
-        if not held.is_lost:
-            self._settle(held, settlement, time.monotonic() - started_at, begun_at)
-
-    def _settle_cancelled(self, held: Held, error: asyncio.CancelledError) -> Settlement:
-        if held.is_recalled:
-            return settle_unstarted(held.job)
-        return settle_error(held.job, error, self._queue.now())
-
-    def _recall(self, held: Held) -> None:
-        """Call it off and give it back."""
-        if held.task is None:
-            self._settle(held, settle_unstarted(held.job), 0.0)
-        else:
-            held.is_recalled = True
-            held.task.cancel()
-
-    def _settle(
-        self, held: Held, settlement: Settlement, seconds: float, begun_at: datetime | None = None
-    ) -> None:
-        """Every try of every job passes here once: the one line of log, and the place to count."""
-        held.is_settled = True
-        job = settlement.job
-        log.info(
-            "%s: %s job %d, try %d, %.0f ms",
-            settlement.outcome,
-            job.job_type,
-            job.id,
-            job.tries,
-            seconds * 1000,
-        )
-        self._settler.add(settlement)
-        if self._on_settled is not None:
-            waited = max(timedelta(0), begun_at - job.due_at) if begun_at else timedelta(0)
-            try:
-                self._on_settled(settlement, waited, timedelta(seconds=seconds))
-            except Exception:
-                # Whoever counts must not stop what is counted.
-                log.exception("an observer failed")
-
-    async def _wind_down(self) -> None:
-        while self._waiting:
-            held = self._waiting.popleft()
-            if not held.is_over:
-                self._recall(held)
-        if self._running:
-            await asyncio.wait(self._running, timeout=self._grace)
-        for held in self._running.values():
-            self._recall(held)
-        if self._running:
-            await asyncio.wait(self._running, timeout=1.0)
-        await self._settler.flushed(FLUSH_WITHIN)

@@ -151,9 +151,9 @@ def judge_migrations(files: Sequence[Migration], applied: Mapping[int, Any]) -> 
 
 async def check_clock(parts: Parts) -> Sequence[Finding]:
     """Whether this machine and Postgres agree what time it is."""
-    vitals = await parts.load_queue().vitals()
+    health = await parts.load_queue().database_health()
     # The sandbox's clock is ahead on purpose.
-    return [judge_skew(vitals.clock_skew - parts.clock.shift)]
+    return [judge_skew(health.clock_skew - parts.clock.shift)]
 
 
 def judge_skew(skew: timedelta) -> Finding:

@@ -88,7 +88,7 @@ class LaneMetrics:
         self._age.labels(name).set((lane.oldest_ripe_age or timedelta(0)).total_seconds())
 
 
-class VitalMetrics:
+class DatabaseHealthMetrics:
     """This process's clock against Postgres's, and what keeps dead rows from being cleaned."""
 
     def __init__(self, queue: Queue, clock: Clock, registry: CollectorRegistry) -> None:
@@ -109,13 +109,13 @@ class VitalMetrics:
     async def look(self) -> None:
         """Ask Postgres. Raises what asyncpg does, and DatabaseUnavailableError."""
         shift = self._clock.shift
-        vitals = await self._queue.vitals()
+        health = await self._queue.database_health()
         if self._clock.shift != shift:
             return  # moved meanwhile, so that nothing can be said of it
         # The sandbox's clock is ahead on purpose.
-        skew = vitals.clock_skew - shift
+        skew = health.clock_skew - shift
         self._skew.set(skew.total_seconds())
-        self._snapshot.set(vitals.oldest_snapshot_age.total_seconds())
+        self._snapshot.set(health.oldest_snapshot_age.total_seconds())
         if abs(skew) > MOST_SKEW and time.monotonic() - self._warned_at >= WARN_EVERY:
             self._warned_at = time.monotonic()
             log.warning(

@@ -14,7 +14,7 @@ from bot.actions.desk import Desk
 from bot.app import App, following_clock, make_database, open_app
 from bot.clock import Clock
 from bot.credentials import complete_settings, open_store
-from bot.flows.metrics import Exposition, LaneMetrics, VitalMetrics
+from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
 from bot.model import WorkspaceId
 from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
@@ -101,8 +101,8 @@ def _add_doors(web: Quart, database: Database) -> None:
 def _exposition(app: App) -> Exposition:
     """How the queue is. What became of its jobs is counted by the workers: see docs/decisions.md."""
     registry = CollectorRegistry()
-    lanes, vitals = LaneMetrics(app.queue, registry), VitalMetrics(app.queue, app.clock, registry)
-    return Exposition(registry, (lanes.look, vitals.look))
+    lanes, health = LaneMetrics(app.queue, registry), DatabaseHealthMetrics(app.queue, app.clock, registry)
+    return Exposition(registry, (lanes.look, health.look))
 
 
 def _slack_blueprint(settings: Settings, reception: Reception) -> Blueprint:

@@ -1,4 +1,4 @@
-"""The queue's statements, each a file beside this one that can be pasted into psql."""
+"""The statements of the queue, one file each."""
 
 from pathlib import Path
 
@@ -7,13 +7,15 @@ def _read(name: str) -> str:
     return (Path(__file__).parent / f"{name}.sql").read_text()
 
 
-BURY = _read("bury")
 CANCEL = _read("cancel")
 CLAIM = _read("claim")
+CONFIRM = _read("confirm")
+DATABASE_HEALTH = _read("database_health")
 DEAD = _read("dead")
 EXTEND = _read("extend")
 FINISH = _read("finish")
-HELD = _read("held")
+MOVE_TO_DEAD = _read("move_to_dead")
+POP_RIPE = _read("pop_ripe")
 PRUNE = _read("prune")
 QUEUED = _read("queued")
 RELEASE = _read("release")
@@ -23,6 +25,4 @@ RIPE_LANES = _read("ripe_lanes")
 SAVE = _read("save")
 SAVE_ALL = _read("save_all")
 STATS = _read("stats")
-SYNC = _read("sync")
-TAKE = _read("take")
-VITALS = _read("vitals")
+STILL_LEASED = _read("still_leased")

@@ -1,12 +1,12 @@
--- Lease the ripest jobs of a lane, and say when the next one ripens: an idle worker needs no other statement.
+-- Lease the ripest jobs of a lane, and return when the next one ripens, so that an idle worker needs no other statement.
 -- `= ANY (ARRAY(SELECT ... LIMIT))` stays on the index under a generic plan; `IN (SELECT ... LIMIT)` does not.
--- $1 lane, $2 now, ($3, $4) lower bound, $5 how many, $6 lease, $7 what an expired lease says,
--- $8 synchronous_commit of this statement (null: as usual)
+-- $1 lane, $2 now, ($3, $4) the position to start after, $5 limit, $6 lease, $7 the error to store if the lease expired,
+-- $8 synchronous_commit for this statement (null: the session's)
 WITH claimed AS (
     UPDATE job
     SET leased_until = statement_timestamp() + $6::interval,
-        -- Random, not the next number: a crash or a failover may undo a claim, and what its worker writes must not
-        -- be taken for the next one's.
+        -- Random instead of counted: a crash or a failover may undo a claim. Then its worker must not have the
+        -- fence of the next claim.
         fence = (random() * 2147483647)::int,
         tries = tries + 1,
         last_error = CASE WHEN leased_until IS NULL THEN last_error ELSE $7 END

@@ -1,4 +1,4 @@
--- For people: what waits and what runs, the ripest first. $1 how many, $2 only this id, or null
+-- The jobs that wait or run, the ripest first, for people. $1 limit, $2 only this id (null: all)
 SELECT id, lane, job_type, arguments, ripe_at, created_at, tries, max_retries, base_retry_minutes, last_error,
        coalesce(ripe_at, created_at) AS due_at,
        coalesce(leased_until >= statement_timestamp(), false) AS is_running

@@ -1,9 +1,10 @@
--- Postponed, to be retried, or given back: the row waits again. What was saved while it ran makes it a fresh job.
+-- Let jobs wait again: postponed, to be retried, or given back. A save while the job ran may bring it forward, and
+-- resets its tries. $1 ids, $2 fences, $3 when they are ripe, $4 tries, $5 errors
 WITH released AS (
-    SELECT job.id, held.ripe_at, held.tries, held.last_error
+    SELECT job.id, leases.ripe_at, leases.tries, leases.last_error
     FROM unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::int[], $5::text[])
-        AS held (id, fence, ripe_at, tries, last_error)
-    JOIN job ON job.id = held.id AND job.fence = held.fence
+        AS leases (id, fence, ripe_at, tries, last_error)
+    JOIN job ON job.id = leases.id AND job.fence = leases.fence
     WHERE job.leased_until IS NOT NULL
     ORDER BY job.id
     FOR UPDATE OF job SKIP LOCKED

@@ -1,4 +1,5 @@
--- Exactly then, also later than before. While the job runs, this is when it runs again. $1 type, $2 arguments, $3 when
+-- Set when a job is ripe, earlier or later than before. For a running job, set when it runs again.
+-- $1 type, $2 arguments, $3 when
 UPDATE job
 SET ripe_at  = CASE WHEN leased_until IS NULL THEN $3 ELSE ripe_at END,
     again_at = CASE WHEN leased_until IS NULL THEN NULL ELSE $3 END,

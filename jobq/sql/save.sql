@@ -1,11 +1,12 @@
--- One job. The earliest wins: a job that is waiting only moves forward; one that is running will run once more.
+-- Queue a job. If it waits already, the earlier time wins; if it runs, it will run once more.
+-- $1 lane, $2 type, $3 arguments, $4 when it is ripe (null: now), $5 now, $6 max_retries, $7 base_retry_minutes
 INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (unique_signature) DO UPDATE SET
     again_at = CASE WHEN job.leased_until IS NOT NULL
                     THEN least(job.again_at, coalesce(excluded.ripe_at, excluded.created_at)) END,
     ripe_at  = CASE WHEN job.leased_until IS NOT NULL THEN job.ripe_at
-                    -- Not null, which would make it as late as its first save is old.
+                    -- Not null: its age would then count from its first save.
                     ELSE coalesce(excluded.ripe_at, excluded.created_at) END
 WHERE job.leased_until IS NOT NULL
    OR coalesce(excluded.ripe_at, excluded.created_at) < coalesce(job.ripe_at, job.created_at)

@@ -1,6 +1,7 @@
--- Many jobs. Postgres removes the duplicates among them: only it knows which jsonb values are the same. Their
--- signature orders them, so that two batches lock their rows in the same order. Answers for each lane when its
--- soonest is due, and no row for each job: to send and read those would take a third of the whole.
+-- Queue many jobs, each as save.sql does. Postgres removes the duplicates among them, because only it knows which
+-- jsonb values are equal. They are ordered by signature, so that two batches lock rows in the same order. Returns for
+-- each lane when its soonest job is due. A row for each job would take a third of the time.
+-- $1 lanes, $2 types, $3 arguments, $4 when they are ripe (null: now), $5 now, $6 max_retries, $7 base_retry_minutes
 WITH saved AS (
     INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes)
     SELECT DISTINCT ON (signature)
@@ -15,7 +16,7 @@ WITH saved AS (
         again_at = CASE WHEN job.leased_until IS NOT NULL
                         THEN least(job.again_at, coalesce(excluded.ripe_at, excluded.created_at)) END,
         ripe_at  = CASE WHEN job.leased_until IS NOT NULL THEN job.ripe_at
-                        -- Not null, which would make it as late as its first save is old.
+                        -- Not null: its age would then count from its first save.
                         ELSE coalesce(excluded.ripe_at, excluded.created_at) END
     WHERE job.leased_until IS NOT NULL
        OR coalesce(excluded.ripe_at, excluded.created_at) < coalesce(job.ripe_at, job.created_at)

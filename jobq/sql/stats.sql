@@ -1,4 +1,4 @@
--- Per lane: what waits, what runs, what failed for good, and since when the oldest ripe job waits. $1 now
+-- Per lane: how many jobs are ready, in the future, leased or dead, and since when the oldest ready job is due. $1 now
 SELECT lane,
        count(*) FILTER (WHERE NOT leased AND due_at <= $1) AS ready,
        count(*) FILTER (WHERE NOT leased AND due_at > $1) AS future,

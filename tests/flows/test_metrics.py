@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from bot.clock import Clock
-from bot.flows.metrics import JobMetrics, VitalMetrics
+from bot.flows.metrics import DatabaseHealthMetrics, JobMetrics
 from jobq import ClaimedJob, Database, Outcome, Queue, Settlement, utc_now
 from tests.slack.examples import MONDAY
 
@@ -59,7 +59,7 @@ async def test_a_clock_that_is_wrong_is_measured_and_warned_of_once_an_hour(
     db: Database, error: timedelta
 ) -> None:
     registry, clock = CollectorRegistry(), Settable(error)
-    metrics = VitalMetrics(Queue(db, clock.now), clock, registry)
+    metrics = DatabaseHealthMetrics(Queue(db, clock.now), clock, registry)
     with capture_logs() as logs:
         await metrics.look()
         await metrics.look()
@@ -71,20 +71,20 @@ async def test_a_clock_that_is_wrong_is_measured_and_warned_of_once_an_hour(
 async def test_a_clock_that_is_right_or_moved_in_the_sandbox_is_nothing_to_warn_of(db: Database) -> None:
     for clock in (Settable(20 * SECOND), Settable(timedelta(0), shift=timedelta(days=3))):
         with capture_logs() as logs:
-            await VitalMetrics(Queue(db, clock.now), clock, CollectorRegistry()).look()
+            await DatabaseHealthMetrics(Queue(db, clock.now), clock, CollectorRegistry()).look()
         assert logs == []
 
 
 async def test_a_watched_clock_is_looked_at_again_and_again(db: Database) -> None:
     clock = Settable(timedelta(0))
-    metrics = VitalMetrics(Queue(db, clock.now), clock, CollectorRegistry())
+    metrics = DatabaseHealthMetrics(Queue(db, clock.now), clock, CollectorRegistry())
     async with asyncio.timeout(10), metrics.watched(every=0):
         await clock.has_been_read_often.wait()
 
 
 async def test_a_watch_outlives_a_database_that_is_away(dsn: str) -> None:
     clock, database = Settable(timedelta(0)), Database(dsn)
-    metrics = VitalMetrics(Queue(database, clock.now), clock, CollectorRegistry())
+    metrics = DatabaseHealthMetrics(Queue(database, clock.now), clock, CollectorRegistry())
     async with asyncio.timeout(10), metrics.watched(every=0):
         await asyncio.sleep(0)
         async with database:

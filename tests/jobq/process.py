@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from jobq import ClaimedJob, Database, Queue, Timing, Worker, current_database
 
-TIMING = Timing(lease=timedelta(seconds=0.8), beat_every=0.2, sweep_every=0.1)
+TIMING = Timing(lease=timedelta(seconds=0.8), heartbeat_every=0.2, sweep_every=0.1)
 
 
 def say(*words: object) -> None:

@@ -18,7 +18,7 @@ from jobq import (
     read_transaction,
     write_transaction,
 )
-from jobq.connections import Connection, Line
+from jobq.connections import Connection, DedicatedConnection
 
 
 @pytest.fixture(autouse=True)
@@ -278,7 +278,7 @@ async def test_it_works_without_prepared_statements_for_poolers(dsn: str) -> Non
 
 
 async def test_a_line_answers_in_time_from_a_frozen_postgres_and_connects_again(db: Database) -> None:
-    line = Line(db.connect)
+    line = DedicatedConnection(db.connect)
 
     async def ask(connection: Connection) -> int:
         return int(await connection.fetchval("SELECT pg_backend_pid()"))

@@ -11,9 +11,9 @@ from jobq.job import retry_delay
 from jobq.settlement import (
     LEASE_EXPIRED,
     describe_error,
-    is_suspect,
+    is_suspected_poison,
     settle_error,
-    settle_hopeless,
+    settle_exhausted,
     settle_result,
 )
 
@@ -139,16 +139,16 @@ def test_what_the_handler_did_is_a_try(error: Exception) -> None:
 
 
 def test_a_job_that_outlived_too_many_workers_is_dead() -> None:
-    assert settle_hopeless(claimed(tries=14)) is None
-    hopeless = settle_hopeless(claimed(tries=15))
+    assert settle_exhausted(claimed(tries=14)) is None
+    hopeless = settle_exhausted(claimed(tries=15))
     assert hopeless is not None
     assert (hopeless.outcome, hopeless.tries) == (Outcome.DEAD, 14)
 
 
 def test_a_job_is_suspect_once_its_worker_went_away_twice() -> None:
-    assert not is_suspect(claimed(tries=2, last_error=LEASE_EXPIRED))
-    assert is_suspect(claimed(tries=3, last_error=LEASE_EXPIRED))
-    assert not is_suspect(claimed(tries=3, last_error="ValueError: x"))
+    assert not is_suspected_poison(claimed(tries=2, last_error=LEASE_EXPIRED))
+    assert is_suspected_poison(claimed(tries=3, last_error=LEASE_EXPIRED))
+    assert not is_suspected_poison(claimed(tries=3, last_error="ValueError: x"))
 
 
 def test_an_error_is_described_by_type_text_and_place_in_what_postgres_can_store() -> None:

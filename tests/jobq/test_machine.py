@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from jobq import ClaimedJob, Database, Job, Outcome, Postpone, Queue
 from jobq.claims import claim, extend, settle
-from jobq.settlement import Settlement, settle_error, settle_result, settle_unstarted
+from jobq.settlement import Settlement, give_back, settle_error, settle_result
 
 T = TypeVar("T")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -184,7 +184,7 @@ class QueueMachine(RuleBasedStateMachine):
             case Outcome.RETRIED | Outcome.DEAD:
                 return settle_error(job, ValueError("no"), self.now)
             case Outcome.GIVEN_BACK:
-                return settle_unstarted(job)
+                return give_back(job)
             case _:
                 return settle_result(job, None, self.now)
 

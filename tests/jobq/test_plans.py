@@ -114,13 +114,13 @@ MANY_JOBS = (
 )
 
 ARGUMENTS: dict[str, tuple[object, ...]] = {
-    "BURY": (*HELD_JOBS, [14] * 20, ["broken"] * 20, NOON),
+    "MOVE_TO_DEAD": (*HELD_JOBS, [14] * 20, ["broken"] * 20, NOON),
     "CANCEL": IDENTITY,
     "CLAIM": (0, NOON, *START, 20, LEASE, "expired", None),
     "DEAD": (20,),
     "EXTEND": (*HELD_JOBS, LEASE),
     "FINISH": HELD_JOBS,
-    "HELD": HELD_JOBS,
+    "STILL_LEASED": HELD_JOBS,
     "PRUNE": (NOON, 20),
     "RELEASE": (*HELD_JOBS, [NOON] * 20, [1] * 20, [None] * 20),
     "RESCHEDULE": (*IDENTITY, NOON),
@@ -128,12 +128,12 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "RIPE_LANES": (NOON,),
     "SAVE": ONE_JOB,
     "SAVE_ALL": MANY_JOBS,
-    "SYNC": HELD_JOBS,
-    "TAKE": (0, NOON),
+    "CONFIRM": HELD_JOBS,
+    "POP_RIPE": (0, NOON),
 }
 READS_EVERYTHING = {"QUEUED", "STATS"}
 """They count or list for people, who ask rarely."""
-READS_NO_JOB = {"VITALS"}
+READS_NO_JOB = {"DATABASE_HEALTH"}
 
 
 def test_every_statement_has_its_plan_looked_at() -> None:
@@ -156,12 +156,12 @@ async def test_a_statement_reads_the_rows_it_is_about(full: Database, name: str)
     assert scans_of_job(plan)
 
 
-@pytest.mark.parametrize("name", ["BURY", "EXTEND", "FINISH", "HELD", "RELEASE", "SYNC"])
+@pytest.mark.parametrize("name", ["MOVE_TO_DEAD", "EXTEND", "FINISH", "STILL_LEASED", "RELEASE", "CONFIRM"])
 async def test_the_first_flush_of_a_worker_does_not_read_the_whole_table(full: Database, name: str) -> None:
     """500 results are enough to make Postgres prefer that, if it looks at them."""
     held = (list(range(1, 501)), [0] * 500)
     longer = {
-        "BURY": ([14] * 500, ["broken"] * 500, NOON),
+        "MOVE_TO_DEAD": ([14] * 500, ["broken"] * 500, NOON),
         "EXTEND": (LEASE,),
         "RELEASE": ([NOON] * 500, [1] * 500, [None] * 500),
     }

@@ -22,33 +22,33 @@ async def bury(queue: Queue, *names: int) -> None:
 
 
 async def test_a_clock_that_is_right_has_hardly_any_skew(queue: Queue) -> None:
-    assert abs((await queue.vitals()).clock_skew) < timedelta(seconds=1)
+    assert abs((await queue.database_health()).clock_skew) < timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("minutes", [5, -5])
 async def test_the_skew_is_how_far_the_application_is_ahead_of_postgres(db: Database, minutes: int) -> None:
-    vitals = await Queue(db, lambda: utc_now() + minutes * MINUTE).vitals()
+    vitals = await Queue(db, lambda: utc_now() + minutes * MINUTE).database_health()
     assert abs(vitals.clock_skew - minutes * MINUTE) < timedelta(seconds=1)
 
 
 async def test_half_the_round_trip_is_not_skew(db: Database) -> None:
     times = iter([-2 * MINUTE, timedelta(0)])
-    vitals = await Queue(db, lambda: utc_now() + next(times)).vitals()
+    vitals = await Queue(db, lambda: utc_now() + next(times)).database_health()
     assert abs(vitals.clock_skew + MINUTE) < timedelta(seconds=1)
 
 
 async def test_a_transaction_that_holds_a_snapshot_is_seen_with_its_age_until_it_ends(queue: Queue) -> None:
-    assert (await queue.vitals()).oldest_snapshot_age == timedelta(0)
+    assert (await queue.database_health()).oldest_snapshot_age == timedelta(0)
     other = await queue.database.connect()
     try:
         async with other.transaction(isolation="repeatable_read"):
             begun_at = await other.fetchval(
                 "SELECT xact_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
             )
-            age = (await queue.vitals()).oldest_snapshot_age
+            age = (await queue.database_health()).oldest_snapshot_age
             now = await other.fetchval("SELECT clock_timestamp()")
         assert timedelta(0) < age <= now - begun_at
-        assert (await queue.vitals()).oldest_snapshot_age == timedelta(0)
+        assert (await queue.database_health()).oldest_snapshot_age == timedelta(0)
     finally:
         await other.close()
 
@@ -58,9 +58,9 @@ async def test_a_transaction_that_wrote_and_idles_holds_up_the_cleaning_too(queu
     try:
         async with other.transaction():
             await other.execute("DELETE FROM job_dead")
-            assert (await queue.vitals()).oldest_snapshot_age == timedelta(0)
+            assert (await queue.database_health()).oldest_snapshot_age == timedelta(0)
             await other.execute("SELECT pg_current_xact_id()")
-            assert (await queue.vitals()).oldest_snapshot_age > timedelta(0)
+            assert (await queue.database_health()).oldest_snapshot_age > timedelta(0)
     finally:
         await other.close()
 

@@ -21,9 +21,9 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 POLLING_IS_TOO_SLOW = Timing(sweep_every=600)
 QUICK = Timing(
     lease=timedelta(seconds=0.6),
-    beat_every=0.1,
-    beat_within=0.2,
-    trust=0.4,
+    heartbeat_every=0.1,
+    heartbeat_within=0.2,
+    trust_lease_for=0.4,
     sweep_every=0.1,
     retry_after=0.05,
 )

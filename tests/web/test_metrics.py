@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bot.clock import Clock
 from bot.flows.catalog import Lane
-from bot.flows.metrics import Exposition, LaneMetrics, VitalMetrics
+from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
 from bot.web.metrics import create_metrics_web
 from bot.web.server import serving
 from jobq import Database, Job, Queue
@@ -25,7 +25,7 @@ ELSEWHERE = {"client": ("203.0.113.9", 1234)}
 
 def exposition(queue: Queue, **options: float) -> Exposition:
     registry = CollectorRegistry()
-    looks = LaneMetrics(queue, registry).look, VitalMetrics(queue, Clock(), registry).look
+    looks = LaneMetrics(queue, registry).look, DatabaseHealthMetrics(queue, Clock(), registry).look
     return Exposition(registry, looks, **options)
 
 

@@ -14,9 +14,9 @@ from tests.jobq.torture.worker import Options
 
 HASTY = Timing(
     lease=timedelta(seconds=1.5),
-    beat_every=0.3,
-    beat_within=0.4,
-    trust=1.1,
+    heartbeat_every=0.3,
+    heartbeat_within=0.4,
+    trust_lease_for=1.1,
     sweep_every=0.2,
     retry_after=0.1,
 )
@@ -24,9 +24,9 @@ HASTY = Timing(
 
 BRISK = Timing(
     lease=timedelta(seconds=1.2),
-    beat_every=0.2,
-    beat_within=0.3,
-    trust=0.8,
+    heartbeat_every=0.2,
+    heartbeat_within=0.3,
+    trust_lease_for=0.8,
     sweep_every=0.1,
     retry_after=0.1,
 )

@@ -43,7 +43,7 @@ async def test_workers_whose_clocks_are_ten_minutes_apart_steal_nothing_and_lose
     await scene.left(within=lasting * 15)
 
     runs, stolen = await scene.runs(), await scene.stolen()
-    skews = [(await _queue(scene, ahead).vitals()).clock_skew for ahead in APART]
+    skews = [(await _queue(scene, ahead).database_health()).clock_skew for ahead in APART]
     worst = max(abs(skew - ahead) for skew, ahead in zip(skews, APART, strict=True))
     rescues, abandoned = await scene.rescues(), await scene.abandoned()
     promise(

@@ -11,7 +11,7 @@ import pytest
 from jobq import Job, Queue, sql, utc_now
 from jobq.claims import LEASE, START, claim, settle
 from jobq.connections import Connection
-from jobq.scan import Scan
+from jobq.cursor import ClaimCursor
 from jobq.settlement import settle_result
 from jobq.timing import Timing
 from tests.jobq.test_plans import literal
@@ -64,18 +64,18 @@ class Churn:
         self.saved = 0
         self._queue = queue
         self._connection = connection
-        self._scan = Scan(Timing().sweep_every)
+        self._cursor = ClaimCursor(Timing().sweep_every)
 
     async def churn(self) -> None:
         """One batch."""
         numbers = range(self.saved, self.saved + BATCH)
         self.saved += BATCH
         await self._queue.save_all(Job(job_type="churn", arguments={"n": n}) for n in numbers)
-        after, now = self._scan.begin(), self._queue.now()
+        after, now = self._cursor.start_claim(), self._queue.now()
         sent_at = time.perf_counter()
         found = await claim(self._connection, 0, now, BATCH, after)
         took = (time.perf_counter() - sent_at) * 1000
-        self._scan.end(found, BATCH, now)
+        self._cursor.finish_claim(found, BATCH, now)
         self.claims.append(took)
         if after == START:
             self.sweeps.append(took)

@@ -14,9 +14,9 @@ from tests.promises import Promise
 # As the defaults, twenty times as fast.
 FAST = Timing(
     lease=timedelta(seconds=1.5),
-    beat_every=0.5,
-    beat_within=0.2,
-    trust=1.0,
+    heartbeat_every=0.5,
+    heartbeat_within=0.2,
+    trust_lease_for=1.0,
     sweep_every=0.15,
     retry_after=0.05,
 )

@@ -8,7 +8,7 @@ import pytest
 
 from bot.local.embedded import EmbeddedPostgres
 from jobq import ClaimedJob, Database, Handler, Job, Queue, Timing, utc_now
-from jobq.claims import claim, sync
+from jobq.claims import claim, confirm
 from tests.jobq.torture.crash import crash, durable_postgres
 from tests.jobq.working import Log, working
 
@@ -50,12 +50,12 @@ async def test_a_claim_outlives_a_crash_once_it_is_durable_or_synced(
         found = await claim(connection, 0, utc_now(), 1, is_durable=is_durable)
         assert len(found.jobs) == 1
         if is_synced:
-            await sync(connection, found.jobs)
+            await confirm(connection, found.jobs)
         crash(server)
     server.start()
     async with Database(server.dsn()) as database:
         connection = await database.connect()
-        assert await sync(connection, found.jobs) == ({found.jobs[0].id} if holds else set())
+        assert await confirm(connection, found.jobs) == ({found.jobs[0].id} if holds else set())
         await connection.close()
 
 

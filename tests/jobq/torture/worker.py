@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel
 
 from jobq import ClaimedJob, Database, Queue, Timing, Worker, current_database, utc_now
-from jobq.db import SESSION
+from jobq.db import SESSION_SETTINGS
 
 NOTE = """
 INSERT INTO ran (job_id, n, pid, fence, tries) VALUES ($1, $2, $3, $4, $5)
@@ -46,7 +46,7 @@ def say(*words: object) -> None:
 
 def open_database(dsn: str, name: str) -> Database:
     """A database whose sessions carry a name."""
-    return Database(dsn, session={**SESSION, "application_name": name})
+    return Database(dsn, session={**SESSION_SETTINGS, "application_name": name})
 
 
 async def begin(job: ClaimedJob) -> bool:

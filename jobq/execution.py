@@ -1,4 +1,4 @@
-"""One try of one job: find its handler, run it, say what becomes of it."""
+"""Running one job once: find its handler, call it, and decide what happens to the job."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -8,10 +8,10 @@ from jobq.job import ClaimedJob, Handler
 from jobq.settlement import Settlement, settle_error, settle_result
 
 
-async def attempt(
+async def run_handler(
     job: ClaimedJob, handlers: Mapping[str, Handler], now: Callable[[], datetime]
 ) -> tuple[Settlement, Exception | None]:
-    """Run the handler of `job`. Its errors are returned beside the settlement, not raised."""
+    """Run the handler of `job`. An error is not raised but returned beside the settlement."""
     try:
         handler = handlers.get(job.job_type)
         if handler is None:
@@ -19,5 +19,5 @@ async def attempt(
                 f"no handler for {job.job_type!r}, only for {', '.join(sorted(handlers))}"
             )
         return settle_result(job, await handler(job), now()), None
-    except Exception as error:  # one of the three broad doors: whatever a handler does, its job is settled
+    except Exception as error:  # a broad catch on purpose: every error of a handler settles its job
         return settle_error(job, error, now()), error

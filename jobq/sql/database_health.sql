@@ -1,5 +1,5 @@
--- Postgres's clock, and for how long the oldest snapshot or transaction of this database has been keeping dead rows
--- from being cleaned away. Ours does not count, nor does autovacuum, which nobody waits for.
+-- Postgres's clock, and for how long the oldest snapshot or transaction of this database has kept dead rows from being
+-- removed. This session does not count, nor does autovacuum.
 SELECT clock_timestamp() AS now,
        (
            SELECT clock_timestamp() - xact_start

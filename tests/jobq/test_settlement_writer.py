@@ -2,7 +2,7 @@
 
 from jobq import ClaimedJob, Database, Queue
 from jobq.connections import Connection
-from jobq.worker import MOST_UNSETTLED
+from jobq.worker import MAX_UNWRITTEN
 from tests.jobq.working import POLLING_IS_TOO_SLOW, Log, numbered, working
 
 
@@ -25,7 +25,7 @@ class Jam:
 async def test_a_worker_that_waited_for_its_results_to_be_written_claims_again_at_once(
     queue: Queue, db: Database
 ) -> None:
-    claimed_at_once = 2 * MOST_UNSETTLED
+    claimed_at_once = 2 * MAX_UNWRITTEN
     await queue.save_all(numbered(claimed_at_once + 100))
     connection = await db.connect()
     jam = Jam(connection, claimed_at_once)

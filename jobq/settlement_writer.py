@@ -1,0 +1,111 @@
+"""Writes settlements to Postgres, in batches."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from jobq.claims import SettleResult, settle
+from jobq.connections import Connection, DedicatedConnection
+from jobq.errors import TRANSIENT_ERRORS
+from jobq.leases import Leases
+from jobq.notifier import WakeUp
+from jobq.queue import Queue
+from jobq.settlement import Settlement
+from jobq.timing import Timing
+from jobq.waiting import wait_for_event
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH = 500
+
+
+class SettlementWriter:
+    """Writes at once if no batch is under way; settlements that come meanwhile go into the next batch."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        connection: DedicatedConnection,
+        leases: Leases,
+        timing: Timing,
+        on_written: Callable[[], object],
+    ) -> None:
+        self._queue = queue
+        self._connection = connection
+        self._leases = leases
+        self._timing = timing
+        self._on_written = on_written
+        self._pending: dict[int, Settlement] = {}
+        self._has_work = asyncio.Event()
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+        self._is_stopping = False
+
+    def __len__(self) -> int:
+        """How many settlements are not written yet."""
+        return len(self._pending)
+
+    def add(self, settlement: Settlement) -> None:
+        """Write `settlement` with the next batch."""
+        self._pending[settlement.job.id] = settlement
+        self._is_empty.clear()
+        self._has_work.set()
+
+    async def wait_until_written(self, within: float) -> None:
+        """Wait until everything is written, for `within` seconds at most."""
+        await wait_for_event(self._is_empty, within)
+
+    async def run(self) -> None:
+        """Write until `stop`."""
+        while not self._is_stopping:
+            await self._has_work.wait()
+            self._has_work.clear()
+            if self._pending and not await self._write_batch():
+                await wait_for_event(self._has_work, self._timing.retry_after)
+            if self._pending:
+                self._has_work.set()
+        await self._connection.close()
+
+    def stop(self) -> None:
+        """Let `run` return. Unwritten settlements are dropped, so their jobs run again."""
+        self._is_stopping = True
+        self._has_work.set()
+
+    async def _write_batch(self) -> bool:
+        """Returns whether the whole batch was written."""
+        batch = list(self._pending.values())[:MAX_BATCH]
+
+        async def work(connection: Connection) -> SettleResult:
+            return await settle(connection, batch, self._queue.now())
+
+        try:
+            result = await self._connection.run(work, self._queue.database.command_timeout)
+        except TRANSIENT_ERRORS as error:
+            log.warning("%d jobs not settled yet: %s", len(self._pending), error)
+            return False
+        self._apply(batch, result)
+        if len(result.written) + len(result.lost) == len(batch):
+            return True
+        # Move the locked rows behind the rest, so that they cannot fill every batch.
+        for settlement in batch:
+            if settlement.job.id in self._pending:
+                self._pending[settlement.job.id] = self._pending.pop(settlement.job.id)
+        return False
+
+    def _apply(self, batch: Iterable[Settlement], result: SettleResult) -> None:
+        for settlement in batch:
+            job = settlement.job
+            if job.id in result.written:
+                self._leases.remove(job)
+            elif job.id in result.lost:
+                self._leases.lose(job)
+            else:
+                continue
+            # A later try of the same job may have ended meanwhile: that settlement stays.
+            if self._pending.get(job.id) is settlement:
+                del self._pending[job.id]
+        for job, due_at in result.requeued:
+            self._queue.notifier.notify(WakeUp(job.lane, due_at))
+        if not self._pending:
+            self._is_empty.set()
+        self._on_written()
