@@ -1,7 +1,5 @@
 """What every test may ask for: a database of its own, on a real Postgres, with the real schema."""
 
-import asyncio
-import itertools
 import logging
 import shutil
 import tempfile
@@ -9,21 +7,18 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 import structlog
 
 from bot.local.embedded import EmbeddedPostgres, embedded_postgres
 from bot.logs import CANDID
-from bot.migrations import migrate
+from tests.databases import Databases
 from tests.promises import promise, pytest_terminal_summary
 
 if TYPE_CHECKING:
     from jobq import Database
 
 __all__ = ["promise", "pytest_terminal_summary"]  # pytest finds them here
-
-TEMPLATE = "ripe_template"
 
 # Nothing here has to survive a crash of the machine.
 FAST = {
@@ -34,8 +29,6 @@ FAST = {
     "max_wal_size": "4GB",
     "autovacuum": "off",
 }
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -51,23 +44,25 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: EmbeddedPostgres) -> str:
-    """The name of a database that has every migration and no rows."""
-    _execute(postgres.dsn(), f"CREATE DATABASE {TEMPLATE}")
-    asyncio.run(migrate(postgres.dsn(TEMPLATE)))
-    return TEMPLATE
+def databases(postgres: EmbeddedPostgres) -> Iterator[Databases]:
+    """New and used databases of that server, with the schema."""
+    with Databases(postgres) as databases:
+        databases.prepare()
+        yield databases
 
 
 @pytest.fixture
-def empty_dsn(postgres: EmbeddedPostgres) -> Iterator[str]:
+def empty_dsn(databases: Databases) -> Iterator[str]:
     """The address of a new database without any table, gone after the test."""
-    yield from _database(postgres, "template1")
+    with databases.new("template1") as dsn:
+        yield dsn
 
 
 @pytest.fixture
-def dsn(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
-    """The address of a new database with the schema and no rows, gone after the test."""
-    yield from _database(postgres, template)
+def dsn(databases: Databases) -> Iterator[str]:
+    """The address of a database with the schema and no rows, only this test's."""
+    with databases.borrowed() as dsn:
+        yield dsn
 
 
 @pytest.fixture
@@ -90,22 +85,3 @@ def logging_as_before() -> Iterator[None]:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     structlog.reset_defaults()
-
-
-def _database(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
-    name = f"test_{next(_numbers)}"
-    _execute(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield postgres.dsn(name)
-    _execute(postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _execute(dsn: str, sql: str) -> None:
-    asyncio.run(_execute_once(dsn, sql))
-
-
-async def _execute_once(dsn: str, sql: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()

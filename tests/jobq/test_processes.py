@@ -32,6 +32,7 @@ async def start(db: Database, dsn: str) -> AsyncIterator[Start]:
         if process.returncode is None:
             process.kill()
         await process.wait()
+    await db.execute("DROP TABLE ran")
 
 
 async def hear(process: Process, word: str) -> None:
