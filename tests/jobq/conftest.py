@@ -1,4 +1,4 @@
-"""One database for all tests of the queue, emptied before each: quicker than a new one."""
+"""One database for all tests of the queue. Emptying it before each test is faster than creating one."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ import pytest
 
 from bot.local.embedded import EmbeddedPostgres
 from jobq import Database, Queue
-from tests.jobq.working import Log
+from tests.jobq.working import Clock, Recorder
 
 NAME = "test_jobq"
 EMPTY = """
     TRUNCATE job, job_dead RESTART IDENTITY;
-    DROP TABLE IF EXISTS note, ran;
+    DROP TABLE IF EXISTS note, ran, customer_order;
     SELECT pg_stat_reset();
 """
 
@@ -40,9 +40,21 @@ def queue(db: Database) -> Queue:
 
 
 @pytest.fixture
-def note() -> Log:
-    """A handler that notes what it ran."""
-    return Log()
+def clock() -> Clock:
+    """A clock that stands at noon."""
+    return Clock()
+
+
+@pytest.fixture
+def noon_queue(db: Database, clock: Clock) -> Queue:
+    """A queue on the test's clock."""
+    return Queue(db, clock)
+
+
+@pytest.fixture
+def note() -> Recorder:
+    """The handler of jobs of the type "note"."""
+    return Recorder()
 
 
 async def _execute(dsn: str, sql: str) -> None:
