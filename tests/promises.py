@@ -48,7 +48,12 @@ def promise(request: pytest.FixtureRequest, record_property: Callable[[str, obje
 
 def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:
     """Print the table, if there was anything of full size."""
-    reports = [one for how in OUTCOMES for one in terminalreporter.stats.get(how, [])]
+    reports = [
+        report
+        for outcome in OUTCOMES
+        for report in terminalreporter.stats.get(outcome, [])
+        if isinstance(report, pytest.TestReport)  # a module that cannot be imported has another one
+    ]
     rows = sorted((row for report in reports for row in _list_rows(report)), key=_place)
     if rows:
         terminalreporter.section("promises")

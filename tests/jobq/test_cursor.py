@@ -1,6 +1,6 @@
-"""When the next claim looks where."""
+"""When the next claim is made, and where in the lane it starts."""
 
-import time
+from freezegun import freeze_time
 
 from jobq.claims import START, ClaimResult
 from jobq.cursor import SWEEP_REST_FACTOR, ClaimCursor
@@ -9,18 +9,18 @@ from tests.jobq.working import NOON
 NOTHING = ClaimResult([], None)
 
 
-def test_a_look_everywhere_that_takes_long_comes_more_rarely() -> None:
-    cursor = ClaimCursor(sweep_every=0.001)
-    assert cursor.start_claim() == START
-    began_at = time.monotonic()
-    while time.monotonic() < began_at + 0.03:
-        pass
-    cursor.finish_claim(NOTHING, 10, NOON)
-    assert cursor.seconds_to_wait() > 0.03 * (SWEEP_REST_FACTOR - 1)
-
-
-def test_a_look_everywhere_that_takes_no_time_comes_as_often_as_it_should() -> None:
+def test_after_a_slow_sweep_the_next_one_comes_later() -> None:
     cursor = ClaimCursor(sweep_every=3)
-    cursor.start_claim()
-    cursor.finish_claim(NOTHING, 10, NOON)
-    assert 2.5 < cursor.seconds_to_wait() <= 3
+    with freeze_time(NOON) as frozen:
+        assert cursor.start_claim() == START
+        frozen.tick(2.0)
+        cursor.finish_claim(NOTHING, 10, NOON)
+        assert cursor.seconds_to_wait() == 2.0 * SWEEP_REST_FACTOR
+
+
+def test_after_a_quick_sweep_the_next_one_comes_at_the_usual_time() -> None:
+    cursor = ClaimCursor(sweep_every=3)
+    with freeze_time(NOON):
+        cursor.start_claim()
+        cursor.finish_claim(NOTHING, 10, NOON)
+        assert cursor.seconds_to_wait() == 3

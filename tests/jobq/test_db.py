@@ -1,4 +1,4 @@
-"""Database: transactions that join, hooks, and connections that answer in time."""
+"""Transactions that join, hooks after a commit, and connections that answer in time."""
 
 import asyncio
 import os
@@ -19,6 +19,7 @@ from jobq import (
     write_transaction,
 )
 from jobq.connections import Connection, DedicatedConnection
+from tests.jobq.working import connected, happens
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,7 @@ async def test_a_nested_transaction_is_part_of_the_outer_one(db: Database) -> No
     assert await notes(db) == []
 
 
-async def test_an_inner_failure_dooms_the_outer_transaction_even_if_caught(db: Database) -> None:
+async def test_an_inner_error_dooms_the_outer_transaction_even_if_it_is_caught(db: Database) -> None:
     caught = KeyError("inner")
 
     async def outer() -> None:
@@ -105,7 +106,7 @@ async def test_an_inner_failure_dooms_the_outer_transaction_even_if_caught(db: D
     assert await notes(db) == []
 
 
-async def test_a_swallowed_sql_error_cannot_pass_for_a_commit(db: Database) -> None:
+async def test_a_swallowed_sql_error_is_raised_at_the_commit(db: Database) -> None:
     committed: list[str] = []
 
     async def write() -> None:
@@ -119,7 +120,7 @@ async def test_a_swallowed_sql_error_cannot_pass_for_a_commit(db: Database) -> N
         await write()
     assert await notes(db) == []
     assert committed == []
-    await insert(1)  # the connection went back to the pool in order
+    await insert(1)  # the pool got its connection back in order
 
 
 async def test_a_savepoint_may_fail_without_dooming_the_transaction(db: Database) -> None:
@@ -132,7 +133,7 @@ async def test_a_savepoint_may_fail_without_dooming_the_transaction(db: Database
     assert await notes(db) == [1, 2]
 
 
-async def test_a_child_task_is_outside_of_the_transaction(db: Database) -> None:
+async def test_a_child_task_is_outside_the_transaction(db: Database) -> None:
     async with db.transaction():
         await insert(1)
         assert await asyncio.create_task(notes(db)) == []
@@ -155,19 +156,19 @@ async def test_two_tasks_have_two_transactions(db: Database) -> None:
 
 
 async def test_hooks_run_after_the_outermost_commit_and_never_after_a_rollback(db: Database) -> None:
-    heard: list[str] = []
+    called: list[str] = []
     async with db.transaction():
         async with db.transaction():
-            db.after_commit(lambda: heard.append("inner"))
-        assert heard == []
-    assert heard == ["inner"]
+            db.after_commit(lambda: called.append("inner"))
+        assert called == []
+    assert called == ["inner"]
 
     with pytest.raises(KeyError):
-        await _fail(db, lambda: heard.append("rolled back"))
-    assert heard == ["inner"]
+        await _fail(db, lambda: called.append("rolled back"))
+    assert called == ["inner"]
 
-    db.after_commit(lambda: heard.append("at once"))
-    assert heard == ["inner", "at once"]
+    db.after_commit(lambda: called.append("at once"))
+    assert called == ["inner", "at once"]
 
 
 async def _fail(db: Database, hook: Callable[[], object] = bool) -> None:
@@ -178,16 +179,16 @@ async def _fail(db: Database, hook: Callable[[], object] = bool) -> None:
 
 
 async def test_a_failing_hook_does_not_make_a_commit_look_failed(db: Database) -> None:
-    heard: list[str] = []
+    called: list[str] = []
 
     def fail() -> None:
         raise KeyError
 
     async with db.transaction():
         db.after_commit(fail)
-        db.after_commit(lambda: heard.append("next"))
+        db.after_commit(lambda: called.append("next"))
         await insert(1)
-    assert heard == ["next"]
+    assert called == ["next"]
     assert await notes(db) == [1]
 
 
@@ -201,14 +202,14 @@ async def test_a_cancelled_transaction_is_rolled_back(db: Database) -> None:
             await asyncio.Event().wait()
 
     task = asyncio.create_task(write())
-    await inserted.wait()
+    await happens(inserted)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await notes(db) == []
 
 
-async def test_in_a_rolled_back_test_everything_works_and_nothing_stays(db: Database) -> None:
+async def test_rolled_back_undoes_everything_at_the_end_of_the_block(db: Database) -> None:
     async with db.rolled_back():
         async with db.transaction():
             await insert(1)
@@ -218,7 +219,7 @@ async def test_in_a_rolled_back_test_everything_works_and_nothing_stays(db: Data
     assert await notes(db) == []
 
 
-async def test_there_is_an_ambient_database_only_where_one_was_made_ambient(db: Database, dsn: str) -> None:
+async def test_the_ambient_database_is_the_one_that_was_entered_last(db: Database, dsn: str) -> None:
     assert current_database() is db
     async with Database(dsn) as inner:
         assert current_database() is inner
@@ -227,37 +228,25 @@ async def test_there_is_an_ambient_database_only_where_one_was_made_ambient(db: 
     assert current_database() is db
 
 
-def test_without_a_database_the_message_says_what_to_do() -> None:
+def test_without_an_ambient_database_the_error_says_what_to_do() -> None:
     with pytest.raises(RuntimeError, match="async with Database"):
         Context().run(current_database)
 
 
-async def test_every_connection_gives_up_on_locks_and_on_idle_transactions(db: Database) -> None:
-    for connection in (db.connection(), _connected(db)):
-        async with connection as one:
-            assert await one.fetchval("SHOW lock_timeout") == "2s"
-            assert await one.fetchval("SHOW idle_in_transaction_session_timeout") == "15s"
+async def test_every_connection_limits_lock_waits_and_idle_transactions(db: Database) -> None:
+    async with db.connection() as pooled, connected(db) as dedicated:
+        for connection in (pooled, dedicated):
+            assert await connection.fetchval("SHOW lock_timeout") == "2s"
+            assert await connection.fetchval("SHOW idle_in_transaction_session_timeout") == "15s"
 
 
-class _connected:
-    def __init__(self, db: Database) -> None:
-        self.db = db
-
-    async def __aenter__(self) -> Connection:
-        self.connection = await self.db.connect()
-        return self.connection
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.connection.close()
-
-
-async def test_a_pool_in_full_use_is_said_to_be_unavailable(dsn: str) -> None:
+async def test_a_query_that_gets_no_connection_in_time_raises_database_unavailable(dsn: str) -> None:
     async with Database(dsn, max_size=1, command_timeout=0.1) as small, small.connection():
         with pytest.raises(DatabaseUnavailableError):
             await asyncio.create_task(small.execute("SELECT 1"))
 
 
-async def test_a_closed_or_absent_database_is_said_to_be_unavailable(dsn: str) -> None:
+async def test_a_closed_or_unreachable_database_raises_database_unavailable(dsn: str) -> None:
     database = Database(dsn)
     with pytest.raises(DatabaseUnavailableError):
         await database.execute("SELECT 1")
@@ -268,30 +257,30 @@ async def test_a_closed_or_absent_database_is_said_to_be_unavailable(dsn: str) -
 async def test_a_terminated_connection_is_replaced(db: Database) -> None:
     async with db.connection() as connection:
         pid = await connection.fetchval("SELECT pg_backend_pid()")
-    async with _connected(db) as other:
+    async with connected(db) as other:
         await other.execute("SELECT pg_terminate_backend($1, 1000)", pid)
     await insert(1)
     assert await notes(db) == [1]
 
 
-async def test_it_works_without_prepared_statements_for_poolers(dsn: str) -> None:
+async def test_queries_work_without_prepared_statements(dsn: str) -> None:
     async with Database(dsn, statement_cache_size=0) as database:
         assert await database.fetchval("SELECT $1::int", 1) == 1
 
 
-async def test_a_line_answers_in_time_from_a_frozen_postgres_and_connects_again(db: Database) -> None:
-    line = DedicatedConnection(db.connect)
+async def test_a_dedicated_connection_gives_up_on_a_frozen_postgres_and_connects_again(db: Database) -> None:
+    dedicated = DedicatedConnection(db.connect)
 
     async def ask(connection: Connection) -> int:
         return int(await connection.fetchval("SELECT pg_backend_pid()"))
 
-    pid = await line.run(ask, 4.0)
+    pid = await dedicated.run(ask, 4.0)
     os.kill(pid, signal.SIGSTOP)
     try:
         async with asyncio.timeout(1.0):
             with pytest.raises(DatabaseUnavailableError):
-                await line.run(ask, 0.1)
+                await dedicated.run(ask, 0.1)
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert await line.run(ask, 4.0) != pid
-    await line.close()
+    assert await dedicated.run(ask, 4.0) != pid
+    await dedicated.close()

@@ -1,35 +1,33 @@
-"""`drain`: a queue inside a test."""
+"""`drain` runs the ripe jobs of a queue inside a test."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from jobq import ClaimedJob, Database, Discard, Job, Outcome, Postpone, Queue
+from jobq import ClaimedJob, Discard, Job, Outcome, Postpone, Queue, UnknownJobTypeError
 from jobq.testing import drain
+from tests.jobq.working import NOON, Recorder, load_only_row
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+@pytest.fixture
+def queue(noon_queue: Queue) -> Queue:
+    return noon_queue
 
 
-async def test_drain_runs_what_is_ripe_in_order_and_says_what_became_of_it(db: Database) -> None:
-    queue = Queue(db, now=lambda: NOON)
-    ran: list[int] = []
-
-    async def note(job: ClaimedJob) -> None:
-        ran.append(job.arguments["n"])
-
+async def test_drain_runs_the_ripe_jobs_in_order_and_returns_their_settlements(
+    queue: Queue, note: Recorder
+) -> None:
     await queue.save(Job(job_type="note", arguments={"n": 2}, lane=1))
     await queue.save(Job(job_type="note", arguments={"n": 1}).runs_at(NOON - timedelta(hours=1)))
     await queue.save(Job(job_type="note", arguments={"n": 3}).runs_in(minutes=1))
 
     outcomes = [settlement.outcome for settlement in await drain(queue, {"note": note})]
 
-    assert ran == [1, 2]
+    assert note.ran == [1, 2]
     assert outcomes == [Outcome.DONE, Outcome.DONE]
 
 
-async def test_drain_raises_what_a_handler_raised_once_its_job_is_settled(db: Database) -> None:
-    queue = Queue(db, now=lambda: NOON)
-
+async def test_drain_settles_a_failed_job_and_raises_the_error_of_its_handler(queue: Queue) -> None:
     async def fail(job: ClaimedJob) -> None:
         raise KeyError("missing")
 
@@ -37,13 +35,17 @@ async def test_drain_raises_what_a_handler_raised_once_its_job_is_settled(db: Da
     with pytest.raises(KeyError):
         await drain(queue, {"fail": fail})
 
-    row = await db.fetchrow("SELECT tries, ripe_at, leased_until FROM job")
-    assert tuple(row) == (1, NOON + timedelta(minutes=5), None)
+    row = await load_only_row(queue.database)
+    assert (row["tries"], row["ripe_at"], row["leased_until"]) == (1, NOON + timedelta(minutes=5), None)
 
 
-async def test_drain_does_not_raise_a_postponement_or_a_discard(db: Database) -> None:
-    queue = Queue(db, now=lambda: NOON)
+async def test_drain_raises_an_error_for_a_job_without_a_handler(queue: Queue) -> None:
+    await queue.save(Job(job_type="of the future"))
+    with pytest.raises(UnknownJobTypeError, match="of the future"):
+        await drain(queue, {})
 
+
+async def test_drain_does_not_raise_a_postponement_or_a_discard(queue: Queue) -> None:
     async def later(job: ClaimedJob) -> None:
         raise Postpone(NOON + timedelta(hours=1))
 
@@ -51,15 +53,14 @@ async def test_drain_does_not_raise_a_postponement_or_a_discard(db: Database) ->
         return Discard("the pull request is closed")
 
     await queue.save_all([Job(job_type="later"), Job(job_type="gone")])
-    settlements = {one.job.job_type: one for one in await drain(queue, {"later": later, "gone": gone})}
+    drained = await drain(queue, {"later": later, "gone": gone})
+    settlements = {settlement.job.job_type: settlement for settlement in drained}
 
     assert settlements["later"].ripe_at == NOON + timedelta(hours=1)
     assert settlements["gone"].reason == "the pull request is closed"
 
 
-async def test_drain_gives_up_on_jobs_that_queue_each_other_for_ever(db: Database) -> None:
-    queue = Queue(db, now=lambda: NOON)
-
+async def test_drain_gives_up_on_jobs_that_queue_each_other_for_ever(queue: Queue) -> None:
     async def again(job: ClaimedJob) -> None:
         await queue.save(Job(job_type="again", arguments={"n": job.arguments["n"] + 1}))
 
@@ -68,8 +69,8 @@ async def test_drain_gives_up_on_jobs_that_queue_each_other_for_ever(db: Databas
         await drain(queue, {"again": again})
 
 
-async def test_drain_works_where_everything_is_rolled_back(db: Database) -> None:
-    queue = Queue(db, now=lambda: NOON)
+async def test_drain_works_in_a_test_that_is_rolled_back(queue: Queue) -> None:
+    db = queue.database
 
     async def chain(job: ClaimedJob) -> None:
         async with db.transaction():

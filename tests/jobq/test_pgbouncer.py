@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode every statement may run on another connection of Postgres."""
+"""PgBouncer in transaction mode may run each statement on another connection. The queue works behind it."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ import pytest
 
 from bot.web.server import find_free_port
 from jobq import Database, Job, Postpone, Queue, utc_now, write_transaction
-from tests.jobq.working import POLLING_IS_TOO_SLOW, Log, numbered, working
+from tests.jobq.working import NO_SWEEPS, Recorder, numbered, working
 
-# Debian keeps it where only root's PATH looks.
+# Debian puts it into a folder that only root has in its PATH.
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs the package pgbouncer")
 
@@ -37,11 +37,11 @@ ignore_startup_parameters = lock_timeout, idle_in_transaction_session_timeout, p
 
 @pytest.fixture
 def pooled_dsn(dsn: str) -> Iterator[str]:
-    """The test's database through PgBouncer, which has three connections for everybody."""
+    """The address of the test's database behind PgBouncer, which has three connections for all clients."""
     address = urlsplit(dsn)
     name, (sockets,) = address.path.strip("/"), parse_qs(address.query)["host"]
     port = find_free_port("127.0.0.1")
-    # As root it insists on running as somebody else: whoever runs the server, who may enter its folder.
+    # PgBouncer refuses to run as root. The user that runs Postgres may enter the folder of its socket.
     owner = pwd.getpwuid(Path(sockets).stat().st_uid).pw_name
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "pgbouncer.ini"
@@ -50,7 +50,7 @@ def pooled_dsn(dsn: str) -> Iterator[str]:
         as_owner = ["-u", owner] if os.getuid() == 0 else []
         assert PROGRAM is not None
         command = [PROGRAM, "-q", *as_owner, str(config)]
-        process = subprocess.Popen(command)  # noqa: S603 - every word of it is ours
+        process = subprocess.Popen(command)  # noqa: S603 - the arguments are ours
         try:
             _wait_until_it_listens(port)
             yield f"postgresql://postgres@127.0.0.1:{port}/{name}"
@@ -75,22 +75,22 @@ def _wait_until_it_listens(port: int) -> None:
     asyncio.run(connect())
 
 
-async def test_a_worker_behind_a_transaction_pooler_does_everything(dsn: str, pooled_dsn: str) -> None:
-    note = Log()
-
+async def test_a_worker_behind_a_transaction_pooler_does_everything(
+    dsn: str, pooled_dsn: str, note: Recorder
+) -> None:
     @write_transaction
-    async def again(job: object) -> Postpone | None:
+    async def again(job: object) -> Postpone:
         await queue.save_all(numbered(50))
         return Postpone(utc_now() + timedelta(hours=1))
 
     async with (
-        Database(pooled_dsn, direct_dsn=dsn, statement_cache_size=0) as elsewhere,
+        Database(pooled_dsn, direct_dsn=dsn, statement_cache_size=0) as other_database,
         Database(pooled_dsn, direct_dsn=dsn, statement_cache_size=0) as database,
     ):
         queue = Queue(database)
-        async with working(queue, {"note": note, "again": again}, POLLING_IS_TOO_SLOW):
-            # Saved by another process: heard over the direct connection, for polling is too slow here.
-            await Queue(elsewhere).save(Job(job_type="again"))
+        async with working(queue, {"note": note, "again": again}, NO_SWEEPS):
+            # As another process: the worker hears of it only over the direct connection.
+            await Queue(other_database).save(Job(job_type="again"))
             assert sorted(await note.reached(50)) == list(range(50))
         (lane,) = await queue.stats()
         assert (lane.ready, lane.future, lane.leased) == (0, 1, 0)

@@ -1,8 +1,8 @@
-"""The statements that run all the time stay on their indexes, whatever Postgres believes about the table."""
+"""The statements of the queue use its indexes, whatever Postgres believes about the table."""
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,14 +10,14 @@ import pytest
 from jobq import Database, sql
 from jobq.claims import LEASE, START
 from jobq.connections import Connection
+from tests.jobq.working import NOON, connected
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FUTURE_JOBS = 10_000
 
 
 @pytest.fixture
 async def full(db: Database) -> Database:
-    """Many jobs that are not ripe, few that are, as many done, and no statistics of the latter two."""
+    """Many future jobs, and a few ripe and dead rows of which Postgres has no statistics."""
     fill = """
         INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes)
         SELECT 0, 'note', jsonb_build_object('n', n, 'kind', $3::text), $1, $2, 13, 5
@@ -35,14 +35,14 @@ async def full(db: Database) -> Database:
 
 
 async def explain_generic(connection: Connection, statement: str, *arguments: object) -> dict[str, Any]:
-    """The plan that a worker always gets, and others once Postgres has stopped looking at the arguments."""
+    """The plan on a dedicated connection, and on a pooled one after five runs."""
     await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
     return await explain(connection, statement, *arguments)
 
 
 async def explain(connection: Connection, statement: str, *arguments: object) -> dict[str, Any]:
-    """The plan of the first time that the connection runs the statement."""
-    # A bare EXPLAIN would look at them: only EXPLAIN EXECUTE shows the generic plan.
+    """The plan of the first run on the connection."""
+    # A plain EXPLAIN plans for the arguments; only EXPLAIN EXECUTE shows the generic plan.
     await connection.execute(f"PREPARE statement AS {statement}")
     execute = f"EXECUTE statement ({', '.join(map(literal, arguments))})"
     text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {execute}")
@@ -55,7 +55,7 @@ def literal(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, list):
-        return "'{" + ", ".join("NULL" if one is None else f'"{one}"' for one in value) + "}'"
+        return "'{" + ", ".join("NULL" if item is None else f'"{item}"' for item in value) + "}'"
     return str(value) if isinstance(value, int) else f"'{value}'"
 
 
@@ -92,7 +92,7 @@ async def test_an_idle_poll_touches_a_handful_of_pages(full: Database) -> None:
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 20
 
 
-async def test_a_claim_from_the_bound_does_not_see_the_dead_rows_before_it(full: Database) -> None:
+async def test_a_claim_from_the_cursor_does_not_read_the_dead_rows_before_it(full: Database) -> None:
     last = await full.fetchval("SELECT max(id) FROM job")
     async with full.transaction() as connection:
         plan = await explain_generic(connection, sql.CLAIM, 0, NOON, NOON, last, 200, LEASE, "expired", None)
@@ -100,7 +100,7 @@ async def test_a_claim_from_the_bound_does_not_see_the_dead_rows_before_it(full:
     assert read["Shared Hit Blocks"] + read["Shared Read Blocks"] < 10
 
 
-HELD_JOBS = (list(range(1, 21)), [0] * 20)
+LEASES = (list(range(1, 21)), [0] * 20)
 IDENTITY = ("note", '{"n": 1, "kind": "future"}')
 ONE_JOB = (0, *IDENTITY, None, NOON, 13, 5)
 MANY_JOBS = (
@@ -114,73 +114,70 @@ MANY_JOBS = (
 )
 
 ARGUMENTS: dict[str, tuple[object, ...]] = {
-    "MOVE_TO_DEAD": (*HELD_JOBS, [14] * 20, ["broken"] * 20, NOON),
+    "MOVE_TO_DEAD": (*LEASES, [14] * 20, ["broken"] * 20, NOON),
     "CANCEL": IDENTITY,
     "CLAIM": (0, NOON, *START, 20, LEASE, "expired", None),
     "DEAD": (20,),
-    "EXTEND": (*HELD_JOBS, LEASE),
-    "FINISH": HELD_JOBS,
-    "STILL_LEASED": HELD_JOBS,
+    "EXTEND": (*LEASES, LEASE),
+    "FINISH": LEASES,
+    "STILL_LEASED": LEASES,
     "PRUNE": (NOON, 20),
-    "RELEASE": (*HELD_JOBS, [NOON] * 20, [1] * 20, [None] * 20),
+    "RELEASE": (*LEASES, [NOON] * 20, [1] * 20, [None] * 20),
     "RESCHEDULE": (*IDENTITY, NOON),
     "REVIVE": (1, NOON),
     "RIPE_LANES": (NOON,),
     "SAVE": ONE_JOB,
     "SAVE_ALL": MANY_JOBS,
-    "CONFIRM": HELD_JOBS,
+    "CONFIRM": LEASES,
     "POP_RIPE": (0, NOON),
 }
 READS_EVERYTHING = {"QUEUED", "STATS"}
-"""They count or list for people, who ask rarely."""
+"""They list or count jobs for people, and run rarely."""
 READS_NO_JOB = {"DATABASE_HEALTH"}
 
 
-def test_every_statement_has_its_plan_looked_at() -> None:
+def test_these_tests_cover_every_statement() -> None:
     statements = {name for name in vars(sql) if name.isupper()}
     assert statements == set(ARGUMENTS) | READS_EVERYTHING | READS_NO_JOB
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-async def test_a_statement_stays_on_the_indexes(full: Database, name: str) -> None:
+async def test_a_statement_uses_only_indexes(full: Database, name: str) -> None:
     async with full.transaction() as connection:
         plan = await explain_generic(connection, getattr(sql, name), *ARGUMENTS[name])
     assert scans_of_job(plan) <= ON_INDEX
 
 
 @pytest.mark.parametrize("name", sorted(set(ARGUMENTS) - {"SAVE", "SAVE_ALL", "REVIVE"}))
-async def test_a_statement_reads_the_rows_it_is_about(full: Database, name: str) -> None:
-    """An empty set of scans would satisfy the test above as well."""
+async def test_a_statement_reads_rows(full: Database, name: str) -> None:
+    """Without scans the test above would pass as well."""
     async with full.transaction() as connection:
         plan = await explain_generic(connection, getattr(sql, name), *ARGUMENTS[name])
     assert scans_of_job(plan)
 
 
 @pytest.mark.parametrize("name", ["MOVE_TO_DEAD", "EXTEND", "FINISH", "STILL_LEASED", "RELEASE", "CONFIRM"])
-async def test_the_first_flush_of_a_worker_does_not_read_the_whole_table(full: Database, name: str) -> None:
-    """500 results are enough to make Postgres prefer that, if it looks at them."""
-    held = (list(range(1, 501)), [0] * 500)
-    longer = {
+async def test_the_first_batch_of_a_worker_does_not_read_the_whole_table(full: Database, name: str) -> None:
+    """With 500 ids, Postgres would prefer that if it planned for the arguments."""
+    leases = (list(range(1, 501)), [0] * 500)
+    more = {
         "MOVE_TO_DEAD": ([14] * 500, ["broken"] * 500, NOON),
         "EXTEND": (LEASE,),
         "RELEASE": ([NOON] * 500, [1] * 500, [None] * 500),
     }
-    connection = await full.connect()
-    try:
-        await connection.execute("BEGIN")  # undone by closing the connection
+    async with connected(full) as connection:
+        await connection.execute("BEGIN")  # closing the connection rolls it back
         await connection.execute(
             "INSERT INTO job (lane, job_type, arguments, created_at, max_retries, base_retry_minutes)"
-            " SELECT 0, 'held', jsonb_build_object('n', n), $1, 13, 5 FROM generate_series(1, 20000) AS n",
+            " SELECT 0, 'leased', jsonb_build_object('n', n), $1, 13, 5 FROM generate_series(1, 20000) AS n",
             NOON,
         )
         await connection.execute("ANALYZE job")
-        plan = await explain(connection, getattr(sql, name), *held, *longer.get(name, ()))
-    finally:
-        await connection.close()
+        plan = await explain(connection, getattr(sql, name), *leases, *more.get(name, ()))
     assert scans_of_job(plan) <= ON_INDEX
 
 
-async def test_a_claim_and_a_heartbeat_leave_the_indexes_alone(full: Database) -> None:
+async def test_a_claim_updates_no_index(full: Database) -> None:
     await full.execute("TRUNCATE job")
     for n in range(100):
         await full.execute(

@@ -1,8 +1,7 @@
-"""Queue: what an application does with jobs."""
+"""What an application does with the queue, and the statements of a worker against it."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
@@ -11,51 +10,29 @@ from jobq import ClaimedJob, Database, Job, Queue
 from jobq.claims import claim, settle
 from jobq.settlement import Outcome, Settlement
 from jobq.testing import drain
+from tests.jobq.working import NOON, Clock, expire_leases, list_rows, load_only_row
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 JOB = Job(job_type="remind", arguments={"id": 7})
 
 
-class Clock:
-    """The application's clock of one test."""
-
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def queue(noon_queue: Queue) -> Queue:
+    return noon_queue
 
 
-@pytest.fixture
-def queue(db: Database, clock: Clock) -> Queue:
-    return Queue(db, now=clock)
-
-
-async def rows(queue: Queue) -> list[Any]:
-    return await queue.database.fetch(
-        "SELECT *, coalesce(ripe_at, created_at) AS due_at FROM job ORDER BY id"
-    )
-
-
-async def due(queue: Queue) -> datetime:
-    (row,) = await rows(queue)
-    due_at: datetime = row["due_at"]
+async def load_due_at(queue: Queue) -> datetime:
+    due_at: datetime = (await load_only_row(queue.database))["due_at"]
     return due_at
 
 
-async def claim_it(queue: Queue) -> ClaimedJob:
+async def claim_only_job(queue: Queue) -> ClaimedJob:
     async with queue.database.connection() as connection:
         (job,) = (await claim(connection, 0, queue.now(), 10)).jobs
         return job
 
 
-async def settle_it(queue: Queue, *settlements: Settlement) -> tuple[set[int], set[int]]:
+async def settle_jobs(queue: Queue, *settlements: Settlement) -> tuple[set[int], set[int]]:
     async with queue.database.connection() as connection:
         settled = await settle(connection, settlements, queue.now())
         return settled.written, settled.lost
@@ -64,32 +41,32 @@ async def settle_it(queue: Queue, *settlements: Settlement) -> tuple[set[int], s
 async def test_the_same_job_is_queued_once(queue: Queue) -> None:
     await queue.save(Job(job_type="remind", arguments={"id": 7, "why": "x"}))
     await queue.save(Job(job_type="remind", arguments={"why": "x", "id": 7}))
-    assert len(await rows(queue)) == 1
+    assert len(await list_rows(queue.database)) == 1
 
 
-async def test_another_type_or_other_arguments_are_another_job(queue: Queue) -> None:
+async def test_a_different_type_or_different_arguments_make_a_different_job(queue: Queue) -> None:
     await queue.save(JOB)
     await queue.save(Job(job_type="remind", arguments={"id": 8}))
     await queue.save(Job(job_type="strike", arguments={"id": 7}))
-    assert len(await rows(queue)) == 3
+    assert len(await list_rows(queue.database)) == 3
 
 
 async def test_an_earlier_save_moves_a_waiting_job_forward(queue: Queue, clock: Clock) -> None:
     await queue.save(JOB.runs_in(hours=3))
     await queue.save(JOB.runs_in(hours=1))
-    assert await due(queue) == NOON + HOUR
+    assert await load_due_at(queue) == NOON + HOUR
     clock.at += HOUR / 2
     await queue.save(JOB)
-    assert await due(queue) == clock.at  # and not when it was first saved: it is not late
+    assert await load_due_at(queue) == clock.at, "it counts as late since its first save"
 
 
 async def test_a_later_save_changes_nothing(queue: Queue) -> None:
     await queue.save(JOB.runs_in(hours=1))
     await queue.save(JOB.runs_in(hours=2))
-    assert await due(queue) == NOON + HOUR
+    assert await load_due_at(queue) == NOON + HOUR
 
 
-async def test_a_batch_is_saved_as_its_jobs_would_be_one_by_one(queue: Queue) -> None:
+async def test_save_all_treats_each_job_as_save_does(queue: Queue) -> None:
     await queue.save(Job(job_type="remind", arguments={"id": 1}).runs_in(hours=1))
     await queue.save_all(
         [
@@ -100,16 +77,16 @@ async def test_a_batch_is_saved_as_its_jobs_would_be_one_by_one(queue: Queue) ->
             Job(job_type="remind", arguments={"b": 1, "id": 9}),
         ]
     )
-    found = {row["arguments"]: row["due_at"] for row in await rows(queue)}
-    assert found == {'{"id": 1}': NOON, '{"id": 7}': NOON + HOUR, '{"b": 1, "id": 9}': NOON}
+    due = {row["arguments"]: row["due_at"] for row in await list_rows(queue.database)}
+    assert due == {'{"id": 1}': NOON, '{"id": 7}': NOON + HOUR, '{"b": 1, "id": 9}': NOON}
 
 
-async def test_an_empty_batch_is_nothing(queue: Queue) -> None:
+async def test_saving_an_empty_list_does_nothing(queue: Queue) -> None:
     await queue.save_all([])
-    assert await rows(queue) == []
+    assert await list_rows(queue.database) == []
 
 
-async def test_many_at_once_save_the_same_jobs_without_a_deadlock(queue: Queue) -> None:
+async def test_tasks_that_save_the_same_jobs_at_once_do_not_deadlock(queue: Queue) -> None:
     jobs = [Job(job_type="remind", arguments={"id": n}) for n in range(50)]
 
     async def save_in_another_order(shift: int) -> None:
@@ -117,10 +94,10 @@ async def test_many_at_once_save_the_same_jobs_without_a_deadlock(queue: Queue) 
         await queue.save(jobs[shift])
 
     await asyncio.gather(*(save_in_another_order(shift) for shift in range(0, 50, 5)))
-    assert len(await rows(queue)) == 50
+    assert len(await list_rows(queue.database)) == 50
 
 
-async def test_what_jsonb_cannot_hold_is_refused_loudly(queue: Queue) -> None:
+async def test_arguments_that_jsonb_cannot_hold_are_refused(queue: Queue) -> None:
     with pytest.raises(asyncpg.UntranslatableCharacterError):
         await queue.save(Job(job_type="remind", arguments={"text": "\x00"}))
 
@@ -133,7 +110,7 @@ async def test_a_save_is_undone_with_its_transaction(queue: Queue) -> None:
 
     with pytest.raises(KeyError):
         await save_and_fail()
-    assert await rows(queue) == []
+    assert await list_rows(queue.database) == []
 
 
 async def test_a_job_saved_while_it_runs_runs_once_more(queue: Queue) -> None:
@@ -147,75 +124,77 @@ async def test_a_job_saved_while_it_runs_runs_once_more(queue: Queue) -> None:
     await queue.save(JOB)
     await drain(queue, {"remind": remind})
     assert ran == [1, 1]
-    assert await rows(queue) == []
+    assert await list_rows(queue.database) == []
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
-async def test_whatever_the_outcome_a_save_meanwhile_queues_it_afresh(queue: Queue, outcome: Outcome) -> None:
+async def test_a_job_saved_while_it_ran_is_queued_anew_after_any_outcome(
+    queue: Queue, outcome: Outcome
+) -> None:
     await queue.save(JOB)
-    job = await claim_it(queue)
+    job = await claim_only_job(queue)
     await queue.save(JOB.runs_in(minutes=2))
     await queue.save(JOB.runs_in(minutes=1))
     await queue.save(JOB.runs_in(minutes=3))
 
-    assert await settle_it(queue, Settlement(job, outcome, NOON + HOUR, tries=5)) == ({job.id}, set())
+    assert await settle_jobs(queue, Settlement(job, outcome, NOON + HOUR, tries=5)) == ({job.id}, set())
 
-    (row,) = await rows(queue)
+    row = await load_only_row(queue.database)
     assert (row["due_at"], row["tries"], row["again_at"]) == (NOON + HOUR / 60, 0, None)
     assert row["leased_until"] is None
 
 
-async def test_a_postponement_that_is_sooner_than_the_save_meanwhile_holds(queue: Queue) -> None:
+async def test_a_postponement_that_is_earlier_than_the_save_during_the_run_wins(queue: Queue) -> None:
     await queue.save(JOB)
-    job = await claim_it(queue)
+    job = await claim_only_job(queue)
     await queue.save(JOB.runs_in(hours=2))
-    await settle_it(queue, Settlement(job, Outcome.POSTPONED, NOON + HOUR))
-    assert await due(queue) == NOON + HOUR
+    await settle_jobs(queue, Settlement(job, Outcome.POSTPONED, NOON + HOUR))
+    assert await load_due_at(queue) == NOON + HOUR
 
 
 async def test_a_stale_fence_never_changes_a_row(queue: Queue) -> None:
     await queue.save(JOB)
-    stale = await claim_it(queue)
-    await queue.database.execute("UPDATE job SET leased_until = now() - interval '1 second'")
-    fresh = await claim_it(queue)
-    before = await rows(queue)
+    stale = await claim_only_job(queue)
+    await expire_leases(queue.database)
+    fresh = await claim_only_job(queue)
+    before = await list_rows(queue.database)
 
     for outcome in Outcome:
-        assert await settle_it(queue, Settlement(stale, outcome, NOON + HOUR)) == (set(), {stale.id})
+        assert await settle_jobs(queue, Settlement(stale, outcome, NOON + HOUR)) == (set(), {stale.id})
 
-    assert await rows(queue) == before
+    assert await list_rows(queue.database) == before
     assert fresh.fence != stale.fence
     assert fresh.tries == 2
     assert fresh.last_error is not None
     assert fresh.last_error.startswith("lease expired")
 
 
-async def test_a_settlement_that_is_sent_twice_counts_once(queue: Queue) -> None:
+async def test_a_settlement_that_is_written_twice_counts_once(queue: Queue) -> None:
     await queue.save(JOB)
-    job = await claim_it(queue)
+    job = await claim_only_job(queue)
     postponed = Settlement(job, Outcome.POSTPONED, NOON + HOUR)
-    await settle_it(queue, postponed)
+    await settle_jobs(queue, postponed)
     await queue.save(JOB)
-    assert await settle_it(queue, postponed) == (set(), {job.id})
-    assert await due(queue) == NOON
+    assert await settle_jobs(queue, postponed) == (set(), {job.id})
+    assert await load_due_at(queue) == NOON
 
 
-async def test_a_leased_job_is_nobody_elses(queue: Queue) -> None:
+async def test_a_leased_job_cannot_be_claimed_or_taken(queue: Queue) -> None:
     await queue.save(JOB)
-    await claim_it(queue)
+    await claim_only_job(queue)
     async with queue.database.connection() as connection:
         assert (await claim(connection, 0, NOON + HOUR, 10)).jobs == []
     assert await queue.get_one_ripe_job() is None
 
 
-async def test_concurrent_claims_share_nothing_and_leave_nothing(queue: Queue) -> None:
+async def test_concurrent_claims_take_every_job_exactly_once(queue: Queue) -> None:
     await queue.save_all([Job(job_type="remind", arguments={"id": n}) for n in range(100)])
 
     async def claim_some() -> list[int]:
         mine: list[int] = []
         async with queue.database.connection() as connection:
-            while found := (await claim(connection, 0, NOON, 7)).jobs:
-                mine += [job.id for job in found]
+            while jobs := (await claim(connection, 0, NOON, 7)).jobs:
+                mine += [job.id for job in jobs]
         return mine
 
     claimed = [job_id for ids in await asyncio.gather(*(claim_some() for _ in range(5))) for job_id in ids]
@@ -223,43 +202,43 @@ async def test_concurrent_claims_share_nothing_and_leave_nothing(queue: Queue) -
     assert len(set(claimed)) == 100
 
 
-async def test_a_claim_says_when_the_next_job_ripens(queue: Queue) -> None:
+async def test_a_claim_returns_when_the_next_job_ripens(queue: Queue) -> None:
     await queue.save(JOB.runs_in(hours=1))
     async with queue.database.connection() as connection:
-        found = await claim(connection, 0, NOON, 10)
-    assert found.jobs == []
-    assert found.next_due_at == NOON + HOUR
+        result = await claim(connection, 0, NOON, 10)
+    assert result.jobs == []
+    assert result.next_due_at == NOON + HOUR
 
 
-async def test_cancel_deletes_a_waiting_or_running_job_and_says_whether_it_did(queue: Queue) -> None:
+async def test_cancel_deletes_a_waiting_or_running_job_and_returns_whether_it_did(queue: Queue) -> None:
     assert await queue.cancel(JOB) is False
     await queue.save(JOB)
     assert await queue.cancel(JOB) is True
 
     await queue.save(JOB)
-    job = await claim_it(queue)
+    job = await claim_only_job(queue)
     assert await queue.cancel(JOB) is True
     await queue.save(JOB)
-    assert await settle_it(queue, Settlement(job, Outcome.DONE)) == (set(), {job.id})
-    assert len(await rows(queue)) == 1
+    assert await settle_jobs(queue, Settlement(job, Outcome.DONE)) == (set(), {job.id})
+    assert len(await list_rows(queue.database)) == 1
 
 
-async def test_reschedule_sets_the_exact_time_and_forgets_the_tries(queue: Queue) -> None:
+async def test_reschedule_sets_the_exact_time_and_resets_the_tries(queue: Queue) -> None:
     assert await queue.reschedule(JOB, NOON) is False
     await queue.save(JOB)
     await queue.database.execute("UPDATE job SET tries = 4")
     assert await queue.reschedule(JOB, NOON + HOUR) is True
-    (row,) = await rows(queue)
+    row = await load_only_row(queue.database)
     assert (row["due_at"], row["tries"]) == (NOON + HOUR, 0)
 
 
-async def test_reschedule_of_a_running_job_says_when_it_runs_again(queue: Queue) -> None:
+async def test_reschedule_of_a_running_job_sets_when_it_runs_again(queue: Queue) -> None:
     await queue.save(JOB)
-    job = await claim_it(queue)
+    job = await claim_only_job(queue)
     await queue.save(JOB)
     await queue.reschedule(JOB, NOON + HOUR)
-    await settle_it(queue, Settlement(job, Outcome.DONE))
-    assert await due(queue) == NOON + HOUR
+    await settle_jobs(queue, Settlement(job, Outcome.DONE))
+    assert await load_due_at(queue) == NOON + HOUR
 
 
 async def test_get_one_ripe_job_deletes_and_returns_the_ripest_of_every_lane(queue: Queue) -> None:
@@ -272,10 +251,10 @@ async def test_get_one_ripe_job_deletes_and_returns_the_ripest_of_every_lane(que
     assert second is not None
     assert second.job_type == "second"
     assert await queue.get_one_ripe_job() is None
-    assert len(await rows(queue)) == 1
+    assert len(await list_rows(queue.database)) == 1
 
 
-async def test_get_one_ripe_job_comes_back_when_its_transaction_fails(queue: Queue) -> None:
+async def test_get_one_ripe_job_leaves_the_job_in_the_queue_if_its_transaction_fails(queue: Queue) -> None:
     await queue.save(JOB)
 
     async def take_and_fail() -> None:
@@ -291,7 +270,7 @@ async def test_get_one_ripe_job_comes_back_when_its_transaction_fails(queue: Que
 
 async def test_stats_count_each_lane(queue: Queue, clock: Clock) -> None:
     await queue.save(JOB)
-    await claim_it(queue)
+    await claim_only_job(queue)
     await queue.save(Job(job_type="ready"))
     await queue.save(Job(job_type="future", lane=1).runs_in(hours=2))
     clock.at += HOUR
@@ -301,7 +280,9 @@ async def test_stats_count_each_lane(queue: Queue, clock: Clock) -> None:
     assert (calls.lane, calls.ready, calls.future, calls.oldest_ripe_age) == (1, 0, 1, None)
 
 
-async def test_a_job_that_failed_too_often_is_kept_and_can_be_revived(queue: Queue, clock: Clock) -> None:
+async def test_a_job_whose_retries_all_failed_is_kept_as_dead_and_can_be_revived(
+    queue: Queue, clock: Clock
+) -> None:
     async def fail(job: ClaimedJob) -> None:
         raise ValueError("no such channel")
 
@@ -311,7 +292,7 @@ async def test_a_job_that_failed_too_often_is_kept_and_can_be_revived(queue: Que
             await drain(queue, {"fail": fail})
         clock.at += timedelta(minutes=minutes)
 
-    assert await rows(queue) == []
+    assert await list_rows(queue.database) == []
     (dead,) = await queue.dead()
     assert (dead.job.job_type, dead.job.arguments, dead.tries) == ("fail", {"id": 7}, 3)
     assert dead.last_error is not None
@@ -321,21 +302,21 @@ async def test_a_job_that_failed_too_often_is_kept_and_can_be_revived(queue: Que
 
     assert await queue.revive(dead.id) is True
     assert await queue.revive(dead.id) is False
-    (row,) = await rows(queue)
+    row = await load_only_row(queue.database)
     assert (row["due_at"], row["tries"], row["max_retries"]) == (clock.at, 0, 2)
     assert await queue.dead() == []
 
 
-async def test_a_dead_job_does_not_stand_in_the_way_of_a_new_one(queue: Queue) -> None:
+async def test_the_same_job_can_be_saved_again_while_a_dead_one_is_kept(queue: Queue) -> None:
     await queue.save(JOB)
-    await settle_it(queue, Settlement(await claim_it(queue), Outcome.DEAD, tries=14))
+    await settle_jobs(queue, Settlement(await claim_only_job(queue), Outcome.DEAD, tries=14))
     await queue.save(JOB)
     (dead,) = await queue.dead()
     assert await queue.revive(dead.id) is True
-    assert len(await rows(queue)) == 1
+    assert len(await list_rows(queue.database)) == 1
 
 
-async def test_a_locked_row_is_neither_settled_nor_lost_and_holds_up_no_other(
+async def test_a_locked_row_is_neither_settled_nor_lost_and_does_not_hold_up_others(
     queue: Queue, db: Database
 ) -> None:
     await queue.save_all([Job(job_type="remind", arguments={"id": n}) for n in range(3)])
@@ -344,7 +325,7 @@ async def test_a_locked_row_is_neither_settled_nor_lost_and_holds_up_no_other(
     async with db.transaction() as stuck:
         await stuck.execute("SELECT FROM job WHERE id = $1 FOR UPDATE", jobs[0].id)
         done = [Settlement(job, Outcome.DONE) for job in jobs]
-        written, lost = await asyncio.create_task(settle_it(queue, *done))
+        written, lost = await asyncio.create_task(settle_jobs(queue, *done))
     assert written == {jobs[1].id, jobs[2].id}
     assert lost == set()
-    assert await settle_it(queue, done[0]) == ({jobs[0].id}, set())
+    assert await settle_jobs(queue, done[0]) == ({jobs[0].id}, set())

@@ -1,39 +1,32 @@
-"""Wake-ups: a worker starts at once what became ripe."""
+"""A worker starts a job as soon as it is ripe: saves wake it, and it wakes itself for the next job."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
-from jobq import (
-    ClaimedJob,
-    Database,
-    Job,
-    Queue,
-    Timing,
-    utc_now,
-)
+from jobq import ClaimedJob, Database, Job, Queue, Timing, utc_now
 from tests.jobq.working import (
+    NO_SWEEPS,
     NOON,
-    POLLING_IS_TOO_SLOW,
     QUICK,
     Clock,
-    Log,
-    another,
-    insert_silently,
+    Recorder,
+    insert_without_wake_up,
     numbered,
+    other_process,
+    until,
     working,
 )
 
 
-async def test_a_save_wakes_the_worker_of_its_own_process(queue: Queue, note: Log) -> None:
-    async with working(queue, {"note": note}, POLLING_IS_TOO_SLOW):
+async def test_a_save_wakes_the_worker_of_its_own_process(queue: Queue, note: Recorder) -> None:
+    async with working(queue, {"note": note}, NO_SWEEPS):
         for n in range(5):
             await queue.save(Job(job_type="note", arguments={"n": n}))
             await note.reached(n + 1)
 
 
-async def test_a_save_wakes_the_worker_of_another_process(queue: Queue, note: Log, dsn: str) -> None:
-    async with another(dsn) as other, working(queue, {"note": note}, POLLING_IS_TOO_SLOW):
+async def test_a_save_wakes_the_worker_of_another_process(queue: Queue, note: Recorder, dsn: str) -> None:
+    async with other_process(dsn) as other, working(queue, {"note": note}, NO_SWEEPS):
         await queue.save(Job(job_type="note"))
         await note.reached(1)
         for n in range(5):
@@ -42,41 +35,42 @@ async def test_a_save_wakes_the_worker_of_another_process(queue: Queue, note: Lo
             await note.reached(n + 2)
 
 
-async def test_a_back_dated_job_is_found_at_once(queue: Queue, note: Log, dsn: str) -> None:
-    async with another(dsn, now=lambda: NOON) as slow, working(queue, {"note": note}, POLLING_IS_TOO_SLOW):
+async def test_a_job_that_is_saved_for_the_past_starts_at_once(
+    queue: Queue, note: Recorder, dsn: str
+) -> None:
+    async with other_process(dsn, now=lambda: NOON) as slow, working(queue, {"note": note}, NO_SWEEPS):
         await queue.save(Job(job_type="note"))
         await note.reached(1)
         await slow.save(Job(job_type="note", arguments={"n": 1}))
         await note.reached(2)
 
 
-async def test_polling_alone_works_too(queue: Queue, note: Log) -> None:
+async def test_polling_finds_a_job_without_a_wake_up(queue: Queue, note: Recorder) -> None:
     async with working(queue, {"note": note}, QUICK):
         await queue.save(Job(job_type="note"))
         await note.reached(1)
-        await insert_silently(queue.database)
+        await insert_without_wake_up(queue.database)
         await note.reached(2)
 
 
-async def test_a_worker_sleeps_exactly_until_the_next_job_is_ripe(queue: Queue) -> None:
+async def test_a_worker_sleeps_until_its_next_job_is_ripe(queue: Queue, note: Recorder) -> None:
     late: list[timedelta] = []
-    done = asyncio.Event()
 
     async def measure(job: ClaimedJob) -> None:
         late.append(utc_now() - job.due_at)
-        done.set()
+        await note(job)
 
-    async with working(queue, {"measure": measure}, POLLING_IS_TOO_SLOW):
+    async with working(queue, {"measure": measure}, NO_SWEEPS):
         await queue.save(Job(job_type="measure").runs_at(utc_now() + timedelta(seconds=0.3)))
-        async with asyncio.timeout(5):
-            await done.wait()
+        await note.reached(1)
     assert timedelta(0) <= late[0] < timedelta(seconds=0.2)
 
 
-async def test_a_clock_that_jumps_is_noticed_when_told(db: Database, note: Log) -> None:
-    clock = Clock()
-    queue = Queue(db, now=clock)
-    async with working(queue, {"note": note}, POLLING_IS_TOO_SLOW) as worker:
+async def test_workers_that_are_woken_follow_a_clock_that_jumps(
+    noon_queue: Queue, clock: Clock, note: Recorder
+) -> None:
+    queue = noon_queue
+    async with working(queue, {"note": note}, NO_SWEEPS) as worker:
         await queue.save_all([job.runs_in(hours=n + 1) for n, job in enumerate(numbered(2))])
         await queue.save(Job(job_type="note", arguments={"n": "now"}))
         await note.reached(1)
@@ -93,25 +87,27 @@ async def test_a_clock_that_jumps_is_noticed_when_told(db: Database, note: Log) 
     assert note.ran == ["now", 0, 1, "back"]
 
 
-async def test_what_is_saved_while_nobody_listens_is_found_when_listening_resumes(
-    queue: Queue, note: Log, dsn: str
+async def test_a_job_saved_while_the_connection_was_lost_is_found_when_listening_resumes(
+    queue: Queue, note: Recorder, dsn: str
 ) -> None:
-    never_polls = Timing(sweep_every=600, retry_after=0.05)
-    async with working(queue, {"note": note}, never_polls), another(dsn) as other:
+    timing = Timing(sweep_every=NO_SWEEPS.sweep_every, retry_after=0.05)
+    async with working(queue, {"note": note}, timing), other_process(dsn) as other:
         await other.save(Job(job_type="note"))
         await note.reached(1)
-        pid = await _listening_pid(other.database)
-        await insert_silently(other.database)
+        pid = await _find_listening_pid(other.database)
+        await insert_without_wake_up(other.database)
         await other.database.execute("SELECT pg_terminate_backend($1, 1000)", pid)
         await note.reached(2)
-        async with asyncio.timeout(5):
-            while await _listening_pid(other.database) in (None, pid):
-                pass
+
+        async def is_listening_again() -> bool:
+            return await _find_listening_pid(other.database) not in (None, pid)
+
+        await until(is_listening_again)
         await other.save(Job(job_type="note", arguments={"n": 2}))
         await note.reached(3)
 
 
-async def _listening_pid(db: Database) -> Any:
+async def _find_listening_pid(db: Database) -> Any:
     return await db.fetchval(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
         " AND (query LIKE 'LISTEN%' OR query = 'SELECT 1')"

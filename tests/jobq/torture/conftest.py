@@ -1,4 +1,4 @@
-"""A scene of torture, and worker processes on it."""
+"""A queue whose every change is recorded, and worker processes on it."""
 
 from collections.abc import AsyncIterator
 
@@ -11,7 +11,7 @@ from tests.jobq.torture.scene import Scene
 
 @pytest.fixture
 async def scene(db: Database) -> AsyncIterator[Scene]:
-    """The queue of the test, recorded."""
+    """The test's queue, with a record of all changes."""
     scene = Scene(db)
     await scene.prepare()
     yield scene
@@ -20,7 +20,7 @@ async def scene(db: Database) -> AsyncIterator[Scene]:
 
 @pytest.fixture
 async def fleet(scene: Scene, dsn: str) -> AsyncIterator[Fleet]:
-    """Worker processes on the queue of the test, killed after it."""
+    """Worker processes on the test's queue, killed after the test."""
     fleet = Fleet(dsn)
     yield fleet
     await fleet.close()

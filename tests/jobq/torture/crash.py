@@ -1,4 +1,4 @@
-"""A Postgres of the test's own, as durable as they come, and how it crashes."""
+"""A Postgres server of the test's own with durable defaults, and how to crash it."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from bot.migrations import migrate
 
 @contextmanager
 def durable_postgres(options: Mapping[str, str] | None = None) -> Iterator[EmbeddedPostgres]:
-    """With the schema of the queue, for as long as the block lasts."""
+    """A server with the schema of the queue, for the length of the block."""
     home = Path(tempfile.mkdtemp(prefix="ripe-crash-"))
     try:
         with embedded_postgres(home / "pg", options) as server:
@@ -27,7 +27,7 @@ def durable_postgres(options: Mapping[str, str] | None = None) -> Iterator[Embed
 
 
 def crash(server: EmbeddedPostgres) -> None:
-    """As `pg_ctl stop -m immediate`. It blocks until nothing of it runs: nothing else happens meanwhile."""
+    """Crash the server like `pg_ctl stop -m immediate`. Blocks: this process does nothing meanwhile."""
     os.kill(server.pid, signal.SIGQUIT)
     deadline = time.monotonic() + 20
     while not server.has_died():

@@ -1,4 +1,4 @@
-"""A network that can fall silent: a TCP proxy in front of Postgres's Unix socket."""
+"""A network that can be partitioned: a TCP proxy in front of Postgres's Unix socket."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,10 +9,10 @@ SOCKET = ".s.PGSQL.5432"
 
 
 class Proxy:
-    """Carries bytes both ways. While it is silent every connection stays open and nothing arrives.
+    """Carries bytes both ways. While it is silent, connections stay open and nothing arrives.
 
-    As in a real partition nothing is refused either: what was sent meanwhile is delivered afterwards, also
-    what its sender has long given up.
+    Like a real partition, it refuses nothing: all bytes that were sent meanwhile are delivered afterwards,
+    even if their sender has given up.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -25,14 +25,14 @@ class Proxy:
         self._pumps: set[asyncio.Task[None]] = set()
         self.dsn = ""
         self.delivered_late = 0
-        """How many bytes for Postgres were held back and delivered in the end."""
+        """How many bytes for Postgres were held back and then delivered."""
 
     def fall_silent(self) -> None:
-        """From now on nothing passes, in either direction."""
+        """Let nothing pass from now on, in either direction."""
         self._carrying.clear()
 
     def heal(self) -> None:
-        """Deliver what was held back, and carry on."""
+        """Deliver everything that was held back, and carry on."""
         self._carrying.set()
 
     async def serve(self) -> AsyncIterator["Proxy"]:
@@ -62,7 +62,7 @@ class Proxy:
     async def _pump(
         self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, is_request: bool
     ) -> None:
-        # Either side may hang up without a word; then this way ends, as a network's would.
+        # Either side may hang up.
         with suppress(ConnectionError):
             while data := await source.read(65_536):
                 if not self._carrying.is_set():
@@ -76,6 +76,6 @@ class Proxy:
 
 @asynccontextmanager
 async def proxied(dsn: str) -> AsyncIterator[Proxy]:
-    """A proxy to the server of `dsn` for as long as the block lasts."""
+    """A proxy to the server of `dsn`, for the length of the block."""
     async for proxy in Proxy(dsn).serve():
         yield proxy

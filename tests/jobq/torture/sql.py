@@ -1,4 +1,4 @@
-"""The record that Postgres keeps of a torture, and what is asked of it."""
+"""The record that Postgres keeps of a torture test, and the questions to it."""
 
 PREPARE = """
 CREATE TABLE ran (
@@ -46,7 +46,7 @@ COUNT = {
 }
 RUNS = "SELECT n, count(*) AS runs FROM ran GROUP BY n"
 RESCUES = "SELECT count(*) FROM audit WHERE what = 'claimed' AND lease_before IS NOT NULL"
-# A statement that waited for a lock may be recorded after the instant by which it judged the lease.
+# A claim that waited for a lock is recorded after the instant at which it checked the lease.
 STOLEN = """
 SELECT count(*) FROM audit
 WHERE what = 'claimed' AND lease_before > at

@@ -1,4 +1,4 @@
-"""Q7: the clocks of the workers disagree."""
+"""Promise Q7: workers whose clocks differ steal no lease and lose no job, and the skew is reported."""
 
 from datetime import timedelta
 
@@ -6,7 +6,8 @@ import pytest
 
 from jobq import Job, Queue, utc_now
 from tests.jobq.torture.fleet import BRISK, Fleet
-from tests.jobq.torture.scene import Scene, until
+from tests.jobq.torture.scene import Scene
+from tests.jobq.working import until
 from tests.promises import Promise
 
 APART = (timedelta(minutes=-10), timedelta(0), timedelta(minutes=10))
@@ -22,7 +23,7 @@ def _queue(scene: Scene, ahead: timedelta) -> Queue:
 async def test_workers_whose_clocks_are_ten_minutes_apart_steal_nothing_and_lose_nothing(
     scene: Scene, fleet: Fleet, promise: Promise, jobs: int, lasting: float
 ) -> None:
-    """Some jobs outlive their leases; one worker is killed while it has some of them."""
+    """Some jobs outlive their first lease, and one worker is killed while it has such jobs."""
     workers = [await fleet.start(ahead=ahead, timing=BRISK) for ahead in APART]
     for worker in workers:
         await worker.hear("ready")

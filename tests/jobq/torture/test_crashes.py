@@ -1,4 +1,4 @@
-"""Q3: Postgres itself is stopped in the middle of everything, and started again."""
+"""Promise Q3: a crash of Postgres loses no committed job, and work goes on soon after its restart."""
 
 import asyncio
 import itertools
@@ -13,7 +13,8 @@ from bot.local.embedded import EmbeddedPostgres
 from jobq import Database, DatabaseUnavailableError, Timing
 from tests.jobq.torture.crash import crash, durable_postgres
 from tests.jobq.torture.fleet import Fleet
-from tests.jobq.torture.scene import Scene, pause, until
+from tests.jobq.torture.scene import Scene
+from tests.jobq.working import pause, until
 from tests.promises import Promise
 
 BACK_WITHIN = 5.0
@@ -22,7 +23,7 @@ LATENCY = "SELECT extract(epoch FROM min(started_at) - $2)::float FROM ran WHERE
 
 
 class Saver:
-    """Saves a job every few milliseconds, and remembers which of them Postgres said were committed."""
+    """Saves a job every few milliseconds, and remembers which saves Postgres confirmed."""
 
     def __init__(self, scene: Scene) -> None:
         self.committed: set[int] = set()
@@ -30,7 +31,7 @@ class Saver:
         self._numbers = itertools.count()
 
     async def save_until_cancelled(self) -> None:
-        """Save on, whatever happens to the database."""
+        """Save jobs, whatever happens to the database."""
         while True:
             number = next(self._numbers)
             with suppress(DatabaseUnavailableError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -41,14 +42,14 @@ class Saver:
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedPostgres]:
-    """A Postgres of the test's own."""
+    """A Postgres server that the test may crash."""
     with durable_postgres() as server:
         yield server
 
 
 @pytest.fixture
 async def crashing(server: EmbeddedPostgres) -> AsyncIterator[Scene]:
-    """The queue on it."""
+    """The queue on this server."""
     async with Database(server.dsn(), session={"application_name": "test"}) as database:
         scene = Scene(database)
         await scene.prepare()
@@ -56,7 +57,7 @@ async def crashing(server: EmbeddedPostgres) -> AsyncIterator[Scene]:
 
 
 @pytest.mark.parametrize("crashes", [1, pytest.param(20, marks=pytest.mark.torture)])
-async def test_a_postgres_that_crashes_loses_no_committed_job_and_is_soon_worked_on_again(
+async def test_a_crash_of_postgres_loses_no_committed_job_and_work_goes_on_soon(
     server: EmbeddedPostgres, crashing: Scene, promise: Promise, crashes: int
 ) -> None:
     assert await crashing.database.fetchval("SHOW fsync") == "on"
@@ -100,10 +101,10 @@ async def test_a_postgres_that_crashes_loses_no_committed_job_and_is_soon_worked
 async def _some_ran(scene: Scene) -> None:
     before = await scene.count("ran")
 
-    async def is_so() -> bool:
+    async def is_reached() -> bool:
         return await scene.count("ran") > before + 50
 
-    await until(is_so, 20)
+    await until(is_reached, 20)
 
 
 async def _save_and_await(scene: Scene, number: int) -> float:
@@ -127,7 +128,7 @@ async def _save_and_await(scene: Scene, number: int) -> float:
 
 
 async def _wakes_up(scene: Scene, number: int) -> None:
-    """Return when jobs start at once again: several in a row, for a sweep comes only every three seconds."""
+    """Wait until wake-ups work again: several jobs in a row start at once, which sweeps alone cannot do."""
     in_a_row = 0
     while in_a_row < WAKES_IN_A_ROW:
         latency = await _save_and_await(scene, number)

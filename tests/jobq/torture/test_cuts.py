@@ -1,10 +1,11 @@
-"""Q4: connections that Postgres ends, again and again."""
+"""Promise Q4: connections that are cut again and again lose no job."""
 
 import pytest
 
 from jobq import Timing
 from tests.jobq.torture.fleet import HASTY, Fleet
-from tests.jobq.torture.scene import Scene, pause
+from tests.jobq.torture.scene import Scene
+from tests.jobq.working import pause
 from tests.promises import Promise
 
 CUT = """
@@ -18,7 +19,7 @@ EVERY = 0.1
     ("timing", "seconds", "jobs"),
     [(HASTY, 2, 100), pytest.param(Timing(), 60, 3_000, marks=pytest.mark.torture)],
 )
-async def test_a_worker_whose_connections_are_cut_all_the_time_loses_nothing(
+async def test_workers_whose_connections_are_cut_all_the_time_lose_no_job(
     scene: Scene, fleet: Fleet, promise: Promise, timing: Timing, seconds: int, jobs: int
 ) -> None:
     await fleet.start_ready(2, concurrency=5, timing=timing)

@@ -1,4 +1,4 @@
-"""Q2: workers are asked to end, as every deploy does."""
+"""Promise Q2: stopping and starting workers, as a deploy does, costs no lease, no try and no second run."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.promises import Promise
 
 GRACE = 0.5
 LATE = 1.0
-"""Seconds: to notice the signal, write the results and close the connections."""
+"""Seconds that a worker may take beyond the grace, to write settlements and close connections."""
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ LATE = 1.0
 async def test_restarts_under_load_cost_no_lease_no_try_and_no_run(
     scene: Scene, fleet: Fleet, promise: Promise, jobs: int, restarts: int
 ) -> None:
-    """The default lease is longer than the reduced test: one that is left behind would stay."""
+    """The default lease is longer than the small size of this test, so a lease left behind would show."""
     options = {"concurrency": 10, "prefetch": 20, "timing": Timing(), "grace": GRACE}
     await scene.save("nap", range(jobs), seconds=0.03)
-    # Some outlast the grace when they are tried first: they are given back and run again.
+    # The first try of these outlasts the grace: it is given back and run again.
     await scene.save("drag", range(jobs, jobs + 2 * restarts), seconds=GRACE / 3)
     await scene.save("hang", range(jobs + 2 * restarts, jobs + 3 * restarts))
     await scene.database.execute("UPDATE job SET ripe_at = created_at - random() * interval '1 hour'")
@@ -31,7 +31,7 @@ async def test_restarts_under_load_cost_no_lease_no_try_and_no_run(
     for restart in range(1, restarts + 1):
         await scene.left(total - total * restart // (restarts + 2), within=60)
         oldest = fleet.running()[0]
-        # Before it is ready, a signal simply ends it.
+        # Before a worker is ready, a signal simply ends it.
         await fleet.start_ready(1, **options)
         seconds.append(await oldest.terminate())
     for worker in fleet.running():

@@ -1,4 +1,4 @@
-"""Q10: what a worker asks for stays as quick as it was, however much there is or was in the table."""
+"""Promise Q10: claims stay fast beside a million future jobs, and while a session holds an old snapshot."""
 
 import json
 import statistics
@@ -35,7 +35,7 @@ async def _fill(queue: Queue, jobs: int) -> None:
 
 
 @pytest.mark.parametrize("jobs", [20_000, pytest.param(1_000_000, marks=pytest.mark.torture)])
-async def test_an_idle_poll_takes_no_time_beside_many_future_jobs(
+async def test_an_idle_poll_is_fast_beside_many_future_jobs(
     queue: Queue, promise: Promise, jobs: int
 ) -> None:
     await _fill(queue, jobs)
@@ -54,42 +54,42 @@ async def test_an_idle_poll_takes_no_time_beside_many_future_jobs(
 
 
 class Churn:
-    """Saves jobs, claims them from the moving bound as a worker does, and finishes them."""
+    """Saves jobs, claims them with a cursor as a worker does, and settles them."""
 
     def __init__(self, queue: Queue, connection: Connection) -> None:
         self.claims: list[float] = []
-        """The milliseconds of each claim."""
+        """Milliseconds of each claim."""
         self.sweeps: list[float] = []
-        """Of those that looked everywhere."""
+        """Milliseconds of each claim that was a sweep."""
         self.saved = 0
         self._queue = queue
         self._connection = connection
         self._cursor = ClaimCursor(Timing().sweep_every)
 
     async def churn(self) -> None:
-        """One batch."""
+        """Do it with one batch."""
         numbers = range(self.saved, self.saved + BATCH)
         self.saved += BATCH
         await self._queue.save_all(Job(job_type="churn", arguments={"n": n}) for n in numbers)
         after, now = self._cursor.start_claim(), self._queue.now()
         sent_at = time.perf_counter()
-        found = await claim(self._connection, 0, now, BATCH, after)
+        result = await claim(self._connection, 0, now, BATCH, after)
         took = (time.perf_counter() - sent_at) * 1000
-        self._cursor.finish_claim(found, BATCH, now)
+        self._cursor.finish_claim(result, BATCH, now)
         self.claims.append(took)
         if after == START:
             self.sweeps.append(took)
-        assert len(found.jobs) == BATCH
-        await settle(self._connection, [settle_result(job, None, now) for job in found.jobs], now)
+        assert len(result.jobs) == BATCH
+        await settle(self._connection, [settle_result(job, None, now) for job in result.jobs], now)
 
 
 @pytest.mark.torture
-async def test_claims_stay_as_quick_while_somebody_holds_an_old_snapshot(
+async def test_claims_stay_fast_while_a_session_holds_an_old_snapshot(
     queue: Queue, dsn: str, promise: Promise
 ) -> None:
-    """Two minutes of ten. The reduced size, in pages, is in test_plans.py."""
+    """For two minutes. The small size of this test, in pages instead of time, is in test_plans.py."""
     await _fill(queue, 100_000)
-    # No idle_in_transaction_session_timeout: a report that somebody forgot.
+    # Without idle_in_transaction_session_timeout, like a report that was forgotten.
     forgotten = await asyncpg.connect(dsn)
     try:
         async with queue.database.connection() as connection:

@@ -1,4 +1,4 @@
-"""Q1 and Q9: processes that end without a word."""
+"""Promise Q1: `kill -9` loses no job. Promise Q9: a job that kills its process dies alone."""
 
 import signal
 
@@ -6,7 +6,8 @@ import pytest
 
 from jobq import Timing
 from tests.jobq.torture.fleet import HASTY, Fleet
-from tests.jobq.torture.scene import Scene, until
+from tests.jobq.torture.scene import Scene
+from tests.jobq.working import until
 from tests.promises import Promise
 
 
@@ -14,34 +15,36 @@ from tests.promises import Promise
 async def test_kill_9_loses_no_job_and_repeats_only_what_ran(
     scene: Scene, fleet: Fleet, promise: Promise, jobs: int, kills: int
 ) -> None:
-    """A worker of concurrency 1 holds the job that it runs and may hold one whose end it is just writing."""
+    """A worker of concurrency 1 leases the job that it runs, and maybe one whose settlement it is writing."""
     await scene.save("nap", range(jobs), seconds=0.03)
     for _ in range(4):
         await fleet.start(concurrency=1)
     for kill in range(1, kills + 1):
         await scene.left(jobs - jobs * kill // (kills + 1), within=60)
-        await _kill_a_busy_one(scene, fleet)
+        await _kill_a_busy_worker(scene, fleet)
         await fleet.start(concurrency=1)
     await scene.left(within=60)
 
     runs, abandoned = await scene.runs(), await scene.abandoned()
-    extra, held = sum(runs.values()) - len(runs), max(abandoned.values())
+    extra, most = sum(runs.values()) - len(runs), max(abandoned.values())
     rescue = (await scene.slowest_rescue()).total_seconds() - HASTY.lease.total_seconds()
     promise(
         "Q1",
         f"{kills} kills in {jobs:,} jobs, concurrency 1",
-        f"{len(runs):,} done, {extra} extra runs (bound: 2 a kill; most by one: {held}),"
+        f"{len(runs):,} done, {extra} extra runs (bound: 2 a kill; most by one: {most}),"
         f" the slowest rescue {rescue:.2f} s after its lease",
     )
     assert set(runs) == set(range(jobs))
     assert await scene.count("job_dead") == 0
-    assert set(abandoned) <= {one.name for one in fleet.workers if one.process.returncode == -signal.SIGKILL}
+    assert set(abandoned) <= {
+        worker.name for worker in fleet.workers if worker.process.returncode == -signal.SIGKILL
+    }
     assert extra <= sum(abandoned.values()) == await scene.rescues()
     assert extra <= 2 * kills
     assert extra > kills // 2, "the kills hit idle workers"
 
 
-async def _kill_a_busy_one(scene: Scene, fleet: Fleet) -> None:
+async def _kill_a_busy_worker(scene: Scene, fleet: Fleet) -> None:
     async def is_done() -> bool:
         victim = fleet.by_pid(await scene.busy_pid())
         if victim is None:
@@ -80,7 +83,7 @@ async def test_the_job_of_a_killed_worker_runs_again_soon(
 async def test_a_poison_job_dies_after_its_tries_and_its_neighbours_finish(
     scene: Scene, fleet: Fleet, promise: Promise
 ) -> None:
-    """The reduced size of it is in test_processes.py."""
+    """The small size of this test is in test_processes.py."""
     poisons, neighbours, retries = 5, 200, 5
     await scene.save("nap", range(neighbours), seconds=0.05)
     await scene.save("poison", range(neighbours, neighbours + poisons))
@@ -103,7 +106,7 @@ async def test_a_poison_job_dies_after_its_tries_and_its_neighbours_finish(
         f"{poisons} poison jobs, {retries + 1} tries each, among {neighbours}",
         f"{len(dead)} dead, {len(done)} neighbours done, {deaths} processes killed",
     )
-    assert [(one.job.job_type, one.tries) for one in dead] == [("poison", retries + 1)] * poisons
+    assert [(job.job.job_type, job.tries) for job in dead] == [("poison", retries + 1)] * poisons
     assert len(done) == neighbours
     assert {worker.process.returncode for worker in fleet.workers} == {None, -signal.SIGKILL}
     assert deaths <= poisons * (retries + 1)

@@ -1,4 +1,4 @@
-"""Q8: the state machine of test_machine.py for as long as it takes."""
+"""Promise Q8: every saved job runs, in whatever order things happen. Many runs of the state machine."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,7 +17,7 @@ STEPS = 30
 def test_the_model_holds(machine: type[QueueMachine], promise: Promise) -> None:
     runs = 0
 
-    class Counted(machine):  # type: ignore[misc, valid-type]  # a class that is made by a fixture
+    class Counted(machine):  # type: ignore[misc, valid-type]  # a fixture makes this class
         def teardown(self) -> None:
             nonlocal runs
             runs += 1

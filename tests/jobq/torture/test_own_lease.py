@@ -1,13 +1,13 @@
-"""A worker that stood still may find its own lapsed job first, while it still runs the old try."""
+"""A worker that stood still may claim its own job again while it still runs the first try."""
 
 import asyncio
 
 from jobq import ClaimedJob, Database, Job, Queue, Timing
-from tests.jobq.working import Log, working
+from tests.jobq.working import Recorder, expire_leases, working
 
 
-async def test_the_end_of_an_old_try_does_not_cancel_the_new_one_of_the_same_worker(
-    queue: Queue, db: Database, note: Log
+async def test_the_end_of_the_first_try_does_not_cancel_the_second_in_the_same_worker(
+    queue: Queue, db: Database, note: Recorder
 ) -> None:
     begun = [asyncio.Event(), asyncio.Event()]
     may_end = [asyncio.Event(), asyncio.Event()]
@@ -25,11 +25,11 @@ async def test_the_end_of_an_old_try_does_not_cancel_the_new_one_of_the_same_wor
     async with working(queue, {"wait": wait, "note": note}, Timing(sweep_every=0.1)):
         async with asyncio.timeout(5):
             await begun[0].wait()
-            # As after a pause of the whole machine: the lease is over, and nobody else was there to take it.
-            await db.execute("UPDATE job SET leased_until = now() - interval '1 second'")
+            # As after a pause of the whole machine: the lease expired, and there is no other worker.
+            await expire_leases(db)
             await begun[1].wait()
             may_end[0].set()
-            # Written in order: when this one is gone the old try's end has been dealt with.
+            # Settlements are written in order: when this job is gone, that of the first try has been handled.
             await queue.save(Job(job_type="note"))
             while await db.fetchval("SELECT count(*) FROM job WHERE job_type = 'note'"):
                 pass

@@ -1,4 +1,4 @@
-"""Q5: the network between a worker and Postgres falls silent and nobody is told."""
+"""Promise Q5: a worker notices a silent network partition, and another worker takes over its jobs."""
 
 import time
 from datetime import timedelta
@@ -8,10 +8,11 @@ import pytest
 from jobq import Timing
 from tests.jobq.torture.fleet import Fleet
 from tests.jobq.torture.proxy import proxied
-from tests.jobq.torture.scene import Scene, pause, until
+from tests.jobq.torture.scene import Scene
+from tests.jobq.working import pause, until
 from tests.promises import Promise
 
-# As the defaults, twenty times as fast.
+# The defaults, twenty times as fast.
 FAST = Timing(
     lease=timedelta(seconds=1.5),
     heartbeat_every=0.5,
@@ -26,7 +27,7 @@ FAST = Timing(
     ("timing", "silence", "cancelled_within"),
     [(FAST, 1.9, 1.5), pytest.param(Timing(), 40.0, 25.0, marks=pytest.mark.torture)],
 )
-async def test_a_worker_cut_off_in_silence_lets_go_and_another_takes_over(
+async def test_a_worker_cut_off_in_silence_cancels_its_handlers_and_another_takes_over(
     scene: Scene,
     fleet: Fleet,
     dsn: str,
@@ -39,8 +40,8 @@ async def test_a_worker_cut_off_in_silence_lets_go_and_another_takes_over(
     async with proxied(dsn) as proxy:
         cut_off = await fleet.start(dsn=proxy.dsn, timing=timing)
         await scene.save("note", [11])
-        await scene.left()  # so that every connection is there
-        # One hangs, nine others end soon after the silence begins: their completions are on the wire.
+        await scene.left()  # now every connection is open
+        # One job hangs. Nine end soon after the silence began, so their settlements are on the wire.
         await scene.save("hang", [0])
         await scene.save("drag", range(1, 10), seconds=lease / 6)
         await cut_off.hear("started", times=10)
@@ -55,7 +56,7 @@ async def test_a_worker_cut_off_in_silence_lets_go_and_another_takes_over(
         await pause(max(0.0, silent_at + silence - time.monotonic()))
         proxy.heal()
 
-        # Only what is delivered while the other one is at it can do harm.
+        # Late settlements can do harm only while the other worker runs the jobs.
         async def is_delivered() -> bool:
             return proxy.delivered_late > 0
 

@@ -1,4 +1,4 @@
-"""Q6: a worker that stands still past its lease, and then goes on as if nothing had happened."""
+"""Promise Q6: a worker that was paused past its lease changes nothing when it goes on."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -7,14 +7,14 @@ import pytest
 
 from jobq import Queue
 from tests.jobq.torture.fleet import BRISK, Fleet, WorkerProcess
-from tests.jobq.torture.scene import Scene, until
+from tests.jobq.torture.scene import Scene
 from tests.jobq.torture.worker import HANDLERS, open_database
-from tests.jobq.working import working
+from tests.jobq.working import until, working
 from tests.promises import Promise
 
 PAUSED_AT_ONCE = 4
 TRY_SECONDS = 0.4
-"""Long enough to be paused before it ends on a busy machine, over before the lease's loss is noticed."""
+"""Long enough to pause the worker meanwhile, short enough to end before the worker notices the lost lease."""
 
 
 @pytest.mark.parametrize("pauses", [4, pytest.param(100, marks=pytest.mark.torture)])
@@ -57,17 +57,17 @@ async def _rescuer(dsn: str) -> AsyncIterator[None]:
 
 
 async def _all_run_again(scene: Scene, numbers: Iterable[int]) -> None:
-    async def is_so() -> bool:
+    async def ran_twice() -> bool:
         runs = await scene.runs()
         return all(runs.get(n, 0) > 1 for n in numbers)
 
-    await until(is_so, 10)
+    await until(ran_twice, 10)
 
 
 async def _has_given_up(scene: Scene, sleeper: WorkerProcess, times: int) -> None:
-    """It has heard that the lease is lost, or has done what it must not."""
+    """Wait until it noticed that its lease is lost, or wrote although it must not."""
 
-    async def is_so() -> bool:
+    async def noticed_or_wrote() -> bool:
         return sleeper.count("lease lost") >= times or await scene.stale_writes() > 0
 
-    await until(is_so, 10)
+    await until(noticed_or_wrote, 10)

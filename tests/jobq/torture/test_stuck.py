@@ -1,4 +1,4 @@
-"""Q11: somebody's transaction touched a running job and does not end."""
+"""Promise Q11: a transaction that touched a running job and does not end delays no other job."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,7 +6,8 @@ import pytest
 
 from jobq import Database, Job, Queue, Timing
 from tests.jobq.torture.fleet import BRISK, Fleet
-from tests.jobq.torture.scene import Scene, until
+from tests.jobq.torture.scene import Scene
+from tests.jobq.working import until
 from tests.promises import Promise
 
 JOBS = 50
@@ -20,19 +21,19 @@ LOCK = "SELECT FROM job WHERE (arguments->>'n')::int = $1 AND leased_until > now
 Touch = Callable[[Queue, Job], Awaitable[object]]
 
 
-async def look(queue: Queue, job: Job) -> None:
-    """Lock the row."""
+async def lock(queue: Queue, job: Job) -> None:
+    """Lock the row of a running job."""
     await queue.database.execute(LOCK, job.arguments["n"])
 
 
 @pytest.mark.parametrize(
     "timing", [BRISK, pytest.param(Timing(), marks=pytest.mark.torture)], ids=["brisk", "default"]
 )
-@pytest.mark.parametrize("touch", [look, Queue.save], ids=["a lock", "a save"])
+@pytest.mark.parametrize("touch", [lock, Queue.save], ids=["a lock", "a save"])
 async def test_one_stuck_transaction_stalls_no_other_job(
     scene: Scene, fleet: Fleet, dsn: str, promise: Promise, timing: Timing, touch: Touch
 ) -> None:
-    """Some jobs end before their first lease does, some much later: those live by heartbeats."""
+    """Some jobs end before their first lease, some much later, so that they need heartbeats."""
     lease = timing.lease.total_seconds()
     lasting = {n: 0.3 + 1.2 * lease * n / JOBS for n in range(JOBS)}
     jobs = [Job(job_type="nap", arguments={"n": n, "seconds": seconds}) for n, seconds in lasting.items()]
@@ -44,7 +45,7 @@ async def test_one_stuck_transaction_stalls_no_other_job(
         return await scene.count("ran") == JOBS
 
     await until(all_run, 5)
-    # No idle_in_transaction_session_timeout: a session that nobody ends.
+    # Without idle_in_transaction_session_timeout, so that nothing ends the session.
     async with Database(dsn, session={"application_name": "stuck"}) as database, database.transaction():
         await touch(Queue(database), jobs[STUCK])
         assert await scene.database.fetch(f"{LOCK} SKIP LOCKED", STUCK) == [], "nothing is locked"
@@ -67,4 +68,4 @@ async def test_one_stuck_transaction_stalls_no_other_job(
     assert {n for n, count in runs.items() if count == 1} >= set(range(JOBS)) - {STUCK}
     assert slowest < 1.0
     assert await scene.stale_writes() == 0
-    assert runs[STUCK] >= (1 if touch is look else 2)
+    assert runs[STUCK] >= (1 if touch is lock else 2)

@@ -1,4 +1,4 @@
-"""A job starts before its claim is on disk, and a crash of Postgres may undo just that claim."""
+"""A job starts before its claim is on disk, so a crash of Postgres may undo the claim."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,66 +10,66 @@ from bot.local.embedded import EmbeddedPostgres
 from jobq import ClaimedJob, Database, Handler, Job, Queue, Timing, utc_now
 from jobq.claims import claim, confirm
 from tests.jobq.torture.crash import crash, durable_postgres
-from tests.jobq.working import Log, working
+from tests.jobq.working import Recorder, working
 
 
 @pytest.fixture(scope="module")
-def lazy() -> Iterator[EmbeddedPostgres]:
-    """What nobody waits for is on disk only after some ten seconds."""
+def lazy_server() -> Iterator[EmbeddedPostgres]:
+    """A Postgres server that takes ten seconds to write to disk what no session waits for."""
     with durable_postgres({"wal_writer_delay": "10000", "autovacuum": "off"}) as server:
         yield server
 
 
 @pytest.fixture
-async def server(lazy: EmbeddedPostgres) -> EmbeddedPostgres:
-    """With an empty queue, and nothing on its way to the disk."""
-    async with Database(lazy.dsn()) as database:
+async def server(lazy_server: EmbeddedPostgres) -> EmbeddedPostgres:
+    """The server with an empty queue, and everything on disk."""
+    async with Database(lazy_server.dsn()) as database:
         await database.execute("TRUNCATE job, job_dead")
         await database.execute("CHECKPOINT")
-    return lazy
+    return lazy_server
 
 
 async def claim_elsewhere(dsn: str) -> set[str]:
     """Claim everything, as another worker does. Returns the types of the jobs."""
     async with Database(dsn) as database:
         connection = await database.connect()
-        found = await claim(connection, 0, utc_now(), 10)
+        result = await claim(connection, 0, utc_now(), 10)
         await connection.close()
-    return {job.job_type for job in found.jobs}
+    return {job.job_type for job in result.jobs}
 
 
 @pytest.mark.parametrize(
-    ("is_durable", "is_synced", "holds"), [(True, False, True), (False, True, True), (False, False, False)]
+    ("is_durable", "is_confirmed", "holds"), [(True, False, True), (False, True, True), (False, False, False)]
 )
-async def test_a_claim_outlives_a_crash_once_it_is_durable_or_synced(
-    server: EmbeddedPostgres, is_durable: bool, is_synced: bool, holds: bool
+async def test_a_claim_outlives_a_crash_once_it_is_durable_or_confirmed(
+    server: EmbeddedPostgres, is_durable: bool, is_confirmed: bool, holds: bool
 ) -> None:
     async with Database(server.dsn()) as database:
         await Queue(database).save(Job(job_type="note"))
         connection = await database.connect()
-        found = await claim(connection, 0, utc_now(), 1, is_durable=is_durable)
-        assert len(found.jobs) == 1
-        if is_synced:
-            await confirm(connection, found.jobs)
+        result = await claim(connection, 0, utc_now(), 1, is_durable=is_durable)
+        assert len(result.jobs) == 1
+        if is_confirmed:
+            await confirm(connection, result.jobs)
         crash(server)
     server.start()
     async with Database(server.dsn()) as database:
         connection = await database.connect()
-        assert await confirm(connection, found.jobs) == ({found.jobs[0].id} if holds else set())
+        assert await confirm(connection, result.jobs) == ({result.jobs[0].id} if holds else set())
         await connection.close()
 
 
-async def test_what_a_crash_undid_is_called_off_and_no_result_of_it_touches_its_next_claim(
-    server: EmbeddedPostgres, note: Log
+async def test_a_job_whose_claim_a_crash_undid_is_cancelled_and_its_result_does_not_touch_the_next_claim(
+    server: EmbeddedPostgres, note: Recorder
 ) -> None:
     cancelled = asyncio.Event()
     claimed: set[str] = set()
 
     async def end_at_once(job: ClaimedJob) -> None:
-        """Its result still waits to be written when Postgres dies."""
+        """Its settlement is not written yet when Postgres crashes."""
 
     async def crash_and_wait(job: ClaimedJob) -> None:
-        # Blocks this worker, so that all of it comes before a word of the crash reaches it.
+        # Blocks this worker, so that it cannot notice the crash before the other worker claims the jobs.
         crash(server)
         server.start()
         with ThreadPoolExecutor() as elsewhere:
@@ -93,10 +93,10 @@ async def test_what_a_crash_undid_is_called_off_and_no_result_of_it_touches_its_
     assert [row["job_type"] for row in rows] == ["end", "crash"]
 
 
-async def test_what_was_called_off_without_need_is_given_back_at_once(
-    server: EmbeddedPostgres, note: Log
+async def test_a_job_that_was_cancelled_needlessly_is_given_back_at_once(
+    server: EmbeddedPostgres, note: Recorder
 ) -> None:
-    """The connection is cut while the claim goes to disk, but Postgres lives on."""
+    """The connection is cut while the claim is written to disk, but Postgres does not crash."""
     tries: list[int] = []
     ran_again = asyncio.Event()
 
@@ -117,7 +117,7 @@ async def test_what_was_called_off_without_need_is_given_back_at_once(
 
 
 async def cut_claims(dsn: str) -> None:
-    """End the connection of a worker on which it claims."""
+    """Cut the connection on which a worker claims."""
     async with Database(dsn) as database:
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '-- Lease the ripest%'"
         assert await database.fetch(cut)

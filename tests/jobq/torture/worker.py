@@ -1,6 +1,6 @@
-"""A worker process that is going to be tortured: `python -m tests.jobq.torture.worker OPTIONS`.
+"""A worker process for torture tests: `python -m tests.jobq.torture.worker OPTIONS`.
 
-It notes each run in the table `ran` and says on its standard output what it does.
+It records each run in the table `ran`, and prints what it does.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ RETURNING NOT EXISTS (SELECT FROM ran WHERE job_id = $1)
 
 
 class Options(BaseModel):
-    """How the worker is set up."""
+    """Settings of a worker process."""
 
     dsn: str
     name: str
-    """Its sessions have this as `application_name`: so Postgres knows who wrote what."""
+    """The `application_name` of its sessions, so that the record names it."""
     concurrency: int = 20
     prefetch: int = 0
     ahead: timedelta = timedelta(0)
@@ -39,18 +39,18 @@ class Options(BaseModel):
 
 
 def say(*words: object) -> None:
-    """One line to whoever watches."""
+    """Print one line."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
     sys.stdout.flush()
 
 
 def open_database(dsn: str, name: str) -> Database:
-    """A database whose sessions carry a name."""
+    """A database with this `application_name`."""
     return Database(dsn, session={**SESSION_SETTINGS, "application_name": name})
 
 
 async def begin(job: ClaimedJob) -> bool:
-    """This run begins. Whether it is the job's first."""
+    """Record that a run begins. Returns whether it is the first of its job."""
     number = job.arguments["n"]
     is_first: bool = await current_database().fetchval(
         NOTE, job.id, number, os.getpid(), job.fence, job.tries
@@ -59,15 +59,15 @@ async def begin(job: ClaimedJob) -> bool:
 
 
 async def note(job: ClaimedJob) -> None:
-    """Begins, and that is all."""
+    """Do nothing more than record the run."""
     await begin(job)
 
 
 @asynccontextmanager
 async def noted(job: ClaimedJob) -> AsyncIterator[bool]:
-    """Say when a run begins and ends, the end with its instant on the clock that all processes share.
+    """Print when a run begins and when it ends, on the monotonic clock that all processes share.
 
-    Gives whether it is the job's first.
+    Yields whether it is the first of its job.
     """
     is_first = await begin(job)
     say("started", job.id, job.fence)
@@ -80,26 +80,26 @@ async def noted(job: ClaimedJob) -> AsyncIterator[bool]:
 
 
 async def nap(job: ClaimedJob) -> None:
-    """Takes `seconds`."""
+    """Take `seconds`."""
     async with noted(job):
         await asyncio.sleep(job.arguments["seconds"])
 
 
 async def hang(job: ClaimedJob) -> None:
-    """Never ends when it is run first."""
+    """Never end, in the first run."""
     async with noted(job) as is_first:
         if is_first:
             await asyncio.Event().wait()
 
 
 async def drag(job: ClaimedJob) -> None:
-    """Takes `seconds` when it is run first, three times as long later."""
+    """Take `seconds` in the first run, three times as long in later ones."""
     async with noted(job) as is_first:
         await asyncio.sleep(job.arguments["seconds"] * (1 if is_first else 3))
 
 
 async def poison(job: ClaimedJob) -> None:
-    """Takes its process with it."""
+    """Kill the process."""
     await note(job)
     os.kill(os.getpid(), signal.SIGKILL)
 
