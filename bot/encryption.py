@@ -1,14 +1,14 @@
-"""Encrypts what may not lie readable in Postgres.
+"""The keys of the process: Fernet for secrets in Postgres, the App's private key, TLS for its requests."""
 
-The first key encrypts, all decrypt, so that a key is replaced by putting a new one before it and is dropped
-once every process was started with both.
-"""
-
+import ssl
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache, lru_cache
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
 
@@ -17,7 +17,11 @@ class Undecryptable(Exception):
 
 
 class Cipher:
-    """`keys` are Fernet keys, the newest first; at least one."""
+    """Encrypts what may not lie readable in Postgres. `keys` are Fernet keys, the newest first; at least one.
+
+    The first encrypts and all decrypt. To replace a key, put a new one before it, start every process with
+    both, and then drop the old one.
+    """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         fernets = [Fernet(key.get_secret_value()) for key in keys]
@@ -55,3 +59,26 @@ def find_secret_key(home: Path) -> list[SecretStr]:
     """The same key for a process that was not told of it; empty where none was made."""
     path = home / "secret-key"
     return [SecretStr(path.read_text())] if path.exists() else []
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """How every httpx client checks certificates: `httpx.AsyncClient(verify=tls_context())`.
+
+    Made once: each context reads all root certificates, which takes 50 ms.
+    """
+    import httpx  # here, because most commands need none
+
+    return httpx.create_ssl_context()
+
+
+@lru_cache(maxsize=8)
+def load_private_key(pem: str) -> RSAPrivateKey:
+    """The key in `pem`. Raises ValueError or TypeError if there is none, or not the RSA key of a GitHub App.
+
+    Kept, because loading a key checks its numbers, which takes 60 ms.
+    """
+    key = load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("a GitHub App signs with RSA")
+    return key

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.encryption import load_private_key
 
 GITHUB_NAMES = ("GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
 SLACK_NAMES = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
@@ -70,7 +71,7 @@ def _read_private_key(value: SecretStr) -> SecretStr:
                 "must be the App's private key (-----BEGIN ...) or the path of a readable .pem file"
             ) from None
     try:
-        load_pem_private_key(text.encode(), password=None)
+        load_private_key(text)
     except (ValueError, TypeError):
         raise ValueError("is not a usable private key; generate one on the App's page on GitHub") from None
     return SecretStr(text)

@@ -3,12 +3,13 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from werkzeug.routing import Rule
 
 from bot.local.embedded import EmbeddedPostgres, embedded_postgres
 from bot.logs import CANDID
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
     from jobq import Database
 
 __all__ = ["promise", "pytest_terminal_summary"]  # pytest finds them here
+
+_compile_builder = Rule._compile_builder
+
+
+def _compile_when_used(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+    def build(rule: Rule, **values: object) -> tuple[str, str]:
+        return _compile_builder(rule, append_unknown)(rule, **values)
+
+    return build
+
+
+# Werkzeug compiles two builders of URLs for every route of every app, which takes 130 ms for a whole bot. Tests
+# make hundreds of bots and build hardly a URL.
+Rule._compile_builder = _compile_when_used  # type: ignore[method-assign]
 
 # Nothing here has to survive a crash of the machine.
 FAST = {

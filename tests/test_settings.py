@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bot.settings import (
@@ -122,7 +122,16 @@ def test_every_wrong_value_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPa
     assert "hush" not in "\n".join(found)
 
 
-@pytest.mark.parametrize("value", ["/no/such/file.pem", "-----BEGIN RSA PRIVATE KEY-----\nnope"])
+def elliptic_pem() -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["/no/such/file.pem", "-----BEGIN RSA PRIVATE KEY-----\nnope", elliptic_pem()],
+    ids=["no file", "no key", "not RSA"],
+)
 def test_an_unusable_private_key_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     found = problems(monkeypatch, GITHUB_APP_PRIVATE_KEY=value)
     assert found[0].startswith("GITHUB_APP_PRIVATE_KEY: ")

@@ -6,6 +6,7 @@ import socket
 import httpx
 import pytest
 
+from bot.encryption import tls_context
 from bot.flows.catalog import REPAIR, SCHEDULE_DIGESTS, TIDY
 from bot.settings import Settings
 from bot.web.server import PortInUseError, find_free_port
@@ -45,7 +46,7 @@ async def test_a_worker_with_a_port_for_metrics_tells_there_what_became_of_jobs(
     await Queue(db).save(Job(job_type="of the future"))
     settings = settings_of_a_worker(dsn, metrics_port=port, metrics_token="s3cret")
     running = asyncio.create_task(run_worker(settings, stop))
-    transport = httpx.AsyncHTTPTransport(retries=8)  # until it listens
+    transport = httpx.AsyncHTTPTransport(retries=8, verify=tls_context())  # until it listens
     url = f"http://127.0.0.1:{port}/metrics"
     wanted = 'ripe_jobs_settled_total{job_type="of the future",outcome="retried"} 1.0'
     async with asyncio.timeout(20), httpx.AsyncClient(transport=transport) as client:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from bot.encryption import tls_context
 from bot.github.deliveries import Outcome, find_delivery
 from bot.github.signature import sign
 from bot.model import UserError
@@ -27,7 +28,10 @@ async def replay(settings: Settings, files: Sequence[Path]) -> AsyncIterator[str
     if not settings.github_webhook_secret:
         raise UserError("GITHUB_WEBHOOK_SECRET is not set, so nothing can be signed.")
     address = settings.public_url or f"http://127.0.0.1:{settings.port}"
-    async with Database(require_database(settings)), httpx.AsyncClient(timeout=POST_TIMEOUT) as client:
+    async with (
+        Database(require_database(settings)),
+        httpx.AsyncClient(timeout=POST_TIMEOUT, verify=tls_context()) as client,
+    ):
         for file in files:
             yield f"{file.name}: {await _replay_one(client, address, settings, file)}"
 

@@ -10,14 +10,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import github  # noqa: TID251 - the one door
+import jwt
 import requests
 from github.Auth import AppAuth, AppInstallationAuth  # noqa: TID251
 from github.PullRequest import PullRequest  # noqa: TID251
 from pydantic import SecretStr
 
+from bot.encryption import load_private_key
 from bot.github.model import (
     AccessLost,
     Account,
@@ -79,7 +82,7 @@ class GitHubGateway:
         now: Callable[[], datetime] = utc_now,
         timeout: int = 15,
     ) -> None:
-        self._app = AppAuth(app_id, private_key.get_secret_value())
+        self._app = AppAuth(app_id, sign_func=partial(_sign, private_key.get_secret_value()))
         self._api_url = api_url
         self._now = now
         self._timeout = timeout
@@ -269,6 +272,11 @@ class GitHubGateway:
         pause = min(SHORTEST_OUTAGE * 2**self._failures, LONGEST_OUTAGE)
         self._failures = min(self._failures + 1, 10)
         return Postpone(self._now() + pause * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
+
+
+def _sign(pem: str, claims: dict[str, Any]) -> str:
+    # PyGithub itself would load the key anew for each token.
+    return jwt.encode(claims, load_private_key(pem), algorithm="RS256")
 
 
 def _pull_request(client: github.Github, repository: str, number: int) -> PullRequest:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
+from bot.encryption import tls_context
 from bot.github.model import Account
 from bot.model import AccountId, InstallationId, UserError, Value
 
@@ -129,7 +130,9 @@ class GitHubOAuth:
 
     @asynccontextmanager
     async def _session(self, code: str, verifier: str) -> AsyncIterator["_Session"]:
-        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN, follow_redirects=False) as client:
+        async with httpx.AsyncClient(
+            timeout=ANSWERS_WITHIN, verify=tls_context(), follow_redirects=False
+        ) as client:
             yield _Session(client, self._api_url, await self._exchange(client, code, verifier))
 
     async def _exchange(self, client: httpx.AsyncClient, code: str, verifier: str) -> SecretStr:

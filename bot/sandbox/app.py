@@ -7,6 +7,7 @@ import httpx
 from quart import Quart, Response, jsonify
 
 from bot.clock import Clock, follow_clock, sync_clock
+from bot.encryption import tls_context
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.control import github_control
 from bot.sandbox.github.manifest_routes import NEW_APP
@@ -111,7 +112,7 @@ async def _close_when(stop: asyncio.Event, news: News) -> None:
 
 async def _settle_in(settings: Settings, github: GitHubServer) -> None:
     """The App is installed once, as soon as the bot can hear of it."""
-    async with httpx.AsyncClient(timeout=5.0) as client:
+    async with httpx.AsyncClient(timeout=5.0, verify=tls_context()) as client:
         while True:
             with suppress(httpx.HTTPError):
                 if (await client.get(f"{settings.public_url}/livez")).is_success:

@@ -14,6 +14,7 @@ from bot.app import App, following_clock, open_app
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
 from bot.clock import move_clock
+from bot.encryption import tls_context
 from bot.github.store import list_repository_names
 from bot.people.store import list_people
 from bot.reviews.store import list_newest_pull_requests
@@ -54,7 +55,9 @@ async def run_story(settings: Settings, stop: asyncio.Event, show: Show) -> None
     async with (
         open_app(settings) as app,
         following_clock(app, lambda: None),
-        httpx.AsyncClient(base_url=settings.sandbox_url, timeout=ANSWER_WITHIN) as sandbox,
+        httpx.AsyncClient(
+            base_url=settings.sandbox_url, timeout=ANSWER_WITHIN, verify=tls_context()
+        ) as sandbox,
     ):
         telling = asyncio.create_task(_Story(app, sandbox, show).tell())
         stopping = asyncio.create_task(stop.wait())

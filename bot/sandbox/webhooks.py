@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from bot.encryption import tls_context
+
 TIMEOUT = 10.0
 """GitHub gives a webhook ten seconds: https://docs.github.com/en/webhooks."""
 MOST_KEPT = 1_000
@@ -53,7 +55,7 @@ class Webhooks:
         self._ids = itertools.count(1)
         self._held: list[Delivery] | None = None
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
-        self._client = httpx.AsyncClient(timeout=TIMEOUT)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, verify=tls_context())
         self._poster: asyncio.Task[None] | None = None
 
     def emit(self, event: str, payload: dict[str, Any]) -> Delivery:

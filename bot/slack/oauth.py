@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urljoin
 import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from bot.encryption import tls_context
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
 from bot.slack.model import SlackGrant, SlackInstallation
 
@@ -40,7 +41,7 @@ async def exchange_code(
     fields = {"code": code, "redirect_uri": redirect_uri}
     auth = httpx.BasicAuth(client_id, client_secret.get_secret_value())
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client:
+        async with httpx.AsyncClient(timeout=TIMEOUT, verify=tls_context(), follow_redirects=False) as client:
             reply = await client.post(urljoin(api_url, "oauth.v2.access"), data=fields, auth=auth)
         answer = _ANSWER.validate_json(reply.content)
     except httpx.HTTPError as error:

@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.doctor.doctor import examine
 from bot.doctor.model import Finding
 from bot.doctor.parts import open_parts
+from bot.encryption import load_private_key, tls_context
 from bot.sandbox.slack.socket_mode import Sockets
 from bot.settings import Settings
 from jobq import utc_now
@@ -41,7 +42,7 @@ class Scene:
 
     async def change_app(self, **changes: Any) -> None:
         """What the owner of the App sets on its page."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=tls_context()) as client:
             answer = await client.post(f"{self.settings.sandbox_url}/sandbox/github/change_app", json=changes)
         assert answer.is_success, answer.text
 
@@ -49,8 +50,10 @@ class Scene:
         """As the App itself may."""
         now = int(utc_now().timestamp())
         claims = {"iat": now - 10, "exp": now + 300, "iss": str(APP_ID)}
-        token = jwt.encode(claims, private_key().get_secret_value(), algorithm="RS256")
-        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+        token = jwt.encode(claims, load_private_key(private_key().get_secret_value()), algorithm="RS256")
+        async with httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {token}"}, verify=tls_context()
+        ) as client:
             url = f"{self.settings.github_api_url}/app/hook/config"
             answer = await client.patch(url, json=changes)
         assert answer.is_success, answer.text

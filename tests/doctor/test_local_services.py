@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from bot.encryption import tls_context
 from bot.sandbox.github.registration import Registration
 from bot.slack.gateway import SlackRefused
 from tests.doctor.scene import Scene
@@ -41,7 +42,7 @@ async def test_webhooks_go_where_the_configuration_says(scene: Scene) -> None:
 
 async def test_only_the_app_sees_or_changes_its_webhook_and_only_to_an_address(scene: Scene) -> None:
     url = f"{scene.settings.github_api_url}/app/hook/config"
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         assert (await client.get(url)).status_code == 401
         assert (await client.patch(url, json={"url": "http://127.0.0.1:9"})).status_code == 401
     with pytest.raises(AssertionError, match="url is not a valid URL"):
@@ -50,7 +51,7 @@ async def test_only_the_app_sees_or_changes_its_webhook_and_only_to_an_address(s
 
 async def test_what_the_apps_owner_changes_must_be_json_and_known(scene: Scene) -> None:
     url = f"{scene.settings.sandbox_url}/sandbox/github/change_app"
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         assert (await client.post(url, data={"events": "none"})).status_code == 400
         assert (await client.post(url, json={"name": "Ripe"})).status_code == 422
 
@@ -61,7 +62,7 @@ async def test_slack_tells_a_good_token_its_scopes_and_a_bad_one_nothing(scene: 
     url = f"{scene.settings.slack_api_url}auth.test"
     token = scene.settings.slack_bot_token
     assert token is not None
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         good = await client.post(url, headers={"Authorization": f"Bearer {token.get_secret_value()}"})
         bad = await client.post(url, headers={"Authorization": "Bearer xoxb-other"})
     assert frozenset(good.headers["x-oauth-scopes"].split(",")) == SCOPES

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from bot.encryption import tls_context
 from bot.sandbox.slack.world import SlackWorld
 from bot.slack.messages import OPEN
 from tests.journeys.whole import Whole
@@ -13,7 +14,7 @@ from tests.journeys.whole import Whole
 
 def browser_of(ripe: Whole) -> httpx.AsyncClient:
     """One without cookies, that follows no redirects: each step is looked at."""
-    return httpx.AsyncClient(base_url=own_url(ripe), timeout=20.0)
+    return httpx.AsyncClient(base_url=own_url(ripe), timeout=20.0, verify=tls_context())
 
 
 def own_url(ripe: Whole) -> str:
@@ -62,7 +63,7 @@ async def set_out(browser: httpx.AsyncClient, link: str) -> str:
 
 async def agree(github: str, login: str) -> str:
     """Continues on GitHub's page as somebody, or as nobody; where that sends the browser back to."""
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(verify=tls_context()) as browser:
         page = await browser.get(github, headers={"Origin": "http://127.0.0.1:1"})
         assert page.status_code == 200, page.text
         fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text)

@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from bot.app import make_workspaces
+from bot.encryption import tls_context
 from bot.slack.workspaces import TokenUnreadable
 from bot.web.app import create_web
 from bot.web.states import COOKIE
@@ -123,7 +124,7 @@ async def test_a_state_that_is_absent_or_made_up_is_refused(
 
 async def test_the_browser_of_somebody_else_is_refused(ripe: Whole, browser: httpx.AsyncClient) -> None:
     url = await allow(browser, await go_to_slack(browser))
-    async with httpx.AsyncClient() as stranger:
+    async with httpx.AsyncClient(verify=tls_context()) as stranger:
         await refused(ripe, await stranger.get(url), "begun in another browser")
         await stranger.get(f"{ripe.app.settings.public_url}/slack/install")
         assert stranger.cookies.get(COOKIE)

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from bot.actions.explain import explain
+from bot.encryption import tls_context
 from bot.modes import ModeSwitch
 from bot.web.app import create_setup_web
 from bot.web.server import serving
@@ -74,7 +75,10 @@ async def last_page_of_setup(ripe: Whole) -> str:
     keys = [SecretStr(Fernet.generate_key().decode())]
     settings = ripe.app.settings.model_copy(update={"ripe_setup": True, "secret_keys": keys})
     web = await create_setup_web(settings, ripe.app.database)
-    async with serving(web) as address, httpx.AsyncClient(base_url=address, follow_redirects=True) as browser:
+    async with (
+        serving(web) as address,
+        httpx.AsyncClient(base_url=address, follow_redirects=True, verify=tls_context()) as browser,
+    ):
         await browser.get("/setup", params={"token": await issue_token(utc_now())})
         page = await browser.get("/setup/mode")
     assert page.status_code == 200

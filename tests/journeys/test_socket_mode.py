@@ -7,6 +7,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from bot.encryption import tls_context
 from bot.sandbox.slack.socket_mode import SCOPE, Moment, Sockets
 from bot.slack.messages import SNOOZE
 from tests.journeys.two_workspaces import install
@@ -128,7 +129,7 @@ async def test_a_workspace_without_ripe_is_acknowledged_so_that_slack_asks_no_mo
 
 
 async def test_what_is_posted_meanwhile_finds_nobody(ripe: Whole) -> None:
-    async with httpx.AsyncClient() as slack:
+    async with httpx.AsyncClient(verify=tls_context()) as slack:
         answer = await slack.post(f"{ripe.app.settings.public_url}/slack/events", content=b"{}")
     assert answer.status_code == 404
     assert "Socket Mode" in answer.text

@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.credentials import load_choices
+from bot.encryption import tls_context
 from bot.local.up_setup import SANDBOX_FILE, check_setup, offer_setup
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.settings import Settings, SettingsError
@@ -41,7 +42,7 @@ async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connecte
             assert "sandbox" not in told
             await _wait_for(address)
             await _until_asked(world, "/pulls")  # what was installed during the setup is read now
-            async with httpx.AsyncClient(base_url=address) as stranger:
+            async with httpx.AsyncClient(base_url=address, verify=tls_context()) as stranger:
                 assert "The setup is closed" in (await stranger.get("/setup")).text
                 assert "Ripe is running" in (await stranger.get("/")).text
             await _stop(ripe)
@@ -82,14 +83,16 @@ async def _let_in(ripe: Process, address: str) -> AsyncIterator[httpx.AsyncClien
     link = re.search(r"Setup: (\S+)", await read_until(ripe, "Setup: ", "within an hour"))
     assert link is not None
     await _wait_for(address)
-    async with httpx.AsyncClient(base_url=address, follow_redirects=True, timeout=WITHIN) as browser:
+    async with httpx.AsyncClient(
+        base_url=address, follow_redirects=True, timeout=WITHIN, verify=tls_context()
+    ) as browser:
         assert (await browser.get(link[1])).status_code == 200
         yield browser
 
 
 async def _wait_for(address: str) -> None:
     """Until the bot listens."""
-    transport = httpx.AsyncHTTPTransport(retries=8)  # waits twice as long before each
+    transport = httpx.AsyncHTTPTransport(retries=8, verify=tls_context())  # waits twice as long before each
     async with httpx.AsyncClient(transport=transport, timeout=WITHIN) as client:
         assert (await client.get(f"{address}/livez")).status_code == 200
 

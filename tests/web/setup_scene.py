@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from bot.clock import Clock
+from bot.encryption import tls_context
 from bot.sandbox.app import create_sandbox
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.seed import seed
@@ -47,7 +48,9 @@ class Scene:
 
     def browser(self) -> httpx.AsyncClient:
         """One without cookies."""
-        return httpx.AsyncClient(base_url=self.address, follow_redirects=True, timeout=10.0)
+        return httpx.AsyncClient(
+            base_url=self.address, follow_redirects=True, timeout=10.0, verify=tls_context()
+        )
 
     async def conversions(self) -> int:
         return sum("/conversions" in call for call in self.github.calls)
@@ -158,7 +161,7 @@ async def form_for_github(browser: httpx.AsyncClient) -> Form:
 
 async def confirm_on_github(form: Form) -> str:
     """What a person does there; returns the address that GitHub sends them back to."""
-    async with httpx.AsyncClient(follow_redirects=False) as github:
+    async with httpx.AsyncClient(follow_redirects=False, verify=tls_context()) as github:
         asked = await github.post(
             form.action, data={"manifest": form.manifest}, headers={"Origin": "http://127.0.0.1:1"}
         )

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from bot.clock import Clock
+from bot.encryption import tls_context
 from bot.flows.catalog import Lane
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
 from bot.web.metrics import create_metrics_web
@@ -33,7 +34,7 @@ def exposition(queue: Queue, **options: float) -> Exposition:
 async def scraping(shown: Exposition, token: SecretStr | None = None) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         serving(create_metrics_web(shown, token)) as url,
-        httpx.AsyncClient(base_url=url) as client,
+        httpx.AsyncClient(base_url=url, verify=tls_context()) as client,
     ):
         yield client
 
@@ -157,7 +158,7 @@ async def test_a_proxy_on_this_machine_is_not_this_machine(queue: Queue) -> None
 
 
 async def test_the_bot_itself_has_this_route_and_its_moved_clock_is_no_skew(dsn: str) -> None:
-    async with whole_bot(dsn, MONDAY_MORNING) as ripe, httpx.AsyncClient() as client:
+    async with whole_bot(dsn, MONDAY_MORNING) as ripe, httpx.AsyncClient(verify=tls_context()) as client:
         shown = samples(await client.get(f"{ripe.app.settings.public_url}/metrics"))
     assert shown["ripe_queue_jobs", "facts", "ready"] == 0
     assert abs(shown["ripe_clock_skew_seconds",]) < 1

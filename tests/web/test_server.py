@@ -7,6 +7,7 @@ import httpx
 import pytest
 from quart import Quart
 
+from bot.encryption import tls_context
 from bot.web.server import PortInUseError, find_free_port, serve_until, serving
 
 
@@ -22,14 +23,14 @@ def app() -> Quart:
 
 
 async def test_an_application_is_reached_over_http(app: Quart) -> None:
-    async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, verify=tls_context()) as client:
         assert (await client.get("/hello")).text == "hello"
 
 
 async def test_nobody_answers_after_the_block(app: Quart) -> None:
     async with serving(app) as url:
         pass
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, verify=tls_context()) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("/hello")
 
@@ -39,7 +40,7 @@ async def test_a_stop_does_not_wait_for_idle_connections(app: Quart) -> None:
     port = find_free_port("127.0.0.1")
     server = asyncio.create_task(serve_until(app, "127.0.0.1", port, stop))
     await asyncio.sleep(0)  # lets it listen
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=tls_context()) as client:
         await client.get("/hello")
         began = time.monotonic()
         stop.set()
@@ -56,7 +57,7 @@ async def test_a_stop_lets_a_running_request_end(app: Quart) -> None:
         await release.wait()
         return "done"
 
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         async with serving(app) as url:
             request = asyncio.create_task(client.get(f"{url}/slow"))
             await started.wait()
@@ -73,7 +74,7 @@ async def test_a_stop_does_not_wait_for_ever(app: Quart) -> None:
         await asyncio.Event().wait()
         return "never"
 
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         began = time.monotonic()
         async with serving(app) as url:
             request = asyncio.create_task(client.get(f"{url}/stuck"))

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from bot.app import open_app
 from bot.credentials import complete_settings, load_choices
+from bot.encryption import tls_context
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.web.app import create_reception, create_setup_web, create_web
 from bot.web.server import serving
@@ -260,7 +261,7 @@ async def test_a_bot_that_runs_says_that_the_setup_is_closed(scene: Scene) -> No
     async with (
         open_app(scene.settings.model_copy(update={"ripe_setup": False})) as app,
         serving(create_web(app, create_reception(app))) as address,
-        httpx.AsyncClient(base_url=address) as browser,
+        httpx.AsyncClient(base_url=address, verify=tls_context()) as browser,
     ):
         for path in ("/setup", "/setup/mode"):
             closed = await browser.get(path, params={"token": scene.token})

@@ -4,13 +4,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
+from bot.encryption import load_private_key
 from bot.sandbox.github.model import Installation
 from jobq import utc_now
 
@@ -58,9 +56,10 @@ class Access:
         kind, _, text = authorization.partition(" ")
         if kind.lower() != "bearer" or not text:
             raise Unauthorized(_UNREADABLE)
+        key = load_private_key(self.private_key.get_secret_value())
         try:
             claims = jwt.decode(
-                text, self._public_key, algorithms=["RS256"], options={"require": ["exp", "iat", "iss"]}
+                text, key.public_key(), algorithms=["RS256"], options={"require": ["exp", "iat", "iss"]}
             )
         except jwt.ExpiredSignatureError:
             raise Unauthorized(_EXPIRED) from None
@@ -98,14 +97,6 @@ class Access:
         if token is None or token.expires_at <= utc_now():
             raise Unauthorized("Bad credentials")
         return token
-
-    @cached_property
-    def _public_key(self) -> RSAPublicKey:
-        key = load_pem_private_key(self.private_key.get_secret_value().encode(), password=None)
-        public_key = key.public_key()
-        if not isinstance(public_key, RSAPublicKey):
-            raise TypeError("a GitHub App signs with RSA")
-        return public_key
 
 
 def allows(granted: Mapping[str, str], permission: str, level: str) -> bool:

@@ -11,6 +11,7 @@ from bot.app import App
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
 from bot.clock import move_clock
+from bot.encryption import tls_context
 from bot.reviews.store import list_newest_pull_requests
 from bot.web.origin import guard_changes
 
@@ -34,7 +35,7 @@ def sandbox_blueprint(app: App, sandbox_url: str) -> Blueprint:
 
     @blueprint.get("/sandbox/state")
     async def state() -> Response:
-        async with httpx.AsyncClient(timeout=ASKS_WITHIN) as client:
+        async with httpx.AsyncClient(timeout=ASKS_WITHIN, verify=tls_context()) as client:
             world = (await client.get(f"{sandbox_url}/sandbox/world")).raise_for_status().json()
         return jsonify({"now": app.clock.now().isoformat(), "decisions": await _decisions(app), **world})
 

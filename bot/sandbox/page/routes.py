@@ -11,6 +11,7 @@ from quart import Blueprint, Response, jsonify, render_template, request
 
 from bot.app import App
 from bot.clock import move_clock
+from bot.encryption import tls_context
 from bot.sandbox.github.operations import ON_PULLS
 from bot.sandbox.page.state import load_page, working_hours_from_now
 from bot.web.origin import guard_changes
@@ -46,7 +47,9 @@ def page_blueprint(app: App, sandbox_url: str) -> Blueprint:
     blueprint = Blueprint(
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/page/static"
     )
-    client = httpx.AsyncClient(base_url=sandbox_url, timeout=ANSWERS_WITHIN, trust_env=False)
+    client = httpx.AsyncClient(
+        base_url=sandbox_url, timeout=ANSWERS_WITHIN, trust_env=False, verify=tls_context()
+    )
     guard_changes(blueprint)
     _add_page(blueprint, app, client)
     _add_orders(blueprint, client)

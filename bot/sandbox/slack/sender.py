@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import httpx
 from pydantic import SecretStr
 
+from bot.encryption import tls_context
 from bot.sandbox.slack.model import Json, Reply, Sent
 from bot.sandbox.slack.socket_mode import Sockets
 from jobq import utc_now
@@ -81,7 +82,7 @@ class Sender:
         return {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": f"v0={digest}"}
 
     def _http(self) -> httpx.AsyncClient:
-        # Kept: a new client for each request would make a new TLS context, which takes longer than the call.
+        # Kept, so that one connection serves many requests. Patience bounds each, not a timeout of httpx.
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=None, trust_env=False)  # noqa: S113 - patience bounds it
+            self._client = httpx.AsyncClient(timeout=None, trust_env=False, verify=tls_context())  # noqa: S113
         return self._client

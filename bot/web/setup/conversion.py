@@ -8,6 +8,7 @@ import re
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from bot.encryption import tls_context
 from bot.model import UserError
 
 ANSWERS_WITHIN = 15.0
@@ -48,7 +49,7 @@ async def convert(api_url: str, code: str) -> MadeApp:
     if not _CODE.fullmatch(code):
         raise ConversionFailed("GitHub sent you back without a usable code.")
     try:
-        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN) as client:
+        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN, verify=tls_context()) as client:
             answer = await client.post(
                 f"{api_url}/app-manifests/{code}/conversions",
                 headers={"Accept": "application/vnd.github+json"},

@@ -11,6 +11,7 @@ import pytest
 from quart import Quart, Response, request
 
 from bot.clock import Clock
+from bot.encryption import load_private_key, tls_context
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.control import github_control
 from bot.sandbox.github.model import Pull
@@ -76,7 +77,7 @@ def signed_jwt(**claims: Any) -> str:
     times = {name: now + claims.pop(name, usual) for name, usual in (("iat", -60), ("exp", 300))}
     given = {"iss": str(APP_ID), **times, **claims}
     kept = {name: value for name, value in given.items() if value is not None}
-    return jwt.encode(kept, private_key().get_secret_value(), algorithm="RS256")
+    return jwt.encode(kept, load_private_key(private_key().get_secret_value()), algorithm="RS256")
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def pull(world: GitHubWorld) -> Pull:
 
 @pytest.fixture
 async def http(github: ServedGitHub) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=github.address) as client:
+    async with httpx.AsyncClient(base_url=github.address, verify=tls_context()) as client:
         yield client
 
 

@@ -11,6 +11,7 @@ import httpx
 from quart import Quart, Response, request
 
 from bot.clock import move_clock
+from bot.encryption import tls_context
 from bot.sandbox.app import run_sandbox
 from bot.settings import Settings
 from bot.web.server import find_free_port, serving
@@ -36,7 +37,7 @@ async def sandbox(dsn: str, home: Path, heard: list[str]) -> AsyncIterator[httpx
         port, stop = find_free_port("127.0.0.1"), asyncio.Event()
         running = asyncio.create_task(run_sandbox(settings(dsn, home, bot_url), port, stop))
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=tls_context()) as client:
                 yield client
         finally:
             stop.set()
@@ -55,7 +56,7 @@ def settings(dsn: str, home: Path, bot_url: str) -> Settings:
 
 async def until_installed(client: httpx.AsyncClient) -> Any:
     """The world, once the App is installed."""
-    transport = httpx.AsyncHTTPTransport(retries=5)
+    transport = httpx.AsyncHTTPTransport(retries=5, verify=tls_context())
     async with asyncio.timeout(10), httpx.AsyncClient(transport=transport) as patient:
         while True:
             world = (await patient.get(client.base_url.join("/sandbox/world"))).json()

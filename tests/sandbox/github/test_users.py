@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from bot.clock import Clock
+from bot.encryption import tls_context
 from bot.github.oauth import challenge_of
 from tests.github_server import ServedGitHub, served_github
 
@@ -29,7 +30,7 @@ async def exchange(served: ServedGitHub, code: str, **changes: str) -> dict[str,
         "redirect_uri": CALLBACK,
         "code_verifier": VERIFIER,
     }
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         answer = await client.post(f"{served.address}/login/oauth/access_token", data=fields | changes)
     assert answer.status_code == 200
     told: dict[str, str] = answer.json()
@@ -44,7 +45,9 @@ async def test_a_code_is_good_for_one_token(served: ServedGitHub) -> None:
     code = agreed(served)
     token = (await exchange(served, code))["access_token"]
     assert (await exchange(served, code))["error"] == "bad_verification_code"
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+    async with httpx.AsyncClient(
+        headers={"Authorization": f"Bearer {token}"}, verify=tls_context()
+    ) as client:
         me = (await client.get(f"{served.api_url}/user")).json()
         installations = (await client.get(f"{served.api_url}/user/installations")).json()
         membership = (await client.get(f"{served.api_url}/user/memberships/orgs/ACME")).json()
@@ -72,7 +75,9 @@ async def test_what_does_not_fit_gets_no_token(
 
 
 async def test_a_token_of_nobody_is_refused(served: ServedGitHub) -> None:
-    async with httpx.AsyncClient(headers={"Authorization": "Bearer ghu_made_up"}) as client:
+    async with httpx.AsyncClient(
+        headers={"Authorization": "Bearer ghu_made_up"}, verify=tls_context()
+    ) as client:
         for path in ("/user", "/user/installations", "/user/memberships/orgs/acme"):
             assert (await client.get(f"{served.api_url}{path}")).status_code == 401
 
@@ -94,7 +99,7 @@ async def test_nobody_is_sent_to_where_the_app_is_not(
         "client_id": served.server.users.client_id, "redirect_uri": CALLBACK, "state": "<s>",
         "code_challenge": challenge_of(VERIFIER), "code_challenge_method": "S256",
     }  # fmt: skip
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         page = await client.get(f"{served.address}/login/oauth/authorize", params=asked | changes)
     assert page.status_code == status
     assert "<s>" not in page.text

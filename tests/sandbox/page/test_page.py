@@ -10,6 +10,7 @@ import httpx
 import pytest
 from quart import Quart
 
+from bot.encryption import tls_context
 from bot.sandbox.page.routes import page_blueprint
 from bot.web.server import find_free_port
 from tests.journeys.whole import MONDAY_MORNING, Whole, whole_bot
@@ -35,7 +36,7 @@ async def ripe(dsn: str) -> AsyncIterator[Whole]:
 
 @pytest.fixture
 async def page(ripe: Whole) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=ripe.app.settings.public_url or "") as client:
+    async with httpx.AsyncClient(base_url=ripe.app.settings.public_url or "", verify=tls_context()) as client:
         yield client
 
 
@@ -155,7 +156,7 @@ async def test_a_name_pointed_at_this_machine_reads_nothing(page: httpx.AsyncCli
 
 
 async def test_the_local_github_and_slack_refuse_foreign_pages_too(ripe: Whole) -> None:
-    async with httpx.AsyncClient(base_url=ripe.app.settings.sandbox_url or "") as world:
+    async with httpx.AsyncClient(base_url=ripe.app.settings.sandbox_url or "", verify=tls_context()) as world:
         for headers in FOREIGN.values():
             assert (await world.get("/sandbox/world", headers=headers)).status_code == 403
             ordered = await world.post("/sandbox/github/hold_webhooks", json={}, headers=headers)
@@ -250,7 +251,7 @@ async def news_until(page: httpx.AsyncClient, text: str, after: str = "") -> dic
 
 
 async def test_a_link_to_a_pull_request_leads_to_the_page(ripe: Whole) -> None:
-    async with httpx.AsyncClient(base_url=ripe.app.settings.sandbox_url or "") as world:
+    async with httpx.AsyncClient(base_url=ripe.app.settings.sandbox_url or "", verify=tls_context()) as world:
         answer = await world.get("/acme/api/pull/1")
     assert answer.status_code == 302
     assert answer.headers["Location"] == f"{ripe.app.settings.public_url}/#acme/api/1"

@@ -9,6 +9,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.encryption import tls_context
 from bot.sandbox.slack.world import SlackWorld
 from tests.sandbox.slack.conftest import actions, button, form, line, section
 
@@ -17,7 +18,9 @@ ANA = "U0ANA00001"
 
 @pytest.fixture
 async def control(slack: AsyncWebClient, port: int) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/slack/sandbox/") as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}/slack/sandbox/", verify=tls_context()
+    ) as client:
         yield client
 
 

@@ -9,6 +9,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.encryption import tls_context
 from bot.sandbox.slack.model import Fault
 from bot.sandbox.slack.world import SlackWorld
 from tests.sandbox.slack.conftest import Clock
@@ -87,7 +88,7 @@ async def test_an_answer_through_a_response_url_meets_faults_too(
     url = world.new_response_url(world.user("ana"), world.dm_with(world.user("ana")))
     world.faults.add(Fault(method="response_url", kind="error"))
     world.faults.add(Fault(method="response_url", kind="cut", moment="after"))
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         assert (await client.post(url, json={"text": "lost"})).status_code == 500
         with pytest.raises(httpx.RemoteProtocolError):
             await client.post(url, json={"text": "kept"})

@@ -12,6 +12,7 @@ from quart import Quart
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.encryption import tls_context
 from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.world import SlackWorld
@@ -86,7 +87,7 @@ async def test_blocks_and_metadata_may_come_as_json_in_a_form(port: int, slack: 
         "metadata": '{"event_type": "e", "event_payload": {"key": "k"}}',
         "unfurl_links": "false",
     }
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         answer = (await client.post(f"http://127.0.0.1:{port}/slack/api/chat.postMessage", data=form)).json()
     assert answer["ok"], answer
     assert answer["message"]["metadata"]["event_payload"] == {"key": "k"}
@@ -258,7 +259,9 @@ async def test_a_bad_block_is_named(slack: AsyncWebClient) -> None:
 
 
 async def test_a_call_needs_a_valid_token(port: int, slack: AsyncWebClient, world: SlackWorld) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/slack/api/") as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}/slack/api/", verify=tls_context()
+    ) as client:
         assert (await client.post("auth.test")).json()["error"] == "not_authed"
     assert (await refusal(make_client(port, "xoxb-other"), "auth.test"))["error"] == "invalid_auth"
     world.state.is_revoked = True
@@ -266,7 +269,7 @@ async def test_a_call_needs_a_valid_token(port: int, slack: AsyncWebClient, worl
 
 
 async def test_json_carries_no_token(port: int, slack: AsyncWebClient) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         answer = await client.post(f"http://127.0.0.1:{port}/slack/api/auth.test", json={"token": TOKEN})
     assert answer.json()["error"] == "not_authed"
 
@@ -283,7 +286,7 @@ async def test_a_body_that_cannot_be_read_is_refused(
     port: int, slack: AsyncWebClient, body: str, content_type: str, error: str
 ) -> None:
     headers = {"Content-Type": content_type, "Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         url = f"http://127.0.0.1:{port}/slack/api/auth.test"
         assert (await client.post(url, content=body, headers=headers)).json()["error"] == error
 
@@ -322,7 +325,7 @@ async def test_a_response_url_expires_after_thirty_real_minutes(
     slack: AsyncWebClient, world: SlackWorld
 ) -> None:
     url = world.new_response_url(world.user("ana"), world.dm_with(world.user("ana")))
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls_context()) as client:
         with freeze_time(utc_now() + timedelta(minutes=30), real_asyncio=True):
             late = await client.post(url, json={"text": "late"})
         assert (late.status_code, late.json()["error"]) == (404, "expired_url")
