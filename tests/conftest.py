@@ -33,7 +33,7 @@ def _compile_when_used(rule: Rule, append_unknown: bool = True) -> Callable[...,
 
 # Werkzeug compiles two builders of URLs for every route of every app, which takes 130 ms for a whole bot. Tests
 # make hundreds of bots and build hardly a URL.
-Rule._compile_builder = _compile_when_used  # type: ignore[method-assign]
+Rule._compile_builder = _compile_when_used  # type: ignore[assignment, method-assign]
 
 # Nothing here has to survive a crash of the machine.
 FAST = {
