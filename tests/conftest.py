@@ -31,8 +31,8 @@ def _compile_when_used(rule: Rule, append_unknown: bool = True) -> Callable[...,
     return build
 
 
-# Werkzeug compiles two URL builders for every route of every app, which takes 130 ms for a whole bot. Tests make
-# hundreds of bots and build hardly a URL.
+# Werkzeug compiles two URL builders for every route of every app: 130 ms for a whole bot. Tests make hundreds
+# of bots and build hardly a URL.
 Rule._compile_builder = _compile_when_used  # type: ignore[assignment, method-assign]
 
 # Nothing here has to survive a crash of the machine.
