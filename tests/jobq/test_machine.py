@@ -1,12 +1,12 @@
-"""The queue against a model of it: what is saved runs after its last save, unless it is cancelled or dies.
+"""The queue against a model of it: a saved job runs after its last save, unless it is cancelled or dies.
 
-Claims, settlements and crashes are interleaved freely, with stale fences and a clock that jumps both ways.
+Hypothesis mixes saves, claims, settlements and crashes, with stale fences and a clock that jumps both ways.
 """
 
 import asyncio
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -25,9 +25,9 @@ from hypothesis.stateful import (
 from jobq import ClaimedJob, Database, Job, Outcome, Postpone, Queue
 from jobq.claims import claim, extend, settle
 from jobq.settlement import Settlement, give_back, settle_error, settle_result
+from tests.jobq.working import NOON
 
 T = TypeVar("T")
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 EXAMPLES = 60
 FAR = timedelta(days=400)
@@ -37,27 +37,27 @@ some_minutes = st.integers(-5, 90)
 
 
 @dataclass
-class Promise:
-    """What the model knows of one job."""
+class ModelJob:
+    """What the model expects of one job."""
 
-    wanted: bool = False
-    """Saved, and not begun since, nor cancelled, nor dead."""
+    is_wanted: bool = False
+    """It was saved, and since then neither started nor cancelled nor dead."""
     not_before: datetime = NOON
-    """The earliest instant at which it may begin; only kept while it waits."""
+    """The earliest instant at which it may start, while it waits."""
 
 
 class QueueMachine(RuleBasedStateMachine):
     loop: asyncio.AbstractEventLoop
     database: Database
-    held = Bundle("held")
+    claimed_jobs = Bundle("claimed_jobs")
 
     @initialize()
     def empty(self) -> None:
         self.now = NOON
         self.queue = Queue(self.database, now=lambda: self.now)
-        self.promises = {job.arguments["id"]: Promise() for job in JOBS}
-        self.holders: dict[int, ClaimedJob] = {}  # by row: the last claim, not settled
-        self.expired: set[int] = set()  # rows whose lease ran out
+        self.model = {job.arguments["id"]: ModelJob() for job in JOBS}
+        self.holders: dict[int, ClaimedJob] = {}  # by row id: the last claim, if it is not settled
+        self.expired: set[int] = set()  # ids of rows whose lease expired
         self.do(self.database.execute("TRUNCATE job, job_dead"))
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
@@ -66,101 +66,106 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(job=some_job, minutes=some_minutes)
     def save(self, job: Job, minutes: int) -> None:
         ripe_at = self.now + minutes * MINUTE
-        promise = self.promises[job.arguments["id"]]
-        promise.not_before = min(promise.not_before, ripe_at) if promise.wanted else ripe_at
-        promise.wanted = True
+        expected = self.model[job.arguments["id"]]
+        expected.not_before = min(expected.not_before, ripe_at) if expected.is_wanted else ripe_at
+        expected.is_wanted = True
         self.do(self.queue.save(job.runs_at(ripe_at)))
 
     @rule(jobs=st.lists(some_job, max_size=5))
     def save_all(self, jobs: list[Job]) -> None:
         for job in jobs:
-            promise = self.promises[job.arguments["id"]]
-            promise.not_before = min(promise.not_before, self.now) if promise.wanted else self.now
-            promise.wanted = True
+            expected = self.model[job.arguments["id"]]
+            expected.not_before = min(expected.not_before, self.now) if expected.is_wanted else self.now
+            expected.is_wanted = True
         self.do(self.queue.save_all(jobs))
 
     @rule(job=some_job)
     def cancel(self, job: Job) -> None:
         self.do(self.queue.cancel(job))
-        self.promises[job.arguments["id"]].wanted = False
-        for row_id in [held.id for held in self.holders.values() if held.arguments == job.arguments]:
+        self.model[job.arguments["id"]].is_wanted = False
+        for row_id in [holder.id for holder in self.holders.values() if holder.arguments == job.arguments]:
             self.forget(row_id)
 
     @rule(job=some_job, minutes=some_minutes)
     def reschedule(self, job: Job, minutes: int) -> None:
         ripe_at = self.now + minutes * MINUTE
         if self.do(self.queue.reschedule(job, ripe_at)):
-            self.promises[job.arguments["id"]] = Promise(wanted=True, not_before=ripe_at)
+            self.model[job.arguments["id"]] = ModelJob(is_wanted=True, not_before=ripe_at)
 
     @rule(minutes=st.integers(-120, 600))
     def jump(self, minutes: int) -> None:
         self.now += minutes * MINUTE
 
-    @rule(target=held, limit=st.integers(1, 3))
+    @rule(target=claimed_jobs, limit=st.integers(1, 3))
     def claim(self, limit: int) -> tuple[ClaimedJob, ...]:
         return self.claim_now(limit)
 
     def claim_now(self, limit: int) -> tuple[ClaimedJob, ...]:
-        jobs = tuple(self.do(self.claimed(limit)))
+        jobs = tuple(self.do(self.claim_jobs(limit)))
         for job in jobs:
             assert job.due_at <= self.now
-            promise = self.promises[job.arguments["id"]]
+            expected = self.model[job.arguments["id"]]
             assert job.id not in self.holders or job.id in self.expired, "a live lease was stolen"
             self.holders[job.id] = job
             self.expired.discard(job.id)
-            promise.wanted = False
+            expected.is_wanted = False
         return jobs
 
-    @rule(jobs=held)
-    def beat(self, jobs: tuple[ClaimedJob, ...]) -> None:
-        beat = self.do(self.extended(jobs))
-        assert beat == {job.id for job in jobs if self.is_mine(job)}
-        self.expired -= beat
+    @rule(jobs=claimed_jobs)
+    def send_heartbeat(self, jobs: tuple[ClaimedJob, ...]) -> None:
+        extended = self.do(self.extend(jobs))
+        assert extended == {job.id for job in jobs if self.is_mine(job)}
+        self.expired -= extended
 
-    @rule(jobs=consumes(held), minutes=some_minutes, how=st.sampled_from(list(Outcome)), again=st.booleans())
-    def settle(self, jobs: tuple[ClaimedJob, ...], minutes: int, how: Outcome, again: bool) -> None:
-        settlements = [self.settlement(job, how, self.now + minutes * MINUTE) for job in jobs]
+    @rule(
+        jobs=consumes(claimed_jobs),
+        minutes=some_minutes,
+        outcome=st.sampled_from(list(Outcome)),
+        twice=st.booleans(),
+    )
+    def settle(self, jobs: tuple[ClaimedJob, ...], minutes: int, outcome: Outcome, twice: bool) -> None:
+        settlements = [self.settlement(job, outcome, self.now + minutes * MINUTE) for job in jobs]
         mine = {job.id for job in jobs if self.is_mine(job)}
         before = self.do(self.rows())
-        written = self.do(self.settled(settlements))
+        written = self.do(self.write(settlements))
         assert written == mine
         if not mine:
             assert self.do(self.rows()) == before, "a stale fence changed a row"
         for settlement in settlements:
             if settlement.job.id in mine:
-                self.note(settlement)
-        if again:
-            assert self.do(self.settled(settlements)) == set(), "a settlement sent twice counted twice"
+                self.record(settlement)
+        if twice:
+            assert self.do(self.write(settlements)) == set(), "a settlement counted twice"
 
-    @rule(jobs=held)
+    @rule(jobs=claimed_jobs)
     def crash(self, jobs: tuple[ClaimedJob, ...]) -> None:
-        """Their leases run out. Until somebody else claims them, their worker may still come back."""
+        """Their leases expire. Until another worker claims them, their worker may still come back."""
         mine = [job.id for job in jobs if self.is_mine(job)]
         expire = "UPDATE job SET leased_until = now() - interval '1 second' WHERE id = ANY($1::bigint[])"
         self.do(self.database.execute(expire, mine))
         self.expired.update(mine)
 
-    @rule(target=held, jobs=held)
+    @rule(target=claimed_jobs, jobs=claimed_jobs)
     def take_over(self, jobs: tuple[ClaimedJob, ...]) -> tuple[ClaimedJob, ...]:
-        """Another worker claims them; the first one does not know yet."""
+        """Another worker claims them, and the first one does not know it yet."""
         self.crash(jobs)
         return self.claim_now(len(JOBS))
 
     @invariant()
-    def every_promise_has_a_row(self) -> None:
+    def every_wanted_job_has_a_row(self) -> None:
         if not hasattr(self, "queue"):
             return
         rows = {row["n"]: row for row in self.do(self.rows())}
-        for n, promise in self.promises.items():
-            if promise.wanted:
+        for n, expected in self.model.items():
+            if expected.is_wanted:
                 assert n in rows, f"job {n} is lost"
                 due_at = rows[n]["due_at"] if rows[n]["again_at"] is None else rows[n]["again_at"]
-                assert rows[n]["leased_until"] is not None or due_at <= promise.not_before
+                assert rows[n]["leased_until"] is not None or due_at <= expected.not_before
 
     def teardown(self) -> None:
-        """In the end everything that was promised runs."""
+        """In the end every wanted job runs."""
         if hasattr(self, "queue"):
-            wanted = {n for n, promise in self.promises.items() if promise.wanted}
+            wanted = {n for n, expected in self.model.items() if expected.is_wanted}
             wanted |= {self.holders[row_id].arguments["id"] for row_id in self.expired}
             self.do(
                 self.database.execute(
@@ -177,8 +182,8 @@ class QueueMachine(RuleBasedStateMachine):
         del self.holders[row_id]
         self.expired.discard(row_id)
 
-    def settlement(self, job: ClaimedJob, how: Outcome, until: datetime) -> Settlement:
-        match how:
+    def settlement(self, job: ClaimedJob, outcome: Outcome, until: datetime) -> Settlement:
+        match outcome:
             case Outcome.POSTPONED:
                 return settle_result(job, Postpone(until), self.now)
             case Outcome.RETRIED | Outcome.DEAD:
@@ -188,26 +193,26 @@ class QueueMachine(RuleBasedStateMachine):
             case _:
                 return settle_result(job, None, self.now)
 
-    def note(self, settlement: Settlement) -> None:
+    def record(self, settlement: Settlement) -> None:
         job = settlement.job
         self.forget(job.id)
-        promise = self.promises[job.arguments["id"]]
+        expected = self.model[job.arguments["id"]]
         if settlement.outcome in (Outcome.POSTPONED, Outcome.RETRIED, Outcome.GIVEN_BACK):
             ripe_at = settlement.ripe_at or job.due_at
-            promise.not_before = min(promise.not_before, ripe_at) if promise.wanted else ripe_at
-            promise.wanted = True
+            expected.not_before = min(expected.not_before, ripe_at) if expected.is_wanted else ripe_at
+            expected.is_wanted = True
 
-    async def claimed(self, limit: int) -> list[ClaimedJob]:
+    async def claim_jobs(self, limit: int) -> list[ClaimedJob]:
         async with self.database.connection() as connection:
             return (await claim(connection, 0, self.now, limit)).jobs
 
-    async def extended(self, jobs: tuple[ClaimedJob, ...]) -> set[int]:
+    async def extend(self, jobs: tuple[ClaimedJob, ...]) -> set[int]:
         async with self.database.connection() as connection:
-            beat = await extend(connection, jobs)
-            assert beat.extended | beat.lost == {job.id for job in jobs}
-            return beat.extended
+            result = await extend(connection, jobs)
+            assert result.extended | result.lost == {job.id for job in jobs}
+            return result.extended
 
-    async def settled(self, settlements: list[Settlement]) -> set[int]:
+    async def write(self, settlements: list[Settlement]) -> set[int]:
         async with self.database.connection() as connection:
             return (await settle(connection, settlements, self.now)).written
 
@@ -227,7 +232,7 @@ class QueueMachine(RuleBasedStateMachine):
 
 @pytest.fixture
 def machine(dsn: str) -> Iterator[type[QueueMachine]]:
-    """The machine on a database of its own, with a loop of its own: Hypothesis is not async."""
+    """The machine with a database and an event loop of its own, because Hypothesis is not asynchronous."""
     with asyncio.Runner() as runner:
         database = Database(dsn)
         runner.run(database.open())
@@ -241,7 +246,7 @@ def machine(dsn: str) -> Iterator[type[QueueMachine]]:
         runner.run(database.close())
 
 
-def test_whatever_happens_a_saved_job_runs(machine: type[QueueMachine]) -> None:
+def test_a_saved_job_runs_whatever_happens(machine: type[QueueMachine]) -> None:
     size = settings(
         max_examples=EXAMPLES,
         stateful_step_count=30,
