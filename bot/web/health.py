@@ -9,7 +9,7 @@ from quart import Blueprint, Response, jsonify, request
 from bot.app import App
 from bot.doctor.doctor import OPERATIONS, examine
 from bot.doctor.model import Finding, State, overall
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.web.operators import refuse_stranger
 from jobq import Database
 
@@ -45,7 +45,9 @@ def findings_blueprint(app: App) -> Blueprint:
     503 where something has failed. Guarded as /metrics is.
     """
     blueprint = Blueprint("findings", __name__)
-    examination = _Examination(Parts(app.settings, app.clock, app.database, None, app.github, app.slack))
+    examination = _Examination(
+        DoctorPorts(app.settings, app.clock, app.database, None, app.github, app.slack)
+    )
 
     @blueprint.get("/health")
     async def health() -> Response:
@@ -63,8 +65,8 @@ def findings_blueprint(app: App) -> Blueprint:
 class _Examination:
     """All who ask at once share one examination."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, ports: DoctorPorts) -> None:
+        self._ports = ports
         self._task: asyncio.Task[list[Finding]] | None = None
         self._asked_at = -math.inf
 
@@ -72,6 +74,6 @@ class _Examination:
         is_old = time.monotonic() - self._asked_at >= KEPT_FOR
         if self._task is None or (is_old and self._task.done()):
             self._asked_at = time.monotonic()
-            self._task = asyncio.create_task(examine(self._parts, OPERATIONS, within=ANSWERS_WITHIN))
+            self._task = asyncio.create_task(examine(self._ports, OPERATIONS, within=ANSWERS_WITHIN))
         # Shielded: one who does not wait for it must not end it for the others.
         return await asyncio.shield(self._task)
