@@ -9,27 +9,8 @@ import typer
 from bot.cli.commands import add_commands
 from bot.cli.doctor import doctor
 from bot.cli.servers import add_servers
-from bot.local.embedded import EmbeddedPostgresError
-from bot.local.supervisor import ChildDiedError
-from bot.local.up import AlreadyUpError, PostgresDiedError
-from bot.migrations import MigrationError
-from bot.model import UserError
-from bot.settings import SettingsError
-from bot.web.server import PortInUseError
+from bot.model import OperatorError, UserError
 from jobq import DatabaseUnavailableError
-
-EXPECTED = (
-    AlreadyUpError,
-    ChildDiedError,
-    DatabaseUnavailableError,
-    EmbeddedPostgresError,
-    MigrationError,
-    PortInUseError,
-    PostgresDiedError,
-    SettingsError,
-    UserError,
-)
-"""Errors that say what to do. All others are bugs, and show where."""
 
 cli = typer.Typer(
     name="ripe",
@@ -45,16 +26,16 @@ cli.command()(doctor)
 
 def main() -> None:
     """Run the command that the arguments name; exits with 1 when it fails."""
-    with expected_errors_told():
+    with expecting_errors():
         cli()
 
 
 @contextmanager
-def expected_errors_told() -> Iterator[None]:
-    """End the process with 1 and the error's own text, where that text says what to do."""
+def expecting_errors() -> Iterator[None]:
+    """Print errors whose text says what to do, and exit with 1. All others are bugs, and show a traceback."""
     try:
         yield
-    except EXPECTED as error:
+    except (OperatorError, UserError, DatabaseUnavailableError) as error:
         typer.echo(str(error), err=True)
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this code: numbered SQL files, forward only, each applied once."""
+"""Brings a database to this code's schema: numbered SQL files, forward only, each applied once."""
 
 import asyncio
 import hashlib
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+
+from bot.model import OperatorError
 
 FOLDER = Path(__file__).parent.parent / "migrations"
 LOCK = 7_276_905
@@ -21,10 +23,6 @@ CONNECT_TIMEOUT = 10
 CHECK_ADDRESS = "Is it running, and is DATABASE_URL right?"
 
 _NAME = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
-
-
-class MigrationError(Exception):
-    """The database cannot be brought to this code's schema. The text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,10 @@ class Migration:
 
 
 async def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
-    """Apply what `folder` holds and the database lacks; returns the names of the files applied now.
+    """Apply the files of `folder` that the database lacks; returns their names.
 
-    Each file and the note that it was applied are one transaction. Any number of processes may call this at
-    once: one works, the others wait. Raises MigrationError when an applied file was changed, when the
+    Each file and its row in `schema_migration` are one transaction. Any number of processes may call this at
+    once: one works, the others wait. Raises OperatorError when an applied file was changed, when the
     database is newer than this code, or when a file fails.
     """
     migrations = read_migrations(folder)
@@ -56,28 +54,30 @@ async def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
 
 
 async def check_schema(dsn: str, folder: Path = FOLDER) -> None:
-    """Raises MigrationError when the database lacks a file of `folder`. One that is newer is fine: during an
-    upgrade old processes run on until they are replaced."""
+    """Raises OperatorError when the database lacks a file of `folder`.
+
+    A newer database is fine: during an upgrade, old processes run on until they are replaced.
+    """
     async with _connected(dsn) as connection:
         exists = await connection.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL")
         rows = await connection.fetch("SELECT number FROM schema_migration") if exists else []
     applied = {row["number"] for row in rows}
     missing = [migration.name for migration in read_migrations(folder) if migration.number not in applied]
     if missing:
-        raise MigrationError(f"The database lacks {', '.join(missing)}: run `ripe migrate` first.")
+        raise OperatorError(f"The database lacks {', '.join(missing)}: run `ripe migrate` first.")
 
 
 def read_migrations(folder: Path) -> list[Migration]:
-    """The files of `folder` in order. Raises MigrationError when a name or a number is not as it must be."""
+    """The files of `folder` in order. Raises OperatorError for a wrong name or a repeated number."""
     migrations = []
     for path in sorted(folder.glob("*.sql")):
         match = _NAME.fullmatch(path.name)
         if match is None:
-            raise MigrationError(f"{path} must be named like 0007_what_it_does.sql")
+            raise OperatorError(f"{path} must be named like 0007_what_it_does.sql")
         migrations.append(Migration(int(match["number"]), path.name, path.read_text()))
     numbers = [migration.number for migration in migrations]
     if len(set(numbers)) < len(numbers):
-        raise MigrationError(f"Two files in {folder} have the same number.")
+        raise OperatorError(f"Two files in {folder} have the same number.")
     return migrations
 
 
@@ -86,9 +86,9 @@ async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT)
     except TimeoutError as error:
-        raise MigrationError(f"Postgres did not answer in {CONNECT_TIMEOUT} s. {CHECK_ADDRESS}") from error
+        raise OperatorError(f"Postgres did not answer in {CONNECT_TIMEOUT} s. {CHECK_ADDRESS}") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise MigrationError(f"Cannot connect to Postgres: {error}. {CHECK_ADDRESS}") from error
+        raise OperatorError(f"Cannot connect to Postgres: {error}. {CHECK_ADDRESS}") from error
     try:
         yield connection
     finally:
@@ -97,7 +97,7 @@ async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 def _check_version(version: asyncpg.types.ServerVersion) -> None:
     if version.major < OLDEST_POSTGRES:
-        raise MigrationError(
+        raise OperatorError(
             f"Ripe needs PostgreSQL {OLDEST_POSTGRES} or newer; this one is {version.major}.{version.minor}."
         )
 
@@ -138,12 +138,12 @@ def _check_history(applied: dict[int, asyncpg.Record], migrations: Sequence[Migr
     known = {migration.number: migration for migration in migrations}
     for number, row in sorted(applied.items()):
         if number not in known:
-            raise MigrationError(
+            raise OperatorError(
                 f"The database has {row['name']}, which this version of Ripe does not know: "
                 "it was made by a newer one. Run that one, or restore a backup."
             )
         if row["checksum"] != known[number].checksum:
-            raise MigrationError(
+            raise OperatorError(
                 f"{known[number].name} was changed after it had been applied here. "
                 "Put the file back as it was, and write the change as a new migration."
             )
@@ -160,4 +160,4 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
                 migration.checksum,
             )
     except asyncpg.PostgresError as error:
-        raise MigrationError(f"{migration.name} failed and changed nothing: {error}") from error
+        raise OperatorError(f"{migration.name} failed and changed nothing: {error}") from error

@@ -28,6 +28,15 @@ class UserError(Exception):
     """Something a person asked for cannot be done. Its text is shown to that person."""
 
 
+class OperatorError(Exception):
+    """Ripe cannot start or go on. Its text tells the operator what is wrong and what to do.
+
+    OperatorError
+    ├── SettingsError     bot/settings.py: a setting is missing or malformed
+    └── PortInUseError    bot/web/server.py: another process listens there
+    """
+
+
 class Problem(Value):
     """A mistake in a file that somebody wrote. `line` counts from 1; `where` names the field."""
 

@@ -11,14 +11,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.encryption import load_private_key
+from bot.model import OperatorError
 
 GITHUB_NAMES = ("GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
 SLACK_NAMES = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
 SOCKET_NAMES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")
 
 
-class SettingsError(Exception):
-    """The settings cannot be used. One line per name, each saying what to do."""
+class SettingsError(OperatorError):
+    """The settings cannot be used. The text has one line for each name, which says what to do."""
 
 
 def _split(value: Any) -> Any:

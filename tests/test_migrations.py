@@ -6,7 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from bot.migrations import FOLDER, MigrationError, check_schema, migrate, read_migrations
+from bot.migrations import FOLDER, check_schema, migrate, read_migrations
+from bot.model import OperatorError
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ async def test_many_processes_migrating_at_once_apply_each_file_once(empty_dsn: 
 
 async def test_a_failing_file_changes_nothing_and_says_which(empty_dsn: str, folder: Path) -> None:
     (folder / "0003_bad.sql").write_text("INSERT INTO fruit VALUES ('quince'); SELECT 1/0")
-    with pytest.raises(MigrationError, match=r"0003_bad.sql failed and changed nothing: division by zero"):
+    with pytest.raises(OperatorError, match=r"0003_bad.sql failed and changed nothing: division by zero"):
         await migrate(empty_dsn, folder)
     assert await fruit(empty_dsn) == ["fig", "plum"]
 
@@ -49,19 +50,19 @@ async def test_a_failing_file_changes_nothing_and_says_which(empty_dsn: str, fol
 async def test_a_file_changed_after_it_was_applied_is_refused(empty_dsn: str, folder: Path) -> None:
     await migrate(empty_dsn, folder)
     (folder / "0001_fruit.sql").write_text("CREATE TABLE fruit (name text)")
-    with pytest.raises(MigrationError, match=r"0001_fruit.sql was changed after it had been applied"):
+    with pytest.raises(OperatorError, match=r"0001_fruit.sql was changed after it had been applied"):
         await migrate(empty_dsn, folder)
 
 
 async def test_a_database_of_a_newer_version_is_refused(empty_dsn: str, folder: Path) -> None:
     await migrate(empty_dsn, folder)
     (folder / "0002_plum.sql").unlink()
-    with pytest.raises(MigrationError, match=r"0002_plum.sql, which this version of Ripe does not know"):
+    with pytest.raises(OperatorError, match=r"0002_plum.sql, which this version of Ripe does not know"):
         await migrate(empty_dsn, folder)
 
 
 async def test_a_process_that_needs_a_newer_schema_says_what_to_run(empty_dsn: str, folder: Path) -> None:
-    with pytest.raises(MigrationError, match=r"lacks 0001_fruit.sql, 0002_plum.sql: run `ripe migrate`"):
+    with pytest.raises(OperatorError, match=r"lacks 0001_fruit.sql, 0002_plum.sql: run `ripe migrate`"):
         await check_schema(empty_dsn, folder)
     await migrate(empty_dsn, folder)
     await check_schema(empty_dsn, folder)
@@ -76,19 +77,19 @@ async def test_an_older_process_runs_on_while_the_database_is_already_newer(
 
 
 async def test_an_address_where_nobody_answers_is_said_with_what_to_check() -> None:
-    with pytest.raises(MigrationError, match=r"Cannot connect to Postgres: .*DATABASE_URL right\?"):
+    with pytest.raises(OperatorError, match=r"Cannot connect to Postgres: .*DATABASE_URL right\?"):
         await migrate("postgresql://127.0.0.1:1/none")
 
 
 def test_two_files_with_one_number_are_refused(folder: Path) -> None:
     (folder / "0002_pear.sql").write_text("")
-    with pytest.raises(MigrationError, match="the same number"):
+    with pytest.raises(OperatorError, match="the same number"):
         read_migrations(folder)
 
 
 def test_a_file_without_a_number_is_refused(folder: Path) -> None:
     (folder / "pear.sql").write_text("")
-    with pytest.raises(MigrationError, match="must be named like"):
+    with pytest.raises(OperatorError, match="must be named like"):
         read_migrations(folder)
 
 

@@ -227,7 +227,7 @@ OF_ALL = {
 """They look beyond one workspace, and must."""
 
 ELSEWHERE = {
-    "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/held_back",
+    "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/shadow_report",
     "web/health", "sandbox/page/state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
     "doctor/webhooks", "jobs/tidy", "flows/change",
 }  # fmt: skip

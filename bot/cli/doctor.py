@@ -10,7 +10,7 @@ import typer
 from bot.cli.running import show
 from bot.doctor.doctor import examine, examine_unreadable
 from bot.doctor.model import Finding, State, overall
-from bot.doctor.parts import open_parts
+from bot.doctor.ports import open_ports
 from bot.settings import Settings, SettingsError, load_settings_of_running_bot
 
 EXIT_CODES = {State.OK: 0, State.FAILED: 1, State.WARNING: 2}
@@ -38,8 +38,8 @@ def doctor(
 
 
 async def _examine(settings: Settings) -> list[Finding]:
-    async with open_parts(settings) as parts:
-        return await examine(parts)
+    async with open_ports(settings) as ports:
+        return await examine(ports)
 
 
 def render_json(findings: Sequence[Finding]) -> str:

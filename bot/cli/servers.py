@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import typer
 import uvloop
 
-from bot.local.up import run_up, usual_commands
+from bot.local.processes import usual_commands
+from bot.local.up import run_up
 from bot.logs import setup_logs
 from bot.migrations import check_schema
 from bot.settings import (

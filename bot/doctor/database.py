@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from bot.doctor.model import Finding, failed, ok
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.flows.metrics import MOST_SKEW
 from bot.logs import hide_secrets_in
 from bot.migrations import FOLDER, OLDEST_POSTGRES, Migration, read_migrations
@@ -29,9 +29,9 @@ _READ_ONLY_TABLES = """
 """
 
 
-async def check_reachable(parts: Parts) -> Sequence[Finding]:
+async def check_reachable(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether it lets us in, and in which version."""
-    if parts.settings.database_url is None:
+    if ports.settings.database_url is None:
         return [
             failed(
                 REACHABLE,
@@ -39,9 +39,9 @@ async def check_reachable(parts: Parts) -> Sequence[Finding]:
                 "Start `ripe up`, which brings one, or set DATABASE_URL to a PostgreSQL of yours.",
             )
         ]
-    if parts.unreachable is not None:
-        return [judge_unreachable(parts.unreachable)]
-    database = parts.load_database()
+    if ports.unreachable is not None:
+        return [judge_unreachable(ports.unreachable)]
+    database = ports.load_database()
     version = await database.fetchval("SELECT current_setting('server_version_num')::int")
     return [ok(REACHABLE, "answers"), judge_version(version // 10_000)]
 
@@ -70,10 +70,10 @@ def judge_version(major: int) -> Finding:
     return ok(VERSION, f"PostgreSQL {major}")
 
 
-async def check_direct(parts: Parts) -> Sequence[Finding]:
+async def check_direct(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether the way past a pooler works, which LISTEN and migrations take."""
-    database = parts.load_database()
-    if parts.settings.database_direct_url is None:
+    database = ports.load_database()
+    if ports.settings.database_direct_url is None:
         return [ok(DIRECT, "the same as DATABASE_URL")]
     try:
         connection = await database.connect(database.direct_dsn)
@@ -86,9 +86,9 @@ async def check_direct(parts: Parts) -> Sequence[Finding]:
     return [ok(DIRECT, "answers")]
 
 
-async def check_rights(parts: Parts) -> Sequence[Finding]:
+async def check_rights(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether it may be written to."""
-    database = parts.load_database()
+    database = ports.load_database()
     if await database.fetchval("SELECT current_setting('transaction_read_only')::bool"):
         return [
             failed(
@@ -111,9 +111,9 @@ async def check_rights(parts: Parts) -> Sequence[Finding]:
     return [ok(RIGHTS, "may be read and written")]
 
 
-async def check_migrations(parts: Parts, folder: Path = FOLDER) -> Sequence[Finding]:
+async def check_migrations(ports: DoctorPorts, folder: Path = FOLDER) -> Sequence[Finding]:
     """Whether the schema is that of this code."""
-    applied = await _applied(parts.load_database())
+    applied = await _applied(ports.load_database())
     return [judge_migrations(read_migrations(folder), applied)]
 
 
@@ -149,11 +149,11 @@ def judge_migrations(files: Sequence[Migration], applied: Mapping[int, Any]) -> 
     return ok(MIGRATIONS, f"all {len(files)} applied")
 
 
-async def check_clock(parts: Parts) -> Sequence[Finding]:
+async def check_clock(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether this machine and Postgres agree what time it is."""
-    health = await parts.load_queue().database_health()
+    health = await ports.load_queue().database_health()
     # The sandbox's clock is ahead on purpose.
-    return [judge_skew(health.clock_skew - parts.clock.shift)]
+    return [judge_skew(health.clock_skew - ports.clock.shift)]
 
 
 def judge_skew(skew: timedelta) -> Finding:

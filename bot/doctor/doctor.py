@@ -9,7 +9,7 @@ import asyncpg
 
 from bot.doctor import database, github, people, queue, settings, slack, webhooks
 from bot.doctor.model import Finding, Skipped, failed, skipped
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.logs import hide_secrets_in
 from jobq import DatabaseUnavailableError
 
@@ -22,7 +22,7 @@ class Check:
     """`run` answers with findings of these `names`; `trouble` is what to do when it does not."""
 
     names: tuple[str, ...]
-    run: Callable[[Parts], Awaitable[Sequence[Finding]]]
+    run: Callable[[DoctorPorts], Awaitable[Sequence[Finding]]]
     trouble: str
 
 
@@ -59,9 +59,11 @@ CHECKS = (
 )
 
 
-async def examine(parts: Parts, checks: Sequence[Check] = CHECKS, within: float = WITHIN) -> list[Finding]:
+async def examine(
+    ports: DoctorPorts, checks: Sequence[Check] = CHECKS, within: float = WITHIN
+) -> list[Finding]:
     """Never raises for what is wrong: a check that hangs or fails is a finding itself."""
-    tasks = [asyncio.ensure_future(check.run(parts)) for check in checks]
+    tasks = [asyncio.ensure_future(check.run(ports)) for check in checks]
     # Not wait_for: a cancelled query waits for the server, which is just what may be stuck.
     _, late = await asyncio.wait(tasks, timeout=within)
     for task in late:

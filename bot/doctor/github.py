@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from bot.doctor.model import Finding, Skipped, State, failed, ok, skipped, warning
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.flows.visibility import Address, find_address
 from bot.github.gateway import GitHubGateway
 from bot.github.inspection import (
@@ -43,17 +43,17 @@ def describe_outage(error: Postpone) -> tuple[str, str]:
     return told, "See that this machine reaches GITHUB_API_URL, and what https://www.githubstatus.com says."
 
 
-async def check_app(parts: Parts) -> Sequence[Finding]:
+async def check_app(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether the credentials are right, and what the App asks its owners for."""
     try:
-        app = await load_registration(parts.load_github())
+        app = await load_registration(ports.load_github())
     except AccessLost as error:
         return [judge_refusal(str(error))]
     except NotFound:
         return [failed(APP, "GitHub knows no such App", "Set GITHUB_APP_ID to the number on the App's page.")]
     except Postpone as error:
         return [failed(APP, *describe_outage(error))]
-    polls = parts.settings.github_poll
+    polls = ports.settings.github_poll
     events = ok(EVENTS, "none are needed: GITHUB_POLL is set") if polls else judge_events(app)
     return [ok(APP, f"{app.name} is known"), judge_permissions(app), events, judge_contents(app)]
 
@@ -102,9 +102,9 @@ def judge_contents(app: Registration) -> Finding:
     return ok(CONTENTS, "the App has no access to code")
 
 
-async def check_installations(parts: Parts) -> Sequence[Finding]:
+async def check_installations(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether each may be used, and was granted what is needed."""
-    github = parts.load_github()
+    github = ports.load_github()
     try:
         installations = await list_installations(github)
     except AccessLost:
@@ -181,9 +181,9 @@ def _allows(held: str | None, level: str) -> bool:
     return held in _LEVELS and _LEVELS.index(held) >= _LEVELS.index(level)
 
 
-async def check_paths(parts: Parts) -> Sequence[Finding]:
+async def check_paths(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether the paths of a pull request may be read, without its patches."""
-    github, address = parts.load_github(), await _find_newest(parts.load_database())
+    github, address = ports.load_github(), await _find_newest(ports.load_database())
     if address is None:
         raise Skipped("no pull request is known yet")
     name = f"{address.repository}#{address.number}"

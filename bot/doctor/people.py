@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.assignment.config import logins_of
 from bot.assignment.store import list_configs
 from bot.doctor.model import Finding, ok, warning
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.flows.open_requests import list_unmapped_reviewers
 from bot.github.store import find_first_workspace
 from bot.people import store
@@ -16,9 +16,9 @@ UNMAPPED, GONE, GUESTS = "people.unmapped", "people.deactivated", "people.guests
 MOST_NAMED = 10
 
 
-async def check_unmapped(parts: Parts) -> Sequence[Finding]:
+async def check_unmapped(ports: DoctorPorts) -> Sequence[Finding]:
     """Reviewers, and those whom rules name, of whom nobody knows who they are in Slack."""
-    with parts.load_database().ambient():
+    with ports.load_database().ambient():
         workspace_id = await find_first_workspace()
         mapped = {account.login.lower() for account in await store.list_accounts(workspace_id)}
         waiting = dict(await list_unmapped_reviewers(workspace_id))
@@ -41,13 +41,13 @@ async def check_unmapped(parts: Parts) -> Sequence[Finding]:
     ]
 
 
-async def check_profiles(parts: Parts) -> Sequence[Finding]:
+async def check_profiles(ports: DoctorPorts) -> Sequence[Finding]:
     """People who are connected, and whose Slack account was deactivated or is a guest's."""
-    with parts.load_database().ambient():
+    with ports.load_database().ambient():
         workspace_id = await find_first_workspace()
         people = await store.list_people(workspace_id)
         accounts = await store.list_accounts(workspace_id)
-    profiles = await _list_profiles(parts)
+    profiles = await _list_profiles(ports)
     owners = {person.id: profiles.get(person.slack_user_id) for person in people}
     gone = {person.id for person in people if not person.is_active}
     gone |= {identity for identity, profile in owners.items() if profile and not profile.is_active}
@@ -69,12 +69,12 @@ async def check_profiles(parts: Parts) -> Sequence[Finding]:
     return found if profiles else found[:1]
 
 
-async def _list_profiles(parts: Parts) -> dict[str, SlackUser]:
+async def _list_profiles(ports: DoctorPorts) -> dict[str, SlackUser]:
     """By Slack user id; nothing where Slack does not tell, which is a finding of another check."""
-    if parts.slack is None:
+    if ports.slack is None:
         return {}
     try:
-        return {user.id: user for user in await parts.slack.list_users()}
+        return {user.id: user for user in await ports.slack.list_users()}
     except (SlackRefused, SlackOutcomeUnknown, Postpone):
         return {}
 

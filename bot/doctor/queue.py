@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.doctor.model import Finding, failed, ok, warning
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.flows.catalog import describe_lane
 from bot.modes import Pause, list_pauses
 from jobq import LaneStats
@@ -25,9 +25,9 @@ _REJECTED = """
 """
 
 
-async def check_lag(parts: Parts) -> Sequence[Finding]:
+async def check_lag(ports: DoctorPorts) -> Sequence[Finding]:
     """How long ripe jobs wait."""
-    return [judge_lag(await parts.load_queue().stats())]
+    return [judge_lag(await ports.load_queue().stats())]
 
 
 def judge_lag(lanes: Sequence[LaneStats]) -> Finding:
@@ -46,9 +46,9 @@ def judge_lag(lanes: Sequence[LaneStats]) -> Finding:
     )
 
 
-async def check_dead(parts: Parts) -> Sequence[Finding]:
+async def check_dead(ports: DoctorPorts) -> Sequence[Finding]:
     """What failed more often than it may."""
-    rows = await parts.load_database().fetch(_DEAD)
+    rows = await ports.load_database().fetch(_DEAD)
     return [judge_dead({row["job_type"]: row["jobs"] for row in rows})]
 
 
@@ -63,9 +63,9 @@ def judge_dead(jobs: Mapping[str, int]) -> Finding:
     )
 
 
-async def check_rejected(parts: Parts) -> Sequence[Finding]:
+async def check_rejected(ports: DoctorPorts) -> Sequence[Finding]:
     """Webhooks in a shape that was not understood, of those that are still kept."""
-    rows = await parts.load_database().fetch(_REJECTED)
+    rows = await ports.load_database().fetch(_REJECTED)
     if not rows:
         return [ok(REJECTED, "none")]
     counted = _counted({row["event"]: row["deliveries"] for row in rows})
@@ -79,10 +79,10 @@ async def check_rejected(parts: Parts) -> Sequence[Finding]:
     ]
 
 
-async def check_paused(parts: Parts) -> Sequence[Finding]:
+async def check_paused(ports: DoctorPorts) -> Sequence[Finding]:
     """Workspaces in which an admin has stopped Ripe."""
-    with parts.load_database().ambient():
-        return [judge_paused(await list_pauses(), parts.clock.now())]
+    with ports.load_database().ambient():
+        return [judge_paused(await list_pauses(), ports.clock.now())]
 
 
 def judge_paused(pauses: Sequence[Pause], now: datetime) -> Finding:

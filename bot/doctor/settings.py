@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from bot.doctor.model import Finding, failed, ok, warning
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.settings import Settings
 
 SETTINGS, PUBLIC_URL, SECRET_KEYS = "settings", "settings.public_url", "settings.secret_keys"
@@ -24,9 +24,9 @@ def judge_unusable(error: Exception) -> Finding:
     return failed(SETTINGS, lines, "Correct these in the environment or in .env; .env.example explains each.")
 
 
-async def check_settings(parts: Parts) -> Sequence[Finding]:
+async def check_settings(ports: DoctorPorts) -> Sequence[Finding]:
     """What can be told without asking anybody."""
-    settings, undecrypted = parts.settings, parts.undecrypted
+    settings, undecrypted = ports.settings, ports.undecrypted
     keys = judge_secret_keys(settings) if undecrypted is None else judge_undecrypted(undecrypted)
     return [judge_completeness(settings), judge_public_url(settings), keys]
 

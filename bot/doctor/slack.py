@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from bot.doctor.model import Finding, failed, ok, warning
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.settings import Settings
 from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
 from bot.slack.model import SlackGrant
@@ -17,10 +17,10 @@ TOKEN, SCOPES, WAY = "slack.token", "slack.scopes", "slack.connection"
 _REINSTALL = "then reinstall it to the workspace and set SLACK_BOT_TOKEN to the token that is shown."
 
 
-async def check_token(parts: Parts) -> Sequence[Finding]:
+async def check_token(ports: DoctorPorts) -> Sequence[Finding]:
     """Whose token it is, and what it may do."""
     try:
-        grant = await parts.load_slack().load_grant()
+        grant = await ports.load_slack().load_grant()
     except SlackRefused as error:
         return [
             failed(
@@ -30,13 +30,13 @@ async def check_token(parts: Parts) -> Sequence[Finding]:
             )
         ]
     except (Postpone, SlackOutcomeUnknown) as error:
-        return [_judge_silence(TOKEN, error, parts.settings)]
+        return [_judge_silence(TOKEN, error, ports.settings)]
     return [ok(TOKEN, f"workspace {grant.team} ({grant.team_id})"), judge_scopes(grant)]
 
 
-async def check_way(parts: Parts) -> Sequence[Finding]:
+async def check_way(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether what people do in Slack can come here: to an address, or over a connection that is opened."""
-    settings = parts.settings
+    settings = ports.settings
     if settings.slack_app_token is None:
         return [ok(WAY, "over HTTP: Slack posts to /slack/events")]
     # Not the bot's own door: this is the app's token.

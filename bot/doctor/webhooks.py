@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.doctor.github import APP, describe_outage
 from bot.doctor.model import Finding, Skipped, failed, ok, skipped, warning
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.github.inspection import Attempt, Hook, list_last_attempts, load_hook
 from bot.github.model import AccessLost, NotFound
 from bot.github.polling import POLL_EVERY, REPOSITORIES_A_POLL
@@ -33,21 +33,21 @@ _FIXES: Mapping[int, str] = {
 _USUAL_FIX = "See what the web process, or the proxy before it, says in its log."
 
 
-async def check_hook(parts: Parts) -> Sequence[Finding]:
+async def check_hook(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether GitHub posts to where we listen."""
-    if parts.settings.github_poll:
+    if ports.settings.github_poll:
         raise Skipped("GITHUB_POLL is set: GitHub is asked, and need not reach us")
-    if parts.settings.public_url is None:
+    if ports.settings.public_url is None:
         raise Skipped("needs settings.public_url")
     try:
-        hook = await load_hook(parts.load_github())
+        hook = await load_hook(ports.load_github())
     except AccessLost:
         return [skipped(HOOK, f"needs {APP}")]
     except NotFound:
         hook = Hook()
     except Postpone as error:
         return [failed(HOOK, *describe_outage(error))]
-    return [judge_hook(hook, f"{parts.settings.public_url}{PATH}", parts.settings)]
+    return [judge_hook(hook, f"{ports.settings.public_url}{PATH}", ports.settings)]
 
 
 def judge_hook(hook: Hook, wanted: str, settings: Settings) -> Finding:
@@ -66,12 +66,12 @@ def judge_hook(hook: Hook, wanted: str, settings: Settings) -> Finding:
     return ok(HOOK, hook.url)
 
 
-async def check_deliveries(parts: Parts) -> Sequence[Finding]:
+async def check_deliveries(ports: DoctorPorts) -> Sequence[Finding]:
     """The round trip: what GitHub says became of the last webhooks."""
-    if parts.settings.github_poll:
+    if ports.settings.github_poll:
         raise Skipped("GITHUB_POLL is set")
     try:
-        return [judge_attempts(await list_last_attempts(parts.load_github()))]
+        return [judge_attempts(await list_last_attempts(ports.load_github()))]
     except AccessLost:
         return [skipped(DELIVERIES, f"needs {APP}")]
     except NotFound:
@@ -99,14 +99,14 @@ def judge_attempts(newest_first: Sequence[Attempt]) -> Finding:
     return warning(DELIVERIES, detail, f"Later ones arrived; redeliver these {_PAGE}, under Advanced.")
 
 
-async def check_polling(parts: Parts) -> Sequence[Finding]:
+async def check_polling(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether GitHub is asked as often as it should be, where it cannot reach us."""
-    if not parts.settings.github_poll:
+    if not ports.settings.github_poll:
         return [ok(POLLING, "not set, as webhooks are to arrive")]
-    rows = await parts.load_database().fetch(_POLLED)
+    rows = await ports.load_database().fetch(_POLLED)
     if not rows:
         return [ok(POLLING, "there is no repository to ask about")]
-    now = parts.clock.now()
+    now = ports.clock.now()
     return [judge_polling(row["account"], row["repositories"], row["oldest"], now) for row in rows]
 
 

@@ -12,12 +12,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bot.clock import Clock
 from bot.flows.catalog import Lane, describe_lane
+from bot.flows.shared_answer import KEPT_FOR, SharedAnswer
 from jobq import TRANSIENT_ERRORS, LaneStats, Queue, Settlement, is_lost_connection
 
 log = structlog.get_logger()
 
-KEPT_FOR = 5.0
-"""Seconds for which an answer is good: however many scrape, Postgres is asked no more often."""
 ANSWERS_WITHIN = 2.0
 """Seconds."""
 WATCH_EVERY = 60.0
@@ -153,10 +152,8 @@ class Exposition:
     ) -> None:
         self._registry = registry
         self._looks = looks
-        self._kept_for = kept_for
         self._answers_within = answers_within
-        self._looking: asyncio.Task[bool] | None = None
-        self._asked_at = -math.inf
+        self._freshness = SharedAnswer(self._look, kept_for)
 
     async def text(self) -> bytes | None:
         """In Prometheus's text format; None where Postgres does not answer in time."""
@@ -165,12 +162,8 @@ class Exposition:
         return generate_latest(self._registry)
 
     async def _is_up_to_date(self) -> bool:
-        """All who scrape share one question, also one that is stuck."""
-        is_old = time.monotonic() - self._asked_at >= self._kept_for
-        if self._looking is None or (is_old and self._looking.done()):
-            self._asked_at = time.monotonic()
-            self._looking = asyncio.create_task(self._look())
-        looking = self._looking
+        """All scrapes share one question, even one that is stuck."""
+        looking = self._freshness.ask()
         # Not wait_for: a cancelled query waits for the server, which is just what may be stuck.
         await asyncio.wait({looking}, timeout=self._answers_within)
         return looking.done() and looking.result()

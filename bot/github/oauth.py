@@ -1,7 +1,7 @@
-"""Asks GitHub who a person is and which installations are theirs, with a token that the person gives.
+"""Asks GitHub who a person is and which installations they own, with a token that the person grants.
 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
-The token is used for these questions and then dropped: it is neither stored nor logged.
+The token is used for these questions only: it is neither stored nor logged.
 """
 
 import base64
@@ -27,20 +27,20 @@ LONGEST_CODE = 200
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
-class OAuthFailed(UserError):
-    """GitHub did not tell. The text is for the person, and nothing has changed."""
+class OAuthError(UserError):
+    """GitHub did not say who the person is. The text is for the person; nothing was changed."""
 
 
-class NoSuchThing(OAuthFailed):
+class _NotFoundError(OAuthError):
     """GitHub does not know it, or hides it from this person."""
 
 
-class NotGranted(OAuthFailed):
-    """The App was not given the permission to ask this."""
+class _NotGrantedError(OAuthError):
+    """The App lacks the permission to ask this."""
 
 
 class ProvenInstallation(Value):
-    """An installation that a person owns, as GitHub says."""
+    """An installation whose owner, as GitHub says, is the person who asks."""
 
     id: InstallationId
     account: Account
@@ -48,7 +48,7 @@ class ProvenInstallation(Value):
 
 
 class Proof(Value):
-    """What a person owns. `unproven` are organizations of which GitHub tells the App nothing."""
+    """What a person owns. `unproven` are organizations whose members the App may not read."""
 
     user: Account
     installations: tuple[ProvenInstallation, ...]
@@ -59,7 +59,7 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-Told = TypeVar("Told", bound=_Answer)
+Kind = TypeVar("Kind", bound=_Answer)
 
 
 class _User(_Answer):
@@ -88,7 +88,7 @@ class _Membership(_Answer):
 
 
 class GitHubOAuth:
-    """The App's side of GitHub's OAuth. `redirect_uri` is where GitHub sends people back to."""
+    """The App's side of GitHub's OAuth. GitHub sends people back to `redirect_uri`."""
 
     def __init__(
         self, web_url: str, api_url: str, client_id: str, client_secret: SecretStr, redirect_uri: str
@@ -100,32 +100,32 @@ class GitHubOAuth:
         self._redirect_uri = redirect_uri
 
     def authorize_url(self, state: str, verifier: str) -> str:
-        """GitHub's page that asks a person whether Ripe may know who they are."""
-        asked = {
+        """The address of GitHub's page that asks a person whether Ripe may know who they are."""
+        query = {
             "client_id": self._client_id,
             "redirect_uri": self._redirect_uri,
             "state": state,
             "code_challenge": challenge_of(verifier),
             "code_challenge_method": "S256",
         }
-        return f"{self._web_url}/login/oauth/authorize?{urlencode(asked)}"
+        return f"{self._web_url}/login/oauth/authorize?{urlencode(query)}"
 
     async def identify(self, code: str, verifier: str) -> Account:
-        """Whose code this is. It is shown to GitHub once. Raises OAuthFailed."""
+        """The person for whom GitHub gave this code. GitHub sees a code once. Raises OAuthError."""
         async with self._session(code, verifier) as session:
             return await session.load_user()
 
     async def prove_ownership(self, code: str, verifier: str) -> Proof:
-        """Whose code this is, and what they own. Suspended installations are left out. Raises OAuthFailed."""
+        """The same person and what they own, without suspended installations. Raises OAuthError."""
         async with self._session(code, verifier) as session:
             user = await session.load_user()
             proven, unproven = [], []
-            for one in await session.list_installations():
+            for installation in await session.list_installations():
                 try:
-                    if await session.owns(user, one.account):
-                        proven.append(_proven(one))
-                except NotGranted:
-                    unproven.append(one.account.login)
+                    if await session.owns(user, installation.account):
+                        proven.append(_proven(installation))
+                except _NotGrantedError:
+                    unproven.append(installation.account.login)
             return Proof(user=user, installations=tuple(proven), unproven=tuple(unproven))
 
     @asynccontextmanager
@@ -137,7 +137,7 @@ class GitHubOAuth:
 
     async def _exchange(self, client: httpx.AsyncClient, code: str, verifier: str) -> SecretStr:
         if not 0 < len(code) <= LONGEST_CODE:
-            raise OAuthFailed("GitHub sent you back without a usable code. Begin again.")
+            raise OAuthError("GitHub sent you back without a usable code. Begin again.")
         fields = {
             "client_id": self._client_id,
             "client_secret": self._client_secret.get_secret_value(),
@@ -145,7 +145,7 @@ class GitHubOAuth:
             "redirect_uri": self._redirect_uri,
             "code_verifier": verifier,
         }
-        # Once: whether a lost answer has used up the code cannot be known.
+        # Sent once: if the answer is lost, nobody can know whether the code is used up.
         reply = await _send(
             client.post(
                 f"{self._web_url}/login/oauth/access_token",
@@ -157,15 +157,15 @@ class GitHubOAuth:
             case {"access_token": str(token)} if token:
                 return SecretStr(token)
             case {"error": "bad_verification_code"}:
-                raise OAuthFailed("GitHub does not take this code: it was used before, or is too old.")
+                raise OAuthError("GitHub does not take this code: it was used before, or is too old.")
             case {"error": "incorrect_client_credentials"}:
-                raise OAuthFailed("GitHub refuses GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET. Tell an admin.")
+                raise OAuthError("GitHub refuses GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET. Tell an admin.")
             case _:
-                raise OAuthFailed("GitHub gave no access to your account. Begin again.")
+                raise OAuthError("GitHub gave no access to your account. Begin again.")
 
 
 class _Session:
-    """What may be asked as long as the person's token is at hand."""
+    """The questions that the person's token allows."""
 
     def __init__(self, client: httpx.AsyncClient, api_url: str, token: SecretStr) -> None:
         self._client = client
@@ -176,15 +176,15 @@ class _Session:
         return _parse(_User, await self._get("/user")).account()
 
     async def list_installations(self) -> Sequence[_Installation]:
-        """Those this person can see, which any member does who has access to one repository."""
-        found: list[_Installation] = []
+        """The installations that this person can see: access to one repository is enough for that."""
+        visible: list[_Installation] = []
         for page in range(1, MOST_PAGES + 1):
             reply = await self._get(f"/user/installations?per_page={PER_PAGE}&page={page}")
             listed = _parse(_Installations, reply).installations
-            found += [one for one in listed if one.suspended_at is None]
+            visible += [installation for installation in listed if installation.suspended_at is None]
             if len(listed) < PER_PAGE:
                 break
-        return found
+        return visible
 
     async def owns(self, user: Account, account: _User) -> bool:
         """Whether an account is this person's own, or an organization that they administer.
@@ -195,7 +195,7 @@ class _Session:
             return account.id == user.id
         try:
             reply = await self._get(f"/user/memberships/orgs/{quote(account.login, safe='')}")
-        except NoSuchThing:
+        except _NotFoundError:
             return False
         membership = _parse(_Membership, reply)
         return membership.role == "admin" and membership.state == "active"
@@ -210,37 +210,39 @@ class _Session:
             case 200:
                 return reply
             case 404:
-                raise NoSuchThing("GitHub does not know what was asked for.")
+                raise _NotFoundError("GitHub does not know what was asked for.")
             case 403 if reply.headers.get("X-RateLimit-Remaining") != "0":
-                raise NotGranted("GitHub does not let Ripe ask this.")
+                raise _NotGrantedError("GitHub does not let Ripe ask this.")
             case status:
-                raise OAuthFailed(f"GitHub answers {status}. Try again later.")
+                raise OAuthError(f"GitHub answers {status}. Try again later.")
 
 
 async def _send(sending: Awaitable[httpx.Response]) -> httpx.Response:
     try:
         return await sending
     except httpx.HTTPError as error:
-        raise OAuthFailed(f"GitHub gave no answer ({type(error).__name__}). Begin again.") from None
+        raise OAuthError(f"GitHub gave no answer ({type(error).__name__}). Begin again.") from None
 
 
 def _read_object(reply: httpx.Response) -> dict[str, Any]:
     try:
         return _OBJECT.validate_json(reply.content)
     except ValidationError:
-        # None: the validation error would carry the answer, and with it perhaps a token.
-        raise OAuthFailed(f"GitHub's answer ({reply.status_code}) makes no sense. Begin again.") from None
+        # From None: the validation error carries the answer, which may hold a token.
+        raise OAuthError(f"GitHub's answer ({reply.status_code}) makes no sense. Begin again.") from None
 
 
-def _parse(kind: type[Told], reply: httpx.Response) -> Told:
+def _parse(kind: type[Kind], reply: httpx.Response) -> Kind:
     try:
         return kind.model_validate_json(reply.content)
     except ValidationError:
-        raise OAuthFailed("GitHub's answer makes no sense. Begin again.") from None
+        raise OAuthError("GitHub's answer makes no sense. Begin again.") from None
 
 
-def _proven(one: _Installation) -> ProvenInstallation:
-    return ProvenInstallation(id=one.id, account=one.account.account(), permissions=one.permissions)
+def _proven(installation: _Installation) -> ProvenInstallation:
+    return ProvenInstallation(
+        id=installation.id, account=installation.account.account(), permissions=installation.permissions
+    )
 
 
 def challenge_of(verifier: str) -> str:

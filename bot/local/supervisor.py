@@ -1,4 +1,4 @@
-"""Runs a few processes as one: their output with their name before it, and none without the others."""
+"""Runs a few processes as one: each line of output behind the process's name, and none without the others."""
 
 import asyncio
 import signal
@@ -8,14 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.local.guardian import Guardian
+from bot.model import OperatorError
 
 STOP_SECONDS = 10.0
-"""A worker gives what it is doing 8 s; whoever is not done by then is killed."""
+"""A worker gives its jobs 8 s to end. A process that still runs after this time is killed."""
 CHUNK = 65_536
-
-
-class ChildDiedError(Exception):
-    """A process ended that should have run on. All others were stopped."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Child:
 async def supervise(children: Sequence[Child], stop: asyncio.Event, show: Callable[[str], None]) -> None:
     """Run `children` until `stop` is set, then end them all. Each line they print goes to `show`.
 
-    Raises ChildDiedError when one of them ends before. Whatever happens to us, none of them outlives us.
+    Raises OperatorError when one of them ends before. Whatever happens to us, none of them outlives us.
     """
     guardian = Guardian()
     width = max(len(child.name) for child in children)
@@ -49,7 +46,7 @@ async def supervise(children: Sequence[Child], stop: asyncio.Event, show: Callab
 
 
 async def _start(child: Child) -> Process:
-    # A session of its own: Ctrl-C in the terminal reaches us alone, and we end them in good order.
+    # In a session of its own: Ctrl-C in the terminal reaches only us, and we end all of them in good order.
     return await asyncio.create_subprocess_exec(
         *child.command,
         env=child.environment,
@@ -61,7 +58,7 @@ async def _start(child: Child) -> Process:
 
 
 async def _run(name: str, process: Process, prefix: str, show: Callable[[str], None]) -> None:
-    """Pass on what it prints; raises ChildDiedError when it ends."""
+    """Pass on what it prints until it ends, which raises OperatorError."""
     rest = b""
     # Not readline(): it gives up on lines that are longer than its buffer.
     while process.stdout is not None and (chunk := await process.stdout.read(CHUNK)):
@@ -70,7 +67,7 @@ async def _run(name: str, process: Process, prefix: str, show: Callable[[str], N
             show(prefix + line.decode(errors="replace"))
     if rest:
         show(prefix + rest.decode(errors="replace"))
-    raise ChildDiedError(
+    raise OperatorError(
         f"{name} {_ending(await process.wait())}. Everything was stopped; its last lines say why."
     )
 
@@ -99,7 +96,7 @@ async def _end(processes: Sequence[Process], runs: Sequence[asyncio.Task[None]])
         if runs:
             await asyncio.wait(runs, timeout=STOP_SECONDS)
     finally:
-        # Also when a second Ctrl-C ends the wait.
+        # In `finally`: a second Ctrl-C ends the wait.
         for process in processes:
             _send(process, signal.SIGKILL)
     await asyncio.gather(*runs, return_exceptions=True)

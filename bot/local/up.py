@@ -1,136 +1,74 @@
 """`ripe up`: everything on one machine. A Postgres of its own and, without credentials, the local sandbox."""
 
 import asyncio
-import fcntl
-import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from bot.credentials import complete_settings
 from bot.local.embedded import EmbeddedPostgres
-from bot.local.generated import find_or_make_sandbox_credentials, find_or_make_secret_key, write_private
+from bot.local.generated import find_or_make_secret_key
+from bot.local.home import announced, locked, make_home
+from bot.local.processes import HOST, Commands, base_url, make_children, make_environment
+from bot.local.setup import check_setup, offer_setup
 from bot.local.supervisor import Child, supervise
-from bot.local.up_setup import check_setup, offer_setup
 from bot.migrations import migrate
-from bot.settings import Settings, child_environment, require_database, running_file
-from bot.web.server import check_port, find_free_port, is_free
+from bot.model import OperatorError
+from bot.settings import Settings
+from bot.web.server import check_port
 from jobq import Database
 
-HOST = "127.0.0.1"
 LOOK_EVERY = 0.5
 """Seconds between two looks whether the embedded Postgres still runs."""
 
 Show = Callable[[str], None]
-Commands = Mapping[str, Sequence[str]]
-"""Name and command line of each process."""
-
-
-class AlreadyUpError(Exception):
-    """Another `ripe up` runs on the same home. The text says which and what to do."""
-
-
-class PostgresDiedError(Exception):
-    """The embedded Postgres ended while it was needed. The text says where to look."""
-
-
-def usual_commands() -> dict[str, list[str]]:
-    """The processes of a whole Ripe. Those of the sandbox run with it only."""
-    names = ("web", "worker", "sandbox", "story")
-    return {name: [sys.executable, "-m", "bot", name] for name in names}
+"""Shows one line to the person at the terminal."""
 
 
 async def run_up(
     settings: Settings, commands: Commands, stop: asyncio.Event, show: Show, *, reopens: bool = False
 ) -> None:
-    """Run `commands` on a database until `stop` is set. What happens is told to `show`, a line at a time.
+    """Run `commands` on a database until `stop` is set, and say what happens to `show`.
 
-    Where /setup is wanted, that comes first; `reopens` it even where it was finished before. Raises
-    SettingsError, AlreadyUpError, PortInUseError, EmbeddedPostgresError, MigrationError, ChildDiedError and
-    PostgresDiedError, each of which says what to do. Afterwards no process is left.
+    If /setup is wanted, it comes first; `reopens` opens it even if it was finished before. Raises
+    OperatorError. Afterwards no process is left.
     """
-    home = _make_home(settings)
-    with _alone_in(home):
+    home = make_home(settings)
+    with locked(home):
         check_port(HOST, settings.port)
         check_setup(settings, home)
         async with _database(settings, home, show) as (dsn, server):
-            await _migrate(settings, dsn, show)
-            keys = settings.secret_keys or [SecretStr(find_or_make_secret_key(home))]
-            settings = settings.model_copy(update={"database_url": SecretStr(dsn), "secret_keys": keys})
-            run = partial(_run, commands=commands, home=home, server=server, show=show)
-            async with Database(settings.direct_url or dsn, max_size=2):
-                await offer_setup(settings, run, stop, show, _base_url(settings), reopens=reopens)
-                settings = await complete_settings(settings.model_copy(update={"ripe_setup": False}))
+            settings = _add_generated(settings, dsn, home)
+            await _migrate(settings, show)
+            ripe = _Ripe(commands, home, server, show)
+            settings = await _set_up(settings, ripe, stop, reopens=reopens)
             if not stop.is_set():
                 show(_greeting(settings))
-                await run(settings, stop=stop)
+                await ripe.run(settings, stop=stop)
         show("Stopped.")
 
 
-async def _run(
-    settings: Settings,
-    *,
-    commands: Commands,
-    home: Path,
-    server: EmbeddedPostgres | None,
-    show: Show,
-    stop: asyncio.Event,
-) -> None:
-    """Runs those of `commands` that such a Ripe needs, until `stop` is set."""
-    changes = _changes(settings, home)
-    environment = child_environment(changes)
-    children = [
-        Child(name, command, environment)
-        for name, command in commands.items()
-        if name in _needed(settings, commands)
-    ]
-    with _announced(home, changes):
-        await _supervise(children, server, stop, show)
+@dataclass(frozen=True)
+class _Ripe:
+    """The processes on one home. `server` is the database's if it is embedded."""
 
+    commands: Commands
+    home: Path
+    server: EmbeddedPostgres | None
+    show: Show
 
-def _needed(settings: Settings, commands: Commands) -> Collection[str]:
-    if settings.ripe_setup:
-        return ("web",)
-    return commands if settings.is_sandbox else commands.keys() - {"sandbox", "story"}
-
-
-def _greeting(settings: Settings) -> str:
-    address = f"Ripe: {_base_url(settings)}"
-    return f"{address}  (local sandbox: nothing leaves this machine)" if settings.is_sandbox else address
-
-
-def _base_url(settings: Settings) -> str:
-    local = f"http://{HOST}:{settings.port}"
-    return local if settings.is_sandbox else settings.public_url or local
-
-
-def _make_home(settings: Settings) -> Path:
-    home = settings.ripe_home.expanduser().resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    return home
-
-
-@contextmanager
-def _alone_in(home: Path) -> Iterator[None]:
-    """Hold the home's lock, which the kernel drops with this process however it ends."""
-    with (home / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise AlreadyUpError(
-                f"Ripe is already up on {home} (process {lock.read().strip() or 'unknown'}). "
-                "Stop that one, or set RIPE_HOME and PORT to others."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
+    async def run(self, settings: Settings, *, stop: asyncio.Event) -> None:
+        """Run the processes that such settings need, until `stop` is set. Raises OperatorError."""
+        environment = make_environment(settings, self.home)
+        children = make_children(settings, self.commands, environment)
+        with announced(self.home, environment):
+            if self.server is None:
+                await supervise(children, stop, self.show)
+            else:
+                await _supervise_with(self.server, children, stop, self.show)
 
 
 @asynccontextmanager
@@ -152,68 +90,39 @@ async def _database(
         server.stop()
 
 
-async def _migrate(settings: Settings, dsn: str, show: Show) -> None:
-    for name in await migrate(settings.direct_url or dsn):
+def _add_generated(settings: Settings, dsn: str, home: Path) -> Settings:
+    keys = settings.secret_keys or [SecretStr(find_or_make_secret_key(home))]
+    return settings.model_copy(update={"database_url": SecretStr(dsn), "secret_keys": keys})
+
+
+async def _migrate(settings: Settings, show: Show) -> None:
+    for name in await migrate(settings.direct_url or ""):
         show(f"Applied {name}")
 
 
-def _changes(settings: Settings, home: Path) -> dict[str, str]:
-    """What the processes are told beyond our own environment."""
-    changes = {
-        "DATABASE_URL": require_database(settings),
-        "SECRET_KEYS": ",".join(key.get_secret_value() for key in settings.secret_keys),
-        "PORT": str(settings.port),
-        "RIPE_HOME": str(home),
-        "LOG_FORMAT": "text" if settings.log_format == "auto" else settings.log_format,
-        "PYTHONUNBUFFERED": "1",
-        # Never empty: that would leave it to the .env file.
-        "RIPE_SETUP": str(settings.ripe_setup).lower(),
-    }
-    if settings.is_sandbox:
-        if "log_level" not in settings.model_fields_set:
-            changes["LOG_LEVEL"] = "WARNING"  # the story tells what happens
-        changes |= find_or_make_sandbox_credentials(home) | _sandbox_addresses(settings)
-    return changes
+async def _set_up(settings: Settings, ripe: _Ripe, stop: asyncio.Event, *, reopens: bool) -> Settings:
+    """Offer /setup if it is wanted. Returns the settings with everything that was ever entered there."""
+    async with Database(settings.direct_url or "", max_size=2):
+        await offer_setup(settings, ripe.run, stop, ripe.show, base_url(settings), reopens=reopens)
+        return await complete_settings(settings.model_copy(update={"ripe_setup": False}))
 
 
-def _sandbox_addresses(settings: Settings) -> dict[str, str]:
-    # The same one each time if it can be: links in old messages go there.
-    port = settings.port + 1 if is_free(HOST, settings.port + 1) else find_free_port(HOST)
-    sandbox = f"http://{HOST}:{port}"
-    return {
-        "PUBLIC_URL": _base_url(settings),
-        "SANDBOX_URL": sandbox,
-        "GITHUB_API_URL": f"{sandbox}/api/v3",
-        "GITHUB_WEB_URL": sandbox,
-        "SLACK_API_URL": f"{sandbox}/slack/api/",
-        "RIPE_MODE": "live",
-    }
+def _greeting(settings: Settings) -> str:
+    address = f"Ripe: {base_url(settings)}"
+    return f"{address}  (local sandbox: nothing leaves this machine)" if settings.is_sandbox else address
 
 
-@contextmanager
-def _announced(home: Path, changes: Mapping[str, str]) -> Iterator[None]:
-    """Let other commands on this machine, such as `ripe why`, find the running bot."""
-    path = running_file(home)
-    write_private(path, json.dumps(changes, indent=2))
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-async def _supervise(
-    children: Sequence[Child], server: EmbeddedPostgres | None, stop: asyncio.Event, show: Show
+async def _supervise_with(
+    server: EmbeddedPostgres, children: list[Child], stop: asyncio.Event, show: Show
 ) -> None:
-    if server is None:
-        await supervise(children, stop, show)
-        return
+    """Supervise the processes, and end them if the embedded server dies. Raises OperatorError."""
     watch = asyncio.create_task(_stop_if_dead(server, stop))
     try:
         await supervise(children, stop, show)
     finally:
         watch.cancel()
-        if server.has_died():  # the true reason, also when a process died of it first
-            raise PostgresDiedError(f"The embedded Postgres ended by itself: see {server.log}")
+        if server.has_died():  # the true reason, even when a process died of it first
+            raise OperatorError(f"The embedded Postgres ended by itself: see {server.log}")
 
 
 async def _stop_if_dead(server: EmbeddedPostgres, stop: asyncio.Event) -> None:

@@ -28,7 +28,7 @@ from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.snapshot import page_routes
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings, SettingsError, require_database
-from bot.web.origin import guard
+from bot.web.origin import guard_sandbox
 from bot.web.server import serve_until
 from jobq import Database
 
@@ -42,7 +42,7 @@ def create_sandbox(
 ) -> Quart:
     """GitHub under /api, Slack under /slack, how both stand at `GET /sandbox/world`; the page's routes."""
     web = Quart("sandbox")
-    guard(web, open_pages=NEW_APP | AUTHORIZE)
+    guard_sandbox(web, open_pages=NEW_APP | AUTHORIZE)
     news = news or News(slack.now)
     report(github, slack, news)
     web.register_blueprint(page_routes(github.world, slack, news))

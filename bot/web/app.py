@@ -29,8 +29,8 @@ from bot.web.metrics import metrics_blueprint
 from bot.web.server import serve_until
 from bot.web.setup.blueprint import setup_blueprint
 from bot.web.setup.outside import closed_blueprint, installed_blueprint
-from bot.web.setup.parts import Parts
 from bot.web.setup.passes import is_opened
+from bot.web.setup.ports import SetupPorts
 from bot.web.setup.slack_step import challenge_blueprint
 from bot.web.slack import slack_blueprint, socket_mode_blueprint
 from bot.web.slack_install import recognizing_first_workspace, slack_install_blueprint
@@ -80,12 +80,12 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
     web = Quart("ripe")
     web.request_class = RoomyRequest
     entered = await complete_settings(settings)
-    parts = Parts(settings, database, open_store(settings), list(entered.github_webhook_secret))
+    ports = SetupPorts(settings, database, open_store(settings), list(entered.github_webhook_secret))
     clock = Clock()
     web.register_blueprint(health_blueprint(database))
-    web.register_blueprint(webhooks_blueprint(parts.webhook_secrets, Queue(database, clock.now), clock))
+    web.register_blueprint(webhooks_blueprint(ports.webhook_secrets, Queue(database, clock.now), clock))
     web.register_blueprint(challenge_blueprint())
-    web.register_blueprint(setup_blueprint(parts))
+    web.register_blueprint(setup_blueprint(ports))
     web.register_blueprint(installed_blueprint(settings.github_web_url))
     _add_doors(web, database)
     return web

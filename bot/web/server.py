@@ -11,17 +11,19 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from hypercorn.typing import Framework
 
+from bot.model import OperatorError
+
 READ_TIMEOUT = 15
-"""Seconds without a byte from the client. A half-sent request must not hold a socket for ever."""
+"""Seconds without a byte from the client, so that a half-sent request does not hold a socket for ever."""
 GRACE_SECONDS = 1.5
-"""What a request may still take once we stop; idle connections are closed at once."""
+"""Seconds that a running request gets once we stop. Idle connections are closed at once."""
 FIRST_PORT, PORTS = 20_000, 12_000
-"""Systems take the ports of outgoing connections from 32768 on."""
+"""Below 32768, from which systems take the ports of outgoing connections."""
 MOST_TRIES = 100
 
 
-class PortInUseError(Exception):
-    """Somebody else listens there. The text says what to do."""
+class PortInUseError(OperatorError):
+    """Another process listens on this port."""
 
 
 async def serve_until(app: Framework, host: str, port: int, stop: asyncio.Event) -> None:
@@ -44,12 +46,12 @@ async def serving(app: Framework, host: str = "127.0.0.1", port: int = 0) -> Asy
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises PortInUseError when somebody listens there."""
+    """Raises PortInUseError if a process listens there."""
     _listen(host, port).close()
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether nobody listens there at the moment."""
+    """Whether no process listens there at the moment."""
     try:
         check_port(host, port)
     except (PortInUseError, OverflowError):
@@ -58,7 +60,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def find_free_port(host: str) -> int:
-    """A port on which nobody listens, and that no outgoing connection is given before somebody does."""
+    """A port that is free and stays free of outgoing connections. Raises PortInUseError."""
     for _ in range(MOST_TRIES):
         if is_free(host, port := FIRST_PORT + secrets.randbelow(PORTS)):
             return port

@@ -1,10 +1,10 @@
-"""`/slack/install`: brings the app to one more Slack workspace, by Slack's own page.
+"""`/slack/install`: installs the app in one more Slack workspace, through Slack's own page.
 
 https://docs.slack.dev/authentication/installing-with-oauth
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -22,7 +22,7 @@ from bot.slack.model import SlackInstallation
 from bot.slack.oauth import NotOneWorkspace, authorize_url, exchange_code
 from bot.slack.scopes import NEEDED, USEFUL
 from bot.slack.workspaces import SlackWorkspaces
-from bot.web.setup.guard import be_strict, refuse, show
+from bot.web.html import forbid_foreign_content, render_page, render_refusal
 from bot.web.states import find_browser, issue_state, make_browser, remember_browser, spend_state
 from jobq import Postpone, Queue, utc_now
 
@@ -33,14 +33,10 @@ LONGEST_CODE = 512
 """Characters; Slack's codes have about a hundred."""
 
 
-class _Refused(UserError):
-    """The installation came to nothing. The text is for the person."""
-
-
 def slack_install_blueprint(
     settings: Settings, workspaces: SlackWorkspaces, queue: Queue, clock: Clock
 ) -> Blueprint:
-    """`GET /slack/install` and `GET /slack/oauth_redirect`, where Slack sends the browser back."""
+    """`/slack/install`, and `/slack/oauth_redirect`, to which Slack sends the browser back."""
     blueprint = Blueprint(
         "slack_install",
         __name__,
@@ -52,7 +48,7 @@ def slack_install_blueprint(
     @blueprint.get("/slack/install")
     async def install() -> ResponseReturnValue:
         if missing := _missing(settings, workspaces):
-            return await refuse(f"Not set up for this: {', '.join(missing)} must be set first.", 404)
+            return await _refuse_until_set(missing)
         browser = make_browser(request)
         state = await issue_state(PURPOSE, {}, utc_now(), browser=browser)
         url = authorize_url(
@@ -68,7 +64,7 @@ def slack_install_blueprint(
     @blueprint.get("/slack/oauth_redirect")
     async def come_back() -> ResponseReturnValue:
         if missing := _missing(settings, workspaces):
-            return await refuse(f"Not set up for this: {', '.join(missing)} must be set first.", 404)
+            return await _refuse_until_set(missing)
         try:
             state = request.args.get("state", "")
             await spend_state(PURPOSE, state, find_browser(request), utc_now())
@@ -76,21 +72,21 @@ def slack_install_blueprint(
             installation = await _exchange(settings)
             await enter_workspace(installation, workspaces, queue=queue, now=clock.now())
         except UserError as error:
-            log.info("Slack installation refused", reason=type(error).__name__)
-            return await refuse(f"{error} Nothing was installed.")
-        return await show("workspace.html", team=installation.grant.team)
+            log.info("Slack installation refused", reason=str(error))
+            return await render_refusal(f"{error} Nothing was installed.")
+        return await render_page("setup/workspace.html", team=installation.grant.team)
 
     @blueprint.after_request
     async def protect(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
-        return be_strict(response, settings.github_web_url)
+        return forbid_foreign_content(response, settings.github_web_url)
 
     return blueprint
 
 
 @asynccontextmanager
 async def recognizing_first_workspace(app: App) -> AsyncIterator[None]:
-    """Meanwhile Slack is asked which workspace the environment's token belongs to. Nothing waits for it."""
+    """While the block runs, ask Slack which workspace SLACK_BOT_TOKEN belongs to. Nothing waits for it."""
     asking = asyncio.create_task(_recognize(app))
     try:
         yield
@@ -105,18 +101,18 @@ async def _recognize(app: App) -> None:
     except SlackRefused as error:
         log.warning("Slack refuses SLACK_BOT_TOKEN", error=error.error)
     except (SlackOutcomeUnknown, Postpone) as error:
-        # Nothing to worry about: the first request of Slack asks again.
-        log.info("Slack does not tell yet whose SLACK_BOT_TOKEN is", error=type(error).__name__)
+        # Harmless: the first request from Slack asks again.
+        log.info("no answer yet to which workspace SLACK_BOT_TOKEN belongs", error=type(error).__name__)
     except Exception:
-        log.exception("the workspace of SLACK_BOT_TOKEN was not found out")
+        log.exception("could not look up the workspace of SLACK_BOT_TOKEN")
 
 
 async def _exchange(settings: Settings) -> SlackInstallation:
     if (error := request.args.get("error")) is not None:
-        raise _Refused("Slack says that it was cancelled." if error == "access_denied" else "Slack says no.")
+        raise UserError("Slack says that it was cancelled." if error == "access_denied" else "Slack says no.")
     code = request.args.get("code", "")
     if not code or len(code) > LONGEST_CODE or settings.slack_client_secret is None:
-        raise _Refused("Slack sent no code.")
+        raise UserError("Slack sent no code.")
     try:
         return await exchange_code(
             settings.slack_api_url,
@@ -126,11 +122,15 @@ async def _exchange(settings: Settings) -> SlackInstallation:
             _redirect_uri(settings),
         )
     except SlackRefused as error:
-        raise _Refused(f"Slack does not accept its code ({error}). Begin again.") from error
+        raise UserError(f"Slack does not accept its code ({error}). Begin again.") from error
     except SlackOutcomeUnknown as error:
-        raise _Refused("Slack gave no answer. Begin again.") from error
+        raise UserError("Slack gave no answer. Begin again.") from error
     except NotOneWorkspace:
-        raise _Refused("Ripe is installed in one workspace at a time, not in an organization.") from None
+        raise UserError("Ripe is installed in one workspace at a time, not in an organization.") from None
+
+
+async def _refuse_until_set(missing: Sequence[str]) -> Response:
+    return await render_refusal(f"Not set up for this: {', '.join(missing)} must be set first.", 404)
 
 
 def _missing(settings: Settings, workspaces: SlackWorkspaces) -> list[str]:

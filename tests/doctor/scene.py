@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bot.clock import Clock
 from bot.doctor.doctor import examine
 from bot.doctor.model import Finding
-from bot.doctor.parts import open_parts
+from bot.doctor.ports import open_ports
 from bot.encryption import load_private_key, tls_context
 from bot.sandbox.slack.socket_mode import Sockets
 from bot.settings import Settings
@@ -60,8 +60,8 @@ class Scene:
 
     async def examine(self) -> dict[str, Finding]:
         """What the doctor finds, by check."""
-        async with open_parts(self.settings, self.clock(), connects_within=1.0) as parts:
-            return {finding.check: finding for finding in await examine(parts, within=self.within)}
+        async with open_ports(self.settings, self.clock(), connects_within=1.0) as ports:
+            return {finding.check: finding for finding in await examine(ports, within=self.within)}
 
 
 @asynccontextmanager

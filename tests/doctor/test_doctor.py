@@ -11,7 +11,7 @@ from bot.doctor.database import judge_skew, judge_version
 from bot.doctor.doctor import Check, examine
 from bot.doctor.github import judge_refusal
 from bot.doctor.model import Finding, Skipped, State, ok, overall, skipped
-from bot.doctor.parts import Parts, open_parts
+from bot.doctor.ports import DoctorPorts, open_ports
 from bot.doctor.queue import judge_lag
 from bot.doctor.settings import judge_completeness, judge_public_url
 from bot.sandbox.github.routes import Fault
@@ -24,26 +24,26 @@ from tests.github_server import private_key
 NOTHING = Settings(_env_file=None)
 
 
-async def sees_nothing(parts: Parts) -> Sequence[Finding]:
+async def sees_nothing(ports: DoctorPorts) -> Sequence[Finding]:
     return [ok("first", "fine")]
 
 
-async def hangs(parts: Parts) -> Sequence[Finding]:
+async def hangs(ports: DoctorPorts) -> Sequence[Finding]:
     await asyncio.Event().wait()
     return []
 
 
-async def fails(parts: Parts) -> Sequence[Finding]:
+async def fails(ports: DoctorPorts) -> Sequence[Finding]:
     raise ValueError("an odd token:\nxoxb-1234-secret")
 
 
-async def cannot_say(parts: Parts) -> Sequence[Finding]:
+async def cannot_say(ports: DoctorPorts) -> Sequence[Finding]:
     raise Skipped("no pull request yet")
 
 
 async def examined(*checks: Check) -> list[Finding]:
-    async with open_parts(NOTHING) as parts:
-        return await examine(parts, checks, within=0.1)
+    async with open_ports(NOTHING) as ports:
+        return await examine(ports, checks, within=0.1)
 
 
 async def test_a_check_that_hangs_is_a_failed_finding_and_holds_up_nobody() -> None:

@@ -6,7 +6,7 @@ import respx
 from pydantic import SecretStr
 
 from bot.github.model import Account
-from bot.github.oauth import GitHubOAuth, OAuthFailed
+from bot.github.oauth import GitHubOAuth, OAuthError
 
 WEB, API, TOKEN = "https://github.test", "https://api.github.test", "ghu_secret_token"
 EXCHANGE = f"{WEB}/login/oauth/access_token"
@@ -30,7 +30,7 @@ def installation(number: int, login: str, kind: str, **more: object) -> dict[str
 @respx.mock
 async def test_a_code_is_shown_once_also_when_the_answer_is_lost(oauth: GitHubOAuth) -> None:
     route = respx.post(EXCHANGE).mock(side_effect=httpx.ReadTimeout("slow"))
-    with pytest.raises(OAuthFailed, match="no answer"):
+    with pytest.raises(OAuthError, match="no answer"):
         await oauth.identify("code", "v" * 43)
     assert route.call_count == 1
 
@@ -51,7 +51,7 @@ async def test_a_code_is_shown_once_also_when_the_answer_is_lost(oauth: GitHubOA
 @respx.mock
 async def test_an_answer_without_a_token_is_no_person(oauth: GitHubOAuth, answer: httpx.Response) -> None:
     respx.post(EXCHANGE).mock(return_value=answer)
-    with pytest.raises(OAuthFailed) as refused:
+    with pytest.raises(OAuthError) as refused:
         await oauth.identify("code", "v" * 43)
     assert TOKEN not in f"{refused.value} {refused.value.__cause__}"
 
@@ -59,7 +59,7 @@ async def test_an_answer_without_a_token_is_no_person(oauth: GitHubOAuth, answer
 @pytest.mark.parametrize("code", ["", "x" * 201])
 @respx.mock
 async def test_what_is_no_code_is_not_sent(oauth: GitHubOAuth, code: str) -> None:
-    with pytest.raises(OAuthFailed, match="usable code"):
+    with pytest.raises(OAuthError, match="usable code"):
         await oauth.identify(code, "v" * 43)
     assert len(respx.calls) == 0
 
@@ -79,7 +79,7 @@ async def test_what_is_no_code_is_not_sent(oauth: GitHubOAuth, code: str) -> Non
 async def test_a_person_without_an_id_is_nobody(oauth: GitHubOAuth, answer: httpx.Response) -> None:
     respx.post(EXCHANGE).mock(return_value=given())
     respx.get(f"{API}/user").mock(return_value=answer)
-    with pytest.raises(OAuthFailed) as refused:
+    with pytest.raises(OAuthError) as refused:
         await oauth.identify("code", "v" * 43)
     assert TOKEN not in str(refused.value)
 

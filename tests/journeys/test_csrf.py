@@ -8,7 +8,7 @@ import pytest
 
 from bot.actions.identity import Purpose
 from bot.github.oauth import challenge_of
-from bot.web.identity.parts import Trip
+from bot.web.identity.ports import Trip
 from bot.web.identity.trips import TRIP, verifier_of
 from bot.web.slack_install import PURPOSE
 from bot.web.states import COOKIE, STATE_LIFE, issue_state

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.doctor.model import Finding, State
-from bot.doctor.parts import Parts
+from bot.doctor.ports import DoctorPorts
 from bot.doctor.webhooks import check_polling, judge_polling
 from bot.flows.catalog import POLL
 from bot.github.polling import is_gone, list_known_installations, list_seen_installations
@@ -258,4 +258,4 @@ async def test_an_installation_with_many_repositories_gives_no_other_one_time(de
 
 async def polling_findings(ripe: Whole) -> Sequence[Finding]:
     app = ripe.app
-    return await check_polling(Parts(app.settings, ripe.clock, app.database, None, app.github, None))
+    return await check_polling(DoctorPorts(app.settings, ripe.clock, app.database, None, app.github, None))

@@ -14,7 +14,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from bot.local.embedded import EmbeddedPostgres, EmbeddedPostgresError, embedded_postgres
+from bot.local.embedded import EmbeddedPostgres, embedded_postgres
+from bot.model import OperatorError
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_a_note_that_names_a_stranger_is_dropped(home: Path) -> None:
 
 
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:
-    with pytest.raises(EmbeddedPostgresError, match=r"did not start:\n(?s:.*)shared_buffers"):
+    with pytest.raises(OperatorError, match=r"did not start:\n(?s:.*)shared_buffers"):
         EmbeddedPostgres(home / "pg", {"shared_buffers": "much"}).start()
 
 

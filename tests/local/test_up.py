@@ -22,11 +22,11 @@ from bot.web.server import find_free_port
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
 import json, sys, typer
-from bot.__main__ import expected_errors_told
+from bot.__main__ import expecting_errors
 from bot.cli.servers import run_until_signal
 from bot.settings import load_settings
 from bot.local.up import run_up
-with expected_errors_told():
+with expecting_errors():
     settings, commands = load_settings(), json.loads(sys.argv[1])
     run_until_signal(lambda stop: run_up(settings, commands, stop, typer.echo))
 """

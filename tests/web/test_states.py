@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.web.states import STATE_LIFE, StateRefused, issue_state, read_state, spend_state
+from bot.web.one_time import StateRefusedError
+from bot.web.states import STATE_LIFE, issue_state, read_state, spend_state
 from jobq import Database
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -14,7 +15,7 @@ NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 async def test_a_state_gives_back_what_was_put_in_and_only_once(db: Database) -> None:
     state = await issue_state("link", {"slack_user_id": "U1", "workspace_id": 7}, NOW, browser="mine")
     assert await spend_state("link", state, "mine", NOW) == {"slack_user_id": "U1", "workspace_id": 7}
-    with pytest.raises(StateRefused, match="used before"):
+    with pytest.raises(StateRefusedError, match="used before"):
         await spend_state("link", state, "mine", NOW)
 
 
@@ -23,14 +24,14 @@ async def test_of_twenty_who_come_at_once_with_one_state_one_is_let_in(db: Datab
     tries = (spend_state("link", state, "mine", NOW) for _ in range(20))
     came = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(one, dict) for one in came) == 1
-    assert sum(isinstance(one, StateRefused) for one in came) == 19
+    assert sum(isinstance(one, StateRefusedError) for one in came) == 19
 
 
 async def test_a_state_is_refused_after_ten_minutes(db: Database) -> None:
     state = await issue_state("link", {}, NOW, browser="mine")
     just_in_time = NOW + STATE_LIFE - timedelta(seconds=1)
     assert await read_state("link", state, "mine", just_in_time) == {}
-    with pytest.raises(StateRefused, match="ten minutes"):
+    with pytest.raises(StateRefusedError, match="ten minutes"):
         await spend_state("link", state, "mine", NOW + STATE_LIFE)
 
 
@@ -38,7 +39,7 @@ async def test_a_state_is_refused_after_ten_minutes(db: Database) -> None:
 async def test_another_browser_is_refused_and_spends_nothing(db: Database, browser: str | None) -> None:
     state = await issue_state("link", {}, NOW, browser="mine")
     for use in (read_state, spend_state):
-        with pytest.raises(StateRefused, match="another browser"):
+        with pytest.raises(StateRefusedError, match="another browser"):
             await use("link", state, browser, NOW)
     assert await spend_state("link", state, "mine", NOW) == {}
 
@@ -46,13 +47,13 @@ async def test_another_browser_is_refused_and_spends_nothing(db: Database, brows
 async def test_a_state_for_another_purpose_is_refused(db: Database) -> None:
     state = await issue_state("slack_install", {}, NOW, browser="mine")
     for use in (read_state, spend_state):
-        with pytest.raises(StateRefused, match="not begun here"):
+        with pytest.raises(StateRefusedError, match="not begun here"):
             await use("link", state, "mine", NOW)
 
 
 @pytest.mark.parametrize("state", ["", "x", "made up by somebody who has a guess", "\x00"])
 async def test_a_state_that_nobody_issued_is_refused(db: Database, state: str) -> None:
-    with pytest.raises(StateRefused, match="not begun here"):
+    with pytest.raises(StateRefusedError, match="not begun here"):
         await spend_state("link", state, "mine", NOW)
 
 
@@ -60,7 +61,7 @@ async def test_a_state_for_no_browser_yet_is_good_in_any_and_may_be_read_before(
     state = await issue_state("link", {"a": 1}, NOW)
     assert await read_state("link", state, None, NOW) == {"a": 1}
     assert await spend_state("link", state, "whoever came", NOW) == {"a": 1}
-    with pytest.raises(StateRefused, match="used before"):
+    with pytest.raises(StateRefusedError, match="used before"):
         await read_state("link", state, None, NOW)
 
 

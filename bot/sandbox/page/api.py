@@ -13,7 +13,7 @@ from bot.assignment.store import list_assignments
 from bot.clock import move_clock
 from bot.encryption import tls_context
 from bot.reviews.store import list_newest_pull_requests
-from bot.web.origin import guard_changes
+from bot.web.origin import guard_sandbox_changes
 
 ASKS_WITHIN = 5.0
 """Seconds for the sandbox, which is on this machine."""
@@ -31,7 +31,7 @@ class Move(BaseModel):
 def sandbox_blueprint(app: App, sandbox_url: str) -> Blueprint:
     """`GET /sandbox/state` and `POST /sandbox/clock`. Only the sandbox has them."""
     blueprint = Blueprint("sandbox", __name__)
-    guard_changes(blueprint)
+    guard_sandbox_changes(blueprint)
 
     @blueprint.get("/sandbox/state")
     async def state() -> Response:

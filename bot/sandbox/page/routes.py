@@ -14,7 +14,7 @@ from bot.clock import move_clock
 from bot.encryption import tls_context
 from bot.sandbox.github.operations import ON_PULLS
 from bot.sandbox.page.state import load_page, working_hours_from_now
-from bot.web.origin import guard_changes
+from bot.web.origin import guard_sandbox_changes
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ def page_blueprint(app: App, sandbox_url: str) -> Blueprint:
     client = httpx.AsyncClient(
         base_url=sandbox_url, timeout=ANSWERS_WITHIN, trust_env=False, verify=tls_context()
     )
-    guard_changes(blueprint)
+    guard_sandbox_changes(blueprint)
     _add_page(blueprint, app, client)
     _add_orders(blueprint, client)
     _add_clock(blueprint, app, client)

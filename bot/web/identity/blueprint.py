@@ -1,21 +1,20 @@
-"""Every page about identity, and who may use them."""
-
-from urllib.parse import urlsplit
+"""Every page about identity, and the guard before them."""
 
 import structlog
 from quart import Blueprint, Response, request
 
 from bot.app import App
 from bot.model import UserError
+from bot.web.html import forbid_foreign_content, render_page
 from bot.web.identity.joining import add_joining
-from bot.web.identity.parts import Parts, why_not
-from bot.web.identity.trips import add_trips, show
-from bot.web.origin import HARMLESS
-from bot.web.setup.guard import be_strict
+from bot.web.identity.ports import IdentityPorts, describe_missing_settings
+from bot.web.identity.trips import add_trips
+from bot.web.origin import is_foreign_change
 
 log = structlog.get_logger()
 
 LARGEST_FORM = 16 * 1024
+"""Bytes."""
 
 
 def identity_blueprint(app: App) -> Blueprint:
@@ -27,38 +26,36 @@ def identity_blueprint(app: App) -> Blueprint:
         static_folder="../setup/static",
         static_url_path="/identity/static",
     )
-    parts = Parts(app.settings, app.workspaces, app.queue)
-    _guard(blueprint, parts)
-    add_trips(blueprint, parts)
-    add_joining(blueprint, parts)
+    ports = IdentityPorts(app.settings, app.workspaces, app.queue)
+    _guard(blueprint, ports)
+    add_trips(blueprint, ports)
+    add_joining(blueprint, ports)
     return blueprint
 
 
-def _guard(blueprint: Blueprint, parts: Parts) -> None:
+def _guard(blueprint: Blueprint, ports: IdentityPorts) -> None:
     @blueprint.before_request
     async def admit() -> Response | None:
         request.max_content_length = LARGEST_FORM
         if request.endpoint == "identity.static":
             return None
-        if words := why_not(parts.settings):
-            return await show("refused.html", status=404, words=words.replace("`", ""))
-        if request.method not in HARMLESS and not _is_own_page(parts.settings.public_url or ""):
-            return await show("refused.html", status=403, words="Only Ripe's own pages may ask for this.")
+        if reason := describe_missing_settings(ports.settings):
+            return await _refuse(reason, 404)
+        if is_foreign_change(request, [ports.settings.public_url or ""]):
+            return await _refuse("Only Ripe's own pages may ask for this.", 403)
         return None
 
     @blueprint.errorhandler(UserError)
     async def refuse(error: UserError) -> Response:
-        log.info("identity not proved", reason=type(error).__name__)
-        return await show("refused.html", status=403, words=str(error).replace("`", ""))
+        log.info("identity not proved", reason=str(error))
+        return await _refuse(str(error), 403)
 
     @blueprint.after_request
     async def protect(response: Response) -> Response:
         is_static = request.endpoint == "identity.static"
         response.headers["Cache-Control"] = "max-age=3600" if is_static else "no-store"
-        return be_strict(response, parts.settings.github_web_url)
+        return forbid_foreign_content(response, ports.settings.github_web_url)
 
 
-def _is_own_page(public_url: str) -> bool:
-    """Every browser names the page whose form it posts."""
-    own = urlsplit(public_url)
-    return request.headers.get("Origin", "").lower() == f"{own.scheme}://{own.netloc}".lower()
+async def _refuse(reason: str, status: int) -> Response:
+    return await render_page("identity/refused.html", status=status, reason=reason.replace("`", ""))

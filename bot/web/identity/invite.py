@@ -1,9 +1,9 @@
-"""The link that Slack users are given."""
+"""The links that Slack users get."""
 
 from bot.actions.identity import Invite, Purpose
-from bot.model import WorkspaceId
+from bot.model import UserError, WorkspaceId
 from bot.settings import Settings
-from bot.web.identity.parts import Guest, IdentityRefused, why_not
+from bot.web.identity.ports import Invitee, describe_missing_settings
 from bot.web.states import issue_state
 from jobq import utc_now
 
@@ -12,10 +12,10 @@ def make_invite(settings: Settings) -> Invite:
     """Makes links to the pages of a bot with these settings."""
 
     async def invite(purpose: Purpose, workspace_id: WorkspaceId, slack_user_id: str) -> str:
-        if words := why_not(settings):
-            raise IdentityRefused(words)
-        guest = Guest(workspace_id=workspace_id, slack_user_id=slack_user_id)
-        state = await issue_state(purpose, guest.model_dump(), utc_now())
+        if reason := describe_missing_settings(settings):
+            raise UserError(reason)
+        invitee = Invitee(workspace_id=workspace_id, slack_user_id=slack_user_id)
+        state = await issue_state(purpose, invitee.model_dump(), utc_now())
         return f"{settings.public_url}/github/{purpose}?state={state}"
 
     return invite

@@ -1,49 +1,55 @@
-"""The choice of an installation to join, from those that GitHub has proved to be the person's."""
+"""The page on which a person picks, of the installations proved to be theirs, one for the workspace."""
 
 from quart import Blueprint, Response, request
 
 from bot.actions.identity import Purpose
 from bot.actions.join_installation import join_installation
 from bot.github.joining import list_foreign
-from bot.web.identity.parts import Choice, IdentityRefused, Parts, Trip
-from bot.web.identity.trips import CHOICE, show
+from bot.model import UserError
+from bot.web.html import render_page
+from bot.web.identity.ports import IdentityPorts, InstallationOffer, Trip
+from bot.web.identity.trips import OFFER
 from bot.web.states import find_browser, read_state, spend_state
 from jobq import utc_now
 
 
-def add_joining(blueprint: Blueprint, parts: Parts) -> None:
-    """`/github/join/choose`."""
+def add_joining(blueprint: Blueprint, ports: IdentityPorts) -> None:
+    """Add `/github/join/choose`."""
 
     @blueprint.get("/github/join/choose")
     async def choose() -> Response:
         state = request.args.get("state", "")
-        choice = await _read(state)
-        foreign = await list_foreign(choice.workspace_id, (one.id for one in choice.installations))
-        return await show(
-            "choose.html",
+        offer = await _read_offer(state)
+        foreign = await list_foreign(
+            offer.workspace_id, (installation.id for installation in offer.installations)
+        )
+        return await render_page(
+            "identity/choose.html",
             state=state,
-            choice=choice,
-            free=[one for one in choice.installations if one.id not in foreign],
-            taken=[one.account.login for one in choice.installations if one.id in foreign],
+            offer=offer,
+            free=[each for each in offer.installations if each.id not in foreign],
+            taken=[each.account.login for each in offer.installations if each.id in foreign],
         )
 
     @blueprint.post("/github/join/choose")
     async def join() -> Response:
         form = await request.form
-        choice = await _read(form.get("state", ""))
-        # What is proved counts, never what a form says.
-        wanted = next((one for one in choice.installations if str(one.id) == form.get("installation")), None)
-        if wanted is None:
-            raise IdentityRefused("GitHub did not say that this installation is yours. Nothing was changed.")
-        user = await parts.load_user(_as_trip(choice))
-        await spend_state(CHOICE, form.get("state", ""), find_browser(request), utc_now())
-        await join_installation(choice.workspace_id, wanted, queue=parts.queue)
-        return await show("joined.html", account=wanted.account.login, user=user)
+        state, chosen_id = form.get("state", ""), form.get("installation")
+        offer = await _read_offer(state)
+        # A form may name any installation: only those that GitHub has proved are looked at.
+        installation = next((each for each in offer.installations if str(each.id) == chosen_id), None)
+        if installation is None:
+            raise UserError("GitHub did not say that this installation is yours. Nothing was changed.")
+        user = await ports.load_user(_trip_of(offer))
+        await spend_state(OFFER, state, find_browser(request), utc_now())
+        await join_installation(offer.workspace_id, installation, queue=ports.queue)
+        return await render_page("identity/joined.html", account=installation.account.login, user=user)
 
 
-async def _read(state: str) -> Choice:
-    return Choice.model_validate(await read_state(CHOICE, state, find_browser(request), utc_now()))
+async def _read_offer(state: str) -> InstallationOffer:
+    payload = await read_state(OFFER, state, find_browser(request), utc_now())
+    return InstallationOffer.model_validate(payload)
 
 
-def _as_trip(choice: Choice) -> Trip:
-    return Trip(purpose=Purpose.JOIN, workspace_id=choice.workspace_id, slack_user_id=choice.slack_user_id)
+def _trip_of(offer: InstallationOffer) -> Trip:
+    return Trip(purpose=Purpose.JOIN, workspace_id=offer.workspace_id, slack_user_id=offer.slack_user_id)

@@ -1,1 +1,1 @@
-"""/setup: connects a bot without credentials to GitHub and Slack, in the browser of whoever started it."""
+"""/setup: the person who starts a bot without credentials connects it to GitHub and Slack in a browser."""

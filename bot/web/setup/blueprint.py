@@ -2,14 +2,16 @@
 
 from quart import Blueprint
 
+from bot.web.setup.entrance import add_entrance
 from bot.web.setup.github_step import add_github_step
 from bot.web.setup.guard import guard_setup
-from bot.web.setup.pages import add_entrance, add_last_steps, add_profile_step
-from bot.web.setup.parts import Parts
+from bot.web.setup.last_steps import add_last_steps
+from bot.web.setup.ports import SetupPorts
+from bot.web.setup.profile_step import add_profile_step
 from bot.web.setup.slack_step import add_slack_step
 
 
-def setup_blueprint(parts: Parts) -> Blueprint:
+def setup_blueprint(ports: SetupPorts) -> Blueprint:
     """`/setup` and everything under it."""
     blueprint = Blueprint(
         "setup",
@@ -18,10 +20,10 @@ def setup_blueprint(parts: Parts) -> Blueprint:
         static_folder="static",
         static_url_path="/setup/static",
     )
-    guard_setup(blueprint, parts)
-    add_entrance(blueprint, parts)
-    add_profile_step(blueprint, parts)
-    add_github_step(blueprint, parts)
-    add_slack_step(blueprint, parts)
-    add_last_steps(blueprint, parts)
+    guard_setup(blueprint, ports)
+    add_entrance(blueprint, ports)
+    add_profile_step(blueprint, ports)
+    add_github_step(blueprint, ports)
+    add_slack_step(blueprint, ports)
+    add_last_steps(blueprint, ports)
     return blueprint

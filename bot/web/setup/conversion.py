@@ -1,4 +1,4 @@
-"""Exchanges the code of GitHub's manifest flow for the App's secrets. It is good for one time and one hour.
+"""Exchanges the code of GitHub's manifest flow for the App's secrets. A code works once, within an hour.
 
 https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest
 """
@@ -16,12 +16,12 @@ ANSWERS_WITHIN = 15.0
 _CODE = re.compile(r"[\w-]{1,200}", re.ASCII)
 
 
-class ConversionFailed(UserError):
-    """No secrets. The text says what became of the App, as far as we know."""
+class ConversionError(UserError):
+    """GitHub gave no secrets for the code. The text says what to do with the App that it may have made."""
 
 
 class MadeApp(BaseModel):
-    """An App that GitHub has just made. These secrets are told once."""
+    """An App that GitHub has just made, with secrets that GitHub shows this once."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -34,7 +34,7 @@ class MadeApp(BaseModel):
     pem: SecretStr
 
     def credentials(self) -> dict[str, SecretStr]:
-        """By their names in the environment."""
+        """The secrets by their names in the environment."""
         secret = {} if self.webhook_secret is None else {"GITHUB_WEBHOOK_SECRET": self.webhook_secret}
         return secret | {
             "GITHUB_APP_ID": SecretStr(str(self.id)),
@@ -45,9 +45,12 @@ class MadeApp(BaseModel):
 
 
 async def convert(api_url: str, code: str) -> MadeApp:
-    """Asks once: whether a lost answer has used up the code cannot be known. Raises ConversionFailed."""
+    """The App for which GitHub gave this code. Raises ConversionError.
+
+    GitHub is asked once: if its answer is lost, nobody can know whether the code is used up.
+    """
     if not _CODE.fullmatch(code):
-        raise ConversionFailed("GitHub sent you back without a usable code.")
+        raise ConversionError("GitHub sent you back without a usable code.")
     try:
         async with httpx.AsyncClient(timeout=ANSWERS_WITHIN, verify=tls_context()) as client:
             answer = await client.post(
@@ -55,26 +58,28 @@ async def convert(api_url: str, code: str) -> MadeApp:
                 headers={"Accept": "application/vnd.github+json"},
             )
     except httpx.TransportError as error:
-        raise ConversionFailed(
+        raise ConversionError(
             f"GitHub gave no answer ({type(error).__name__}). It has made an App whose secrets are lost: "
             "delete it there, then make another."
         ) from None
-    return _read(answer)
+    return _parse(answer)
 
 
-def _read(answer: httpx.Response) -> MadeApp:
+def _parse(answer: httpx.Response) -> MadeApp:
     if answer.status_code == 404:
-        raise ConversionFailed(
+        raise ConversionError(
             "GitHub does not know this code: it was used before, or is older than an hour. "
             "If it has made an App, delete that one there, then make another."
         )
     if answer.status_code != 201:
-        raise ConversionFailed(
+        raise ConversionError(
             f"GitHub answers {answer.status_code}. If it has made an App, delete it there, then make another."
         )
     try:
         return MadeApp.model_validate_json(answer.content)
     except ValidationError as error:
-        wrong = ", ".join(str(one["loc"][0]) for one in error.errors(include_input=False) if one["loc"])
-        # None: the validation error would carry the answer, secrets and all.
-        raise ConversionFailed(f"GitHub's answer lacks what is needed: {wrong or 'it is no JSON'}.") from None
+        fields = ", ".join(
+            str(problem["loc"][0]) for problem in error.errors(include_input=False) if problem["loc"]
+        )
+        # From None: the validation error carries GitHub's answer, secrets and all.
+        raise ConversionError(f"GitHub's answer lacks what is needed: {fields or 'it is no JSON'}.") from None

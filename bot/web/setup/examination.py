@@ -1,4 +1,4 @@
-"""Asks GitHub and Slack whether what was entered works, in the words of `ripe doctor`."""
+"""Asks GitHub and Slack whether the entered credentials work, with the checks of `ripe doctor`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,22 +7,22 @@ from bot.app import make_github, make_slack
 from bot.clock import Clock
 from bot.doctor.github import check_app, check_installations
 from bot.doctor.model import Finding
-from bot.doctor.parts import Parts as DoctorParts
+from bot.doctor.ports import DoctorPorts
 from bot.doctor.slack import check_token, check_way
 from bot.settings import Settings
 from jobq import Database
 
 
 async def examine_entered(settings: Settings, database: Database) -> Sequence[Finding]:
-    """What each of them says; nothing about one whose credentials are not there yet."""
+    """What the checks say of GitHub and Slack. One without credentials yet is left out."""
     clock = Clock()
     github = make_github(settings, clock) if settings.has_github else None
     slack = make_slack(settings, clock) if settings.has_slack else None
-    parts = DoctorParts(settings, clock, database, None, github, slack)
+    ports = DoctorPorts(settings, clock, database, None, github, slack)
     checks = [check_app, check_installations] if github else []
     checks += [check_token, check_way] if slack else []
     try:
-        answers = await asyncio.gather(*(check(parts) for check in checks))
+        answers = await asyncio.gather(*(check(ports) for check in checks))
     finally:
         if github is not None:
             await github.close()

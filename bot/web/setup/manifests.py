@@ -1,4 +1,4 @@
-"""The two documents that describe Ripe to GitHub and to Slack, so that nobody has to fill in their forms."""
+"""The documents that describe Ripe to GitHub and to Slack, and save people from filling in their forms."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,22 +18,24 @@ _COMMANDS = {
     "/reviews": ("See whose turn it is", "team, link, settings, why, help"),
     "/ripe": ("All of it under one name", "snooze 2h, ooo until friday, reviews"),
 }
-_ABOUT = "Reminds the right reviewer at the right time, in their own working hours, until the review is done."
+_DESCRIPTION = (
+    "Reminds the right reviewer at the right time, in their own working hours, until the review is done."
+)
 
 
 def github_manifest(
     public_url: str | None, own_url: str, owner: str, profile: str, options: Sequence[str]
 ) -> dict[str, Any]:
-    """The App. `public_url` is where GitHub reaches the bot, `own_url` where the person's browser does.
+    """The App. GitHub reaches the bot at `public_url`, the person's browser reaches it at `own_url`.
 
-    Without a public address it has no webhook: the bot asks.
+    Without a public address the App has no webhook, and the bot polls GitHub.
     https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
     """
     address = public_url or own_url
     manifest = {
-        # Names of Apps are unique on all of GitHub; it lets people change this one.
+        # Names of Apps are unique on all of GitHub. Its page lets people change this one.
         "name": f"Ripe for {owner or urlsplit(address).hostname}"[:LONGEST_GITHUB_NAME],
-        "description": _ABOUT,
+        "description": _DESCRIPTION,
         "url": address,
         "public": False,
         "redirect_url": f"{own_url}/setup/github/callback",
@@ -50,7 +52,7 @@ def github_manifest(
 
 
 def slack_manifest(public_url: str) -> dict[str, Any]:
-    """The app, to which Slack posts: https://docs.slack.dev/reference/app-manifest."""
+    """The app over HTTP, where Slack posts to the bot: https://docs.slack.dev/reference/app-manifest."""
     url = f"{public_url}/slack/events"
     manifest = socket_manifest(public_url)
     for command in manifest["features"]["slash_commands"]:
@@ -63,10 +65,10 @@ def slack_manifest(public_url: str) -> dict[str, Any]:
 
 
 def socket_manifest(public_url: str | None) -> dict[str, Any]:
-    """The app in Socket Mode. An address, if there is one, is only for the browsers of who installs it."""
+    """The app in Socket Mode. Only the browsers of people who install it use `public_url`."""
     redirects = {} if public_url is None else {"redirect_urls": [f"{public_url}/slack/oauth_redirect"]}
     return {
-        "display_information": {"name": "Ripe", "description": _ABOUT, "background_color": "#1f5f3a"},
+        "display_information": {"name": "Ripe", "description": _DESCRIPTION, "background_color": "#1f5f3a"},
         "features": {
             "app_home": {
                 "home_tab_enabled": True,
@@ -76,8 +78,8 @@ def socket_manifest(public_url: str | None) -> dict[str, Any]:
             "bot_user": {"display_name": "Ripe", "always_online": True},
             "slash_commands": [
                 # Escaped: only then does Slack say which person a typed @name is.
-                {"command": name, "description": about, "usage_hint": hint, "should_escape": True}
-                for name, (about, hint) in _COMMANDS.items()
+                {"command": name, "description": description, "usage_hint": hint, "should_escape": True}
+                for name, (description, hint) in _COMMANDS.items()
             ],
         },
         "oauth_config": {**redirects, "scopes": {"bot": sorted({*NEEDED, *USEFUL})}},
@@ -92,6 +94,6 @@ def socket_manifest(public_url: str | None) -> dict[str, Any]:
 
 
 def slack_link(manifest: Mapping[str, Any]) -> str:
-    """Slack's page for new apps, filled in."""
+    """The address of Slack's page for new apps, filled in with this manifest."""
     text = json.dumps(manifest, separators=(",", ":"))
     return f"{SLACK_APPS}?new_app=1&manifest_json={quote(text, safe='')}"

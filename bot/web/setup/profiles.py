@@ -1,15 +1,15 @@
-"""What the App asks its owners for. They accept all of it or nothing, and have to be asked for more."""
+"""What the App asks its owners for. They accept all of it or nothing, and are asked again for more."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Something that may be chosen, with what it costs: permissions by name, and events."""
+class ProfileOption:
+    """Something a person may choose, and its price: permissions by name, and webhook events."""
 
-    name: str
-    words: str
+    title: str
+    explanation: str
     permissions: Mapping[str, str]
     events: Sequence[str] = field(default=())
 
@@ -17,30 +17,30 @@ class Choice:
 _PULL_REQUESTS = ("pull_request", "pull_request_review", "pull_request_review_thread", "repository")
 
 PROFILES = {
-    "assign": Choice(
+    "assign": ProfileOption(
         "Assign and remind",
         "Ripe picks reviewers who own the changed files and are at work, asks them on GitHub, and reminds "
         "them in Slack. It writes nothing but review requests, and only where you give it rules.",
         {"metadata": "read", "pull_requests": "write", "members": "read"},
         (*_PULL_REQUESTS, "team", "membership"),
     ),
-    "notify": Choice(
+    "notify": ProfileOption(
         "Only remind",
-        "People ask for reviews as before; Ripe reminds whoever was asked. It cannot change anything on "
+        "People ask for reviews as before; Ripe reminds the people they ask. It cannot change anything on "
         "GitHub, and does not see who is in a team.",
         {"metadata": "read", "pull_requests": "read"},
         _PULL_REQUESTS,
     ),
 }
 OPTIONS = {
-    "ci": Choice(
+    "ci": ProfileOption(
         "Checks",
         "To stay quiet while checks fail. This version does not use it yet; granted now, nobody has to be "
         "asked again.",
         {"checks": "read", "statuses": "read"},
         ("check_suite", "status"),
     ),
-    "comments": Choice(
+    "comments": ProfileOption(
         "Comments",
         "To see that somebody has answered in the conversation. This version does not use it yet.",
         {"issues": "read"},
@@ -48,7 +48,7 @@ OPTIONS = {
 }
 USUAL_PROFILE = "assign"
 
-_WORDS = {
+_MEANINGS = {
     "metadata": "names of repositories and who works in them (every App has this)",
     "pull_requests": "pull requests: titles, authors, reviewers, paths of changed files",
     "members": "who is in your organization and in which team",
@@ -59,18 +59,18 @@ _WORDS = {
 
 
 def permissions_of(profile: str, options: Sequence[str]) -> dict[str, str]:
-    """Every permission that this choice asks for."""
-    asked = dict(PROFILES[profile].permissions)
+    """Every permission that this choice asks for, with its level."""
+    permissions = dict(PROFILES[profile].permissions)
     for option in options:
-        asked |= OPTIONS[option].permissions
-    return asked
+        permissions |= OPTIONS[option].permissions
+    return permissions
 
 
 def events_of(profile: str, options: Sequence[str]) -> list[str]:
-    """Every event that this choice subscribes to. GitHub tells of installations by itself."""
+    """Every event that this choice subscribes to. GitHub sends those about installations unasked."""
     return [*PROFILES[profile].events, *(event for option in options for event in OPTIONS[option].events)]
 
 
 def describe_permissions(permissions: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Each with its level and what it shows us."""
-    return [(name, level, _WORDS[name]) for name, level in permissions.items()]
+    """Each permission with its level and what it shows us."""
+    return [(name, level, _MEANINGS[name]) for name, level in permissions.items()]

@@ -1,4 +1,4 @@
-"""What `ripe up` does about /setup: opens it where that is wanted, and goes on once it is finished."""
+"""What `ripe up` does for /setup: it opens the setup if it is wanted, and goes on once it is finished."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.credentials import load_choices
+from bot.local.generated import SANDBOX_FILE
 from bot.settings import Settings, SettingsError
 from bot.web.setup.passes import issue_token
 from jobq import DatabaseUnavailableError, utc_now
@@ -14,17 +15,15 @@ from jobq import DatabaseUnavailableError, utc_now
 LOOK_EVERY = 0.5
 """Seconds between two looks whether the setup is finished."""
 
-SANDBOX_FILE = "sandbox-credentials.json"
-
 
 class Run(Protocol):
-    """Runs the processes that settings like these need, until `stop` is set."""
+    """Runs the processes that such settings need, until `stop` is set."""
 
     def __call__(self, settings: Settings, *, stop: asyncio.Event) -> Awaitable[None]: ...
 
 
 def check_setup(settings: Settings, home: Path) -> None:
-    """Raises SettingsError where what the sandbox made up would be mixed with real people."""
+    """Raises SettingsError if the home holds data of the sandbox, which must not meet real people."""
     if settings.ripe_setup and settings.database_url is None and (home / SANDBOX_FILE).exists():
         raise SettingsError(
             f"RIPE_HOME: {home} holds the sandbox's data, which a real bot should not meet. "
@@ -35,20 +34,20 @@ def check_setup(settings: Settings, home: Path) -> None:
 async def offer_setup(
     settings: Settings, run: Run, stop: asyncio.Event, show: Callable[[str], None], url: str, *, reopens: bool
 ) -> None:
-    """Where it is wanted, runs /setup until it is finished or `stop` is set; `url` is where people find it.
+    """Run /setup until it is finished or `stop` is set, if it is wanted. People reach it at `url`.
 
-    Uses the ambient database. Finished once, it is only opened again with `reopens`: RIPE_SETUP stays in an
-    environment, and a restart must not take the bot down.
+    Uses the ambient database. A setup that was finished is opened again only with `reopens`: RIPE_SETUP may
+    stay in the environment for ever, and a restart must not take the bot down.
     """
-    finished_at = await _finished_at()
+    finished_at = await _load_finished_at()
     if not settings.ripe_setup or (finished_at is not None and not reopens):
         return
     show(f"Setup: {url}/setup?token={await issue_token(utc_now())}")
     show("       Open it once, within an hour: whoever has this link can connect this bot.")
-    over = asyncio.Event()
-    watch = asyncio.create_task(_watch(finished_at, stop, over))
+    is_over = asyncio.Event()
+    watch = asyncio.create_task(_wait_until_over(finished_at, stop, is_over))
     try:
-        await run(settings, stop=over)
+        await run(settings, stop=is_over)
     finally:
         watch.cancel()
         await asyncio.wait({watch})
@@ -56,15 +55,15 @@ async def offer_setup(
         show("The setup is finished. Starting with what was entered ...")
 
 
-async def _watch(finished_before: str | None, stop: asyncio.Event, over: asyncio.Event) -> None:
+async def _wait_until_over(finished_before: str | None, stop: asyncio.Event, is_over: asyncio.Event) -> None:
     while not stop.is_set():
         with suppress(DatabaseUnavailableError):
-            if await _finished_at() != finished_before:
+            if await _load_finished_at() != finished_before:
                 break
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_EVERY)
-    over.set()
+    is_over.set()
 
 
-async def _finished_at() -> str | None:
+async def _load_finished_at() -> str | None:
     return (await load_choices()).get("finished_at")

@@ -20,8 +20,8 @@ CONNECTS_WITHIN = 5.0
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The parts of a bot, as far as there are any.
+class DoctorPorts:
+    """The ports of a bot, as far as there are any.
 
     `unreachable` is why there is no database, `undecrypted` why what was entered at /setup cannot be read.
     """
@@ -58,9 +58,9 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_parts(
+async def open_ports(
     settings: Settings, clock: Clock | None = None, connects_within: float = CONNECTS_WITHIN
-) -> AsyncIterator[Parts]:
+) -> AsyncIterator[DoctorPorts]:
     """Never raises for what is wrong with the bot: that is what the checks are to find out."""
     clock = clock or Clock()
     database = _database(settings)
@@ -72,7 +72,7 @@ async def open_parts(
         github, slack = _github(settings), _slack(settings, clock)
         if settings.is_sandbox and reached is not None:
             await _sync(clock, reached)
-        yield Parts(settings, clock, reached, unreachable, github, slack, undecrypted)
+        yield DoctorPorts(settings, clock, reached, unreachable, github, slack, undecrypted)
     finally:
         if database is not None:
             await database.close()

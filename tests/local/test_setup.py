@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from bot.credentials import load_choices
 from bot.encryption import tls_context
-from bot.local.up_setup import SANDBOX_FILE, check_setup, offer_setup
+from bot.local.generated import SANDBOX_FILE
+from bot.local.setup import check_setup, offer_setup
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.settings import Settings, SettingsError
 from bot.web.server import find_free_port

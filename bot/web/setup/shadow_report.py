@@ -1,6 +1,6 @@
-"""What shadow mode has recorded: the requests and the DMs that would have gone out, had Ripe been live.
+"""What shadow mode has recorded: the review requests and DMs that Ripe would have sent, had it been live.
 
-It looks at every workspace: whoever sets the bot up has its database.
+The report covers every workspace: the person who sets the bot up owns its database.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST_SHOWN = 20
 
 _DMS = """
     SELECT message.*, person.name, person.zone, full_name || '#' || number AS label, title,
-           count(*) OVER () AS held_back
+           count(*) OVER () AS total
     FROM message
     JOIN person ON person.id = person_id
     LEFT JOIN review_request ON review_request.id = request_id
@@ -28,7 +28,7 @@ _DMS = """
     LIMIT $1
 """
 _REQUESTS = """
-    SELECT decided_at, decision, full_name || '#' || number AS label, title, count(*) OVER () AS held_back
+    SELECT decided_at, decision, full_name || '#' || number AS label, title, count(*) OVER () AS total
     FROM assignment
     JOIN pull_request ON pull_request.id = pull_request_id
     JOIN repository ON repository.id = repository_id
@@ -39,8 +39,8 @@ _REQUESTS = """
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Something that was not sent. `when` is in the reader's time, of a request on GitHub in UTC."""
+class ReportEntry:
+    """Something that was not sent. `when` is `at` in the time of a DM's reader, or UTC for GitHub."""
 
     at: datetime
     when: str
@@ -49,32 +49,32 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class HeldBack:
-    """How much there is, and the newest of it."""
+class ShadowReport:
+    """How many review requests and DMs there are, and the newest MOST_SHOWN of both."""
 
     requests: int
     dms: int
-    newest: tuple[Entry, ...]
+    newest: tuple[ReportEntry, ...]
 
 
 @read_transaction
-async def load_held_back(now: datetime) -> HeldBack:
+async def load_shadow_report(now: datetime) -> ShadowReport:
     """Everything that shadow mode has recorded so far."""
     dms = await current_database().fetch(_DMS, MOST_SHOWN)
     requests = await current_database().fetch(_REQUESTS, MOST_SHOWN)
     entries = [*(_dm(row, now) for row in dms), *(_request(row, now) for row in requests)]
     newest = sorted(entries, key=lambda entry: entry.at, reverse=True)[:MOST_SHOWN]
-    return HeldBack(_count(requests), _count(dms), tuple(newest))
+    return ShadowReport(_count(requests), _count(dms), tuple(newest))
 
 
 def _count(rows: list[Record]) -> int:
-    count: int = rows[0]["held_back"] if rows else 0
+    count: int = rows[0]["total"] if rows else 0
     return count
 
 
-def _dm(row: Record, now: datetime) -> Entry:
+def _dm(row: Record, now: datetime) -> ReportEntry:
     when = describe_instant(row["sending_at"], row["zone"], now)
-    return Entry(row["sending_at"], when, f"DM to {row['name']}", _about(row))
+    return ReportEntry(row["sending_at"], when, f"DM to {row['name']}", _about(row))
 
 
 def _about(row: Record) -> str:
@@ -88,8 +88,10 @@ def _name(sequence: int) -> str:
     return f"reminder {sequence}" if sequence else "the first"
 
 
-def _request(row: Record, now: datetime) -> Entry:
+def _request(row: Record, now: datetime) -> ReportEntry:
     decision = Decision.model_validate_json(row["decision"])
     logins = ", ".join(chosen.login for chosen in decision.chosen)
     when = describe_instant(row["decided_at"], "UTC", now)
-    return Entry(row["decided_at"], when, f"Review request to {logins}", f"{row['label']}, {row['title']}")
+    return ReportEntry(
+        row["decided_at"], when, f"Review request to {logins}", f"{row['label']}, {row['title']}"
+    )

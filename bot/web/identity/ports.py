@@ -1,4 +1,4 @@
-"""What the pages about identity work with, and what they refuse."""
+"""What the pages about identity work with."""
 
 from dataclasses import dataclass
 
@@ -11,25 +11,24 @@ from bot.slack.workspaces import SlackWorkspaces, TokenUnreadable, WorkspaceGone
 from jobq import Postpone, Queue
 
 
-class IdentityRefused(UserError):
-    """Nothing was changed. The text is for the person."""
-
-
-class Guest(Value):
-    """For whom a trip is: a Slack user of one workspace."""
+class Invitee(Value):
+    """The Slack user who asked for a link, in one workspace."""
 
     workspace_id: WorkspaceId
     slack_user_id: str
 
 
-class Trip(Guest):
+class Trip(Invitee):
     """A trip to GitHub and back."""
 
     purpose: Purpose
 
 
-class Choice(Guest):
-    """What a person may choose from, as GitHub has proved it. `login` is theirs."""
+class InstallationOffer(Invitee):
+    """The installations that a person may bring to the workspace, as GitHub has proved them.
+
+    `login` is the person's own. `unproven` are organizations whose owners GitHub does not tell the App.
+    """
 
     login: str
     installations: tuple[ProvenInstallation, ...]
@@ -37,7 +36,7 @@ class Choice(Guest):
 
 
 @dataclass(frozen=True)
-class Parts:
+class IdentityPorts:
     """`settings` are those of the running bot."""
 
     settings: Settings
@@ -46,10 +45,10 @@ class Parts:
 
     @property
     def oauth(self) -> GitHubOAuth:
-        """GitHub's OAuth. Raises IdentityRefused where it is not set up."""
+        """GitHub's OAuth. Raises UserError if it is not set up."""
         settings = self.settings
         if settings.github_client_id is None or settings.github_client_secret is None:
-            raise IdentityRefused(why_not(settings))
+            raise UserError(describe_missing_settings(settings))
         return GitHubOAuth(
             settings.github_web_url,
             settings.github_api_url,
@@ -58,33 +57,34 @@ class Parts:
             f"{settings.public_url}/github/callback",
         )
 
-    async def find_slack(self, guest: Guest) -> SlackGateway:
-        """The Slack of a guest's workspace. Raises IdentityRefused."""
+    async def load_slack(self, invitee: Invitee) -> SlackGateway:
+        """The Slack of the invitee's workspace. Raises UserError."""
         try:
-            return await self.workspaces.of(guest.workspace_id)
+            return await self.workspaces.of(invitee.workspace_id)
         except (WorkspaceGone, LookupError):
-            raise IdentityRefused("Ripe is not in this Slack workspace any more.") from None
+            raise UserError("Ripe is not in this Slack workspace any more.") from None
         except TokenUnreadable as error:
-            raise IdentityRefused("Ripe cannot reach this Slack workspace: tell an admin.") from error
+            raise UserError("Ripe cannot reach this Slack workspace: tell an admin.") from error
 
-    async def load_user(self, guest: Trip) -> SlackUser:
-        """Who the guest is in Slack now. To join something they must be an admin. Raises IdentityRefused."""
-        slack = await self.find_slack(guest)
+    async def load_user(self, trip: Trip) -> SlackUser:
+        """The person as Slack knows them now. Raises UserError if this trip is not for them.
+
+        They must be active, and an admin if they want to bring an installation.
+        """
+        slack = await self.load_slack(trip)
         try:
-            user = await slack.find_user(guest.slack_user_id)
+            user = await slack.find_user(trip.slack_user_id)
         except (SlackRefused, SlackOutcomeUnknown, Postpone) as error:
-            raise IdentityRefused("Slack does not tell who you are. Try again in a minute.") from error
+            raise UserError("Slack does not tell who you are. Try again in a minute.") from error
         if user is None or not user.is_active or user.is_bot:
-            raise IdentityRefused("This link is for somebody who is not active in Slack.")
-        if guest.purpose is Purpose.JOIN and not user.is_admin:
-            raise IdentityRefused(
-                "Only admins and owners of the Slack workspace can bring repositories to it."
-            )
+            raise UserError("This link is for somebody who is not active in Slack.")
+        if trip.purpose is Purpose.JOIN and not user.is_admin:
+            raise UserError("Only admins and owners of the Slack workspace can bring repositories to it.")
         return user
 
 
-def why_not(settings: Settings) -> str:
-    """What is missing for asking GitHub who somebody is, in words; empty where nothing is."""
+def describe_missing_settings(settings: Settings) -> str:
+    """Which settings must be set before GitHub can be asked who somebody is; empty if none is missing."""
     needed = {
         "GITHUB_CLIENT_ID": settings.github_client_id,
         "GITHUB_CLIENT_SECRET": settings.github_client_secret,

@@ -15,24 +15,27 @@ from jobq import Database, utc_now
 
 
 @dataclass(frozen=True)
-class Parts:
-    """`settings` are those of the environment. What was entered counts from the moment it was stored."""
+class SetupPorts:
+    """`settings` are those of the environment. What a person enters counts from the moment it is stored."""
 
     settings: Settings
     database: Database
     store: CredentialStore
     webhook_secrets: list[SecretStr]
-    """What GitHub's deliveries are checked with. A new App's first ones come while the setup goes on."""
+    """What GitHub's deliveries are checked with. A new App's first ones arrive while the setup goes on."""
     now: Callable[[], datetime] = utc_now
 
     async def load_settings(self) -> Settings:
-        """With what was entered so far."""
+        """The settings of the environment, completed with what was entered so far."""
         return await complete_settings(self.settings)
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What the App is to be: its permissions, and whose it is (empty: the person's own)."""
+class AppChoice:
+    """What the App shall be. `owner` is the organization that owns it; empty: the person's own account.
+
+    `is_saved`: a person chose this; otherwise it is the usual choice.
+    """
 
     profile: str
     options: tuple[str, ...]
@@ -40,25 +43,28 @@ class Chosen:
     is_saved: bool
 
 
-async def load_chosen() -> Chosen:
+async def load_app_choice() -> AppChoice:
     """What was chosen in the first step, or what is usual."""
     choices = await load_choices()
     options = choices.get("options", "").split(",")
-    return read_chosen(choices.get("profile", ""), options, choices.get("owner", ""))
+    return parse_app_choice(choices.get("profile", ""), options, choices.get("owner", ""))
 
 
-def read_chosen(profile: str, options: Iterable[str], owner: str) -> Chosen:
-    """Of the names only those that are known."""
-    return Chosen(
+def parse_app_choice(profile: str, options: Iterable[str], owner: str) -> AppChoice:
+    """The choice that was typed or stored. Names that do not exist are left out."""
+    return AppChoice(
         profile=profile if profile in PROFILES else USUAL_PROFILE,
-        options=tuple(one for one in options if one in OPTIONS),
+        options=tuple(option for option in options if option in OPTIONS),
         owner=owner,
         is_saved=profile in PROFILES,
     )
 
 
 def own_url(asked: Request, settings: Settings) -> str:
-    """Where this browser reaches us. A proxy that ends TLS tells us only the name."""
+    """The address at which this browser reaches us, as far as we can tell.
+
+    A proxy that ends TLS passes on the name only, so an address other than PUBLIC_URL is taken for http.
+    """
     public = settings.public_url
     if public is not None and urlsplit(public).netloc == asked.host:
         return public

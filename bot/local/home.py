@@ -1,0 +1,48 @@
+"""RIPE_HOME, the folder in which `ripe up` keeps everything: its lock, and the note for other commands."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.local.generated import write_private
+from bot.model import OperatorError
+from bot.settings import Settings, running_file
+
+
+def make_home(settings: Settings) -> Path:
+    """The folder, made if it is missing."""
+    home = settings.ripe_home.expanduser().resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[None]:
+    """Hold the home's lock. The kernel frees it when this process ends. Raises OperatorError."""
+    with (home / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise OperatorError(
+                f"Ripe is already up on {home} (process {lock.read().strip() or 'unknown'}). "
+                "Stop that one, or set RIPE_HOME and PORT to others."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def announced(home: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """While the block runs, let other commands on this machine, such as `ripe why`, find the running bot."""
+    path = running_file(home)
+    write_private(path, json.dumps(environment, indent=2))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
