@@ -3,16 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
-from jobq import Database, DatabaseUnavailableError, is_lost_connection, utc_now
+from jobq import Database, is_lost_connection, listen, utc_now
 
 CHANNEL = "ripe_clock"
-PROBE_EVERY = 30.0
-"""Seconds. A connection that died without a word is noticed by asking."""
 RETRY_AFTER = 1.0
+"""Seconds."""
 
 log = structlog.get_logger()
 
@@ -56,47 +54,34 @@ async def sync_clock(clock: Clock, db: Database) -> None:
 async def follow_clock(clock: Clock, db: Database, on_move: Callable[[], object]) -> None:
     """Keep `clock` as the sandbox's clock is set until cancelled, calling `on_move` after each change.
 
-    Survives lost connections: after each new one it looks what it missed.
+    Survives lost connections: after each new connection it reads the shift again.
     """
-    while True:
-        try:
-            await _follow_while_connected(clock, db, on_move)
-        except Exception as error:
-            if not (isinstance(error, DatabaseUnavailableError | OSError) or is_lost_connection(error)):
-                raise
-            log.warning("cannot follow the sandbox's clock, trying again", error=str(error))
-            await asyncio.sleep(RETRY_AFTER)
-
-
-async def _follow_while_connected(clock: Clock, db: Database, on_move: Callable[[], object]) -> None:
-    moved = asyncio.Event()
-    connection = await db.connect(db.direct_dsn)
-    try:
-        connection.add_termination_listener(lambda _: moved.set())
-        await connection.add_listener(CHANNEL, lambda *_: moved.set())
+    is_outdated = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(listen(db, CHANNEL, lambda _: is_outdated.set(), RETRY_AFTER))
         while True:
-            moved.clear()
-            _apply(clock, await _read_shift(connection), on_move)
-            await _wait(moved)
-    finally:
-        # Not close(): it would wait for a server that may be gone.
-        connection.terminate()
+            await is_outdated.wait()
+            is_outdated.clear()
+            if not await _update(clock, db, on_move):
+                is_outdated.set()
+                await asyncio.sleep(RETRY_AFTER)
 
 
-def _apply(clock: Clock, shift: timedelta, on_move: Callable[[], object]) -> None:
+async def _update(clock: Clock, db: Database, on_move: Callable[[], object]) -> bool:
+    """Returns whether Postgres answered."""
+    try:
+        shift = await _read_shift(db)
+    except Exception as error:
+        if not (isinstance(error, OSError) or is_lost_connection(error)):
+            raise
+        log.warning("cannot read the sandbox's clock, trying again", error=str(error))
+        return False
     if clock.shift != shift:
         clock.shift = shift
         on_move()
+    return True
 
 
-async def _wait(event: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(PROBE_EVERY):
-            await event.wait()
-    except TimeoutError:
-        return
-
-
-async def _read_shift(source: Any) -> timedelta:
-    shift: timedelta | None = await source.fetchval("SELECT shift FROM sandbox_clock")
+async def _read_shift(db: Database) -> timedelta:
+    shift: timedelta | None = await db.fetchval("SELECT shift FROM sandbox_clock")
     return shift or timedelta(0)

@@ -74,7 +74,7 @@ async def test_a_process_whose_connection_was_cut_catches_up(db: Database) -> No
         await follower.next_shift()
         async with db.transaction():
             await db.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE $1", "%shift%"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE $1", "LISTEN%"
             )
             await move_clock(db, HOUR)
         assert await follower.next_shift() == 2 * HOUR

@@ -13,7 +13,7 @@ from bot.doctor.model import Skipped
 from bot.github.gateway import GitHubGateway
 from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
-from jobq import TRANSIENT_ERRORS, Database, Queue
+from jobq import TRANSIENT_ERRORS, Database, Queue, wait_without_cancelling
 
 CONNECTS_WITHIN = 5.0
 """Seconds."""
@@ -109,8 +109,7 @@ def _database(settings: Settings) -> Database | None:
 async def _open(database: Database, within: float) -> Exception | None:
     """Why it could not be opened."""
     opening = asyncio.create_task(database.open())
-    await asyncio.wait({opening}, timeout=within)
-    if opening.done():
+    if await wait_without_cancelling(opening, within):
         error = opening.exception()
         return error if isinstance(error, Exception) else None
     opening.cancel()

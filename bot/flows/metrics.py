@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from bot.clock import Clock
 from bot.flows.catalog import Lane, describe_lane
 from bot.flows.shared_answer import KEPT_FOR, SharedAnswer
-from jobq import TRANSIENT_ERRORS, LaneStats, Queue, Settlement, is_lost_connection
+from jobq import TRANSIENT_ERRORS, LaneStats, Queue, Settlement, is_lost_connection, wait_without_cancelling
 
 log = structlog.get_logger()
 
@@ -130,8 +130,7 @@ class DatabaseHealthMetrics:
             yield
         finally:
             watch.cancel()
-            # Bounded: a cancelled query waits for a server that may be stuck.
-            await asyncio.wait({watch}, timeout=1.0)
+            await wait_without_cancelling(watch, 1.0)
 
     async def _watch(self, every: float) -> None:
         while True:
@@ -164,9 +163,7 @@ class Exposition:
     async def _is_up_to_date(self) -> bool:
         """All scrapes share one question, even one that is stuck."""
         looking = self._freshness.ask()
-        # Not wait_for: a cancelled query waits for the server, which is just what may be stuck.
-        await asyncio.wait({looking}, timeout=self._answers_within)
-        return looking.done() and looking.result()
+        return await wait_without_cancelling(looking, self._answers_within) and looking.result()
 
     async def _look(self) -> bool:
         return all([await _has_seen(look) for look in self._looks])

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.sandbox.news import News
-from jobq import Database
+from jobq import Database, wait_without_cancelling
 
 CHANNEL = "ripe_sandbox_job"
 MOST_OF_GUID = 13
@@ -51,7 +51,7 @@ async def reporting_jobs(database: Database, news: News) -> AsyncIterator[None]:
 
 async def _unwatch(database: Database) -> None:
     """Postgres stops soon after us, or before us; then the triggers stay, which the next start replaces."""
-    await asyncio.wait({asyncio.ensure_future(database.execute(UNWATCH))}, timeout=0.5)
+    await wait_without_cancelling(asyncio.ensure_future(database.execute(UNWATCH)), 0.5)
 
 
 def _tell(news: News, settled: Mapping[str, Any]) -> None:

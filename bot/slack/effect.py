@@ -12,7 +12,7 @@ import structlog
 from bot.clock import Clock
 from bot.model import WorkspaceId
 from bot.slack.store import record_slack_delivery
-from jobq import DatabaseUnavailableError, current_database, is_transient
+from jobq import DatabaseUnavailableError, current_database, is_transient, wait_without_cancelling
 
 T = TypeVar("T")
 
@@ -61,9 +61,7 @@ class Effects:
         task = asyncio.ensure_future(self._serve(key, work, gate))
         self._running.add(task)
         task.add_done_callback(self._forget)
-        # Not wait_for: it cancels, and a cancelled statement waits for the server, which may be stuck.
-        await asyncio.wait([task], timeout=self._within)
-        if task.done():
+        if await wait_without_cancelling(task, self._within):
             return _outcome(task, gate)
         gate.is_closed = True
         raise PerhapsSaved if gate.is_passed else NotSaved

@@ -14,7 +14,7 @@ from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
 from bot.slack.listeners import Listeners
 from bot.slack.store import find_workspace_of_team
 from bot.slack.workspaces import SlackWorkspaces, TokenUnreadable, WorkspaceGone
-from jobq import Postpone, is_transient
+from jobq import Postpone, is_transient, wait_without_cancelling
 
 log = structlog.get_logger()
 
@@ -59,10 +59,9 @@ class Reception:
         looking = asyncio.ensure_future(self._look(team_id))
         self._looking.add(looking)
         looking.add_done_callback(self._forget)
-        # Not wait_for: it cancels, and a cancelled statement waits for the server, which may be stuck.
-        await asyncio.wait([looking], timeout=UNKNOWN_WITHIN if known is None else KNOWN_WITHIN)
+        within = UNKNOWN_WITHIN if known is None else KNOWN_WITHIN
         try:
-            if looking.done():
+            if await wait_without_cancelling(looking, within):
                 return looking.result()
         except Exception as error:
             if known is None or not is_transient(error):

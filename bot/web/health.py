@@ -10,7 +10,7 @@ from bot.doctor.model import State, overall
 from bot.doctor.ports import DoctorPorts
 from bot.flows.shared_answer import SharedAnswer
 from bot.web.operators import refuse_stranger
-from jobq import Database
+from jobq import Database, wait_without_cancelling
 
 ANSWERS_WITHIN = 2.0
 """Seconds."""
@@ -27,9 +27,7 @@ def health_blueprint(database: Database) -> Blueprint:
     @blueprint.get("/readyz")
     async def readyz() -> Response:
         question = asyncio.ensure_future(database.fetchval("SELECT 1"))
-        # Not wait_for: a cancelled query waits for the server, which may be the one that is stuck.
-        await asyncio.wait([question], timeout=ANSWERS_WITHIN)
-        if question.done() and question.exception() is None:
+        if await wait_without_cancelling(question, ANSWERS_WITHIN) and question.exception() is None:
             return Response("ready\n", mimetype="text/plain")
         return Response("Postgres does not answer\n", status=503, mimetype="text/plain")
 
