@@ -84,6 +84,15 @@ async def find_pause(workspace_id: WorkspaceId) -> Pause | None:
     return None if row is None else Pause.model_validate(dict(row))
 
 
+async def lock_pause(workspace_id: WorkspaceId) -> Pause | None:
+    """Like `find_pause`, but waits for the commit of a resume that is under way.
+
+    Such a resume may not have seen the caller's job; a later resume does see it.
+    """
+    row = await current_database().fetchrow(f"{_PAUSES} AND workspace_id = $1 FOR SHARE", workspace_id)
+    return None if row is None else Pause.model_validate(dict(row))
+
+
 async def list_pauses() -> tuple[Pause, ...]:
     """Those in force in all workspaces, for who runs the bot."""
     rows = await current_database().fetch(f"{_PAUSES} ORDER BY paused_at")
@@ -105,16 +114,17 @@ async def begin_pause(pause: Pause) -> bool:
     return tag == "INSERT 0 1"
 
 
-async def end_pause(workspace_id: WorkspaceId, resumed_by: str, name: str, now: datetime) -> bool:
-    """False where none was in force."""
-    tag = await current_database().execute(
+async def end_pause(workspace_id: WorkspaceId, resumed_by: str, name: str, now: datetime) -> Pause | None:
+    """The pause that was in force, if there was one."""
+    row = await current_database().fetchrow(
         """
         UPDATE pause SET resumed_by = $2, resumed_by_name = $3, resumed_at = $4
         WHERE workspace_id = $1 AND resumed_at IS NULL
+        RETURNING workspace_id, paused_by, paused_by_name, paused_at
         """,
         workspace_id,
         resumed_by,
         name,
         now,
     )
-    return tag == "UPDATE 1"
+    return None if row is None else Pause.model_validate(dict(row))

@@ -8,6 +8,8 @@ from bot.actions.store import insert_action
 from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Chosen, Decision
 from bot.assignment.store import insert_assignment, save_config
+from bot.flows.catalog import tell_author_job
+from bot.flows.pausing import find_wait
 from bot.flows.visibility import hold_pull_requests, release
 from bot.github.deliveries import Delivery, Outcome, insert_delivery
 from bot.github.model import Account, Ping, Repository, Review, ReviewState
@@ -23,6 +25,7 @@ from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
 from bot.reviews.rules import Requested
 from bot.slack.store import record_slack_delivery
+from jobq import Queue, current_database
 from tests.slack.examples import MONDAY, example_pull_request
 
 ANA, BEN, ANA_TOO, ERA = AccountId(1), AccountId(2), AccountId(4), AccountId(9)
@@ -45,6 +48,7 @@ class Tenant:
     twin_id: RequestId
     absence_id: int
     action_id: int
+    pause: Pause
 
     @property
     def installation_id(self) -> InstallationId:
@@ -78,9 +82,11 @@ async def found_tenant(workspace_id: WorkspaceId, base: int, team_id: str) -> Te
     absence_id = await people.insert_absence(ana, MONDAY, MONDAY + timedelta(days=2), ben)
     snoozed = RequestSnoozed(request_id=request_id, before=Snooze(), after=Snooze(until_change=True))
     action_id = await insert_action(await people.load_person(ana), "Snoozed.", [snoozed], MONDAY)
-    await begin_pause(
-        Pause(workspace_id=workspace_id, paused_by="UANA", paused_by_name="Ana", paused_at=MONDAY)
-    )
+    pause = Pause(workspace_id=workspace_id, paused_by="UANA", paused_by_name="Ana", paused_at=MONDAY)
+    await begin_pause(pause)
+    at = await find_wait(workspace_id, MONDAY)
+    assert at is not None
+    await Queue(current_database()).save(tell_author_job(pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
     return Tenant(
         workspace_id,
         base,
@@ -93,6 +99,7 @@ async def found_tenant(workspace_id: WorkspaceId, base: int, team_id: str) -> Te
         twin_id,
         absence_id,
         action_id,
+        pause,
     )
 
 

@@ -13,7 +13,7 @@ from bot import modes
 from bot.actions import store as actions
 from bot.assignment.store import find_config, find_unfinished_assignment, list_assignments, list_configs
 from bot.flows import account_forgetting as forgetting
-from bot.flows import candidates, in_workspace
+from bot.flows import candidates, in_workspace, pausing
 from bot.flows import workspace_forgetting as slack_forgetting
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import (
@@ -136,6 +136,9 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     polling.list_longest_unpolled: lambda a: polling.list_longest_unpolled(a.installation_id, 10),
     polling.find_polled: lambda a: polling.find_polled(a.installation_id, a.repository_id),
     modes.find_pause: lambda a: modes.find_pause(a.workspace_id),
+    modes.lock_pause: lambda a: modes.lock_pause(a.workspace_id),
+    pausing.find_wait: lambda a: pausing.find_wait(a.workspace_id, MONDAY),
+    pausing.list_waiting_jobs: lambda a: pausing.list_waiting_jobs(a.pause, MONDAY),
     slack.load_workspace: lambda a: slack.load_workspace(a.workspace_id),
     slack.find_workspace_of_team: lambda a: slack.find_workspace_of_team(a.team_id),
     actions.lock_action: lambda a: actions.lock_action(a.action_id),

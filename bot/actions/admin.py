@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.pausing import list_waiting_jobs
 from bot.model import UserError, WorkspaceId
 from bot.modes import Mode, ModeSwitch, Pause, begin_pause, end_pause, find_pause
 from bot.reviews.store import list_open_request_ids_of_workspace
@@ -16,7 +17,7 @@ from bot.slack.escape import disarm
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
 from bot.slack.messages import MOST_IN_NAME, Block, Rendered, button, plain_text, render_text
 from bot.slack.times import describe_instant
-from jobq import Postpone, Queue
+from jobq import Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -91,13 +92,16 @@ class Office:
             raise UserError("Ripe was paused already. `/reviews admin` shows by whom.")
         log.warning("paused", workspace_id=self.workspace_id, by=user.id)
 
+    @write_transaction
     async def _resume(self, user: SlackUser) -> None:
-        if not await end_pause(self.workspace_id, user.id, user.name, self.now()):
+        pause = await end_pause(self.workspace_id, user.id, user.name, now := self.now())
+        if pause is None:
             raise UserError("Ripe is not paused.")
         # Each is decided anew: only what is still true is sent, within the person's hours and budget.
-        waiting = await list_open_request_ids_of_workspace(self.workspace_id)
-        await self.queue.save_all(remind_reviewer_job(request_id) for request_id in waiting)
-        log.warning("resumed", workspace_id=self.workspace_id, by=user.id, open_requests=len(waiting))
+        requests = await list_open_request_ids_of_workspace(self.workspace_id)
+        waiting = await list_waiting_jobs(pause, now)
+        await self.queue.save_all([*map(remind_reviewer_job, requests), *waiting])
+        log.warning("resumed", workspace_id=self.workspace_id, by=user.id, open_requests=len(requests))
 
     async def _turn(self, mode: Mode, user: SlackUser) -> None:
         if not self.is_first:

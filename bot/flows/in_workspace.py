@@ -2,21 +2,18 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import outbox
+from bot.flows.pausing import find_wait
 from bot.model import InstallationId, PersonId, PullRequestId, RequestId, WorkspaceId
-from bot.modes import ModeSwitch, find_pause
+from bot.modes import ModeSwitch
 from bot.slack.gateway import SlackGateway
 from bot.slack.workspaces import SlackWorkspaces, WorkspaceGone
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, current_database
-
-LOOK_AGAIN_AFTER = timedelta(minutes=1)
-"""So long after a pause has ended what waited for that may still wait."""
 
 
 class SendingHandler(Protocol):
@@ -68,9 +65,8 @@ class InWorkspace:
 
     async def _wait(self, job: ClaimedJob) -> Postpone | None:
         workspace_id = await find_workspace_of(job)
-        if workspace_id is None or await find_pause(workspace_id) is None:
-            return None
-        return Postpone(self.clock.now() + LOOK_AGAIN_AFTER)
+        until = None if workspace_id is None else await find_wait(workspace_id, self.clock.now())
+        return None if until is None else Postpone(until)
 
     async def _find_slack(self, job: ClaimedJob) -> SlackGateway | Discard:
         workspace_id = await find_workspace_of(job)
