@@ -10,8 +10,8 @@ from bot.assignment.model import Chosen, Decision
 from bot.assignment.store import insert_assignment, save_config
 from bot.flows.catalog import tell_author_job
 from bot.flows.pausing import find_wait
-from bot.flows.visibility import hold_pull_requests, release
-from bot.github.deliveries import Delivery, Outcome, insert_delivery
+from bot.flows.visibility import put_on_hold, release_hold
+from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
 from bot.github.model import Account, Ping, Repository, Review, ReviewState
 from bot.github.store import mark_installation, save_installation, save_repositories
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
@@ -74,9 +74,9 @@ async def found_tenant(workspace_id: WorkspaceId, base: int, team_id: str) -> Te
     pull_request, request_id, twin_id = await _ask(workspace_id, base, 12)
     waiting, waiting_id, _ = await _ask(workspace_id, base, 13)
     held, _, _ = await _ask(workspace_id, base, 14)
-    await hold_pull_requests(InstallationId(base + 5))
+    await put_on_hold(InstallationId(base + 5))
     for seen in (pull_request, waiting):
-        await release(seen.id)
+        await release_hold(seen.id)
     await backlog.insert_entries(workspace_id, [waiting_id], MONDAY)
     await _write(workspace_id, base, ana, pull_request, request_id)
     absence_id = await people.insert_absence(ana, MONDAY, MONDAY + timedelta(days=2), ben)
@@ -129,12 +129,10 @@ async def _ask(workspace_id: WorkspaceId, base: int, number: int) -> tuple[PullR
     pull_request = PullRequest.model_validate(like.model_dump() | mine)
     await reviews.save_pull_request(pull_request)
     asked = [
-        await reviews.open_review_request(
-            pull_request, Requested(account=Account(id=account_id, login=login), by="ben"), MONDAY
-        )
+        Requested(account=Account(id=account_id, login=login), by="ben")
         for account_id, login in ((ANA, "ana"), (ANA_TOO, "ana-too"), (ERA, "era"))
     ]
-    first, twin, _ = (one for one in asked if one is not None)
+    first, twin, _ = await reviews.open_review_requests(pull_request, asked, MONDAY)
     return pull_request, first, twin
 
 
@@ -155,6 +153,6 @@ async def _write(
     await insert_delivery(
         Delivery(
             guid=f"guid-{base}", workspace_id=workspace_id, event="ping", action="", received_at=MONDAY,
-            fact=Ping(), outcome=Outcome.APPLIED,
+            fact=Ping(), outcome=DeliveryOutcome.APPLIED,
         )
     )  # fmt: skip

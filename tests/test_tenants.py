@@ -21,7 +21,7 @@ from bot.flows.open_requests import (
     list_open_request_ids_of_repository,
     list_unmapped_reviewers,
 )
-from bot.flows.visibility import find_address, find_sight, list_held
+from bot.flows.visibility import find_address, find_visibility, list_on_hold
 from bot.github import deliveries, joining, polling
 from bot.github import store as installations
 from bot.github.store import list_repository_names
@@ -81,9 +81,14 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     reviews.list_open_requests_of_person: lambda a: reviews.list_open_requests_of_person(a.ana),
     reviews.list_waiting_for_others: lambda a: reviews.list_waiting_for_others(a.ben),
     reviews.list_reviews: lambda a: reviews.list_reviews(a.pull_request),
-    reviews.list_replied: lambda a: reviews.list_replied(a.pull_request),
+    reviews.list_open_requests_with_replies: lambda a: reviews.list_open_requests_with_replies(
+        a.pull_request
+    ),
     backlog.list_untold: lambda a: backlog.list_untold(a.ana),
     people.find_person_by_account: lambda a: people.find_person_by_account(a.workspace_id, ANA),
+    people.list_person_ids_by_account: lambda a: people.list_person_ids_by_account(
+        a.workspace_id, [ANA, ERA]
+    ),
     people.find_person_by_slack_user: lambda a: people.find_person_by_slack_user(a.workspace_id, "UANA"),
     people.load_person: lambda a: people.load_person(a.ana),
     people.list_people: lambda a: people.list_people(a.workspace_id),
@@ -113,18 +118,17 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
         a.installation_id
     ),
     installations.list_installation_ids: lambda a: installations.list_installation_ids(a.workspace_id),
-    find_sight: lambda a: find_sight(a.held),
-    list_held: lambda a: list_held(a.installation_id),
+    find_visibility: lambda a: find_visibility(a.held),
+    list_on_hold: lambda a: list_on_hold(a.installation_id),
     find_address: lambda a: find_address(a.pull_request.id),
-    installations.find_named_repository: lambda a: installations.find_named_repository(
+    installations.find_visible_repository: lambda a: installations.find_visible_repository(
         a.installation_id, a.repository_id
     ),
-    installations.find_standing_installation: lambda a: installations.find_standing_installation(
+    installations.find_active_installation: lambda a: installations.find_active_installation(
         a.installation_id
     ),
     installations.find_any_installation: lambda a: installations.find_any_installation(a.workspace_id),
     installations.is_installed: lambda a: installations.is_installed(a.installation_id),
-    installations.list_names: lambda a: installations.list_names(a.workspace_id, [a.repository_id]),
     installations.list_repository_ids: lambda a: installations.list_repository_ids(a.installation_id),
     deliveries.find_delivery: lambda a: deliveries.find_delivery(a.guid),
     forgetting.list_departed: lambda a: forgetting.list_departed(a.departed_id, MONDAY),
@@ -134,7 +138,6 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     polling.find_known_installation: lambda a: polling.find_known_installation(a.installation_id),
     polling.list_known_repositories: lambda a: polling.list_known_repositories(a.installation_id),
     polling.list_longest_unpolled: lambda a: polling.list_longest_unpolled(a.installation_id, 10),
-    polling.find_polled: lambda a: polling.find_polled(a.installation_id, a.repository_id),
     modes.find_pause: lambda a: modes.find_pause(a.workspace_id),
     modes.lock_pause: lambda a: modes.lock_pause(a.workspace_id),
     pausing.find_wait: lambda a: pausing.find_wait(a.workspace_id, MONDAY),
@@ -153,8 +156,11 @@ NOT_QUERIES = set(
         "end_pause",
         "record_polled",
         "save_pull_request",
-        "open_review_request",
-        "close_review_request",
+        "open_review_requests",
+        "close_review_requests",
+        "close_requests_of_repositories",
+        "delete_pull_requests_of",
+        "silence_requests",
         "correct_close_reason",
         "name_requester",
         "snooze_request",
@@ -189,12 +195,15 @@ NOT_QUERIES = set(
         "forget_unsent",
         "record_shown",
         "begin_letter",
-        "hold_pull_requests",
-        "release",
+        "put_on_hold",
+        "release_hold",
         "save_installation",
         "mark_installation",
         "save_repositories",
-        "meet_repository",
+        "lock_repositories",
+        "confirm_repository",
+        "record_repository",
+        "delete_repositories",
         "remove_repositories",
         "insert_delivery",
         "record_outcome",
@@ -232,7 +241,7 @@ OF_ALL = {
 ELSEWHERE = {
     "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/shadow_report",
     "web/health", "sandbox/page/state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
-    "doctor/webhooks", "jobs/tidy", "flows/change",
+    "doctor/webhooks", "jobs/tidy",
 }  # fmt: skip
 """Modules whose SQL is the whole bot's (settings, health, the sandbox), or only writes and locks."""
 

@@ -8,16 +8,16 @@ from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.account_forgetting import (
     Holdings,
-    KnownInstallation,
+    OwnedInstallation,
     count_holdings,
     forget_installations,
     list_installations_of,
     list_recent_requests,
 )
-from bot.flows.change import close_requests_of_repositories
 from bot.flows.reminding import bring_to_rest
+from bot.flows.repositories import leave_repositories
 from bot.github.model import AccessLost, NotFound
-from bot.github.store import list_repository_ids, mark_installation, remove_repositories
+from bot.github.store import list_repository_ids, mark_installation
 from bot.model import InstallationId, RequestId, UserError, WorkspaceId
 from jobq import Postpone, Queue, write_transaction
 
@@ -73,8 +73,7 @@ async def _leave(installation_ids: Iterable[InstallationId], queue: Queue, now: 
     """What the uninstall does, had it been told. Should we end here, the workers strike the DMs."""
     for identity in installation_ids:
         await mark_installation(identity, deleted_at=now)
-        gone = await remove_repositories(identity, await list_repository_ids(identity), now)
-        await close_requests_of_repositories(gone, now, queue)
+        await queue.save_all(await leave_repositories(identity, await list_repository_ids(identity), now))
 
 
 async def _strike(
@@ -93,14 +92,14 @@ async def _strike(
         )
 
 
-async def _load(owner: str, workspace_id: WorkspaceId) -> Sequence[KnownInstallation]:
+async def _load(owner: str, workspace_id: WorkspaceId) -> Sequence[OwnedInstallation]:
     known = await list_installations_of(workspace_id, owner)
     if not known:
         raise UserError(f"Nothing is known of {owner}.")
     return known
 
 
-async def _check_uninstalled(owner: str, installation: KnownInstallation, github: GitHub) -> None:
+async def _check_uninstalled(owner: str, installation: OwnedInstallation, github: GitHub) -> None:
     try:
         await github.load_as_app(f"/app/installations/{installation.id}")
     except NotFound:

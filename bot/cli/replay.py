@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from bot.encryption import tls_context
-from bot.github.deliveries import Outcome, find_delivery
+from bot.github.deliveries import DeliveryOutcome, find_delivery
 from bot.github.signature import sign
 from bot.model import UserError
 from bot.settings import Settings, require_database
@@ -67,7 +67,7 @@ async def _outcome(guid: str) -> str:
         async with asyncio.timeout(APPLIED_WITHIN):
             while True:
                 delivery = await find_delivery(guid)
-                if delivery is not None and delivery.outcome is not Outcome.QUEUED:
+                if delivery is not None and delivery.outcome is not DeliveryOutcome.QUEUED:
                     return f"{delivery.outcome}: {delivery.note}" if delivery.note else delivery.outcome
                 await asyncio.sleep(0.05)
     except TimeoutError:

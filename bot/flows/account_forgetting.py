@@ -23,7 +23,7 @@ class Holdings(Value):
     deliveries: int
 
 
-class KnownInstallation(Value):
+class OwnedInstallation(Value):
     """An installation on an account; `deleted_at` as far as we were told."""
 
     id: InstallationId
@@ -50,7 +50,7 @@ async def list_departed(
     return tuple(InstallationId(row["id"]) for row in rows)
 
 
-async def list_installations_of(workspace_id: WorkspaceId, owner: str) -> tuple[KnownInstallation, ...]:
+async def list_installations_of(workspace_id: WorkspaceId, owner: str) -> tuple[OwnedInstallation, ...]:
     """Every installation on an account, by its login in any case; also one known by its repositories only."""
     rows = await current_database().fetch(
         """
@@ -63,7 +63,7 @@ async def list_installations_of(workspace_id: WorkspaceId, owner: str) -> tuple[
         workspace_id,
         owner,
     )
-    return tuple(KnownInstallation.model_validate(dict(row)) for row in rows)
+    return tuple(OwnedInstallation.model_validate(dict(row)) for row in rows)
 
 
 async def list_recent_requests(

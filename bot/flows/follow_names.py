@@ -1,30 +1,18 @@
-"""Rules are kept by a repository's name: they follow it where it is renamed or given away."""
-
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+"""Keeps the rules of a repository with it when its name changes: they are stored under that name."""
 
 from bot.assignment.store import move_config
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import list_open_request_ids_of_repository
-from bot.github.model import Repository
-from bot.github.store import list_names
 from bot.model import WorkspaceId
-from jobq import Queue
+from jobq import Job
 
 
-@asynccontextmanager
-async def rules_following(
-    workspace_id: WorkspaceId, told: Sequence[Repository], queue: Queue
-) -> AsyncIterator[None]:
-    """Around what records the names that were `told`, which may be old news. In one transaction with it."""
-    before = await list_names(workspace_id, [one.id for one in told])
-    yield
-    renamed = [one.id for one in told if before.get(one.id, one.full_name).lower() != one.full_name.lower()]
-    if not renamed:
-        return
-    for repository_id, name in (await list_names(workspace_id, renamed)).items():
-        if name.lower() != before[repository_id].lower():
-            await move_config(workspace_id, before[repository_id], name)
-            # What was sent shows the old name, and rules that the new one had may ask for another rhythm.
-            concerned = await list_open_request_ids_of_repository(workspace_id, name)
-            await queue.save_all(remind_reviewer_job(request_id) for request_id in concerned)
+async def follow_rename(workspace_id: WorkspaceId, old_name: str, new_name: str) -> list[Job]:
+    """Moves the rules of a repository that is stored under its new name. Returns the jobs to save.
+
+    Its DMs show the old name, and rules that the new name had already may set another rhythm, so the
+    reminders of every open request are decided again.
+    """
+    await move_config(workspace_id, old_name, new_name)
+    request_ids = await list_open_request_ids_of_repository(workspace_id, new_name)
+    return [remind_reviewer_job(request_id) for request_id in request_ids]

@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.assignment.config import rhythm
 from bot.assignment.model import Assignment
 from bot.assignment.store import find_config, list_assignments
-from bot.flows.visibility import Sight, find_sight
+from bot.flows.visibility import Visibility, find_visibility
 from bot.model import PullRequestId, RequestId, WorkspaceId
 from bot.modes import find_pause
 from bot.people.model import Person
@@ -60,12 +60,12 @@ async def why_held(workspace_id: WorkspaceId, pull_request_id: PullRequestId) ->
     While an installation is suspended no webhook comes, so nobody knows whether a review is still wanted, nor
     afterwards until GitHub was asked. What is gone for good is not asked for at all.
     """
-    match await find_sight(pull_request_id):
-        case Sight.GONE:
+    match await find_visibility(pull_request_id):
+        case Visibility.GONE:
             return "GitHub does not show its pull request any more"
-        case Sight.HELD:
+        case Visibility.ON_HOLD:
             return "the installation is suspended, or was and GitHub is still being asked what is open"
-        case Sight.SEEN:
+        case Visibility.VISIBLE:
             pause = await find_pause(workspace_id)
             return str(pause) if pause else ""
 

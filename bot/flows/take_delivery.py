@@ -1,7 +1,7 @@
 """Takes in one delivery, posted by GitHub or made of what was seen by asking."""
 
 from bot.flows.catalog import apply_fact_job
-from bot.github.deliveries import Delivery, Outcome, insert_delivery
+from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
 from bot.github.store import find_workspace_of_installation
 from jobq import Queue, write_transaction
 
@@ -9,12 +9,12 @@ NOBODYS = "joins no workspace yet"
 
 
 @write_transaction
-async def take_delivery(delivery: Delivery, queue: Queue) -> Outcome | None:
+async def take_delivery(delivery: Delivery, queue: Queue) -> DeliveryOutcome | None:
     """The delivery and its job, or neither. None where the GUID is not new."""
     delivery = await _for_its_workspace(delivery)
     if not await insert_delivery(delivery):
         return None
-    if delivery.outcome is Outcome.QUEUED:
+    if delivery.outcome is DeliveryOutcome.QUEUED:
         await queue.save(apply_fact_job(delivery.guid))
     return delivery.outcome
 
@@ -23,6 +23,6 @@ async def _for_its_workspace(delivery: Delivery) -> Delivery:
     """What it tells of an installation that joined no workspace is nobody's business, and is not kept."""
     installation_id = getattr(delivery.fact, "installation_id", None)
     workspace_id = await find_workspace_of_installation(installation_id)
-    if workspace_id is None and delivery.outcome is Outcome.QUEUED:
-        return delivery.model_copy(update={"outcome": Outcome.IGNORED, "fact": None, "note": NOBODYS})
+    if workspace_id is None and delivery.outcome is DeliveryOutcome.QUEUED:
+        return delivery.model_copy(update={"outcome": DeliveryOutcome.IGNORED, "fact": None, "note": NOBODYS})
     return delivery.model_copy(update={"workspace_id": workspace_id})

@@ -1,4 +1,4 @@
-"""Whether GitHub shows Ripe a pull request, and where. Uses the ambient database and transaction."""
+"""Whether Ripe may look at a pull request on GitHub, and where it is. Uses the ambient database."""
 
 from enum import Enum
 
@@ -6,14 +6,15 @@ from bot.model import InstallationId, PullRequestId, Value
 from jobq import current_database
 
 
-class Sight(Enum):
-    """Whether GitHub shows us a pull request.
+class Visibility(Enum):
+    """Whether GitHub shows Ripe a pull request.
 
-    HELD: not while its installation is suspended, and after that not until it was asked. GONE: not any more.
+    ON_HOLD: its installation is suspended, or was and GitHub has not been asked about it since. GONE: the
+    App was uninstalled, or the repository was taken away from it.
     """
 
-    SEEN = "seen"
-    HELD = "held"
+    VISIBLE = "visible"
+    ON_HOLD = "on_hold"
     GONE = "gone"
 
 
@@ -25,12 +26,12 @@ class Address(Value):
     number: int
 
 
-async def find_sight(pull_request_id: PullRequestId) -> Sight:
-    """GONE also where there is no such pull request."""
+async def find_visibility(pull_request_id: PullRequestId) -> Visibility:
+    """GONE if there is no such pull request."""
     row = await current_database().fetchrow(
         """
         SELECT repository.removed_at IS NOT NULL OR installation.deleted_at IS NOT NULL AS is_gone,
-            installation.suspended_at IS NOT NULL OR held.pull_request_id IS NOT NULL AS is_held
+            installation.suspended_at IS NOT NULL OR held.pull_request_id IS NOT NULL AS is_on_hold
         FROM pull_request
         JOIN repository ON repository.id = pull_request.repository_id
         JOIN installation ON installation.id = repository.installation_id
@@ -40,12 +41,12 @@ async def find_sight(pull_request_id: PullRequestId) -> Sight:
         pull_request_id,
     )
     if row is None or row["is_gone"]:
-        return Sight.GONE
-    return Sight.HELD if row["is_held"] else Sight.SEEN
+        return Visibility.GONE
+    return Visibility.ON_HOLD if row["is_on_hold"] else Visibility.VISIBLE
 
 
-async def hold_pull_requests(installation_id: InstallationId) -> None:
-    """Until each was asked about, nothing is sent about what is open there now."""
+async def put_on_hold(installation_id: InstallationId) -> None:
+    """Nothing is sent about the pull requests that are open now until GitHub was asked about each."""
     await current_database().execute(
         """
         INSERT INTO held (workspace_id, pull_request_id)
@@ -58,7 +59,8 @@ async def hold_pull_requests(installation_id: InstallationId) -> None:
     )
 
 
-async def list_held(installation_id: InstallationId) -> tuple[PullRequestId, ...]:
+async def list_on_hold(installation_id: InstallationId) -> tuple[PullRequestId, ...]:
+    """The pull requests on hold in repositories that this installation sees."""
     rows = await current_database().fetch(
         """
         SELECT held.pull_request_id
@@ -73,8 +75,8 @@ async def list_held(installation_id: InstallationId) -> tuple[PullRequestId, ...
     return tuple(PullRequestId(row["pull_request_id"]) for row in rows)
 
 
-async def release(pull_request_id: PullRequestId) -> bool:
-    """GitHub was asked. Whether it had been held, and its installation is not suspended (again)."""
+async def release_hold(pull_request_id: PullRequestId) -> bool:
+    """Ends the hold, since GitHub was asked. False if there was none, or while the App is suspended."""
     released = await current_database().fetchval(
         """
         DELETE FROM held USING pull_request, repository, installation
@@ -89,7 +91,7 @@ async def release(pull_request_id: PullRequestId) -> bool:
 
 
 async def find_address(pull_request_id: PullRequestId) -> Address | None:
-    """None where Ripe has no access any more: uninstalled, suspended, or the repository was taken away."""
+    """None if Ripe may not ask: uninstalled, suspended, or the repository was taken away."""
     row = await current_database().fetchrow(
         """
         SELECT repository.installation_id, repository.full_name AS repository, pull_request.number

@@ -8,7 +8,7 @@ from bot.model import Value, WorkspaceId
 from jobq import current_database
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     """What became of a delivery.
 
     LATE: a newer fact was known already. TIED: it contradicts another of the same second, GitHub is asked.
@@ -35,7 +35,7 @@ class Delivery(Value):
     action: str
     received_at: datetime
     fact: Fact | None
-    outcome: Outcome
+    outcome: DeliveryOutcome
     note: str = ""
 
     @property
@@ -75,7 +75,7 @@ async def find_delivery(guid: str) -> Delivery | None:
     return Delivery(fact=FACT.validate_json(stored) if stored else None, **fields)
 
 
-async def record_outcome(guid: str, outcome: Outcome, note: str) -> None:
+async def record_outcome(guid: str, outcome: DeliveryOutcome, note: str) -> None:
     await current_database().execute(
         "UPDATE delivery SET outcome = $2, note = $3 WHERE guid = $1", guid, outcome, note
     )

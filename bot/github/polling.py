@@ -43,13 +43,6 @@ class KnownInstallation(Value):
     is_suspended: bool
 
 
-class PolledRepository(Value):
-    """`polled_to` is the newest change that was seen (GitHub's clock); None: it was never looked at."""
-
-    full_name: str
-    polled_to: datetime | None
-
-
 async def list_seen_installations(github: GitHub) -> tuple[SeenInstallation, ...]:
     """All of them."""
     seen: list[SeenInstallation] = []
@@ -121,23 +114,6 @@ async def list_longest_unpolled(installation_id: InstallationId, most: int) -> t
         most,
     )
     return tuple(RepositoryId(row["id"]) for row in rows)
-
-
-async def find_polled(
-    installation_id: InstallationId, repository_id: RepositoryId
-) -> PolledRepository | None:
-    """None where the installation does not see it any more."""
-    row = await current_database().fetchrow(
-        """
-        SELECT full_name, polled_to
-        FROM repository JOIN installation ON installation.id = installation_id
-        WHERE repository.id = $2 AND installation_id = $1 AND removed_at IS NULL
-            AND deleted_at IS NULL AND suspended_at IS NULL
-        """,
-        installation_id,
-        repository_id,
-    )
-    return None if row is None else PolledRepository.model_validate(dict(row))
 
 
 async def record_polled(repository_id: RepositoryId, polled_to: datetime | None, at: datetime) -> None:

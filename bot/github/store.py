@@ -12,14 +12,31 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """Before any word of GitHub's."""
 
 
-class NamedRepository(Value):
-    """Whose a repository is, and what it is called now."""
+class StoredRepository(Value):
+    """A repository as it was stored before a fact changed it. GitHub last used its name at `named_at`."""
+
+    id: RepositoryId
+    workspace_id: WorkspaceId
+    full_name: str
+    named_at: datetime
+
+
+class RecordedRepository(Value):
+    """How a repository is stored now, and whether Ripe may look at it."""
+
+    full_name: str
+    is_visible: bool
+
+
+class VisibleRepository(Value):
+    """A repository that an installation sees. `polled_to` is the newest change that polling saw, if any."""
 
     workspace_id: WorkspaceId
     full_name: str
+    polled_to: datetime | None
 
 
-class StandingInstallation(Value):
+class ActiveInstallation(Value):
     """An installation that is neither deleted nor suspended. `account` is whose repositories it sees."""
 
     workspace_id: WorkspaceId
@@ -56,25 +73,36 @@ async def list_installation_ids(workspace_id: WorkspaceId) -> tuple[Installation
     return tuple(InstallationId(row["id"]) for row in rows)
 
 
-async def find_named_repository(
+async def find_visible_repository(
     installation_id: InstallationId, repository_id: RepositoryId
-) -> NamedRepository | None:
-    """None where this installation does not see it any more. It stays so until the transaction ends."""
+) -> VisibleRepository | None:
+    """None if this installation does not see it any more."""
     row = await current_database().fetchrow(
         """
-        SELECT repository.workspace_id, repository.full_name
-        FROM repository JOIN installation ON installation.id = repository.installation_id
-        WHERE repository.id = $2 AND installation.id = $1 AND repository.removed_at IS NULL
-            AND installation.deleted_at IS NULL AND installation.suspended_at IS NULL
-        FOR SHARE OF repository
+        SELECT repository.workspace_id, full_name, polled_to
+        FROM repository JOIN installation ON installation.id = installation_id
+        WHERE repository.id = $2 AND installation_id = $1 AND removed_at IS NULL
+            AND deleted_at IS NULL AND suspended_at IS NULL
         """,
         installation_id,
         repository_id,
     )
-    return NamedRepository.model_validate(dict(row)) if row else None
+    return VisibleRepository.model_validate(dict(row)) if row else None
 
 
-async def find_standing_installation(installation_id: InstallationId) -> StandingInstallation | None:
+async def lock_repositories(repository_ids: Iterable[RepositoryId]) -> tuple[StoredRepository, ...]:
+    """Those of these that are stored, in any workspace. They stay as they are until the transaction ends."""
+    rows = await current_database().fetch(
+        """
+        SELECT id, workspace_id, full_name, named_at FROM repository
+        WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+        """,
+        list(repository_ids),
+    )
+    return tuple(StoredRepository.model_validate(dict(row)) for row in rows)
+
+
+async def find_active_installation(installation_id: InstallationId) -> ActiveInstallation | None:
     """With the names of its repositories. None where it is deleted or suspended."""
     row = await current_database().fetchrow(
         """
@@ -86,7 +114,7 @@ async def find_standing_installation(installation_id: InstallationId) -> Standin
         """,
         installation_id,
     )
-    return StandingInstallation.model_validate(dict(row)) if row else None
+    return ActiveInstallation.model_validate(dict(row)) if row else None
 
 
 async def find_any_installation(workspace_id: WorkspaceId) -> InstallationId | None:
@@ -151,14 +179,17 @@ async def save_repositories(
     installation_id: InstallationId,
     repositories: Iterable[Repository],
     at: datetime = LONG_AGO,
-) -> None:
-    """Records repositories that an installation may see. Names told before `at` do not replace these."""
-    repositories = tuple(repositories)
-    await _take_over(workspace_id, [one.id for one in repositories], at)
-    await current_database().executemany(
+) -> dict[RepositoryId, str]:
+    """Records repositories that an installation may see at `at`; returns how each is called now.
+
+    A name that GitHub used later stays. A repository of another workspace stays as it is, and is left out.
+    """
+    names = {repository.id: repository.full_name for repository in repositories}
+    rows = await current_database().fetch(
         """
         INSERT INTO repository (workspace_id, id, installation_id, full_name, named_at)
-        VALUES ($1, $2, $3, $4, $5)
+        SELECT $1, seen.id, $2, seen.full_name, $5
+        FROM unnest($3::bigint[], $4::text[]) AS seen (id, full_name) ORDER BY seen.id
         ON CONFLICT (id) DO UPDATE SET
             installation_id = excluded.installation_id,
             full_name = CASE WHEN excluded.named_at >= repository.named_at
@@ -166,65 +197,79 @@ async def save_repositories(
             named_at = greatest(repository.named_at, excluded.named_at),
             removed_at = NULL
         WHERE repository.workspace_id = excluded.workspace_id
+        RETURNING id, full_name
         """,
-        [(workspace_id, one.id, installation_id, one.full_name, at) for one in repositories],
-    )
-
-
-async def meet_repository(
-    workspace_id: WorkspaceId,
-    installation_id: InstallationId,
-    repository: Repository,
-    at: datetime = LONG_AGO,
-) -> bool:
-    """Records what a fact of `at` tells of its repository; whether it is (still) ours to look at.
-
-    A fact may overtake the news of its installation, so it can be the first we hear of either. The newest
-    fact says how a repository is called and through which installation we see it; one that has come to
-    another installation is ours again.
-    """
-    await save_installation(workspace_id, installation_id)
-    await _take_over(workspace_id, [repository.id], at)
-    return bool(
-        await current_database().fetchval(
-            """
-            INSERT INTO repository (workspace_id, id, installation_id, full_name, named_at)
-            VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (id) DO UPDATE SET (full_name, installation_id, removed_at, named_at) = (
-                SELECT
-                    CASE WHEN is_news THEN excluded.full_name ELSE repository.full_name END,
-                    CASE WHEN is_news THEN excluded.installation_id ELSE repository.installation_id END,
-                    CASE WHEN is_news AND excluded.installation_id <> repository.installation_id
-                        THEN NULL ELSE repository.removed_at END,
-                    greatest(repository.named_at, excluded.named_at)
-                FROM (SELECT excluded.named_at >= repository.named_at AS is_news) AS told)
-            WHERE repository.workspace_id = excluded.workspace_id
-            RETURNING removed_at IS NULL AND NOT EXISTS (
-                SELECT FROM installation WHERE id = repository.installation_id AND deleted_at IS NOT NULL)
-            """,
-            workspace_id,
-            repository.id,
-            installation_id,
-            repository.full_name,
-            at,
-        )
-    )
-
-
-async def _take_over(workspace_id: WorkspaceId, repository_ids: list[RepositoryId], at: datetime) -> None:
-    """Forgets what another workspace knows of these, which were given away. Older news is not believed."""
-    theirs = await current_database().fetch(
-        "SELECT id FROM repository WHERE id = ANY($2::bigint[]) AND workspace_id <> $1 AND named_at <= $3",
         workspace_id,
-        repository_ids,
+        installation_id,
+        list(names.keys()),
+        list(names.values()),
         at,
     )
-    ids = [row["id"] for row in theirs]
-    if ids:
-        await current_database().execute(
-            "DELETE FROM pull_request WHERE repository_id = ANY($1::bigint[])", ids
-        )
-        await current_database().execute("DELETE FROM repository WHERE id = ANY($1::bigint[])", ids)
+    return {RepositoryId(row["id"]): row["full_name"] for row in rows}
+
+
+async def confirm_repository(
+    workspace_id: WorkspaceId, installation_id: InstallationId, repository: Repository, at: datetime
+) -> bool | None:
+    """Whether Ripe may look at a repository, if it is stored just as a fact of `at` names it; else None.
+
+    Its row is locked until the transaction ends, so facts of one repository are applied one after another.
+    """
+    is_visible: bool | None = await current_database().fetchval(
+        """
+        UPDATE repository SET named_at = greatest(named_at, $5)
+        WHERE id = $3 AND workspace_id = $1 AND installation_id = $2 AND full_name = $4
+        RETURNING removed_at IS NULL AND NOT EXISTS (
+            SELECT FROM installation WHERE id = repository.installation_id AND deleted_at IS NOT NULL)
+        """,
+        workspace_id,
+        installation_id,
+        repository.id,
+        repository.full_name,
+        at,
+    )
+    return is_visible
+
+
+async def record_repository(
+    workspace_id: WorkspaceId, installation_id: InstallationId, repository: Repository, at: datetime
+) -> RecordedRepository | None:
+    """Records how a fact of `at` names a repository. None if it is another workspace's, which stays so.
+
+    The newest fact says how a repository is called and which installation sees it. A repository that moved to
+    another installation is visible again. Its installation must be stored.
+    """
+    row = await current_database().fetchrow(
+        """
+        INSERT INTO repository (workspace_id, id, installation_id, full_name, named_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (id) DO UPDATE SET (full_name, installation_id, removed_at, named_at) = (
+            SELECT
+                CASE WHEN is_news THEN excluded.full_name ELSE repository.full_name END,
+                CASE WHEN is_news THEN excluded.installation_id ELSE repository.installation_id END,
+                CASE WHEN is_news AND excluded.installation_id <> repository.installation_id
+                    THEN NULL ELSE repository.removed_at END,
+                greatest(repository.named_at, excluded.named_at)
+            FROM (SELECT excluded.named_at >= repository.named_at AS is_news) AS compared)
+        WHERE repository.workspace_id = excluded.workspace_id
+        RETURNING full_name, removed_at IS NULL AND NOT EXISTS (
+            SELECT FROM installation WHERE id = repository.installation_id AND deleted_at IS NOT NULL
+        ) AS is_visible
+        """,
+        workspace_id,
+        repository.id,
+        installation_id,
+        repository.full_name,
+        at,
+    )
+    return RecordedRepository.model_validate(dict(row)) if row else None
+
+
+async def delete_repositories(repository_ids: Iterable[RepositoryId]) -> None:
+    """Their pull requests must have been deleted."""
+    await current_database().execute(
+        "DELETE FROM repository WHERE id = ANY($1::bigint[])", list(repository_ids)
+    )
 
 
 async def remove_repositories(
@@ -241,18 +286,6 @@ async def remove_repositories(
         at,
     )
     return tuple(RepositoryId(row["id"]) for row in rows)
-
-
-async def list_names(
-    workspace_id: WorkspaceId, repository_ids: Iterable[RepositoryId]
-) -> dict[RepositoryId, str]:
-    """What those of these are called that are known in this workspace."""
-    rows = await current_database().fetch(
-        "SELECT id, full_name FROM repository WHERE workspace_id = $1 AND id = ANY($2::bigint[])",
-        workspace_id,
-        list(repository_ids),
-    )
-    return {RepositoryId(row["id"]): row["full_name"] for row in rows}
 
 
 async def list_repository_ids(installation_id: InstallationId) -> tuple[RepositoryId, ...]:

@@ -12,15 +12,14 @@ from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
-from bot.flows.change import lock_known
 from bot.flows.digests import schedule_digests_for
 from bot.github.model import AccessLost, NotFound, PullRequestPage, PullRequestSnapshot
-from bot.github.store import find_named_repository
+from bot.github.store import find_visible_repository, lock_repositories
 from bot.model import InstallationId, RepositoryId, WorkspaceId
-from bot.people.store import find_person_by_account
+from bot.people.store import list_person_ids_by_account
 from bot.reviews import backlog, rules, store
 from bot.reviews.model import PullRequest
-from jobq import ClaimedJob, Discard, Queue, write_transaction
+from jobq import ClaimedJob, Discard, Job, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -51,7 +50,7 @@ async def backfill_repository(
     known with its next fact.
     """
     arguments = job.read(Arguments)
-    repository = await find_named_repository(arguments.installation_id, arguments.repository_id)
+    repository = await find_visible_repository(arguments.installation_id, arguments.repository_id)
     if repository is None:
         return Discard("no access to this repository any more")
     try:
@@ -83,45 +82,43 @@ async def backfill_repository(
 
 @write_transaction
 async def _store(snapshot: PullRequestSnapshot, arguments: Arguments, queue: Queue, now: datetime) -> None:
-    """The pull request and its requests as GitHub's own answer shows them, if we may still see it."""
-    repository = await find_named_repository(arguments.installation_id, arguments.repository_id)
+    """The pull request and its requests as GitHub's own answer shows them, if Ripe may still look at it."""
+    # The lock comes first: nobody removes the repository meanwhile, or stores the same new pull request.
+    await lock_repositories([arguments.repository_id])
+    repository = await find_visible_repository(arguments.installation_id, arguments.repository_id)
     if repository is None:
         return
-    known = await lock_known(snapshot.id)
-    if known is not None and snapshot.updated_at < known.updated_at:
+    stored = await store.lock_pull_request(snapshot.id)
+    if stored is not None and snapshot.updated_at < stored.updated_at:
         return
-    if known is not None and snapshot.updated_at == known.updated_at and known.state is not snapshot.state:
-        await queue.save(sync_pull_request_job(known.id))
+    if stored and snapshot.updated_at == stored.updated_at and snapshot.state is not stored.state:
+        await queue.save(sync_pull_request_job(stored.id))
         return
-    told = known.told if known is not None and known.updated_at == snapshot.updated_at else frozenset[str]()
-    after = rules.apply_snapshot(known, repository.workspace_id, snapshot, told | {rules.SYNCED})
+    after = rules.apply_answer(stored, repository.workspace_id, snapshot)
     await store.save_pull_request(after)
-    opened = await store.list_open_requests(after.id)
-    change = rules.change_by_snapshot(
-        after, None, snapshot.requested, opened, await store.list_replied(after)
-    )
-    await _record(after, change, queue, now)
-
-
-async def _record(after: PullRequest, change: rules.Change, queue: Queue, now: datetime) -> None:
-    """Opens and closes requests. Nobody hears of those it opens, nor of reviewers whom nobody knows."""
-    for request, reason in change.closed:
-        await store.close_review_request(request.id, reason, after.updated_at)
-    found = [await store.open_review_request(after, one, after.updated_at) for one in change.opened]
-    silent = [request_id for request_id in found if request_id is not None]
-    for request_id in silent:
-        await store.snooze_request(request_id, None, until_change=True)
-    await backlog.insert_entries(after.workspace_id, silent, now)
-    touched = [*silent, *(request.id for request, _ in change.closed)]
-    await queue.save_all(remind_reviewer_job(request_id) for request_id in touched)
-    if silent:
-        # The list tells nothing of reviews: whether anybody is still needed, only the pull request itself.
-        await queue.save(sync_pull_request_job(after.id))
+    requests, replies = await store.list_open_requests_with_replies(after)
+    change = rules.change_by_snapshot(after, None, snapshot.requested, requests, replies)
+    await queue.save_all(await _record(after, change, now))
     await _schedule_digests(after.workspace_id, change.opened, queue, now)
+
+
+async def _record(after: PullRequest, change: rules.Change, now: datetime) -> list[Job]:
+    """Closes and opens requests. Opens them silently: no DM about them, and none to the author."""
+    closed = [(request.id, reason) for request, reason in change.closed]
+    await store.close_review_requests(closed, after.updated_at)
+    opened = await store.open_review_requests(after, change.opened, after.updated_at)
+    jobs = [remind_reviewer_job(request_id) for request_id in (*opened, *dict(closed))]
+    if opened:
+        await store.silence_requests(opened)
+        await backlog.insert_entries(after.workspace_id, opened, now)
+        # The list shows no reviews: only the pull request itself says whether anybody is still needed.
+        jobs.append(sync_pull_request_job(after.id))
+    return jobs
 
 
 async def _schedule_digests(
     workspace_id: WorkspaceId, asked: Iterable[rules.Requested], queue: Queue, now: datetime
 ) -> None:
-    people = [await find_person_by_account(workspace_id, one.account.id) for one in asked]
-    await schedule_digests_for((person.id for person in people if person is not None), queue, now)
+    account_ids = [requested.account.id for requested in asked]
+    people = await list_person_ids_by_account(workspace_id, account_ids)
+    await schedule_digests_for(people.values(), queue, now)

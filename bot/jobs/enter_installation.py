@@ -1,7 +1,7 @@
-"""Asks GitHub which repositories an installation sees, a page a job, and has what is open there read.
+"""Asks GitHub which repositories an installation sees, a page a job, and queues the reading of each.
 
-Where the App is installed GitHub tells them by itself; of an installation that joins a workspace later that
-was told to nobody.
+The webhook of a new installation lists its repositories, but Ripe drops that webhook if the installation
+belongs to no workspace yet. It asks for the list when the installation joins one.
 """
 
 from datetime import datetime
@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, enter_installation_job
+from bot.flows.repositories import add_repositories
 from bot.github.model import AccessLost, NotFound, RepositoryPage
-from bot.github.store import find_standing_installation, save_repositories
+from bot.github.store import find_active_installation
 from bot.model import InstallationId
 from jobq import ClaimedJob, Discard, Queue, write_transaction
 
@@ -50,11 +51,12 @@ async def _store(
     page: RepositoryPage, arguments: Arguments, asked_at: datetime, queue: Queue
 ) -> Discard | None:
     identity = arguments.installation_id
-    installation = await find_standing_installation(identity)
+    installation = await find_active_installation(identity)
     if installation is None:
         return Discard("not installed any more")
-    await save_repositories(installation.workspace_id, identity, page.repositories, asked_at)
-    await queue.save_all(backfill_repository_job(identity, one.id) for one in page.repositories)
+    renames = await add_repositories(installation.workspace_id, identity, page.repositories, asked_at)
+    jobs = [*renames, *(backfill_repository_job(identity, repository.id) for repository in page.repositories)]
     if not page.is_last:
-        await queue.save(enter_installation_job(identity, arguments.page + 1))
+        jobs.append(enter_installation_job(identity, arguments.page + 1))
+    await queue.save_all(jobs)
     return None

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from bot.assignment.store import list_configs
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.github.store import StandingInstallation, find_standing_installation
+from bot.github.store import ActiveInstallation, find_active_installation
 from bot.model import AccountId, InstallationId, Value
 from bot.people.model import Person
 from bot.people.store import find_person_by_account, lock_person, mark_welcomed
@@ -31,7 +31,7 @@ class _Due(Value):
     """A DM to send: its row is written. Or `lost`: one that may have arrived, to be found out first."""
 
     person: Person
-    installation: StandingInstallation
+    installation: ActiveInstallation
     ruled: frozenset[str] = frozenset()
     message_id: int | None = None
     lost: Message | None = None
@@ -54,7 +54,7 @@ async def greet_installer(job: ClaimedJob, *, slack: outbox.Slack | None, clock:
 
 @write_transaction
 async def _begin(arguments: Arguments, now: datetime, *, is_live: bool) -> _Due | Postpone | Discard:
-    installation = await find_standing_installation(arguments.installation_id)
+    installation = await find_active_installation(arguments.installation_id)
     if installation is None:
         return Discard("not installed any more")
     person = await find_person_by_account(installation.workspace_id, arguments.account_id)

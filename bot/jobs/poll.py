@@ -18,9 +18,9 @@ from bot.flows.catalog import (
     poll_repository_job,
     sync_pull_request_job,
 )
-from bot.flows.change import ASSIGN_AFTER_MINUTES, lock_known
+from bot.flows.change import ASSIGN_AFTER_MINUTES
 from bot.flows.take_delivery import take_delivery
-from bot.github.deliveries import Delivery, Outcome
+from bot.github.deliveries import Delivery, DeliveryOutcome
 from bot.github.model import (
     AccessLost,
     Account,
@@ -44,7 +44,6 @@ from bot.github.polling import (
     KnownInstallation,
     SeenInstallation,
     find_known_installation,
-    find_polled,
     is_gone,
     list_known_installations,
     list_known_repositories,
@@ -52,7 +51,7 @@ from bot.github.polling import (
     list_seen_installations,
     record_polled,
 )
-from bot.github.store import find_workspace_of_installation
+from bot.github.store import find_visible_repository, find_workspace_of_installation
 from bot.model import AccountId, InstallationId, RepositoryId
 from bot.reviews import store
 from bot.reviews.model import PullRequest
@@ -173,7 +172,7 @@ def _repository_facts(
 async def poll_repository(job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock) -> Discard | None:
     """What happened to its pull requests since the last look. One request where nothing did."""
     where = job.read(OfRepository)
-    repository = await find_polled(where.installation_id, where.repository_id)
+    repository = await find_visible_repository(where.installation_id, where.repository_id)
     if repository is None:
         return Discard("no access to this repository any more")
     asked_at, number, newest = clock.now(), 1, repository.polled_to
@@ -208,7 +207,7 @@ def _look_back_to(polled_to: datetime | None, now: datetime) -> datetime | None:
 async def _follow(
     snapshot: PullRequestSnapshot, installation_id: InstallationId, asked_at: datetime, queue: Queue
 ) -> None:
-    known = await lock_known(snapshot.id)
+    known = await store.lock_pull_request(snapshot.id)
     if known is None:
         if snapshot.state is PullRequestState.OPEN:
             await _tell(_opened(snapshot, installation_id), asked_at, queue)
@@ -258,7 +257,7 @@ async def _tell(fact: Fact, asked_at: datetime, queue: Queue) -> None:
         action=action,
         received_at=asked_at,
         fact=fact,
-        outcome=Outcome.QUEUED,
+        outcome=DeliveryOutcome.QUEUED,
     )
     outcome = await take_delivery(delivery, queue)
     log.info("seen by polling", kind=fact.kind, guid=delivery.guid, outcome=outcome)

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.change import record_change
-from bot.flows.visibility import Address, find_address, release
+from bot.flows.visibility import Address, find_address, release_hold
 from bot.github.model import (
     AccessLost,
     ChangedPaths,
@@ -19,8 +19,7 @@ from bot.github.model import (
 )
 from bot.model import InstallationId, PullRequestId, Value
 from bot.reviews import rules, store
-from bot.reviews.store import list_open_requests
-from jobq import ClaimedJob, Discard, Queue, current_database
+from jobq import ClaimedJob, Discard, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -61,23 +60,27 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) ->
         answer = await _ask(github, address)
     except (NotFound, AccessLost) as error:
         return Discard(f"GitHub does not show it: {error}")
-    snapshot = answer.snapshot
-    async with current_database().transaction():
-        known = await store.lock_pull_request(pull_request_id)
-        if known is None or snapshot.updated_at < known.updated_at:
-            return None
-        told = known.told if snapshot.updated_at == known.updated_at else frozenset[str]()
-        after = rules.apply_snapshot(known, known.workspace_id, snapshot, told | {rules.SYNCED})
-        after = after.model_copy(update={"review_decision": answer.decision})
-        await store.save_pull_request(after)
-        await store.save_reviews(after, answer.reviews)
-        opened = await store.list_open_requests(after.id)
-        change = rules.change_by_snapshot(
-            after, None, snapshot.requested, opened, await store.list_replied(after)
-        )
-        note = await record_change(after, change, snapshot.updated_at, queue)
+    note = await _store(pull_request_id, answer, queue)
     log.info("pull request synced", pull_request_id=pull_request_id, change=note)
     return None
+
+
+@write_transaction
+async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) -> str:
+    """Stores the answer unless a newer fact has been applied since. Returns what changed, in a few words."""
+    snapshot = answer.snapshot
+    stored = await store.lock_pull_request(pull_request_id)
+    if stored is None or snapshot.updated_at < stored.updated_at:
+        return "a newer fact was applied since"
+    after = rules.apply_answer(stored, stored.workspace_id, snapshot)
+    after = after.model_copy(update={"review_decision": answer.decision})
+    await store.save_pull_request(after)
+    await store.save_reviews(after, answer.reviews)
+    requests, replies = await store.list_open_requests_with_replies(after)
+    change = rules.change_by_snapshot(after, None, snapshot.requested, requests, replies)
+    recorded = await record_change(after, change, requests, snapshot.updated_at)
+    await queue.save_all(recorded.jobs)
+    return recorded.note
 
 
 async def _ask(github: GitHub, address: Address) -> _Answer:
@@ -92,11 +95,14 @@ async def _ask(github: GitHub, address: Address) -> _Answer:
 
 
 async def sync_and_release(job: ClaimedJob, *, github: GitHub, queue: Queue) -> Discard | None:
-    """`sync_pull_request`, after which what was held is decided again."""
-    pull_request_id = job.read(Arguments).pull_request_id
-    outcome = await sync_pull_request(job, github=github, queue=queue)
-    async with current_database().transaction():
-        if await release(pull_request_id):
-            requests = await list_open_requests(pull_request_id)
-            await queue.save_all(remind_reviewer_job(request.id) for request in requests)
-    return outcome
+    """As `sync_pull_request`; a pull request that was on hold is then decided about again."""
+    result = await sync_pull_request(job, github=github, queue=queue)
+    await _release(job.read(Arguments).pull_request_id, queue)
+    return result
+
+
+@write_transaction
+async def _release(pull_request_id: PullRequestId, queue: Queue) -> None:
+    if await release_hold(pull_request_id):
+        requests = await store.list_open_requests(pull_request_id)
+        await queue.save_all(remind_reviewer_job(request.id) for request in requests)

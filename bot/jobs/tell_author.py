@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.reminder_state import load_view
-from bot.flows.visibility import Sight, find_sight
+from bot.flows.visibility import Visibility, find_visibility
 from bot.model import PullRequestId, Value
 from bot.people.model import Person
 from bot.people.store import find_person_by_account
@@ -121,10 +121,10 @@ LOOK_AGAIN_AFTER = timedelta(hours=6)
 
 async def tell_author_in_sight(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """`tell_author`, later for a pull request that is held and never for one that is gone."""
-    match await find_sight(job.read(Arguments).pull_request_id):
-        case Sight.GONE:
+    match await find_visibility(job.read(Arguments).pull_request_id):
+        case Visibility.GONE:
             return Discard("GitHub does not show this pull request any more")
-        case Sight.HELD:
+        case Visibility.ON_HOLD:
             return Postpone(clock.now() + LOOK_AGAIN_AFTER)
-        case Sight.SEEN:
+        case Visibility.VISIBLE:
             return await tell_author(job, slack=slack, clock=clock)

@@ -22,6 +22,18 @@ async def find_person_by_account(workspace_id: WorkspaceId, account_id: AccountI
     return None if found is None else await load_person(PersonId(found))
 
 
+async def list_person_ids_by_account(
+    workspace_id: WorkspaceId, account_ids: Iterable[AccountId]
+) -> dict[AccountId, PersonId]:
+    """Whom these GitHub accounts belong to. Accounts that are not linked to anybody are left out."""
+    rows = await current_database().fetch(
+        "SELECT id, person_id FROM account WHERE workspace_id = $1 AND id = ANY($2::bigint[])",
+        workspace_id,
+        list(account_ids),
+    )
+    return {AccountId(row["id"]): PersonId(row["person_id"]) for row in rows}
+
+
 async def find_person_by_slack_user(workspace_id: WorkspaceId, slack_user_id: str) -> Person | None:
     """None also when Slack says that they are gone but we never met them."""
     found = await current_database().fetchval(

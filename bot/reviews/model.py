@@ -29,7 +29,7 @@ class PullRequest(Value):
     review_decision: ReviewDecision | None = None
     created_at: datetime
     updated_at: datetime
-    told: frozenset[str] = frozenset()
+    same_second_facts: frozenset[str] = frozenset()
     pushed_at: datetime | None = None
     round: int = 1
 

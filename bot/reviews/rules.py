@@ -21,7 +21,7 @@ from bot.github.model import (
     ReviewFact,
     ReviewState,
 )
-from bot.model import AccountId, Value
+from bot.model import AccountId, Value, WorkspaceId
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 
 AnyFact = PullRequestFact | ReviewFact
@@ -29,7 +29,7 @@ AnyFact = PullRequestFact | ReviewFact
 SYNCED = "synced"
 """The token that GitHub's own answer leaves behind."""
 
-_STATE_TOLD = {
+_STATE_FACTS = {
     PullRequestAction.CLOSED: "state:closed",
     PullRequestAction.REOPENED: "state:open",
     PullRequestAction.CONVERTED_TO_DRAFT: "draft:true",
@@ -37,7 +37,7 @@ _STATE_TOLD = {
 }
 
 
-def told_by(fact: AnyFact) -> frozenset[str]:
+def facts_of(fact: AnyFact) -> frozenset[str]:
     """What a fact says by its action alone, as tokens."""
     if isinstance(fact, ReviewFact):
         return frozenset({f"reviewed:{fact.review.author.id}"}) if fact.action == "submitted" else frozenset()
@@ -54,20 +54,20 @@ def told_by(fact: AnyFact) -> frozenset[str]:
             return frozenset({f"title:{fact.pull_request.title}"})
         case PullRequestAction.SYNCHRONIZE:
             return frozenset({f"head:{fact.pull_request.head_sha}"})
-    token = _STATE_TOLD.get(fact.action)
+    token = _STATE_FACTS.get(fact.action)
     return frozenset({token} if token else ())
 
 
-def is_contradiction(told: frozenset[str], new: frozenset[str]) -> bool:
+def is_contradiction(same_second: frozenset[str], new: frozenset[str]) -> bool:
     """Whether facts of one second cannot both hold, or came after GitHub's own answer for that second."""
-    if SYNCED in told:
-        return bool(new - told)
-    return any(opposite in told for token in new for opposite in _opposites(token, told))
+    if SYNCED in same_second:
+        return bool(new - same_second)
+    return any(opposite in same_second for token in new for opposite in _opposites(token, same_second))
 
 
-def _opposites(token: str, told: frozenset[str]) -> Iterable[str]:
-    what, _, value = token.partition(":")
-    match what:
+def _opposites(token: str, same_second: frozenset[str]) -> Iterable[str]:
+    subject, _, value = token.partition(":")
+    match subject:
         case "requested":
             return (f"removed:{value}", f"reviewed:{value}")
         case "removed" | "reviewed":
@@ -77,7 +77,7 @@ def _opposites(token: str, told: frozenset[str]) -> Iterable[str]:
         case "label-":
             return (f"label+:{value}",)
     # state, draft, title, head hold one value: any other value of the same second contradicts it.
-    return [other for other in told if other != token and other.startswith(f"{what}:")]
+    return [other for other in same_second if other != token and other.startswith(f"{subject}:")]
 
 
 class Requested(Value):
@@ -105,9 +105,9 @@ _SAID_BY = {
 """The field that an action speaks of: all that is taken from a snapshot of a second already known."""
 
 
-def apply_tied(known: PullRequest, fact: AnyFact) -> PullRequest:
+def apply_tied(stored: PullRequest, fact: AnyFact) -> PullRequest:
     """The pull request after a fact of the same second that contradicts nothing: what its action says."""
-    after = known.model_copy(update={"told": known.told | told_by(fact)})
+    after = stored.model_copy(update={"same_second_facts": stored.same_second_facts | facts_of(fact)})
     if isinstance(fact, ReviewFact):
         return after
     changes: dict[str, object] = {}
@@ -116,30 +116,33 @@ def apply_tied(known: PullRequest, fact: AnyFact) -> PullRequest:
     if fact.action is PullRequestAction.SYNCHRONIZE:
         changes["pushed_at"] = fact.pull_request.updated_at
     if fact.action is PullRequestAction.REOPENED:
-        changes["round"] = _next_round(known, fact.pull_request.state)
-    return after.model_copy(update=changes | _tied_labels(known, fact) | _tied_teams(known, fact))
+        changes["round"] = _next_round(stored, fact.pull_request.state)
+    return after.model_copy(update=changes | _tied_labels(stored, fact) | _tied_teams(stored, fact))
 
 
-def _tied_labels(known: PullRequest, fact: PullRequestFact) -> dict[str, object]:
+def _tied_labels(stored: PullRequest, fact: PullRequestFact) -> dict[str, object]:
     if fact.label is None:
         return {}
     came = fact.action is PullRequestAction.LABELED
-    return {"labels": known.labels | {fact.label} if came else known.labels - {fact.label}}
+    return {"labels": stored.labels | {fact.label} if came else stored.labels - {fact.label}}
 
 
-def _tied_teams(known: PullRequest, fact: PullRequestFact) -> dict[str, object]:
+def _tied_teams(stored: PullRequest, fact: PullRequestFact) -> dict[str, object]:
     if fact.team is None:
         return {}
-    others = tuple(slug for slug in known.requested_teams if slug != fact.team.slug)
+    others = tuple(slug for slug in stored.requested_teams if slug != fact.team.slug)
     came = fact.action is PullRequestAction.REVIEW_REQUESTED
     return {"requested_teams": (*others, fact.team.slug) if came else others}
 
 
 def apply_snapshot(
-    known: PullRequest | None, workspace_id: int, snapshot: PullRequestSnapshot, told: frozenset[str]
+    stored: PullRequest | None,
+    workspace_id: WorkspaceId,
+    snapshot: PullRequestSnapshot,
+    same_second_facts: frozenset[str],
 ) -> PullRequest:
     """The pull request as a newer snapshot shows it. Sizes that the snapshot leaves out are kept."""
-    pushed = known is not None and known.head_sha != snapshot.head_sha
+    pushed = stored is not None and stored.head_sha != snapshot.head_sha
     fields = {
         name: getattr(snapshot, name)
         for name in (
@@ -154,25 +157,34 @@ def apply_snapshot(
         repository=snapshot.repository.full_name,
         labels=frozenset(snapshot.labels),
         requested_teams=tuple(team.slug for team in snapshot.requested_teams),
-        **_sizes(known, snapshot),
-        review_decision=known.review_decision if known else None,
-        told=told,
-        pushed_at=snapshot.updated_at if pushed else (known and known.pushed_at),
-        round=_next_round(known, snapshot.state),
+        **_sizes(stored, snapshot),
+        review_decision=stored.review_decision if stored else None,
+        same_second_facts=same_second_facts,
+        pushed_at=snapshot.updated_at if pushed else (stored and stored.pushed_at),
+        round=_next_round(stored, snapshot.state),
     )
 
 
-def _sizes(known: PullRequest | None, snapshot: PullRequestSnapshot) -> dict[str, int | None]:
-    told = {name: getattr(snapshot, name) for name in ("additions", "deletions", "changed_files")}
-    if known is None:
-        return told
-    return {name: getattr(known, name) if value is None else value for name, value in told.items()}
+def apply_answer(
+    stored: PullRequest | None, workspace_id: WorkspaceId, snapshot: PullRequestSnapshot
+) -> PullRequest:
+    """The pull request as GitHub's own answer shows it, which settles all that facts of its second said."""
+    is_same_second = stored is not None and stored.updated_at == snapshot.updated_at
+    same_second_facts = stored.same_second_facts if stored and is_same_second else frozenset[str]()
+    return apply_snapshot(stored, workspace_id, snapshot, same_second_facts | {SYNCED})
 
 
-def _next_round(known: PullRequest | None, state: PullRequestState) -> int:
-    if known is None:
+def _sizes(stored: PullRequest | None, snapshot: PullRequestSnapshot) -> dict[str, int | None]:
+    sizes = {name: getattr(snapshot, name) for name in ("additions", "deletions", "changed_files")}
+    if stored is None:
+        return sizes
+    return {name: getattr(stored, name) if size is None else size for name, size in sizes.items()}
+
+
+def _next_round(stored: PullRequest | None, state: PullRequestState) -> int:
+    if stored is None:
         return 1
-    return known.round + (state is PullRequestState.OPEN and not known.is_open)
+    return stored.round + (state is PullRequestState.OPEN and not stored.is_open)
 
 
 def change_by_snapshot(

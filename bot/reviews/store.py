@@ -1,11 +1,11 @@
 """Pull requests, review requests and reviews in Postgres. Uses the ambient database and transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from bot.github.model import Account, Review
-from bot.model import PersonId, PullRequestId, RequestId, UserError, WorkspaceId
+from bot.model import PersonId, PullRequestId, RepositoryId, RequestId, UserError, WorkspaceId
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import Requested
 from jobq import current_database
@@ -99,9 +99,16 @@ async def save_pull_request(pull_request: PullRequest) -> None:
         pull_request.author.is_bot, pull_request.state, pull_request.is_draft, pull_request.head_sha,
         sorted(pull_request.labels), list(pull_request.requested_teams), pull_request.additions,
         pull_request.deletions, pull_request.changed_files, pull_request.review_decision,
-        pull_request.created_at, pull_request.updated_at, sorted(pull_request.told), pull_request.pushed_at,
-        pull_request.round,
+        pull_request.created_at, pull_request.updated_at, sorted(pull_request.same_second_facts),
+        pull_request.pushed_at, pull_request.round,
     )  # fmt: skip
+
+
+async def delete_pull_requests_of(repository_ids: Iterable[RepositoryId]) -> None:
+    """With their requests, reviews, assignments and messages."""
+    await current_database().execute(
+        "DELETE FROM pull_request WHERE repository_id = ANY($1::bigint[])", list(repository_ids)
+    )
 
 
 async def find_request(request_id: RequestId) -> ReviewRequest | None:
@@ -138,6 +145,43 @@ async def list_open_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequ
         pull_request_id,
     )
     return tuple(_request(row) for row in rows)
+
+
+async def list_open_requests_with_replies(
+    pull_request: PullRequest,
+) -> tuple[tuple[ReviewRequest, ...], tuple[LatestReview, ...]]:
+    """The open requests, and the newest review (comments included) of each of their reviewers who has any."""
+    rows = await current_database().fetch(
+        """
+        SELECT review_request.*, reply.state AS reply_state, reply.submitted_at AS replied_at
+        FROM review_request
+        LEFT JOIN LATERAL (
+            SELECT state, submitted_at FROM review
+            WHERE review.pull_request_id = $1 AND review.reviewer_id = review_request.reviewer_id
+                AND review.reviewer_id <> $2 AND NOT reviewer_is_bot
+            ORDER BY submitted_at DESC, id DESC LIMIT 1
+        ) AS reply ON true
+        WHERE review_request.pull_request_id = $1 AND closed_at IS NULL
+        ORDER BY review_request.id
+        """,
+        pull_request.id,
+        pull_request.author.id,
+    )
+    requests, replies = [], []
+    for row in rows:
+        fields = dict(row)
+        state, replied_at = fields.pop("reply_state"), fields.pop("replied_at")
+        requests.append(request := _request(fields))
+        if state is not None:
+            replies.append(
+                LatestReview(
+                    reviewer_id=request.reviewer_id,
+                    reviewer_login=request.reviewer_login,
+                    state=state,
+                    submitted_at=replied_at,
+                )
+            )
+    return tuple(requests), tuple(replies)
 
 
 async def list_open_request_ids_of_workspace(workspace_id: WorkspaceId) -> tuple[RequestId, ...]:
@@ -195,32 +239,68 @@ async def _with_open_pull_requests(rows: Iterable[Any]) -> tuple[tuple[ReviewReq
     return tuple((r, pulls[r.pull_request_id]) for r in requests if pulls[r.pull_request_id].is_open)
 
 
-async def open_review_request(
-    pull_request: PullRequest, requested: Requested, opened_at: datetime
-) -> RequestId | None:
-    """A new row, or None when that reviewer's request is open already."""
-    identity = await current_database().fetchval(
+async def open_review_requests(
+    pull_request: PullRequest, requested: Sequence[Requested], opened_at: datetime
+) -> tuple[RequestId, ...]:
+    """Opens a request for each; returns the new ones. A reviewer whose request is open keeps that one."""
+    if not requested:
+        return ()
+    rows = await current_database().fetch(
         """
         INSERT INTO review_request (workspace_id, pull_request_id, reviewer_id, reviewer_login, requested_by,
             is_again, round, opened_at)
-        VALUES ($1, $2, $3, $4, $5, EXISTS (SELECT FROM review_request
-            WHERE pull_request_id = $2 AND reviewer_id = $3 AND round = $6), $6, $7)
+        SELECT $1, $2, asked.id, asked.login, asked.by, EXISTS (
+            SELECT FROM review_request
+            WHERE pull_request_id = $2 AND reviewer_id = asked.id AND round = $3), $3, $4
+        FROM unnest($5::bigint[], $6::text[], $7::text[]) WITH ORDINALITY AS asked (id, login, by, place)
+        ORDER BY asked.place
         ON CONFLICT (pull_request_id, reviewer_id) WHERE closed_at IS NULL DO NOTHING
         RETURNING id
         """,
-        pull_request.workspace_id, pull_request.id, requested.account.id, requested.account.login,
-        requested.by, pull_request.round, opened_at,
-    )  # fmt: skip
-    return RequestId(identity) if identity is not None else None
-
-
-async def close_review_request(request_id: RequestId, reason: CloseReason, closed_at: datetime) -> None:
-    await current_database().execute(
-        "UPDATE review_request SET closed_at = $2, close_reason = $3 WHERE id = $1 AND closed_at IS NULL",
-        request_id,
-        closed_at,
-        reason,
+        pull_request.workspace_id,
+        pull_request.id,
+        pull_request.round,
+        opened_at,
+        [reviewer.account.id for reviewer in requested],
+        [reviewer.account.login for reviewer in requested],
+        [reviewer.by for reviewer in requested],
     )
+    return tuple(RequestId(row["id"]) for row in rows)
+
+
+async def close_review_requests(closed: Iterable[tuple[RequestId, CloseReason]], closed_at: datetime) -> None:
+    """Closes each for its reason. One that is closed already keeps its own."""
+    reasons = dict(closed)
+    if not reasons:
+        return
+    await current_database().execute(
+        """
+        UPDATE review_request SET closed_at = $3, close_reason = closing.reason
+        FROM unnest($1::bigint[], $2::text[]) AS closing (id, reason)
+        WHERE review_request.id = closing.id AND closed_at IS NULL
+        """,
+        list(reasons.keys()),
+        list(reasons.values()),
+        closed_at,
+    )
+
+
+async def close_requests_of_repositories(
+    repository_ids: Iterable[RepositoryId], closed_at: datetime
+) -> tuple[RequestId, ...]:
+    """Closes every open request in these repositories as unassigned; returns which."""
+    rows = await current_database().fetch(
+        """
+        UPDATE review_request SET closed_at = $2, close_reason = 'unassigned'
+        FROM pull_request
+        WHERE pull_request.id = review_request.pull_request_id
+            AND pull_request.repository_id = ANY($1::bigint[]) AND review_request.closed_at IS NULL
+        RETURNING review_request.id
+        """,
+        list(repository_ids),
+        closed_at,
+    )
+    return tuple(RequestId(row["id"]) for row in rows)
 
 
 async def correct_close_reason(request_id: RequestId, reason: CloseReason) -> None:
@@ -257,6 +337,17 @@ async def end_snooze_until_change(pull_request_id: PullRequestId) -> None:
         "UPDATE review_request SET snoozed_until_change = false"
         " WHERE pull_request_id = $1 AND snoozed_until_change AND closed_at IS NULL",
         pull_request_id,
+    )
+
+
+async def silence_requests(request_ids: Iterable[RequestId]) -> None:
+    """No DM about these until something changes."""
+    await current_database().execute(
+        """
+        UPDATE review_request SET snoozed_until = NULL, snoozed_until_change = true
+        WHERE id = ANY($1::bigint[])
+        """,
+        list(request_ids),
     )
 
 
@@ -299,21 +390,6 @@ async def list_reviews(pull_request: PullRequest) -> tuple[LatestReview, ...]:
     return tuple(LatestReview.model_validate(dict(row)) for row in rows)
 
 
-async def list_replied(pull_request: PullRequest) -> tuple[LatestReview, ...]:
-    """The newest review of each reviewer, comments included."""
-    rows = await current_database().fetch(
-        """
-        SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at
-        FROM review
-        WHERE pull_request_id = $1 AND reviewer_id <> $2 AND NOT reviewer_is_bot
-        ORDER BY reviewer_id, submitted_at DESC, id DESC
-        """,
-        pull_request.id,
-        pull_request.author.id,
-    )
-    return tuple(LatestReview.model_validate(dict(row)) for row in rows)
-
-
 def _pull_request(row: Any) -> PullRequest:
     fields = dict(row)
     return PullRequest(
@@ -321,6 +397,7 @@ def _pull_request(row: Any) -> PullRequest:
         author=Account(
             id=fields.pop("author_id"), login=fields.pop("author_login"), is_bot=fields.pop("author_is_bot")
         ),
+        same_second_facts=fields.pop("told"),
         **fields,
     )
 

@@ -11,7 +11,7 @@ from quart import Blueprint, Request, Response, request
 
 from bot.clock import Clock
 from bot.flows.take_delivery import take_delivery
-from bot.github.deliveries import Delivery, Outcome
+from bot.github.deliveries import Delivery, DeliveryOutcome
 from bot.github.model import Fact, Ping
 from bot.github.payloads import MalformedPayload, parse_event
 from bot.github.signature import is_signed
@@ -89,16 +89,16 @@ def _delivery(guid: str, event: str, parsed: Fact | MalformedPayload | None, clo
     )
 
 
-def _outcome(parsed: Fact | MalformedPayload | None) -> Outcome:
+def _outcome(parsed: Fact | MalformedPayload | None) -> DeliveryOutcome:
     match parsed:
         case MalformedPayload():
-            return Outcome.REJECTED
+            return DeliveryOutcome.REJECTED
         case None:
-            return Outcome.IGNORED
+            return DeliveryOutcome.IGNORED
         case Ping():
-            return Outcome.APPLIED
+            return DeliveryOutcome.APPLIED
         case _:
-            return Outcome.QUEUED
+            return DeliveryOutcome.QUEUED
 
 
 def _answer(status: int, result: str) -> Response:

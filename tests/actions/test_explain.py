@@ -11,7 +11,7 @@ from bot.model import AccountId, PullRequestId, UserError
 from bot.reminders.model import MessageState, NoticeKind
 from bot.reminders.store import begin_notice, begin_sending, record_sent, record_state
 from bot.reviews.model import CloseReason, PullRequest
-from bot.reviews.store import close_review_request, load_pull_request
+from bot.reviews.store import close_review_requests, load_pull_request
 from tests.actions.world import World
 
 
@@ -102,7 +102,7 @@ async def test_a_reviewer_nobody_mapped_is_the_reason_that_nothing_is_sent(world
 
 async def test_a_request_that_is_over_says_how(world: World) -> None:
     await world.person("ana")
-    await close_review_request(await world.ask("ana"), CloseReason.APPROVED, world.now)
+    await close_review_requests([(await world.ask("ana"), CloseReason.APPROVED)], world.now)
     text = await told(world)
     assert "ana-gh was asked by ben-gh; over since 2026-11-23 09:00Z: approved" in text
     assert "Nothing more is sent: over: approved." in text

@@ -14,7 +14,7 @@ from bot.assignment.store import insert_assignment, record_asked
 from bot.model import AccountId, UserError
 from bot.people.store import insert_absence
 from bot.reviews.model import CloseReason
-from bot.reviews.store import close_review_request
+from bot.reviews.store import close_review_requests
 from bot.sandbox.slack.blocks import check_blocks, check_view
 from bot.slack.messages import Rendered
 from tests.actions.world import World
@@ -77,7 +77,7 @@ async def test_an_author_sees_who_was_asked(world: World) -> None:
 
 async def test_what_is_over_is_not_listed(world: World) -> None:
     await world.person("ana")
-    await close_review_request(await world.ask("ana"), CloseReason.APPROVED, world.now)
+    await close_review_requests([(await world.ask("ana"), CloseReason.APPROVED)], world.now)
     assert await reviews_of(world, "ana") == ["Nothing waits for you, and nobody keeps you waiting."]
 
 

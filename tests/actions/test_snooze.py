@@ -16,7 +16,7 @@ from bot.actions.snooze import (
 from bot.model import UserError
 from bot.people.store import insert_absence
 from bot.reviews.model import CloseReason
-from bot.reviews.store import close_review_request
+from bot.reviews.store import close_review_requests
 from tests.actions.world import World, buttons_of
 from tests.slack.examples import MONDAY
 
@@ -115,7 +115,7 @@ async def test_nobody_snoozes_what_was_asked_of_somebody_else(world: World) -> N
 
 async def test_what_is_over_cannot_be_snoozed(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
-    await close_review_request(request, CloseReason.APPROVED, world.now)
+    await close_review_requests([(request, CloseReason.APPROVED)], world.now)
     with pytest.raises(UserError, match="over"):
         await snooze_by_choice(ana, request, Choice.HOUR, queue=world.queue, now=world.now)
 

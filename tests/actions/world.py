@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.clock import Clock
 from bot.github.model import Account, Repository
-from bot.github.store import find_first_workspace, meet_repository
+from bot.github.store import find_first_workspace, save_installation, save_repositories
 from bot.model import AccountId, InstallationId, RepositoryId, RequestId, WorkspaceId
 from bot.people.model import Person
 from bot.people.store import load_person, map_account, upsert_person
@@ -58,13 +58,13 @@ class World:
             update={"workspace_id": self.workspace_id}
         )
         repository = Repository(id=RepositoryId(77), full_name="acme/api")
-        await meet_repository(self.workspace_id, InstallationId(5), repository)
+        await save_installation(self.workspace_id, InstallationId(5))
+        await save_repositories(self.workspace_id, InstallationId(5), [repository])
         await reviews.save_pull_request(pull_request)
         account = Account(id=AccountId(ACCOUNTS[name]), login=f"{name}-gh")
-        request_id = await reviews.open_review_request(
-            pull_request, Requested(account=account, by=by), self.now
+        (request_id,) = await reviews.open_review_requests(
+            pull_request, [Requested(account=account, by=by)], self.now
         )
-        assert request_id is not None
         return request_id
 
     async def request(self, request_id: RequestId) -> ReviewRequest:

@@ -109,7 +109,7 @@ async def test_dms_are_forgotten_90_days_after_their_review_request_was_closed(w
     for sequence in range(3):
         await remind(world, request_id, sequence)
     world.clock.move(60 * DAY)
-    await reviews.close_review_request(request_id, CloseReason.APPROVED, world.now)
+    await reviews.close_review_requests([(request_id, CloseReason.APPROVED)], world.now)
     world.clock.move(90 * DAY)
     await tidy_up(world)
     assert await count_messages(world) == 3
@@ -161,7 +161,7 @@ async def test_a_letter_is_kept_while_a_review_that_it_told_of_waits(world: Worl
     await tidy_up(world)
     assert await backlog.list_untold(ana.id) == ()
     assert await count_messages(world) == 1
-    await reviews.close_review_request(request_id, CloseReason.APPROVED, world.now)
+    await reviews.close_review_requests([(request_id, CloseReason.APPROVED)], world.now)
     await tidy_up(world)
     assert await count_messages(world) == 0
 

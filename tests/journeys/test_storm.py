@@ -19,7 +19,7 @@ from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, Re
 from bot.people.store import map_account, upsert_person
 from bot.reviews.model import PullRequest
 from bot.reviews.rules import Requested
-from bot.reviews.store import open_review_request, save_pull_request
+from bot.reviews.store import open_review_requests, save_pull_request
 from bot.sandbox.slack.model import Call, Fault, User
 from bot.sandbox.slack.world import SlackWorld
 from bot.worker import build_workers, run_workers
@@ -62,7 +62,8 @@ async def found_office(ripe: Whole, workspace_id: WorkspaceId, slack: SlackWorld
 
 async def ask_everybody(ripe: Whole, office: Office, times: int) -> list[RequestId]:
     """Each of them is asked for so many reviews; nothing is due yet."""
-    now, asked = ripe.clock.now(), []
+    now = ripe.clock.now()
+    asked: list[RequestId] = []
     for _ in range(times):
         number = next(_ids)
         pull_request = PullRequest(
@@ -72,9 +73,9 @@ async def ask_everybody(ripe: Whole, office: Office, times: int) -> list[Request
             author=Account(id=AccountId(99), login="ben"), labels=frozenset(), created_at=now, updated_at=now,
         )  # fmt: skip
         await save_pull_request(pull_request)
-        for reviewer in office.reviewers:
-            asked.append(await open_review_request(pull_request, Requested(account=reviewer), now))
-    return [request_id for request_id in asked if request_id is not None]
+        requested = [Requested(account=reviewer) for reviewer in office.reviewers]
+        asked += await open_review_requests(pull_request, requested, now)
+    return asked
 
 
 class Watch:

@@ -60,8 +60,7 @@ async def new_pull_request(number: int, **changes: object) -> PullRequest:
 
 async def ask(pull_request: PullRequest, login: str, account: int, at: datetime = NOW) -> RequestId:
     requested = Requested(account=Account(id=AccountId(account), login=login))
-    opened = await reviews.open_review_request(pull_request, requested, at)
-    assert opened is not None
+    (opened,) = await reviews.open_review_requests(pull_request, [requested], at)
     return opened
 
 
@@ -176,7 +175,7 @@ async def test_load_counts_open_requests_on_open_pull_requests_that_are_no_draft
     for pull_request in (*pulls, draft, merged):
         await ask(pull_request, "ana", 1, NOW - DAY)
     done = await new_pull_request(5)
-    await reviews.close_review_request(await ask(done, "ana", 1, NOW), CloseReason.APPROVED, NOW)
+    await reviews.close_review_requests([(await ask(done, "ana", 1, NOW), CloseReason.APPROVED)], NOW)
     ana = await candidate("ANA")
     assert (ana.login, ana.load, ana.last_asked_at) == ("ana", 2, NOW)
 

@@ -29,9 +29,9 @@ from bot.reviews.rules import (
     apply_tied,
     change_by_action,
     change_by_snapshot,
+    facts_of,
     is_approved_enough,
     is_contradiction,
-    told_by,
 )
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -144,8 +144,8 @@ def test_of_a_tied_snapshot_only_what_its_action_says_is_taken(
     after = apply_tied(before, tied)
     changed = {name: getattr(after, name) for name in expected}
     assert changed == expected
-    untouched = before.model_dump(exclude={*expected, "told", "round"})
-    assert after.model_dump(exclude={*expected, "told", "round"}) == untouched
+    untouched = before.model_dump(exclude={*expected, "same_second_facts", "round"})
+    assert after.model_dump(exclude={*expected, "same_second_facts", "round"}) == untouched
 
 
 def test_a_reopened_pull_request_begins_a_new_round() -> None:
@@ -391,6 +391,6 @@ def test_whom_rules_insist_on_must_be_among_those_who_approve(
 
 
 def test_what_a_fact_says_is_its_action_not_its_snapshot() -> None:
-    assert told_by(fact("opened", requested=(ANA,))) == frozenset()
-    assert told_by(fact("review_requested", reviewer=ANA)) == {"requested:2"}
-    assert told_by(review_fact(ANA, ReviewState.APPROVED)) == {"reviewed:2"}
+    assert facts_of(fact("opened", requested=(ANA,))) == frozenset()
+    assert facts_of(fact("review_requested", reviewer=ANA)) == {"requested:2"}
+    assert facts_of(review_fact(ANA, ReviewState.APPROVED)) == {"reviewed:2"}

@@ -1,0 +1,86 @@
+"""Stores which repositories Ripe may look at, and how they are called, as facts say."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.flows.catalog import remind_reviewer_job
+from bot.flows.follow_names import follow_rename
+from bot.github import store as github
+from bot.github.model import Repository
+from bot.github.store import StoredRepository
+from bot.model import InstallationId, RepositoryId, WorkspaceId
+from bot.reviews.store import close_requests_of_repositories, delete_pull_requests_of
+from jobq import Job
+
+
+@dataclass(frozen=True)
+class RegisteredRepository:
+    """Whether Ripe may look at a repository, and the jobs to save because it was renamed."""
+
+    is_visible: bool
+    jobs: tuple[Job, ...] = ()
+
+
+async def register_repository(
+    workspace_id: WorkspaceId, installation_id: InstallationId, repository: Repository, at: datetime
+) -> RegisteredRepository:
+    """Stores how a fact of `at` names its repository, whose row stays locked until the transaction ends.
+
+    Facts may overtake the news of their installation, so this fact may be the first to name either.
+    """
+    is_visible = await github.confirm_repository(workspace_id, installation_id, repository, at)
+    if is_visible is not None:
+        return RegisteredRepository(is_visible)
+    await github.save_installation(workspace_id, installation_id)
+    before = await github.lock_repositories([repository.id])
+    await _take_over(workspace_id, before, at)
+    recorded = await github.record_repository(workspace_id, installation_id, repository, at)
+    if recorded is None:
+        return RegisteredRepository(is_visible=False)
+    jobs = await _follow_renames(workspace_id, before, {repository.id: recorded.full_name})
+    return RegisteredRepository(recorded.is_visible, jobs)
+
+
+async def add_repositories(
+    workspace_id: WorkspaceId,
+    installation_id: InstallationId,
+    repositories: Sequence[Repository],
+    at: datetime,
+) -> tuple[Job, ...]:
+    """Stores that the installation, which must be stored, sees these at `at`. Returns the jobs to save."""
+    before = await github.lock_repositories(repository.id for repository in repositories)
+    await _take_over(workspace_id, before, at)
+    names = await github.save_repositories(workspace_id, installation_id, repositories, at)
+    return await _follow_renames(workspace_id, before, names)
+
+
+async def leave_repositories(
+    installation_id: InstallationId, repository_ids: Iterable[RepositoryId], now: datetime
+) -> tuple[Job, ...]:
+    """Ripe may not look at these any more: closes their requests. Returns the jobs that strike their DMs."""
+    left = await github.remove_repositories(installation_id, repository_ids, now)
+    closed = await close_requests_of_repositories(left, now)
+    return tuple(remind_reviewer_job(request_id) for request_id in closed)
+
+
+async def _take_over(workspace_id: WorkspaceId, before: Sequence[StoredRepository], at: datetime) -> None:
+    """Forgets what another workspace knows of repositories that now belong to this one.
+
+    A repository that the other workspace heard of after `at` stays there.
+    """
+    theirs = [stored.id for stored in before if stored.workspace_id != workspace_id and stored.named_at <= at]
+    if theirs:
+        await delete_pull_requests_of(theirs)
+        await github.delete_repositories(theirs)
+
+
+async def _follow_renames(
+    workspace_id: WorkspaceId, before: Sequence[StoredRepository], names: Mapping[RepositoryId, str]
+) -> tuple[Job, ...]:
+    jobs: list[Job] = []
+    for stored in before:
+        name = names.get(stored.id, stored.full_name)
+        if stored.workspace_id == workspace_id and name.lower() != stored.full_name.lower():
+            jobs += await follow_rename(workspace_id, stored.full_name, name)
+    return tuple(jobs)
