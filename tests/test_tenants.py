@@ -21,6 +21,7 @@ from bot.flows.open_requests import (
     list_open_request_ids_of_repository,
     list_unmapped_reviewers,
 )
+from bot.flows.reminder_state import find_block, load_reminder_states
 from bot.flows.visibility import find_address, find_visibility, list_on_hold
 from bot.github import deliveries, joining, polling
 from bot.github import store as installations
@@ -46,7 +47,7 @@ FAR = 7_000_000
 """From here on are all ids of the other workspace, so that they are told from the first one's at sight."""
 
 BEYOND = re.compile(r"7\d{6}")
-REAL_TIME = re.compile(r"sending_on=datetime[^)]*\)")
+REAL_TIME = re.compile(r"sending_started_at=datetime[^)]*\)")
 
 Ask = Callable[[Tenant], Awaitable[object]]
 
@@ -109,9 +110,8 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     ),
     accounts.list_accounts_of: lambda a: accounts.list_accounts_of(a.workspace_id, "UANA"),
     candidates.list_candidates: lambda a: candidates.list_candidates(a.workspace_id, ["ana", "ben"], MONDAY),
-    reminders.list_messages: lambda a: reminders.list_messages(a.request_id),
-    reminders.count_dms_today: lambda a: reminders.count_dms_today(a.ana, "Europe/Berlin", MONDAY),
-    reminders.has_twin: lambda a: reminders.has_twin(a.twin_id),
+    load_reminder_states: lambda a: load_reminder_states([a.request_id, a.twin_id], MONDAY),
+    find_block: lambda a: find_block(a.workspace_id, a.pull_request.id),
     reminders.find_notice: lambda a: reminders.find_notice(a.pull_request, NoticeKind.NO_ANSWER),
     letters.find_unsettled: find_greeting,
     installations.find_workspace_of_installation: lambda a: installations.find_workspace_of_installation(

@@ -6,13 +6,24 @@ from datetime import datetime
 from bot.assignment.model import Assignment
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
-from bot.flows.reminder_state import load_view
+from bot.flows.reminder_state import load_reminder_states
 from bot.model import UserError, WorkspaceId
 from bot.reminders import rules
-from bot.reminders.model import Close, Edit, Message, MessageState, NoticeKind, Send, Settle, Step, View, Wait
+from bot.reminders.model import (
+    Close,
+    Edit,
+    Message,
+    MessageState,
+    NoticeKind,
+    Reconcile,
+    ReminderState,
+    Send,
+    Step,
+    Wait,
+)
 from bot.reminders.store import find_notice
 from bot.reviews import store as reviews
-from bot.reviews.model import PullRequest, ReviewRequest
+from bot.reviews.model import PullRequest
 from jobq import write_transaction
 
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)#(\d{1,9})")
@@ -23,7 +34,7 @@ _NOTICES = {
 }
 
 
-# It reads only, but what it reads must hold together: the locks of a view need a write transaction.
+# It reads only, but what it reads must hold together: the locks of a reminder state need a write transaction.
 @write_transaction
 async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[str]:
     """The lines to show about a pull request such as acme/api#12. Times are in UTC. Raises UserError."""
@@ -35,8 +46,9 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
         lines += _describe_assignment(assignment, now)
     if not stored:
         lines.append("No decision was made: there are no rules for it, or its first minute is not over.")
-    for request in await reviews.list_requests(pull_request.id):
-        lines += await _describe_request(request, now)
+    requests = await reviews.list_requests(pull_request.id)
+    for state in await load_reminder_states([request.id for request in requests], now):
+        lines += _describe_request(state, now)
     for kind in NoticeKind:
         if (notice := await find_notice(pull_request, kind)) is not None:
             lines.append(_describe_message(notice, f"notice to the author ({_NOTICES[kind]})"))
@@ -68,15 +80,14 @@ def _describe_assignment(assignment: Assignment, now: datetime) -> list[str]:
     return lines[:1] + [f"  {line}" for line in lines[1:]]
 
 
-async def _describe_request(request: ReviewRequest, now: datetime) -> list[str]:
+def _describe_request(state: ReminderState, now: datetime) -> list[str]:
+    request = state.request
     by = f" by {request.requested_by}" if request.requested_by else ""
     line = f"{_time(request.opened_at)} {request.reviewer_login} was asked{by}"
     if request.closed_at is not None:
         line += f"; over since {_time(request.closed_at)}: {request.close_reason}"
-    if (view := await load_view(request.id, now)) is None:
-        return [line]
-    sent = [f"  {_describe_message(message, _name(message))}" for message in view.messages]
-    return [line, *sent, f"  {_describe_step(view, rules.decide(view, now))}"]
+    sent = [f"  {_describe_message(message, _name(message))}" for message in state.messages]
+    return [line, *sent, f"  {_describe_step(rules.decide(state, now))}"]
 
 
 def _name(message: Message) -> str:
@@ -93,11 +104,11 @@ def _describe_message(message: Message, what: str) -> str:
     return f"{_time(message.sending_at)} {what} {message.state}{error}"
 
 
-def _describe_step(view: View, step: Step) -> str:
+def _describe_step(step: Step) -> str:
     match step:
         case Send(sequence=sequence):
             return f"{'Reminder' if sequence else 'The first DM'} is due now."
-        case Settle():
+        case Reconcile():
             return "Slack is being asked whether the last DM arrived."
         case Edit():
             return "Its DMs are being brought up to date."

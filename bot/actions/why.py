@@ -3,7 +3,7 @@
 from bot.actions.own import load_own, load_own_by_name
 from bot.assignment.model import Chosen, Decision, Skipped, SkipReason
 from bot.assignment.store import list_assignments
-from bot.flows.reminder_state import why_held
+from bot.flows.reminder_state import find_block
 from bot.model import RequestId
 from bot.people.model import Person
 from bot.reviews.model import PullRequest, ReviewRequest
@@ -28,8 +28,8 @@ async def explain_by_name(person: Person, full_name: str, number: int) -> Render
 
 async def _explain_and_hold(request: ReviewRequest, pull_request: PullRequest) -> Rendered:
     told = await _explain(request, pull_request)
-    held = await why_held(request.workspace_id, pull_request.id)
-    return render_text(f"{told}\nNothing is sent about it for now: {disarm(held, 200)}." if held else told)
+    block = await find_block(request.workspace_id, pull_request.id)
+    return render_text(f"{told}\nNothing is sent about it for now: {disarm(block, 200)}." if block else told)
 
 
 async def _explain(request: ReviewRequest, pull_request: PullRequest) -> str:

@@ -112,7 +112,7 @@ class Reminders(Value):
 class Escalate(Value):
     """When the author hears that nobody answers, counted like the reminders."""
 
-    after: Duration = Rhythm().tell_author_after
+    after: Duration = Rhythm().notify_author_after
     to: Literal["author"] = "author"
 
 
@@ -135,7 +135,7 @@ class RipeConfig(Value):
 
 def rhythm(config: RepositoryConfig) -> Rhythm:
     """When this repository's reminders come."""
-    return Rhythm(after=config.reminders.after, tell_author_after=config.escalate.after)
+    return Rhythm(after=config.reminders.after, notify_author_after=config.escalate.after)
 
 
 def logins_of(config: RepositoryConfig) -> frozenset[str]:

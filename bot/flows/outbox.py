@@ -21,7 +21,7 @@ from jobq import Postpone
 log = structlog.get_logger()
 
 SLACK_TIMEOUT = timedelta(seconds=10)
-SETTLES_AFTER = SLACK_TIMEOUT + timedelta(seconds=30)
+RECONCILE_AFTER = SLACK_TIMEOUT + timedelta(seconds=30)
 """After that a DM whose reply was lost is either in the history or was never posted."""
 
 
@@ -52,7 +52,7 @@ async def post(
 
     Without `slack`, in shadow mode, the row says that it would have been sent. Raises Postpone when Slack
     asks to wait (then the row is gone and may be begun again) or when the reply was lost (then the row is
-    UNKNOWN, and `settle` must come before anything else about it).
+    UNKNOWN, and `reconcile` must come before anything else about it).
     """
     if slack is None:
         await store.record_shadow(message_id, shown, clock.now())
@@ -66,7 +66,7 @@ async def post(
         log.warning("Slack refused a DM", message_id=message_id, error=str(error))
     except SlackOutcomeUnknown as error:
         await store.record_state(message_id, MessageState.UNKNOWN, str(error))
-        raise Postpone(clock.now() + SETTLES_AFTER) from error
+        raise Postpone(clock.now() + RECONCILE_AFTER) from error
     except Postpone:
         await store.forget_unsent(message_id)
         raise
@@ -75,7 +75,7 @@ async def post(
         log.info("DM sent", message_id=message_id)
 
 
-async def settle(message: Message, person: Person, *, slack: Slack | None, clock: Clock) -> None:
+async def reconcile(message: Message, person: Person, *, slack: Slack | None, clock: Clock) -> None:
     """Finds out whether a DM arrived, and adopts it, or forgets the row so that it can be sent again.
 
     Raises Postpone while the answer may still change. In shadow mode nothing can have arrived.
@@ -84,20 +84,20 @@ async def settle(message: Message, person: Person, *, slack: Slack | None, clock
         await store.forget_unsent(message.id)
         return
     waited = await store.time_since_sending(message.id)
-    if waited < SETTLES_AFTER:
-        raise Postpone(clock.now() + SETTLES_AFTER - waited)
+    if waited < RECONCILE_AFTER:
+        raise Postpone(clock.now() + RECONCILE_AFTER - waited)
     since = message.sending_at - timedelta(minutes=5)
     try:
         channel = await _channel_of(person, slack)
         ts = await slack.find_posted(channel, key_of(message.id), since)
     except SlackOutcomeUnknown as error:
-        raise Postpone(clock.now() + SETTLES_AFTER) from error
+        raise Postpone(clock.now() + RECONCILE_AFTER) from error
     if ts is None:
         await store.forget_unsent(message.id)
     else:
         # Its look is unknown: showing nothing makes the next step bring it up to date.
         await store.record_sent(message.id, channel, ts, "", message.sending_at)
-    log.info("lost DM settled", message_id=message.id, arrived=ts is not None)
+    log.info("lost DM reconciled", message_id=message.id, arrived=ts is not None)
 
 
 async def edit(message: Message, rendered: Rendered, *, slack: Slack | None, clock: Clock) -> str | None:

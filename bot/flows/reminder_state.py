@@ -1,85 +1,125 @@
-"""Loads all that the next step about a review request depends on."""
+"""Loads everything that the next step about review requests depends on, with their rows locked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 
-from bot.assignment.config import rhythm
+from bot.assignment.config import RepositoryConfig, rhythm
 from bot.assignment.model import Assignment
-from bot.assignment.store import find_config, list_assignments
 from bot.flows.visibility import Visibility, find_visibility
-from bot.model import PullRequestId, RequestId, WorkspaceId
-from bot.modes import find_pause
+from bot.model import PersonId, PullRequestId, RequestId, Value, WorkspaceId
+from bot.modes import Pause, find_pause
 from bot.people.model import Person
 from bot.people.rules import current_absence
-from bot.people.store import find_person_by_account, load_person, lock_person
-from bot.reminders import store as outbox
-from bot.reminders.model import Rhythm, View
-from bot.reviews import store as reviews
-from bot.reviews.model import ReviewRequest
+from bot.reminders.model import Message, ReminderState
+from bot.reviews.model import LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import is_approved_enough
+from jobq import current_database
+
+LOAD = Path(__file__).with_name("reminder_state.sql").read_text()
 
 
-async def load_view(request_id: RequestId, now: datetime) -> View | None:
-    """The state of this moment, with the pull request and the request locked. None: there is no such request.
+async def load_reminder_states(request_ids: Iterable[RequestId], now: datetime) -> tuple[ReminderState, ...]:
+    """The states of these review requests at this moment, by id. A request that is gone has none.
 
-    Call it in a transaction: until its end no fact about the pull request and nothing that its reviewer
-    does (snooze, mute, absence) can be committed, and nobody else counts the reviewer's DMs of today.
+    Call it in a transaction. It locks the pull requests, then the requests, then their reviewers: until the
+    transaction ends, no fact about the pull requests and nothing that the reviewers do (snooze, mute,
+    absence) can be committed, and nobody else counts these reviewers' DMs of today.
     """
-    found = await reviews.find_request(request_id)
-    pull_request = await reviews.lock_pull_request(found.pull_request_id) if found else None
-    request = await reviews.lock_request(request_id) if pull_request else None
-    if pull_request is None or request is None:
-        return None
-    person = await _lock_person(request)
-    config = await find_config(request.workspace_id, pull_request.repository)
-    assignments = await list_assignments(pull_request.id)
-    return View(
-        request=request,
-        pull_request=pull_request,
-        person=person,
-        rhythm=rhythm(config) if config else Rhythm(),
-        pattern=_pattern(request, assignments),
-        messages=await outbox.list_messages(request_id),
+    locked = await _lock_requests(request_ids)
+    people = await _lock_reviewers(locked)
+    # A statement that waits for a lock still sees what was there before it waited, so this is another one.
+    rows = await current_database().fetch(
+        LOAD, locked, [people.get(request_id) for request_id in locked], now
+    )
+    return tuple(_state(_Loaded.model_validate_json(row["loaded"]), now) for row in rows)
+
+
+async def _lock_requests(request_ids: Iterable[RequestId]) -> Sequence[RequestId]:
+    rows = await current_database().fetch(
+        """
+        WITH pull_requests AS MATERIALIZED (
+            SELECT id FROM pull_request
+            WHERE id IN (SELECT pull_request_id FROM review_request WHERE id = ANY($1::bigint[]))
+            ORDER BY id FOR NO KEY UPDATE
+        )
+        -- The array is complete, and so all pull requests are locked, before the first request is.
+        SELECT id FROM review_request
+        WHERE id = ANY($1) AND pull_request_id = ANY(ARRAY(SELECT id FROM pull_requests))
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        list(request_ids),
+    )
+    return [RequestId(row["id"]) for row in rows]
+
+
+async def _lock_reviewers(request_ids: Sequence[RequestId]) -> dict[RequestId, PersonId]:
+    """The person whose account is asked by each request, if anybody is mapped to it."""
+    rows = await current_database().fetch(
+        """
+        SELECT review_request.id AS request_id, person.id AS person_id
+        FROM review_request
+        JOIN account ON (account.workspace_id, account.id)
+            = (review_request.workspace_id, review_request.reviewer_id)
+        JOIN person ON person.id = account.person_id
+        WHERE review_request.id = ANY($1::bigint[])
+        ORDER BY person.id FOR NO KEY UPDATE OF person
+        """,
+        request_ids,
+    )
+    return {RequestId(row["request_id"]): PersonId(row["person_id"]) for row in rows}
+
+
+class _Loaded(Value):
+    """What reminder_state.sql reads about one review request."""
+
+    request: ReviewRequest
+    pull_request: PullRequest
+    person: Person | None
+    config: RepositoryConfig | None
+    assignments: tuple[Assignment, ...]
+    reviews: tuple[LatestReview, ...]
+    messages: tuple[Message, ...]
+    dms_today: int
+    has_twin: bool
+    is_gone: bool
+    is_on_hold: bool
+    pause: Pause | None
+
+    @property
+    def visibility(self) -> Visibility:
+        if self.is_gone:
+            return Visibility.GONE
+        return Visibility.ON_HOLD if self.is_on_hold else Visibility.VISIBLE
+
+
+def _state(loaded: _Loaded, now: datetime) -> ReminderState:
+    config, absence = loaded.config or RepositoryConfig(), None
+    if loaded.person is not None:
+        absence = current_absence(loaded.person, now)
+    return ReminderState(
+        request=loaded.request,
+        pull_request=loaded.pull_request,
+        person=loaded.person,
+        rhythm=rhythm(config),
+        pattern=_pattern(loaded.request, loaded.assignments),
+        messages=loaded.messages,
         is_approved_enough=is_approved_enough(
-            request,
-            pull_request,
-            await reviews.list_reviews(pull_request),
-            needed=config.reminders.approvals_needed if config else 1,
-            demands=assignments[-1].decision.demands if assignments else (),
+            loaded.request,
+            loaded.pull_request,
+            loaded.reviews,
+            needed=config.reminders.approvals_needed,
+            demands=loaded.assignments[-1].decision.demands if loaded.assignments else (),
         ),
-        has_twin=await outbox.has_twin(request_id),
-        held=await why_held(request.workspace_id, pull_request.id),
-        away_until=absence.ends_at if person and (absence := current_absence(person, now)) else None,
-        dms_today=await outbox.count_dms_today(person.id, person.zone, now) if person else 0,
+        has_twin=loaded.has_twin,
+        blocked_by=_blocked_by(loaded.visibility, loaded.pause),
+        away_until=absence.ends_at if absence else None,
+        dms_today=loaded.dms_today,
     )
 
 
-async def why_held(workspace_id: WorkspaceId, pull_request_id: PullRequestId) -> str:
-    """Why nobody may be asked about a pull request for now; empty where they may.
-
-    While an installation is suspended no webhook comes, so nobody knows whether a review is still wanted, nor
-    afterwards until GitHub was asked. What is gone for good is not asked for at all.
-    """
-    match await find_visibility(pull_request_id):
-        case Visibility.GONE:
-            return "GitHub does not show its pull request any more"
-        case Visibility.ON_HOLD:
-            return "the installation is suspended, or was and GitHub is still being asked what is open"
-        case Visibility.VISIBLE:
-            pause = await find_pause(workspace_id)
-            return str(pause) if pause else ""
-
-
-async def _lock_person(request: ReviewRequest) -> Person | None:
-    found = await find_person_by_account(request.workspace_id, request.reviewer_id)
-    if found is None:
-        return None
-    await lock_person(found.id)
-    return await load_person(found.id)
-
-
 def _pattern(request: ReviewRequest, assignments: Iterable[Assignment]) -> str:
-    """What a rule chose this reviewer for; empty if a human asked them."""
+    """The pattern for which a rule chose this reviewer; empty if a human asked them."""
     if request.requested_by is not None and not request.requested_by.endswith("[bot]"):
         return ""
     for assignment in assignments:
@@ -87,3 +127,22 @@ def _pattern(request: ReviewRequest, assignments: Iterable[Assignment]) -> str:
             if chosen.account_id == request.reviewer_id:
                 return chosen.pattern
     return ""
+
+
+async def find_block(workspace_id: WorkspaceId, pull_request_id: PullRequestId) -> str:
+    """Why nobody may be asked about a pull request for now; empty if nothing blocks it."""
+    return _blocked_by(await find_visibility(pull_request_id), await find_pause(workspace_id))
+
+
+def _blocked_by(visibility: Visibility, pause: Pause | None) -> str:
+    """While an installation is suspended no webhook comes, so a review may not be wanted any more.
+
+    Nobody knows that before GitHub was asked again after the suspension.
+    """
+    match visibility:
+        case Visibility.GONE:
+            return "GitHub does not show its pull request any more"
+        case Visibility.ON_HOLD:
+            return "the installation is suspended, or was and GitHub is still being asked what is open"
+        case Visibility.VISIBLE:
+            return str(pause) if pause else ""

@@ -1,4 +1,4 @@
-"""Brings the DMs of one review request to where they should be, one step at a time."""
+"""Brings the DMs of one review request up to date, one step at a time."""
 
 from datetime import datetime
 
@@ -7,86 +7,88 @@ import structlog
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.catalog import tell_author_job
-from bot.flows.reminder_state import load_view
+from bot.flows.reminder_state import load_reminder_states
 from bot.model import RequestId, Value
 from bot.people.model import Person
 from bot.people.store import mark_welcomed
 from bot.reminders import rules, store
-from bot.reminders.model import Close, Edit, Message, NoticeKind, Send, Settle, Step, View, Wait
+from bot.reminders.model import Close, Edit, Message, NoticeKind, Reconcile, ReminderState, Send, Step, Wait
 from bot.slack.messages import render_card
 from jobq import Discard, HandlerResult, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
 MOST_STEPS = 20
-"""More than any request can need at once; a loop that does not end is a bug and must show."""
+"""More than any request can need at once: a loop that does not end is a bug and must show."""
 
 
 async def bring_to_rest(
     request_id: RequestId, *, slack: outbox.Slack | None, queue: Queue, clock: Clock
 ) -> HandlerResult:
-    """The work itself. Beside a job about the same request it does no harm."""
+    """Takes steps until there is nothing to do for now. A job about the same request may run beside it."""
     for _ in range(MOST_STEPS):
-        following = await _decide(request_id, queue, clock, is_live=slack is not None)
-        match following:
+        decided = await _decide(request_id, queue, clock, is_live=slack is not None)
+        match decided:
             case None:
                 return Discard("the review request is gone")
-            case _Following(step=Wait(until=until, why=why), look_changes_at=look_changes_at):
+            case _Decided(step=Wait(until=until, why=why), look_changes_at=look_changes_at):
                 log.info("reminder waits", request_id=request_id, why=why)
                 moments = [at for at in (until, look_changes_at) if at is not None]
                 return Postpone(min(moments)) if moments else None
-            case _Following(step=Close(why=why)):
+            case _Decided(step=Close(why=why)):
                 log.info("reminders end", request_id=request_id, why=why)
                 return None
-            case _Following():
-                await _take(following, slack, clock)
+            case _Decided():
+                await _take(decided, slack, clock)
     raise RuntimeError(f"review request {request_id} does not come to rest")
 
 
-class _Following(Value):
-    """A step, and the state it was decided on. To send, the DM's row is written already."""
+class _Decided(Value):
+    """A step, and the state on which it was decided. `message_id` is the outbox row of a DM to send."""
 
     step: Step
-    view: View
+    state: ReminderState
     look_changes_at: datetime | None = None
     message_id: int | None = None
 
 
 @write_transaction
-async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live: bool) -> _Following | None:
+async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live: bool) -> _Decided | None:
     """Decides on locked state and, to send, writes the outbox row: nothing can be committed in between."""
     now = clock.now()
-    if (view := await load_view(request_id, now)) is None:
+    states = await load_reminder_states([request_id], now)
+    if not states:
         return None
-    step = rules.decide(view, now)
-    if not isinstance(step, Send) or view.person is None:
-        return _Following(step=step, view=view, look_changes_at=rules.look_changes_at(view, now))
-    message_id = await store.begin_sending(view.request, step.sequence, view.person.id, now)
-    if is_live and view.person.welcomed_at is None:
-        await mark_welcomed(view.person.id, now)
-    if step.sequence == 0 and (at := rules.no_answer_at(view, now)) is not None:
-        await queue.save(tell_author_job(view.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
-    return _Following(step=step, view=view, message_id=message_id)
+    (state,) = states
+    step = rules.decide(state, now)
+    if not isinstance(step, Send) or state.person is None:
+        return _Decided(step=step, state=state, look_changes_at=rules.look_changes_at(state, now))
+    message_id = await store.begin_sending(state.request, step.sequence, state.person.id, now)
+    if is_live and state.person.welcomed_at is None:
+        await mark_welcomed(state.person.id, now)
+    if step.sequence == 0 and (at := rules.no_answer_at(state, now)) is not None:
+        await queue.save(tell_author_job(state.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
+    return _Decided(step=step, state=state, message_id=message_id)
 
 
-async def _take(following: _Following, slack: outbox.Slack | None, clock: Clock) -> None:
-    view = following.view
-    match following.step, view.person, following.message_id:
+async def _take(decided: _Decided, slack: outbox.Slack | None, clock: Clock) -> None:
+    state = decided.state
+    match decided.step, state.person, decided.message_id:
         case Send(sequence=sequence), Person() as person, int() as message_id:
-            card = rules.next_card(view, sequence)
-            rendered = render_card(card, rules.waiting_time(view, clock.now()))
+            card = rules.next_card(state, sequence)
+            rendered = render_card(card, rules.waiting_time(state, clock.now()))
             shown = rules.fingerprint(card)
             await outbox.post(message_id, person, rendered, shown, slack=slack, clock=clock)
-        case Settle(message=message), Person() as person, _:
-            await outbox.settle(message, person, slack=slack, clock=clock)
+        case Reconcile(message=message), Person() as person, _:
+            await outbox.reconcile(message, person, slack=slack, clock=clock)
         case Edit(message_ids=message_ids), _, _:
-            for message in view.sent:
+            for message in state.sent:
                 if message.id in message_ids:
-                    await _edit(view, message, slack, clock)
+                    await _edit(state, message, slack, clock)
 
 
-async def _edit(view: View, message: Message, slack: outbox.Slack | None, clock: Clock) -> None:
-    card = rules.card_of(view, message)
-    rendered = render_card(card, rules.waiting_time(view, clock.now()))
+async def _edit(state: ReminderState, message: Message, slack: outbox.Slack | None, clock: Clock) -> None:
+    card = rules.card_of(state, message)
+    rendered = render_card(card, rules.waiting_time(state, clock.now()))
     refusal = await outbox.edit(message, rendered, slack=slack, clock=clock)
     await store.record_shown(message.id, rules.fingerprint(card), refusal)

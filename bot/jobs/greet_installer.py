@@ -44,7 +44,7 @@ async def greet_installer(job: ClaimedJob, *, slack: outbox.Slack | None, clock:
         return due
     if due.message_id is None:
         if due.lost is not None:
-            await outbox.settle(due.lost, due.person, slack=slack, clock=clock)
+            await outbox.reconcile(due.lost, due.person, slack=slack, clock=clock)
         return Postpone(clock.now())
     rendered = render_greeting(due.installation.account, due.installation.repositories, due.ruled)
     await outbox.post(due.message_id, due.person, rendered, "", slack=slack, clock=clock)

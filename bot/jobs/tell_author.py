@@ -1,5 +1,6 @@
 """Tells an author, once a round, what only they can mend: nobody is reachable, left, or answering."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -7,13 +8,13 @@ from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.flows.reminder_state import load_view
+from bot.flows.reminder_state import load_reminder_states
 from bot.flows.visibility import Visibility, find_visibility
 from bot.model import PullRequestId, Value
 from bot.people.model import Person
 from bot.people.store import find_person_by_account
 from bot.reminders import rules, store
-from bot.reminders.model import Message, MessageState, NoticeKind, View
+from bot.reminders.model import Message, MessageState, NoticeKind, ReminderState
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
 from bot.slack.messages import render_notice
@@ -47,7 +48,7 @@ async def tell_author(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clo
     if not isinstance(due, _Due):
         return due
     if due.lost is not None:
-        await outbox.settle(due.lost, author, slack=slack, clock=clock)
+        await outbox.reconcile(due.lost, author, slack=slack, clock=clock)
         return Postpone(clock.now())
     rendered = render_notice(arguments.kind, due.pull_request, due.reviewers)
     await outbox.post(due.message_id, author, rendered, "", slack=slack, clock=clock)
@@ -85,35 +86,32 @@ async def _reviewers(
     kind: NoticeKind, pull_request: PullRequest, now: datetime
 ) -> tuple[str, ...] | Postpone | Discard:
     """Whom the notice is about if it is true now; when to look again; or that it is not true."""
-    views = [
-        view
-        for request in await reviews.list_open_requests(pull_request.id)
-        if (view := await load_view(request.id, now)) is not None
-    ]
+    requests = await reviews.list_open_requests(pull_request.id)
+    states = await load_reminder_states([request.id for request in requests], now)
     match kind:
         case NoticeKind.NOBODY_LEFT:
-            return Discard("somebody was asked") if views else ()
+            return Discard("somebody was asked") if states else ()
         case NoticeKind.NOBODY_REACHABLE:
-            reachable = any(view.person is not None for view in views)
-            return Discard("somebody is reachable") if reachable or not views else _logins(views)
+            reachable = any(state.person is not None for state in states)
+            return Discard("somebody is reachable") if reachable or not states else _logins(states)
         case NoticeKind.NO_ANSWER:
-            return _unanswered(views, now)
+            return _unanswered(states, now)
 
 
-def _unanswered(views: list[View], now: datetime) -> tuple[str, ...] | Postpone | Discard:
+def _unanswered(states: Sequence[ReminderState], now: datetime) -> tuple[str, ...] | Postpone | Discard:
     waits = {
-        view.request.id: at
-        for view in views
-        if view.sent and (at := rules.no_answer_at(view, view.sent[0].sending_at)) is not None
+        state.request.id: at
+        for state in states
+        if state.sent and (at := rules.no_answer_at(state, state.sent[0].sending_at)) is not None
     }
-    late = [view for view in views if view.request.id in waits and waits[view.request.id] <= now]
+    late = [state for state in states if state.request.id in waits and waits[state.request.id] <= now]
     if late:
         return _logins(late)
     return Postpone(min(waits.values())) if waits else Discard("nobody was reminded")
 
 
-def _logins(views: list[View]) -> tuple[str, ...]:
-    return tuple(view.request.reviewer_login for view in views)
+def _logins(states: Sequence[ReminderState]) -> tuple[str, ...]:
+    return tuple(state.request.reviewer_login for state in states)
 
 
 LOOK_AGAIN_AFTER = timedelta(hours=6)

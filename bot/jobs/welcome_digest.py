@@ -13,14 +13,14 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.digests import _next_morning, schedule_digests_for
-from bot.flows.reminder_state import load_view
+from bot.flows.reminder_state import load_reminder_states
 from bot.model import PersonId, Value
 from bot.people.model import Person
 from bot.people.store import list_people_by_id, mark_welcomed
 from bot.reminders import letters, rules
 from bot.reminders.letters import Letter
-from bot.reminders.model import Message, View
-from bot.reviews import backlog, store
+from bot.reminders.model import Message, ReminderState
+from bot.reviews import backlog
 from bot.reviews.model import PullRequest
 from bot.slack.letters import render_backlog
 from bot.working_time import local_day, next_working_instant
@@ -57,7 +57,7 @@ async def welcome_digest(job: ClaimedJob, *, slack: outbox.Slack | None, clock: 
         return due
     if due.message_id is None:
         if due.lost is not None:
-            await outbox.settle(due.lost, due.person, slack=slack, clock=clock)
+            await outbox.reconcile(due.lost, due.person, slack=slack, clock=clock)
         return Postpone(clock.now())
     rendered = render_backlog(due.pull_requests, clock.now(), is_first_ever=due.person.welcomed_at is None)
     await outbox.post(due.message_id, due.person, rendered, "", slack=slack, clock=clock)
@@ -76,8 +76,8 @@ async def _begin(person_id: PersonId, now: datetime, *, is_live: bool) -> _Due |
     at = next_working_instant(person.hours, max(now, person.snoozed_until or now), rules.intervals(person))
     if at is None or at > now:
         return Postpone(at) if at else Discard("never at work")
-    views = await _load_waiting(person_id, now)
-    if not views:
+    states = await _load_waiting(person_id, now)
+    if not states:
         return Discard("nothing waits")
     message_id = await letters.begin_letter(
         person, Letter.BACKLOG, local_day(person.hours, now).isoformat(), now
@@ -85,25 +85,23 @@ async def _begin(person_id: PersonId, now: datetime, *, is_live: bool) -> _Due |
     if message_id is None:
         tomorrow = _next_morning(person, now)
         return Postpone(tomorrow) if tomorrow else Discard("never at work")
-    await backlog.mark_told((view.request.id for view in views), message_id)
+    await backlog.mark_told((state.request.id for state in states), message_id)
     if is_live:
         await mark_welcomed(person_id, now)
     return _Due(
-        person=person, message_id=message_id, pull_requests=tuple(view.pull_request for view in views)
+        person=person, message_id=message_id, pull_requests=tuple(state.pull_request for state in states)
     )
 
 
-async def _load_waiting(person_id: PersonId, now: datetime) -> Sequence[View]:
-    """What waits for them in silence. Every pull request is locked before the first person is."""
+async def _load_waiting(person_id: PersonId, now: datetime) -> Sequence[ReminderState]:
+    """What waits for them in silence."""
     entries = await backlog.list_untold(person_id)
-    for entry in entries:
-        await store.lock_pull_request(entry.pull_request_id)
-    views = [await load_view(entry.request_id, now) for entry in entries]
-    return [view for view in views if view is not None and _waits(view)]
+    states = await load_reminder_states([entry.request_id for entry in entries], now)
+    return [state for state in states if _waits(state)]
 
 
-def _waits(view: View) -> bool:
+def _waits(state: ReminderState) -> bool:
     """Whether nothing has happened that ended the silence, or the wait."""
-    if view.is_over or view.pull_request.is_draft or view.is_approved_enough or view.has_twin:
+    if state.is_over or state.pull_request.is_draft or state.is_approved_enough or state.has_twin:
         return False
-    return view.request.is_snoozed_until_change and not view.request.is_muted and not view.messages
+    return state.request.is_snoozed_until_change and not state.request.is_muted and not state.messages

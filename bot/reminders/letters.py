@@ -36,7 +36,8 @@ async def find_unsettled(person: Person, letter: Letter) -> Message | None:
     """The oldest letter to this person of which nobody knows whether it arrived."""
     row = await current_database().fetchrow(
         """
-        SELECT id, 0 AS sequence, state, sending_at, sending_on, sent_at, channel, ts, shown, error
+        SELECT id, 0 AS sequence, state, sending_at, sending_on AS sending_started_at, sent_at, channel, ts,
+            shown, error
         FROM message WHERE person_id = $1 AND letter = $2 AND state IN ('sending', 'unknown')
         ORDER BY id LIMIT 1
         """,

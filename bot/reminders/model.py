@@ -1,4 +1,4 @@
-"""What is sent to whom, when, and what it shows."""
+"""Reminders: the DMs about review requests, what they show, and the next step about each request."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,14 +10,14 @@ from bot.reviews.model import CloseReason, PullRequest, ReviewRequest
 
 
 class Rhythm(Value):
-    """When reminders follow the first DM, and when the author is told: working time after it."""
+    """When reminders follow the first DM, and when the author hears: working time since that DM."""
 
     after: tuple[timedelta, ...] = (timedelta(hours=4), timedelta(hours=12), timedelta(hours=28))
-    tell_author_after: timedelta = timedelta(hours=16)
+    notify_author_after: timedelta = timedelta(hours=16)
 
 
 class MessageState(StrEnum):
-    """SENDING: the call may be on the wire. UNKNOWN: its reply was lost. FAILED: Slack said no."""
+    """SENDING: the call may be on the wire. UNKNOWN: its reply was lost. FAILED: Slack refused it."""
 
     SENDING = "sending"
     SENT = "sent"
@@ -26,16 +26,18 @@ class MessageState(StrEnum):
 
 
 class Message(Value):
-    """One DM about one review request. `shown` is the fingerprint of what it shows now.
+    """One DM. `sequence` counts the DMs about one review request; a notice has sequence 0.
 
-    SENT without an address (`channel`, `ts`): it would have been sent, had it not been for shadow mode.
+    `sending_at` is when the call began on the application's clock, `sending_started_at` the same moment in
+    real time. `shown` is the fingerprint of the card that the DM shows now. A DM that is SENT but has no
+    address (`channel`, `ts`) was recorded in shadow mode and never left.
     """
 
     id: int
     sequence: int
     state: MessageState
     sending_at: datetime
-    sending_on: datetime
+    sending_started_at: datetime
     sent_at: datetime | None = None
     channel: str | None = None
     ts: str | None = None
@@ -61,11 +63,12 @@ class Look(StrEnum):
 
 
 class Card(Value):
-    """All that a DM about a review request shows, before it becomes Slack blocks.
+    """Everything that a DM about a review request shows, before it becomes Slack blocks.
 
-    `turn` says why it is the reader's turn, because of the pattern `owned` where a rule chose them; `note`
-    why nothing is asked for now. `sequence` 0 is the first DM and n the n-th of `reminders`. Texts come from
-    GitHub as they are: rendering must disarm them.
+    `turn` says why it is the reader's turn; if a rule chose them, `owned` is the pattern that they own.
+    `note` says why nothing is asked for now. `sequence` 0 is the first DM and n the n-th of `reminders`.
+    Texts come from GitHub unchanged: rendering must disarm them. The fields are part of the fingerprint: a
+    new field, or a new name of one, makes Ripe edit every DM that is still live.
     """
 
     request_id: RequestId
@@ -93,22 +96,22 @@ class Send(Value):
     sequence: int
 
 
-class Settle(Value):
-    """Find out whether a DM arrived whose reply was lost, before anything else."""
+class Reconcile(Value):
+    """Before anything else, ask Slack whether a DM arrived whose reply was lost."""
 
-    kind: Literal["settle"] = "settle"
-    message: "Message"
+    kind: Literal["reconcile"] = "reconcile"
+    message: Message
 
 
 class Edit(Value):
-    """Bring DMs that show something outdated up to date."""
+    """Edit the DMs that show something outdated."""
 
     kind: Literal["edit"] = "edit"
     message_ids: tuple[int, ...]
 
 
 class Wait(Value):
-    """Nothing to do until then; None: until a fact or a person changes something."""
+    """Do nothing until then. None: do nothing until a fact or a person changes something."""
 
     kind: Literal["wait"] = "wait"
     until: datetime | None
@@ -116,13 +119,13 @@ class Wait(Value):
 
 
 class Close(Value):
-    """The request is over and every DM about it says so."""
+    """The request is over, and every DM about it says so."""
 
     kind: Literal["close"] = "close"
     why: str
 
 
-Step = Settle | Send | Edit | Wait | Close
+Step = Reconcile | Send | Edit | Wait | Close
 
 
 class NoticeKind(StrEnum):
@@ -133,14 +136,14 @@ class NoticeKind(StrEnum):
     NO_ANSWER = "no_answer"
 
 
-class View(Value):
-    """All that the next step about one review request depends on, as it stands at this moment.
+class ReminderState(Value):
+    """Everything that the next step about one review request depends on, at one moment.
 
-    `person` is None while nobody has mapped the reviewer. `pattern` is what a rule chose them for, empty if a
-    human asked. `dms_today` counts what that person was sent on
-    their local day; `has_twin` says that another account of the same person is asked for the same review.
-    `held` says why nobody may be asked for now, whatever the request's own state; empty where they may.
-    `away_until` is the end (exclusive) of the absence that the person is in.
+    `person` is None if nobody is mapped to the reviewer's account. `pattern` is the pattern for which a rule
+    chose the reviewer, empty if a human asked. `dms_today` counts the DMs to that person on their local day.
+    `has_twin` means that an older request asks another account of the same person for the same review.
+    `blocked_by` says why nobody may be asked about this pull request for now, empty if nothing blocks it.
+    `away_until` is the end (exclusive) of the person's current absence.
     """
 
     request: ReviewRequest
@@ -151,12 +154,13 @@ class View(Value):
     messages: tuple[Message, ...] = ()
     is_approved_enough: bool = False
     has_twin: bool = False
-    held: str = ""
+    blocked_by: str = ""
     dms_today: int = 0
     away_until: datetime | None = None
 
     @property
     def is_over(self) -> bool:
+        """Whether the request was closed, or its pull request was."""
         return self.request.closed_at is not None or not self.pull_request.is_open
 
     @property
@@ -166,6 +170,6 @@ class View(Value):
 
     @property
     def unresolved(self) -> Message | None:
-        """A DM of which nobody knows whether it arrived: a worker died, or Slack's reply was lost."""
+        """A DM that may or may not have arrived: a worker died, or Slack's reply was lost."""
         lost = (MessageState.SENDING, MessageState.UNKNOWN)
         return next((message for message in self.messages if message.state in lost), None)

@@ -4,7 +4,19 @@ import hashlib
 from datetime import datetime, time, timedelta
 
 from bot.people.model import Person
-from bot.reminders.model import Card, Close, Edit, Look, Message, MessageState, Send, Settle, Step, View, Wait
+from bot.reminders.model import (
+    Card,
+    Close,
+    Edit,
+    Look,
+    Message,
+    MessageState,
+    Reconcile,
+    ReminderState,
+    Send,
+    Step,
+    Wait,
+)
 from bot.reviews.model import CloseReason
 from bot.working_time import (
     add_working_time,
@@ -15,115 +27,115 @@ from bot.working_time import (
 )
 
 
-def decide(view: View, now: datetime) -> Step:
+def decide(state: ReminderState, now: datetime) -> Step:
     """The next step about a review request.
 
     Sending comes before editing, so that a reminder is live before the older one collapses under it.
     """
-    if view.unresolved is not None:
-        return Settle(message=view.unresolved)
-    wait = _why_not_now(view, now)
+    if state.unresolved is not None:
+        return Reconcile(message=state.unresolved)
+    wait = _why_not_now(state, now)
     if wait is None:
-        return Send(sequence=len(view.messages))
-    if outdated := tuple(m.id for m in view.sent if m.shown != fingerprint(card_of(view, m))):
+        return Send(sequence=len(state.messages))
+    if outdated := tuple(m.id for m in state.sent if m.shown != fingerprint(card_of(state, m))):
         return Edit(message_ids=outdated)
-    return Close(why=wait.why) if view.is_over else wait
+    return Close(why=wait.why) if state.is_over else wait
 
 
-def _why_not_now(view: View, now: datetime) -> Wait | None:
-    if (why := _why_never(view)) is not None:
+def _why_not_now(state: ReminderState, now: datetime) -> Wait | None:
+    if (why := _why_never(state)) is not None:
         return Wait(until=None, why=why)
-    assert view.person is not None  # noqa: S101 - _why_never has spoken otherwise
-    if (due := due_at(view, view.person)) is None:
+    assert state.person is not None  # noqa: S101 - _why_never has spoken otherwise
+    if (due := due_at(state, state.person)) is None:
         return Wait(until=None, why="all reminders were sent")
-    at = _first_chance(view, view.person, due, now)
+    at = _first_chance(state, state.person, due, now)
     if at is None:
         return Wait(until=None, why="never at work")
-    return Wait(until=at, why=_why_later(view, view.person, due, now)) if at > now else None
+    return Wait(until=at, why=_why_later(state, state.person, due, now)) if at > now else None
 
 
-def _why_never(view: View) -> str | None:
+def _why_never(state: ReminderState) -> str | None:
     """Why nothing is sent until a fact or a person changes something."""
-    request, pull_request, person = view.request, view.pull_request, view.person
+    request, pull_request, person = state.request, state.pull_request, state.person
     reasons = (
         (request.closed_at is not None, f"over: {request.close_reason}"),
         (not pull_request.is_open, f"over: {pull_request.state}"),
-        (bool(view.held), view.held),
+        (bool(state.blocked_by), state.blocked_by),
         (person is None, "nobody is mapped to this GitHub account"),
         (person is not None and not person.is_active, "deactivated in Slack"),
         (pull_request.is_draft, "in draft"),
-        (view.is_approved_enough, "approved enough"),
+        (state.is_approved_enough, "approved enough"),
         (request.is_muted, "muted"),
         (request.is_snoozed_until_change, "snoozed until something changes"),
-        (view.has_twin, "asked on another account of the same person"),
-        (any(m.state is MessageState.FAILED for m in view.messages), "Slack refused the DM"),
+        (state.has_twin, "asked on another account of the same person"),
+        (any(m.state is MessageState.FAILED for m in state.messages), "Slack refused the DM"),
     )
     return next((why for holds, why in reasons if holds), None)
 
 
-def due_at(view: View, person: Person) -> datetime | None:
+def due_at(state: ReminderState, person: Person) -> datetime | None:
     """When the next DM is due, working hours and budgets aside; None when the rhythm has ended.
 
     A request snoozed since its last DM wakes when the snooze ends, whatever the rhythm says.
     """
-    sent, woken = view.sent, view.request.snoozed_until
+    sent, woken = state.sent, state.request.snoozed_until
     if not sent:
-        return max(view.request.opened_at, woken or view.request.opened_at)
+        return max(state.request.opened_at, woken or state.request.opened_at)
     last = sent[-1].sent_at
     if woken is not None and last is not None and woken > last:
         return woken
-    return _next_reminder_at(view, person)
+    return _next_reminder_at(state, person)
 
 
-def _next_reminder_at(view: View, person: Person) -> datetime | None:
+def _next_reminder_at(state: ReminderState, person: Person) -> datetime | None:
     """Counted from the last DM by the rhythm's gaps: what was held back does not come in a burst."""
-    last, reminders = view.sent[-1].sent_at, len(view.sent) - 1
-    if last is None or reminders >= len(view.rhythm.after):
+    last, reminders = state.sent[-1].sent_at, len(state.sent) - 1
+    if last is None or reminders >= len(state.rhythm.after):
         return None
-    rhythm = (timedelta(0), *view.rhythm.after)
+    rhythm = (timedelta(0), *state.rhythm.after)
     gap = rhythm[reminders + 1] - rhythm[reminders]
     return add_working_time(person.hours, last, gap, intervals(person))
 
 
-def _first_chance(view: View, person: Person, due: datetime, now: datetime) -> datetime | None:
+def _first_chance(state: ReminderState, person: Person, due: datetime, now: datetime) -> datetime | None:
     """The first instant from `now` on when this person may be sent a DM due then; None: never again."""
     not_before = max(due, now, person.snoozed_until or now)
     at = next_working_instant(person.hours, not_before, intervals(person))
     # A budget is for a day: today's says nothing about a DM that comes tomorrow.
     is_today = at is not None and local_day(person.hours, at) == local_day(person.hours, now)
-    if at is not None and is_today and _is_spent(view, person):
+    if at is not None and is_today and _is_spent(state, person):
         tomorrow = start_of_working_day_after(person.hours, at)
         return tomorrow and next_working_instant(person.hours, tomorrow, intervals(person))
     return at
 
 
-def _is_spent(view: View, person: Person) -> bool:
-    return view.dms_today >= person.dms_per_day
+def _is_spent(state: ReminderState, person: Person) -> bool:
+    return state.dms_today >= person.dms_per_day
 
 
-def _why_later(view: View, person: Person, due: datetime, now: datetime) -> str:
+def _why_later(state: ReminderState, person: Person, due: datetime, now: datetime) -> str:
     if person.snoozed_until is not None and person.snoozed_until > now:
         return "reminders are snoozed"
     if any(absence.starts_at <= now < absence.ends_at for absence in person.absences):
         return "not available"
     if due > now:
-        return "snoozed" if due == view.request.snoozed_until else "the next reminder is not due"
-    return "enough DMs for today" if _is_spent(view, person) else "outside working hours"
+        return "snoozed" if due == state.request.snoozed_until else "the next reminder is not due"
+    return "enough DMs for today" if _is_spent(state, person) else "outside working hours"
 
 
-def no_answer_at(view: View, first_sent_at: datetime) -> datetime | None:
+def no_answer_at(state: ReminderState, first_sent_at: datetime) -> datetime | None:
     """When the author hears that the reviewer has not answered, counted in the reviewer's working time."""
-    if view.person is None:
+    if state.person is None:
         return None
-    after = view.rhythm.tell_author_after
-    return add_working_time(view.person.hours, first_sent_at, after, intervals(view.person))
+    after = state.rhythm.notify_author_after
+    return add_working_time(state.person.hours, first_sent_at, after, intervals(state.person))
 
 
-def waiting_time(view: View, now: datetime) -> timedelta:
+def waiting_time(state: ReminderState, now: datetime) -> timedelta:
     """How long the request has waited, in the reader's working time."""
-    if view.person is None:
+    if state.person is None:
         return timedelta(0)
-    return working_time_between(view.person.hours, view.request.opened_at, now, intervals(view.person))
+    return working_time_between(state.person.hours, state.request.opened_at, now, intervals(state.person))
 
 
 def intervals(person: Person) -> tuple[tuple[datetime, datetime], ...]:
@@ -131,39 +143,39 @@ def intervals(person: Person) -> tuple[tuple[datetime, datetime], ...]:
     return tuple((absence.starts_at, absence.ends_at) for absence in person.absences)
 
 
-def card_of(view: View, message: Message) -> Card:
+def card_of(state: ReminderState, message: Message) -> Card:
     """What a DM should show now."""
-    welcomed_at = view.person.welcomed_at if view.person else None
+    welcomed_at = state.person.welcomed_at if state.person else None
     is_first_ever = message.sending_at == welcomed_at
-    return _card(view, _look(view, message), message.sequence, is_first_ever=is_first_ever)
+    return _card(state, _look(state, message), message.sequence, is_first_ever=is_first_ever)
 
 
-def next_card(view: View, sequence: int) -> Card:
+def next_card(state: ReminderState, sequence: int) -> Card:
     """What a new DM shows."""
-    is_first_ever = view.person is not None and view.person.welcomed_at is None
-    return _card(view, Look.LIVE, sequence, is_first_ever=is_first_ever)
+    is_first_ever = state.person is not None and state.person.welcomed_at is None
+    return _card(state, Look.LIVE, sequence, is_first_ever=is_first_ever)
 
 
-def _look(view: View, message: Message) -> Look:
-    if view.is_over:
+def _look(state: ReminderState, message: Message) -> Look:
+    if state.is_over:
         return Look.OVER
-    if message.id != view.sent[-1].id:
+    if message.id != state.sent[-1].id:
         return Look.OLDER
-    return Look.QUIET if quiet_note(view) else Look.LIVE
+    return Look.QUIET if quiet_note(state) else Look.LIVE
 
 
-def quiet_note(view: View) -> str:
+def quiet_note(state: ReminderState) -> str:
     """Why nothing is asked of the reader for now; empty when something is."""
-    if view.person is None:
+    if state.person is None:
         return "The GitHub account that was asked is not connected with you any more."
-    if view.pull_request.is_draft:
+    if state.pull_request.is_draft:
         return "Back in draft: no review is needed until it is ready."
-    if view.is_approved_enough:
+    if state.is_approved_enough:
         return "It has the approvals it needs: your review is welcome, but nobody waits for it."
-    if view.request.is_muted:
+    if state.request.is_muted:
         return "Muted: no more reminders about this one."
-    if view.away_until is not None:
-        return f"You are out of office until {_last_moment(view.away_until, view.person)}."
+    if state.away_until is not None:
+        return f"You are out of office until {_last_moment(state.away_until, state.person)}."
     return ""
 
 
@@ -176,16 +188,16 @@ def _last_moment(ends_at: datetime, person: Person) -> str:
     return f"{day:%a} {day.day} {day:%b}"
 
 
-def look_changes_at(view: View, now: datetime) -> datetime | None:
+def look_changes_at(state: ReminderState, now: datetime) -> datetime | None:
     """When a DM that was sent will show something else by the passing of time: an absence begins or ends."""
-    if view.person is None or not view.sent:
+    if state.person is None or not state.sent:
         return None
-    moments = (moment for absence in intervals(view.person) for moment in absence if moment > now)
+    moments = (moment for absence in intervals(state.person) for moment in absence if moment > now)
     return min(moments, default=None)
 
 
-def _card(view: View, look: Look, sequence: int, *, is_first_ever: bool) -> Card:
-    pull_request, request = view.pull_request, view.request
+def _card(state: ReminderState, look: Look, sequence: int, *, is_first_ever: bool) -> Card:
+    pull_request, request = state.pull_request, state.request
     return Card(
         request_id=request.id,
         look=look,
@@ -197,29 +209,29 @@ def _card(view: View, look: Look, sequence: int, *, is_first_ever: bool) -> Card
         author=pull_request.author.login,
         additions=pull_request.additions,
         deletions=pull_request.deletions,
-        turn=turn(view),
-        owned="" if view.request.is_again else view.pattern,
-        reminders=len(view.rhythm.after),
-        note=quiet_note(view) if look is Look.QUIET else "",
-        close_reason=_close_reason(view) if look is Look.OVER else None,
+        turn=turn(state),
+        owned="" if state.request.is_again else state.pattern,
+        reminders=len(state.rhythm.after),
+        note=quiet_note(state) if look is Look.QUIET else "",
+        close_reason=_close_reason(state) if look is Look.OVER else None,
         is_first_ever=is_first_ever,
     )
 
 
-def turn(view: View) -> str:
+def turn(state: ReminderState) -> str:
     """Why it is the reader's turn; where a rule chose them, the pattern that they own is to follow."""
-    who = view.request.requested_by or "GitHub"
-    if view.request.is_again:
+    who = state.request.requested_by or "GitHub"
+    if state.request.is_again:
         return f"{who} asked you again"
-    if view.pattern:
+    if state.pattern:
         return "asked of you because you own"
     return f"{who} asked for your review"
 
 
-def _close_reason(view: View) -> CloseReason:
-    if view.request.close_reason is not None:
-        return view.request.close_reason
-    return CloseReason(view.pull_request.state)
+def _close_reason(state: ReminderState) -> CloseReason:
+    if state.request.close_reason is not None:
+        return state.request.close_reason
+    return CloseReason(state.pull_request.state)
 
 
 def fingerprint(card: Card) -> str:

@@ -2,54 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from bot.model import PersonId, RequestId
+from bot.model import PersonId
 from bot.reminders.model import Message, MessageState, NoticeKind
 from bot.reviews.model import PullRequest, ReviewRequest
 from jobq import current_database
-
-
-async def list_messages(request_id: RequestId) -> tuple[Message, ...]:
-    """Every DM about a review request, oldest first."""
-    rows = await current_database().fetch(
-        """
-        SELECT id, sequence, state, sending_at, sending_on, sent_at, channel, ts, shown, error
-        FROM message WHERE request_id = $1 ORDER BY sequence
-        """,
-        request_id,
-    )
-    return tuple(Message.model_validate(dict(row)) for row in rows)
-
-
-async def count_dms_today(person_id: PersonId, zone: str, now: datetime) -> int:
-    """How many DMs a person was sent, or is being sent, on their local day."""
-    counted: int = await current_database().fetchval(
-        """
-        SELECT count(*) FROM message
-        WHERE person_id = $1 AND state <> 'failed' AND sending_at > $3::timestamptz - interval '26 hours'
-            AND (sending_at AT TIME ZONE $2)::date = ($3 AT TIME ZONE $2)::date
-        """,
-        person_id,
-        zone,
-        now,
-    )
-    return counted
-
-
-async def has_twin(request_id: RequestId) -> bool:
-    """Whether an older open request asks the same person, on another account, for the same review."""
-    found: bool = await current_database().fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM review_request mine
-            JOIN account my ON (my.workspace_id, my.id) = (mine.workspace_id, mine.reviewer_id)
-            JOIN review_request twin ON twin.pull_request_id = mine.pull_request_id
-                AND twin.closed_at IS NULL AND twin.id < mine.id
-            JOIN account theirs ON (theirs.workspace_id, theirs.id) = (twin.workspace_id, twin.reviewer_id)
-            WHERE mine.id = $1 AND theirs.person_id = my.person_id)
-        """,
-        request_id,
-    )
-    return found
 
 
 async def begin_sending(request: ReviewRequest, sequence: int, person_id: PersonId, now: datetime) -> int:
@@ -91,7 +47,8 @@ async def find_notice(pull_request: PullRequest, kind: NoticeKind) -> Message | 
     """What the author was told of this in this round."""
     row = await current_database().fetchrow(
         """
-        SELECT id, 0 AS sequence, state, sending_at, sending_on, sent_at, channel, ts, shown, error
+        SELECT id, 0 AS sequence, state, sending_at, sending_on AS sending_started_at, sent_at, channel, ts,
+            shown, error
         FROM message WHERE pull_request_id = $1 AND notice = $2 AND round = $3
         """,
         pull_request.id,

@@ -75,7 +75,7 @@ def test_a_repository_without_settings_has_the_usual_ones() -> None:
 )
 def test_durations_are_working_time(written: str, hours: float) -> None:
     config = RepositoryConfig.model_validate({"escalate": {"after": written}})
-    assert rhythm(config).tell_author_after == timedelta(hours=hours)
+    assert rhythm(config).notify_author_after == timedelta(hours=hours)
 
 
 @pytest.mark.parametrize("minutes", [1, 60, 90, 480])

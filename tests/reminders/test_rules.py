@@ -14,10 +14,10 @@ from bot.reminders.model import (
     Look,
     Message,
     MessageState,
+    Reconcile,
+    ReminderState,
     Rhythm,
     Send,
-    Settle,
-    View,
     Wait,
 )
 from bot.reminders.rules import card_of, decide, fingerprint, next_card, no_answer_at, waiting_time
@@ -62,19 +62,21 @@ def pull_request(**changes: Any) -> PullRequest:
     return PullRequest(**(fields | changes))
 
 
-def view(**changes: Any) -> View:
+def reminder_state(**changes: Any) -> ReminderState:
     fields: dict[str, Any] = {
         "request": request(), "pull_request": pull_request(), "person": person(), "rhythm": Rhythm(),
     }  # fmt: skip
-    return View(**(fields | changes))
+    return ReminderState(**(fields | changes))
 
 
-def sent(*times: str, of: View | None = None, state: MessageState = MessageState.SENT) -> View:
-    """The view with DMs sent at these times, each showing what it should show."""
-    before = of or view()
+def sent(
+    *times: str, of: ReminderState | None = None, state: MessageState = MessageState.SENT
+) -> ReminderState:
+    """The state with DMs sent at these times, each showing what it should show."""
+    before = of or reminder_state()
     messages = tuple(
         Message(
-            id=number, sequence=number, state=state, sending_at=at(time), sending_on=at(time),
+            id=number, sequence=number, state=state, sending_at=at(time), sending_started_at=at(time),
             sent_at=at(time) if state is MessageState.SENT else None, channel="D1", ts=str(number),
         )
         for number, time in enumerate(times)
@@ -82,7 +84,7 @@ def sent(*times: str, of: View | None = None, state: MessageState = MessageState
     return shown(before.model_copy(update={"messages": messages}))
 
 
-def shown(outdated: View) -> View:
+def shown(outdated: ReminderState) -> ReminderState:
     """The same, with every DM brought up to date."""
     sent_ones = {message.id for message in outdated.sent}
     messages = tuple(
@@ -100,15 +102,15 @@ def until(step: object) -> datetime | None:
 
 
 def test_the_first_dm_is_sent_at_once_in_working_hours() -> None:
-    assert decide(view(), OPENED) == Send(sequence=0)
+    assert decide(reminder_state(), OPENED) == Send(sequence=0)
 
 
 def test_a_request_made_at_night_waits_for_the_morning() -> None:
-    assert until(decide(view(), at("23 20:00"))) == at("24 8:00")
+    assert until(decide(reminder_state(), at("23 20:00"))) == at("24 8:00")
 
 
 def test_a_request_made_on_friday_evening_waits_for_monday() -> None:
-    assert until(decide(view(), at("27 18:00"))) == at("30 8:00")
+    assert until(decide(reminder_state(), at("27 18:00"))) == at("30 8:00")
 
 
 @pytest.mark.parametrize(
@@ -142,30 +144,30 @@ def test_a_reminder_due_after_hours_waits_for_the_next_working_minute() -> None:
 @pytest.mark.parametrize(
     "quiet",
     [
-        view(pull_request=pull_request(is_draft=True)),
-        view(is_approved_enough=True),
-        view(has_twin=True),
-        view(request=request(is_muted=True)),
-        view(request=request(is_snoozed_until_change=True)),
-        view(person=None),
-        view(person=person(is_active=False)),
+        reminder_state(pull_request=pull_request(is_draft=True)),
+        reminder_state(is_approved_enough=True),
+        reminder_state(has_twin=True),
+        reminder_state(request=request(is_muted=True)),
+        reminder_state(request=request(is_snoozed_until_change=True)),
+        reminder_state(person=None),
+        reminder_state(person=person(is_active=False)),
     ],
     ids=["draft", "approved", "twin", "muted", "until change", "unmapped", "deactivated"],
 )
-def test_nothing_is_sent_until_something_changes(quiet: View) -> None:
+def test_nothing_is_sent_until_something_changes(quiet: ReminderState) -> None:
     assert until(decide(quiet, OPENED)) is None
 
 
 @pytest.mark.parametrize(
     "over",
     [
-        view(request=request(closed_at=OPENED, close_reason=CloseReason.APPROVED)),
-        view(pull_request=pull_request(state=PullRequestState.MERGED)),
-        view(pull_request=pull_request(state=PullRequestState.CLOSED)),
+        reminder_state(request=request(closed_at=OPENED, close_reason=CloseReason.APPROVED)),
+        reminder_state(pull_request=pull_request(state=PullRequestState.MERGED)),
+        reminder_state(pull_request=pull_request(state=PullRequestState.CLOSED)),
     ],
     ids=["approved", "merged", "closed"],
 )
-def test_a_request_that_is_over_sends_nothing_and_strikes_what_was_sent(over: View) -> None:
+def test_a_request_that_is_over_sends_nothing_and_strikes_what_was_sent(over: ReminderState) -> None:
     assert isinstance(decide(over, OPENED), Close)
     outdated = sent("23 10:00").model_copy(
         update={"request": over.request, "pull_request": over.pull_request}
@@ -176,40 +178,42 @@ def test_a_request_that_is_over_sends_nothing_and_strikes_what_was_sent(over: Vi
 
 
 def test_a_snoozed_request_wakes_at_the_next_working_minute_after_the_snooze() -> None:
-    snoozed = sent("23 10:00", of=view(request=request(snoozed_until=at("23 20:00"))))
+    snoozed = sent("23 10:00", of=reminder_state(request=request(snoozed_until=at("23 20:00"))))
     assert until(decide(snoozed, at("23 11:00"))) == at("24 8:00")
     assert decide(snoozed, at("24 8:00")) == Send(sequence=1)
 
 
 def test_a_snooze_holds_back_a_reminder_that_was_due_earlier() -> None:
-    snoozed = sent("23 10:00", of=view(request=request(snoozed_until=at("24 9:00"))))
+    snoozed = sent("23 10:00", of=reminder_state(request=request(snoozed_until=at("24 9:00"))))
     assert until(decide(snoozed, at("23 14:00"))) == at("24 9:00")
 
 
 def test_a_person_who_snoozed_everything_gets_nothing_before() -> None:
-    assert until(decide(view(person=person(snoozed_until=at("23 13:00"))), OPENED)) == at("23 13:00")
+    assert until(decide(reminder_state(person=person(snoozed_until=at("23 13:00"))), OPENED)) == at(
+        "23 13:00"
+    )
 
 
 def test_a_reviewer_on_leave_is_reminded_when_back() -> None:
     leave = Absence(starts_at=at("22 23:00"), ends_at=at("27 23:00"))
-    assert until(decide(view(person=person(absences=(leave,))), OPENED)) == at("30 8:00")
+    assert until(decide(reminder_state(person=person(absences=(leave,))), OPENED)) == at("30 8:00")
 
 
 def test_of_snooze_and_absence_the_later_wins() -> None:
     leave = Absence(starts_at=at("22 23:00"), ends_at=at("23 23:00"))
-    both = view(person=person(absences=(leave,)), request=request(snoozed_until=at("25 9:00")))
+    both = reminder_state(person=person(absences=(leave,)), request=request(snoozed_until=at("25 9:00")))
     assert until(decide(both, OPENED)) == at("25 9:00")
 
 
 def test_what_is_over_the_daily_budget_waits_for_the_next_working_day() -> None:
-    assert until(decide(view(dms_today=8), OPENED)) == at("24 8:00")
-    assert decide(view(dms_today=7), OPENED) == Send(sequence=0)
+    assert until(decide(reminder_state(dms_today=8), OPENED)) == at("24 8:00")
+    assert decide(reminder_state(dms_today=7), OPENED) == Send(sequence=0)
 
 
 def test_a_lost_dm_is_settled_before_anything_else() -> None:
     lost = sent("23 10:00", state=MessageState.UNKNOWN)
     step = decide(lost, at("23 15:00"))
-    assert isinstance(step, Settle)
+    assert isinstance(step, Reconcile)
     assert step.message.id == 0
 
 
@@ -258,25 +262,25 @@ def test_a_dm_about_a_draft_says_why_nothing_is_asked() -> None:
     ],
 )
 def test_each_dm_says_why_it_is_your_turn(made: ReviewRequest, turn: str) -> None:
-    assert next_card(view(request=made), 0).turn == turn
+    assert next_card(reminder_state(request=made), 0).turn == turn
 
 
 def test_ages_count_the_readers_working_time() -> None:
-    assert waiting_time(view(), at("24 10:00")) == timedelta(hours=8)
+    assert waiting_time(reminder_state(), at("24 10:00")) == timedelta(hours=8)
 
 
 def test_the_author_hears_after_16_working_hours_of_the_reviewer() -> None:
-    assert no_answer_at(view(), OPENED) == at("25 10:00")
+    assert no_answer_at(reminder_state(), OPENED) == at("25 10:00")
 
 
 def test_whoever_a_rule_chose_reads_for_what() -> None:
-    card = next_card(view(pattern="billing/**"), 0)
+    card = next_card(reminder_state(pattern="billing/**"), 0)
     assert (card.turn, card.owned) == ("asked of you because you own", "billing/**")
 
 
 def test_the_first_dm_a_person_ever_gets_says_what_this_is_and_goes_on_saying_it() -> None:
-    new = view()
+    new = reminder_state()
     assert next_card(new, 0).is_first_ever
-    welcomed = sent("23 10:00", "23 14:00", of=view(person=person(welcomed_at=at("23 10:00"))))
+    welcomed = sent("23 10:00", "23 14:00", of=reminder_state(person=person(welcomed_at=at("23 10:00"))))
     assert [card_of(welcomed, message).is_first_ever for message in welcomed.sent] == [True, False]
     assert not next_card(welcomed, 2).is_first_ever

@@ -6,7 +6,7 @@ import pytest
 
 from bot.github.model import PullRequestState
 from bot.people.model import Absence
-from bot.reminders.model import Edit, Look, MessageState, Send, View, Wait
+from bot.reminders.model import Edit, Look, MessageState, ReminderState, Send, Wait
 from bot.reminders.rules import (
     card_of,
     decide,
@@ -17,31 +17,45 @@ from bot.reminders.rules import (
     waiting_time,
 )
 from bot.reviews.model import CloseReason
-from tests.reminders.test_rules import OPENED, at, person, pull_request, request, sent, shown, until, view
+from tests.reminders.test_rules import (
+    OPENED,
+    at,
+    person,
+    pull_request,
+    reminder_state,
+    request,
+    sent,
+    shown,
+    until,
+)
 
 
 def leave(start: str, end: str) -> Absence:
     return Absence(starts_at=at(start), ends_at=at(end))
 
 
-SNOOZED = view(request=request(snoozed_until=at("23 15:00")))
+SNOOZED = reminder_state(request=request(snoozed_until=at("23 15:00")))
 LAST_WEEK = leave("16 0:00", "20 0:00")
 
 
 @pytest.mark.parametrize(
     ("waiting", "now", "why"),
     [
-        (view(person=person(spans={})), "23 10:00", "never at work"),
-        (view(person=person(snoozed_until=at("24 9:00"))), "23 10:00", "reminders are snoozed"),
-        (view(person=person(snoozed_until=at("23 12:00"))), "23 20:00", "outside working hours"),
-        (view(person=person(absences=(leave("23 0:00", "24 0:00"),))), "23 10:00", "not available"),
-        (view(person=person(absences=(LAST_WEEK,))), "23 20:00", "outside working hours"),
-        (view(person=person(absences=(leave("24 0:00", "25 0:00"),))), "23 20:00", "outside working hours"),
+        (reminder_state(person=person(spans={})), "23 10:00", "never at work"),
+        (reminder_state(person=person(snoozed_until=at("24 9:00"))), "23 10:00", "reminders are snoozed"),
+        (reminder_state(person=person(snoozed_until=at("23 12:00"))), "23 20:00", "outside working hours"),
+        (reminder_state(person=person(absences=(leave("23 0:00", "24 0:00"),))), "23 10:00", "not available"),
+        (reminder_state(person=person(absences=(LAST_WEEK,))), "23 20:00", "outside working hours"),
+        (
+            reminder_state(person=person(absences=(leave("24 0:00", "25 0:00"),))),
+            "23 20:00",
+            "outside working hours",
+        ),
         (SNOOZED, "23 11:00", "snoozed"),
         (sent("23 10:00"), "23 11:00", "the next reminder is not due"),
         (sent("23 10:00", of=SNOOZED), "23 11:00", "snoozed"),
-        (view(dms_today=8), "23 11:00", "enough DMs for today"),
-        (view(), "23 20:00", "outside working hours"),
+        (reminder_state(dms_today=8), "23 11:00", "enough DMs for today"),
+        (reminder_state(), "23 20:00", "outside working hours"),
     ],
     ids=[
         "no working day",
@@ -57,7 +71,7 @@ LAST_WEEK = leave("16 0:00", "20 0:00")
         "at night",
     ],
 )
-def test_whoever_waits_knows_why(waiting: View, now: str, why: str) -> None:
+def test_whoever_waits_knows_why(waiting: ReminderState, now: str, why: str) -> None:
     step = decide(waiting, at(now))
     assert isinstance(step, Wait)
     assert step.why == why
@@ -73,7 +87,7 @@ def test_whoever_waits_knows_why(waiting: View, now: str, why: str) -> None:
 )
 def test_while_its_reader_is_away_a_dm_says_until_when(back_at: str, note: str) -> None:
     leaving = person(absences=(leave("24 23:00", back_at),))
-    away = sent("23 10:00", of=view(person=leaving)).model_copy(update={"away_until": at(back_at)})
+    away = sent("23 10:00", of=reminder_state(person=leaving)).model_copy(update={"away_until": at(back_at)})
     assert decide(away, at("25 10:00")) == Edit(message_ids=(0,))
     card = card_of(away, away.messages[0])
     assert (card.look, card.note) == (Look.QUIET, note)
@@ -81,15 +95,15 @@ def test_while_its_reader_is_away_a_dm_says_until_when(back_at: str, note: str) 
 
 def test_a_dm_that_was_sent_is_looked_at_again_when_an_absence_begins_or_ends() -> None:
     leaving = person(absences=(leave("24 23:00", "26 23:00"),))
-    told = sent("23 10:00", of=view(person=leaving))
+    told = sent("23 10:00", of=reminder_state(person=leaving))
     assert look_changes_at(told, at("23 11:00")) == at("24 23:00")
     assert look_changes_at(told, at("24 23:00")) == at("26 23:00")
     assert look_changes_at(told, at("26 23:00")) is None
-    assert look_changes_at(view(person=leaving), at("23 11:00")) is None
+    assert look_changes_at(reminder_state(person=leaving), at("23 11:00")) is None
 
 
 def test_who_has_no_working_day_is_never_sent_anything() -> None:
-    assert until(decide(view(person=person(spans={})), OPENED)) is None
+    assert until(decide(reminder_state(person=person(spans={})), OPENED)) is None
 
 
 def test_after_a_dm_that_slack_refused_the_earlier_one_brings_no_reminder() -> None:
@@ -102,43 +116,43 @@ def test_after_a_dm_that_slack_refused_the_earlier_one_brings_no_reminder() -> N
 
 
 def test_a_snooze_that_ended_before_the_request_was_made_changes_nothing() -> None:
-    assert due_at(view(request=request(snoozed_until=at("23 9:00"))), person()) == OPENED
+    assert due_at(reminder_state(request=request(snoozed_until=at("23 9:00"))), person()) == OPENED
 
 
 def test_a_snooze_that_the_last_dm_answered_wakes_nobody_again() -> None:
-    woken = sent("23 10:00", "24 8:00", of=view(request=request(snoozed_until=at("23 20:00"))))
+    woken = sent("23 10:00", "24 8:00", of=reminder_state(request=request(snoozed_until=at("23 20:00"))))
     assert until(decide(woken, at("24 8:01"))) == at("25 8:00")
 
 
 def test_the_rhythm_stands_still_while_the_reviewer_is_away() -> None:
-    half_a_day_off = view(person=person(absences=(leave("23 12:00", "24 11:00"),)))
+    half_a_day_off = reminder_state(person=person(absences=(leave("23 12:00", "24 11:00"),)))
     assert until(decide(sent("23 10:00", of=half_a_day_off), at("23 11:00"))) == at("24 13:00")
 
 
 def test_a_snooze_of_everything_that_is_over_opens_no_night() -> None:
-    awake = view(person=person(snoozed_until=at("23 9:00")))
+    awake = reminder_state(person=person(snoozed_until=at("23 9:00")))
     assert until(decide(awake, at("23 20:00"))) == at("24 8:00")
 
 
 def test_a_budget_that_is_spent_tonight_is_whole_tomorrow_morning() -> None:
-    assert until(decide(view(dms_today=8), at("23 20:00"))) == at("24 8:00")
+    assert until(decide(reminder_state(dms_today=8), at("23 20:00"))) == at("24 8:00")
 
 
 def test_a_budget_that_is_spent_today_holds_back_nothing_that_is_due_tomorrow() -> None:
-    reminded = sent("23 10:00", "23 15:00", of=view(dms_today=8))
+    reminded = sent("23 10:00", "23 15:00", of=reminder_state(dms_today=8))
     assert until(decide(reminded, at("23 15:30"))) == at("24 15:00")
 
 
 def test_what_is_over_the_budget_waits_for_the_first_day_back() -> None:
-    leaving = view(dms_today=8, person=person(absences=(leave("23 23:00", "25 23:00"),)))
+    leaving = reminder_state(dms_today=8, person=person(absences=(leave("23 23:00", "25 23:00"),)))
     assert until(decide(leaving, OPENED)) == at("26 8:00")
 
 
 def test_each_person_has_a_budget_of_their_own() -> None:
     frugal = person(dms_per_day=2)
-    assert decide(view(person=frugal, dms_today=1), OPENED) == Send(sequence=0)
-    assert until(decide(view(person=frugal, dms_today=2), OPENED)) == at("24 8:00")
-    assert decide(view(person=person(dms_per_day=20), dms_today=9), OPENED) == Send(sequence=0)
+    assert decide(reminder_state(person=frugal, dms_today=1), OPENED) == Send(sequence=0)
+    assert until(decide(reminder_state(person=frugal, dms_today=2), OPENED)) == at("24 8:00")
+    assert decide(reminder_state(person=person(dms_per_day=20), dms_today=9), OPENED) == Send(sequence=0)
 
 
 def test_every_dm_that_shows_something_outdated_is_edited() -> None:
@@ -148,25 +162,25 @@ def test_every_dm_that_shows_something_outdated_is_edited() -> None:
 
 
 def test_no_time_of_an_absence_counts_as_waiting_or_as_silence() -> None:
-    day_off = view(person=person(absences=(leave("23 23:00", "24 23:00"),)))
+    day_off = reminder_state(person=person(absences=(leave("23 23:00", "24 23:00"),)))
     assert waiting_time(day_off, at("25 10:00")) == timedelta(hours=8)
     assert no_answer_at(day_off, OPENED) == at("26 10:00")
 
 
 def test_nobody_waits_for_a_reviewer_whom_nobody_knows() -> None:
-    assert waiting_time(view(person=None), at("25 10:00")) == timedelta(0)
-    assert no_answer_at(view(person=None), OPENED) is None
+    assert waiting_time(reminder_state(person=None), at("25 10:00")) == timedelta(0)
+    assert no_answer_at(reminder_state(person=None), OPENED) is None
 
 
 @pytest.mark.parametrize(
     ("quiet", "word"),
     [
-        (view(pull_request=pull_request(is_draft=True)), "draft"),
-        (view(is_approved_enough=True), "approvals"),
-        (view(request=request(is_muted=True)), "Muted"),
+        (reminder_state(pull_request=pull_request(is_draft=True)), "draft"),
+        (reminder_state(is_approved_enough=True), "approvals"),
+        (reminder_state(request=request(is_muted=True)), "Muted"),
     ],
 )
-def test_only_the_newest_dm_says_why_nothing_is_asked(quiet: View, word: str) -> None:
+def test_only_the_newest_dm_says_why_nothing_is_asked(quiet: ReminderState, word: str) -> None:
     both = sent("23 10:00", "23 14:00", of=quiet)
     older, newest = (card_of(both, message) for message in both.messages)
     assert (older.look, older.note) == (Look.OLDER, "")
@@ -175,7 +189,7 @@ def test_only_the_newest_dm_says_why_nothing_is_asked(quiet: View, word: str) ->
 
 
 def test_who_was_welcomed_by_another_dm_is_not_welcomed_again() -> None:
-    known = sent("23 10:00", of=view(person=person(welcomed_at=at("20 10:00"))))
+    known = sent("23 10:00", of=reminder_state(person=person(welcomed_at=at("20 10:00"))))
     assert not card_of(known, known.messages[0]).is_first_ever
     assert not next_card(known, 1).is_first_ever
 
@@ -183,19 +197,22 @@ def test_who_was_welcomed_by_another_dm_is_not_welcomed_again() -> None:
 @pytest.mark.parametrize(
     ("over", "reason"),
     [
-        (view(request=request(closed_at=OPENED, close_reason=CloseReason.APPROVED)), CloseReason.APPROVED),
-        (view(pull_request=pull_request(state=PullRequestState.MERGED)), CloseReason.MERGED),
         (
-            view(
+            reminder_state(request=request(closed_at=OPENED, close_reason=CloseReason.APPROVED)),
+            CloseReason.APPROVED,
+        ),
+        (reminder_state(pull_request=pull_request(state=PullRequestState.MERGED)), CloseReason.MERGED),
+        (
+            reminder_state(
                 pull_request=pull_request(state=PullRequestState.MERGED),
                 request=request(closed_at=OPENED, close_reason=CloseReason.UNASSIGNED),
             ),
             CloseReason.UNASSIGNED,
         ),
-        (view(), None),
+        (reminder_state(), None),
     ],
     ids=["approved", "merged a moment ago", "unassigned, then merged", "not over"],
 )
-def test_a_struck_dm_says_how_it_ended(over: View, reason: CloseReason | None) -> None:
+def test_a_struck_dm_says_how_it_ended(over: ReminderState, reason: CloseReason | None) -> None:
     struck = sent("23 10:00", of=over)
     assert card_of(struck, struck.messages[0]).close_reason is reason

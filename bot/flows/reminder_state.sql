@@ -1,0 +1,59 @@
+-- All that the next step about each of these review requests depends on: $1 their ids, $2 the person locked for each
+-- (NULL: nobody), $3 now. One JSON object a request, with the fields of reminder_state._Loaded.
+SELECT jsonb_build_object(
+    'request', to_jsonb(review_request) - ARRAY['snoozed_until_change', 'muted_at'] || jsonb_build_object(
+        'is_snoozed_until_change', snoozed_until_change, 'is_muted', muted_at IS NOT NULL),
+    -- Without `told`, which only matters where facts are put in order.
+    'pull_request', to_jsonb(pull_request) - ARRAY['author_id', 'author_login', 'author_is_bot', 'told']
+        || jsonb_build_object('repository', repository.full_name, 'author', jsonb_build_object(
+            'id', author_id, 'login', author_login, 'is_bot', author_is_bot)),
+    'person', to_jsonb(person) - 'created_at' || jsonb_build_object('absences', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,
+            'ends_at', least(ends_at, cancelled_at), 'cover_person_id', cover_person_id)
+            ORDER BY starts_at, absence.id), '[]')
+        FROM absence WHERE person_id = person.id AND (cancelled_at IS NULL OR cancelled_at > starts_at))),
+    'config', (
+        SELECT document FROM repository_config AS config
+        WHERE config.workspace_id = repository.workspace_id AND config.full_name = lower(repository.full_name)),
+    'assignments', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'decided_at', decided_at, 'decision', decision,
+            'asked', asked, 'refusals', refusals) ORDER BY id), '[]')
+        FROM assignment WHERE assignment.pull_request_id = pull_request.id),
+    -- The newest verdict of each reviewer whose reviews count; a comment only where there is no verdict.
+    'reviews', (
+        SELECT coalesce(jsonb_agg(latest), '[]')
+        FROM (
+            SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at FROM review
+            WHERE review.pull_request_id = pull_request.id AND reviewer_id <> author_id AND NOT reviewer_is_bot
+            ORDER BY reviewer_id, state = 'commented', submitted_at DESC, id DESC
+        ) AS latest),
+    'messages', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'sequence', sequence, 'state', state,
+            'sending_at', sending_at, 'sending_started_at', sending_on, 'sent_at', sent_at,
+            'channel', channel, 'ts', ts, 'shown', shown, 'error', error) ORDER BY sequence), '[]')
+        FROM message WHERE message.request_id = review_request.id),
+    'dms_today', (
+        SELECT count(*) FROM message
+        WHERE message.person_id = person.id AND state <> 'failed'
+            AND sending_at > $3::timestamptz - interval '26 hours'
+            AND (sending_at AT TIME ZONE person.zone)::date = ($3 AT TIME ZONE person.zone)::date),
+    'has_twin', EXISTS (
+        SELECT FROM review_request AS twin
+        JOIN account ON (account.workspace_id, account.id) = (twin.workspace_id, twin.reviewer_id)
+        WHERE twin.pull_request_id = pull_request.id AND twin.closed_at IS NULL
+            AND twin.id < review_request.id AND account.person_id = person.id),
+    'is_gone', repository.removed_at IS NOT NULL OR installation.deleted_at IS NOT NULL,
+    'is_on_hold', installation.suspended_at IS NOT NULL OR EXISTS (
+        SELECT FROM held WHERE held.pull_request_id = pull_request.id),
+    'pause', (
+        SELECT jsonb_build_object('workspace_id', workspace_id, 'paused_by', paused_by,
+            'paused_by_name', paused_by_name, 'paused_at', paused_at)
+        FROM pause WHERE pause.workspace_id = review_request.workspace_id AND resumed_at IS NULL)
+) AS loaded
+FROM unnest($1::bigint[], $2::bigint[]) AS locked (request_id, person_id)
+JOIN review_request ON review_request.id = locked.request_id
+JOIN pull_request ON pull_request.id = review_request.pull_request_id
+JOIN repository ON repository.id = pull_request.repository_id
+JOIN installation ON installation.id = repository.installation_id
+LEFT JOIN person ON person.id = locked.person_id
+ORDER BY review_request.id
