@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from quart import Quart
 
-from bot.web.app import create_reception, create_web
+from bot.web.app import create_web
+from bot.web.slack import create_slack_app
 from jobq import utc_now
 from tests.counting import Count, counted
 from tests.journeys.whole import Whole
@@ -42,7 +43,7 @@ async def post_command(web: Quart, ripe: Whole, command: str, text: str, trigger
 
 async def count_command(ripe: Whole, command: str, text: str) -> Count:
     """Counts the second of two commands: at the first one, Bolt and asyncpg prepare themselves."""
-    web = create_web(ripe.app, create_reception(ripe.app))
+    web = create_web(ripe.app, create_slack_app(ripe.app))
     await post_command(web, ripe, command, text, "1.1")
     async with counted(ripe.app.database) as count:
         answer = await post_command(web, ripe, command, text, "2.1")
