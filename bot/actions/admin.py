@@ -1,9 +1,8 @@
-"""`/reviews admin`: who runs a workspace stops Ripe, lets it go on, turns it on or into shadow mode."""
+"""`/reviews admin`: the admins of a workspace pause Ripe, resume it, and switch live and shadow mode."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
@@ -17,12 +16,13 @@ from bot.slack.escape import disarm
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
 from bot.slack.messages import MOST_IN_NAME, Block, Rendered, button, plain_text, render_text
 from bot.slack.times import describe_instant
+from bot.slack.workspaces import ConnectedWorkspace
 from jobq import Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
 ADMIN = "admin"
-"""The buttons' name; their value is the word."""
+"""The name of the buttons for admins. The value of each is a word of ADMIN_WORDS."""
 _BUTTONS = {"pause": "Pause all", "resume": "Resume", "live": "Go live", "shadow": "Shadow mode"}
 _CONFIRM = {
     "pause": ("Pause all?", "Nobody is asked for a review or reminded until an admin resumes.", "Pause"),
@@ -34,77 +34,76 @@ _MODES: Mapping[Mode, str] = {
 }
 
 
-class Slack(Protocol):
-    """Who somebody is. Raises SlackRefused, Postpone or SlackOutcomeUnknown."""
-
-    async def find_user(self, slack_user_id: str) -> SlackUser | None: ...
-
-
 @dataclass(frozen=True)
-class Office:
-    """Where one workspace is run from. The mode is the whole bot's, so it is turned only in the first one."""
+class AdminActions:
+    """What admins and owners of a workspace can do there. `now` is the application's clock.
 
-    workspace_id: WorkspaceId
-    is_first: bool
-    slack: Slack
+    The mode is that of the whole bot, so only the admins of the first workspace change it.
+    """
+
+    first_id: WorkspaceId
     switch: ModeSwitch
     queue: Queue
     now: Callable[[], datetime]
 
-    async def check(self, slack_user_id: str) -> SlackUser:
-        """Who asks, an admin or owner. Asks Slack, so not for a transaction. Raises UserError."""
+    async def check(self, workspace: ConnectedWorkspace, slack_user_id: str) -> SlackUser:
+        """The admin or owner who asks. Raises UserError for anybody else.
+
+        Asks Slack each time, so it must not be called in a transaction.
+        """
         try:
-            user = await self.slack.find_user(slack_user_id)
+            user = await workspace.slack.find_user(slack_user_id)
         except (SlackRefused, SlackOutcomeUnknown, Postpone):
             raise UserError("Slack does not tell who you are: nothing was changed. Try again.") from None
         if user is None or not user.is_admin:
             raise UserError("Only admins and owners of this Slack workspace can do that.")
         return user
 
-    async def obey(self, user: SlackUser, command: AdminCommand) -> Rendered:
-        """Does what an admin asks, and shows how things stand. Raises UserError."""
+    async def obey(self, workspace_id: WorkspaceId, admin: SlackUser, command: AdminCommand) -> Rendered:
+        """Does what an admin asks, and shows how things stand after it. Raises UserError."""
         match command.word:
             case "":
-                return await self._tell(user)
+                pass
             case "pause":
-                await self._pause(user)
+                await self._pause(workspace_id, admin)
             case "resume":
-                await self._resume(user)
+                await self._resume(workspace_id, admin)
             case "live" | "shadow" as mode:
-                await self._turn(mode, user)
+                await self._turn(workspace_id, admin, mode)
             case unknown:
                 words = " · ".join(f"`/reviews admin {word}`" for word in (*ADMIN_WORDS, "join"))
                 raise UserError(f"Ripe does not know “{disarm(unknown, 40)}”. Type one of: {words}")
-        return await self._tell(user)
+        return await self._describe_state(workspace_id, admin)
 
-    async def show(self, user: SlackUser) -> list[Block]:
-        """How things stand, with the buttons that change it."""
-        return list((await self._tell(user)).blocks)
+    async def show(self, workspace: ConnectedWorkspace, slack_user_id: str) -> list[Block]:
+        """How things stand, with the buttons that change it; nothing for people who are no admins."""
+        try:
+            admin = await self.check(workspace, slack_user_id)
+        except UserError:
+            return []
+        return list((await self._describe_state(workspace.id, admin)).blocks)
 
-    async def _pause(self, user: SlackUser) -> None:
+    async def _pause(self, workspace_id: WorkspaceId, admin: SlackUser) -> None:
         pause = Pause(
-            workspace_id=self.workspace_id,
-            paused_by=user.id,
-            paused_by_name=user.name,
-            paused_at=self.now(),
+            workspace_id=workspace_id, paused_by=admin.id, paused_by_name=admin.name, paused_at=self.now()
         )
         if not await begin_pause(pause):
             raise UserError("Ripe was paused already. `/reviews admin` shows by whom.")
-        log.warning("paused", workspace_id=self.workspace_id, by=user.id)
+        log.warning("paused", workspace_id=workspace_id, by=admin.id)
 
     @write_transaction
-    async def _resume(self, user: SlackUser) -> None:
-        pause = await end_pause(self.workspace_id, user.id, user.name, now := self.now())
+    async def _resume(self, workspace_id: WorkspaceId, admin: SlackUser) -> None:
+        pause = await end_pause(workspace_id, admin.id, admin.name, now := self.now())
         if pause is None:
             raise UserError("Ripe is not paused.")
         # Each is decided anew: only what is still true is sent, within the person's hours and budget.
-        requests = await list_open_request_ids_of_workspace(self.workspace_id)
+        requests = await list_open_request_ids_of_workspace(workspace_id)
         waiting = await list_waiting_jobs(pause, now)
         await self.queue.save_all([*map(remind_reviewer_job, requests), *waiting])
-        log.warning("resumed", workspace_id=self.workspace_id, by=user.id, open_requests=len(requests))
+        log.warning("resumed", workspace_id=workspace_id, by=admin.id, open_requests=len(requests))
 
-    async def _turn(self, mode: Mode, user: SlackUser) -> None:
-        if not self.is_first:
+    async def _turn(self, workspace_id: WorkspaceId, admin: SlackUser, mode: Mode) -> None:
+        if workspace_id != self.first_id:
             raise UserError("Whether Ripe is live is decided in the Slack workspace that it was set up with.")
         if self.switch.fixed is not None:
             raise UserError(
@@ -112,21 +111,21 @@ class Office:
             )
         if (await self.switch.load()).mode == mode:
             raise UserError("Ripe is live already." if mode == "live" else "Ripe is in shadow mode already.")
-        await self.switch.turn(mode, user.name, self.now())
-        log.warning("mode changed", mode=mode, by=user.id)
+        await self.switch.turn(mode, admin.name, self.now())
+        log.warning("mode changed", mode=mode, by=admin.id)
 
-    async def _tell(self, user: SlackUser) -> Rendered:
-        chosen, pause = await self.switch.load(), await find_pause(self.workspace_id)
-        told = _MODES[chosen.mode]
-        if chosen.by is not None and chosen.at is not None:
-            told += f" Chosen by {self._describe(chosen.by, chosen.at, user)}."
+    async def _describe_state(self, workspace_id: WorkspaceId, reader: SlackUser) -> Rendered:
+        setting, pause = await self.switch.load(), await find_pause(workspace_id)
+        text = _MODES[setting.mode]
+        if setting.by is not None and setting.at is not None:
+            text += f" Chosen by {self._describe(setting.by, setting.at, reader)}."
         if pause is not None:
-            who = self._describe(pause.paused_by_name, pause.paused_at, user)
-            told = f"*Paused* by {who}: nobody is asked or reminded; what ends is still struck.\nThen: {told}"
+            who = self._describe(pause.paused_by_name, pause.paused_at, reader)
+            text = f"*Paused* by {who}: nobody is asked or reminded; what ends is still struck.\nThen: {text}"
         words = ["resume" if pause else "pause"]
-        if self.is_first and self.switch.fixed is None:
-            words.append("shadow" if chosen.mode == "live" else "live")
-        return render_text(told, *map(_button, words))
+        if workspace_id == self.first_id and self.switch.fixed is None:
+            words.append("shadow" if setting.mode == "live" else "live")
+        return render_text(text, *map(_button, words))
 
     def _describe(self, name: str, at: datetime, reader: SlackUser) -> str:
         since = describe_instant(at, reader.zone or "UTC", self.now())

@@ -1,4 +1,4 @@
-"""What each button and menu of ours stands for."""
+"""The action behind each button and menu of ours."""
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
@@ -7,12 +7,11 @@ from typing import Protocol
 from bot.actions.absence import CANCEL_ABSENCE, cancel_absence
 from bot.actions.mute import mute, unmute
 from bot.actions.snooze import Choice, snooze_by_choice
-from bot.actions.typed import obey
 from bot.actions.undo import undo
 from bot.actions.why import explain_request
 from bot.model import RequestId, UserError
 from bot.people.model import Person
-from bot.slack.messages import MUTE, SAY, SNOOZE, UNDO, WHY, Rendered
+from bot.slack.messages import MUTE, SNOOZE, UNDO, WHY, Rendered
 from bot.slack.views import UNMUTE
 from jobq import Queue
 
@@ -20,9 +19,7 @@ from jobq import Queue
 class Press(Protocol):
     """Does what a button stands for. `value` is what it carries. Raises UserError."""
 
-    def __call__(
-        self, person: Person, value: str, /, *, queue: Queue, now: datetime
-    ) -> Awaitable[Rendered]: ...
+    def __call__(self, person: Person, value: str, *, queue: Queue, now: datetime) -> Awaitable[Rendered]: ...
 
 
 async def _snooze(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
@@ -60,7 +57,6 @@ PRESS: Mapping[str, Press] = {
     UNMUTE: _unmute,
     UNDO: _undo,
     CANCEL_ABSENCE: _cancel_absence,
-    SAY: obey,
 }
 """By the first part of a button's action id."""
 

@@ -32,11 +32,6 @@ class Invite(Protocol):
     async def __call__(self, purpose: Purpose, workspace_id: WorkspaceId, slack_user_id: str) -> str: ...
 
 
-async def no_invite(purpose: Purpose, workspace_id: WorkspaceId, slack_user_id: str) -> str:
-    """For a bot without pages. Raises UserError."""
-    raise UserError("This Ripe has no pages on which GitHub could be asked.")
-
-
 async def answer_identity(
     command: IdentityCommand, workspace_id: WorkspaceId, slack_user_id: str, *, invite: Invite, queue: Queue
 ) -> Rendered:

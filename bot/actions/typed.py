@@ -1,4 +1,4 @@
-"""What people type, done: after `/snooze`, `/ooo`, `/reviews`, `/ripe`, and in the conversation with us."""
+"""The commands of linked people: after `/snooze`, `/ooo`, `/reviews`, `/ripe`, and in a DM to the bot."""
 
 from datetime import datetime
 
@@ -12,17 +12,19 @@ from bot.model import RequestId
 from bot.people.model import Person
 from bot.slack.commands import (
     BackInOffice,
-    Command,
+    ChangeCommand,
     Help,
     OpenForm,
     OutOfOffice,
+    PersonCommand,
     ShowReviews,
     SnoozeOff,
     SnoozeUntil,
     SnoozeUntilChange,
     Target,
     Why,
-    parse_command,
+    resolve_absence,
+    resolve_snooze,
 )
 from bot.slack.days import Unclear
 from bot.slack.messages import MOST_ON_BUTTON, SAY, Rendered, button, disarm_words, render_text
@@ -45,44 +47,57 @@ _PAGES = {
 }
 
 
-async def obey(person: Person, words: str, /, *, queue: Queue, now: datetime) -> Rendered:
-    """Does what a person typed, and tells them; what is unclear is asked. Raises UserError."""
-    match parse_command(words, now, person.hours):
-        case Unclear() as unclear:
-            return _ask(unclear)
+async def carry_out(person: Person, command: PersonCommand, *, queue: Queue, now: datetime) -> Rendered:
+    """Does what a person typed and answers. An unclear command is answered with a question.
+
+    Raises UserError.
+    """
+    match command:
+        case Unclear():
+            return _ask(command)
         case Help():
             return render_text(HELP)
-        case OpenForm(name=name):
-            return render_text(FORMS[name].without_form)
-        case ShowReviews(page="queue"):
+        case OpenForm():
+            return render_text(FORMS[command.name].without_form)
+        case ShowReviews():
+            if (answer := _PAGES.get(command.page)) is not None:
+                return render_text(answer)
             return await list_reviews(person, now=now)
-        case ShowReviews(page=page):
-            return render_text(_PAGES[page])
-        case Why(target=target):
-            return await explain_by_name(person, target.repository, target.number)
-        case command:
+        case Why():
+            return await explain_by_name(person, command.target.repository, command.target.number)
+        case _:
             return await _change(person, command, queue, now)
 
 
-async def _change(person: Person, command: Command, queue: Queue, now: datetime) -> Rendered:
+async def _change(person: Person, command: ChangeCommand, queue: Queue, now: datetime) -> Rendered:
     match command:
-        case SnoozeUntil(target=None, until=until):
-            return await snooze_everything(person, until, queue=queue, now=now)
-        case SnoozeUntil(target=Target() as target, until=until):
-            request_id = await _named(person, target)
-            return await snooze_request(person, request_id, Snooze(until=until), queue=queue, now=now)
-        case SnoozeUntilChange(target=target):
-            request_id = await _named(person, target)
+        case SnoozeUntil():
+            return await _snooze(person, command, queue, now)
+        case SnoozeUntilChange():
+            request_id = await _named(person, command.target)
             return await snooze_request(person, request_id, Snooze(until_change=True), queue=queue, now=now)
-        case SnoozeOff(target=None):
-            return await end_snoozes(person, queue=queue, now=now)
-        case SnoozeOff(target=Target() as target):
-            return await end_snooze_of_request(person, await _named(person, target), queue=queue, now=now)
-        case OutOfOffice(interval=interval, cover=cover):
-            return await go_away(person, interval.starts_at, interval.ends_at, cover, queue=queue, now=now)
+        case SnoozeOff():
+            if command.target is None:
+                return await end_snoozes(person, queue=queue, now=now)
+            request_id = await _named(person, command.target)
+            return await end_snooze_of_request(person, request_id, queue=queue, now=now)
+        case OutOfOffice():
+            days = resolve_absence(command, now, person.hours)
+            if isinstance(days, Unclear):
+                return _ask(days)
+            return await go_away(person, days.starts_at, days.ends_at, command.cover, queue=queue, now=now)
         case BackInOffice():
             return await come_back(person, queue=queue, now=now)
-    raise TypeError(f"{type(command).__name__} changes nothing")
+
+
+async def _snooze(person: Person, command: SnoozeUntil, queue: Queue, now: datetime) -> Rendered:
+    until = resolve_snooze(command, now, person.hours)
+    if isinstance(until, Unclear):
+        return _ask(until)
+    if command.target is None:
+        return await snooze_everything(person, until, queue=queue, now=now)
+    request_id = await _named(person, command.target)
+    return await snooze_request(person, request_id, Snooze(until=until), queue=queue, now=now)
 
 
 async def _named(person: Person, target: Target) -> RequestId:

@@ -1,4 +1,8 @@
-"""Whole commands as people type them: `/snooze acme/api#12 until change`, `/ooo 3-14 aug`. Pure."""
+"""What people type, as commands: `/snooze acme/api#12 until change`, `/ooo 3-14 aug`. Pure.
+
+A line is parsed without knowing who typed it. The times in it depend on that person's zone and working hours,
+so `resolve_snooze` and `resolve_absence` read them later.
+"""
 
 import re
 from datetime import datetime
@@ -17,9 +21,12 @@ class Target(Value):
 
 
 class SnoozeUntil(Value):
-    """No reminders before `until`: about one pull request, or (target None) about any."""
+    """No reminders until a time, in the words that were typed: `2h`, `until monday`.
 
-    until: datetime
+    About one pull request, or (target None) about all.
+    """
+
+    when: str
     target: Target | None = None
 
 
@@ -36,9 +43,9 @@ class SnoozeOff(Value):
 
 
 class OutOfOffice(Value):
-    """Away; `cover` is the Slack id of who stands in."""
+    """Away on some days, in the words that were typed: `until friday`. `cover` is a Slack user's id."""
 
-    interval: Interval
+    days: str
     cover: str | None = None
 
 
@@ -47,13 +54,13 @@ class BackInOffice(Value):
 
 
 class ShowReviews(Value):
-    """What waits for me, and for others. `page` is one of: queue, team, settings."""
+    """The reviews that wait for me and for others. `page` is one of: queue, team, settings."""
 
     page: str = "queue"
 
 
 class Why(Value):
-    """Why am I asked?"""
+    """The question why I am asked."""
 
     target: Target
 
@@ -65,7 +72,7 @@ class OpenForm(Value):
 
 
 class Help(Value):
-    """What can be typed."""
+    """The list of what can be typed."""
 
 
 class LinkAccount(Value):
@@ -89,12 +96,13 @@ class AdminCommand(Value):
 ADMIN_WORDS = ("pause", "resume", "live", "shadow")
 
 IdentityCommand = LinkAccount | UnlinkAccount | JoinInstallation
-"""What people may ask whom nobody knows yet."""
+"""Commands that work for people who are not linked to a GitHub account."""
 
-Command = (
-    SnoozeUntil | SnoozeUntilChange | SnoozeOff | OutOfOffice | BackInOffice | ShowReviews | Why | OpenForm
-    | Help | Unclear
-)  # fmt: skip
+ChangeCommand = SnoozeUntil | SnoozeUntilChange | SnoozeOff | OutOfOffice | BackInOffice
+PersonCommand = ChangeCommand | ShowReviews | Why | OpenForm | Help | Unclear
+"""Commands for people who are linked."""
+
+Command = AdminCommand | IdentityCommand | PersonCommand
 
 _TARGET = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)#(?P<number>\d{1,9})")
 _ADDRESS = re.compile(
@@ -105,19 +113,18 @@ _USER = re.compile(r"<@(?P<id>[UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _OFF = frozenset({"off", "stop", "end", "cancel", "none", "back"})
 _HELP = frozenset({"help", "?", "-h", "--help"})
 _CHANGE = frozenset({"until change", "until something changes", "until it changes", "change"})
-_PAGES = frozenset({"team", "settings"})
 
 
-def parse_command(text: str, now: datetime, hours: WorkingHours) -> Command:
-    """Words as after `/ripe`: `snooze 2h`, `ooo until friday`, `reviews`. Anything else is asked."""
+def parse_command(text: str) -> Command:
+    """Words as after `/ripe`: `snooze 2h`, `ooo until friday`, `reviews`. Other words become a question."""
     name, _, rest = text.strip().partition(" ")
     match name.lower():
         case "snooze":
-            return parse_snooze(rest, now, hours)
+            return _parse_snooze(rest)
         case "ooo":
-            return parse_ooo(rest, now, hours)
+            return _parse_ooo(rest)
         case "reviews" | "":
-            return parse_reviews(rest)
+            return _parse_reviews(rest)
         case word if word in _HELP:
             return Help()
     return Unclear(
@@ -126,28 +133,7 @@ def parse_command(text: str, now: datetime, hours: WorkingHours) -> Command:
     )
 
 
-def parse_identity(text: str) -> IdentityCommand | None:
-    """Words as after `/ripe`; None for all that are not about who somebody is on GitHub."""
-    match normalize(text).split(" "):
-        case ["reviews", "link"]:
-            return LinkAccount()
-        case ["reviews", "link", word] if word in _OFF:
-            return UnlinkAccount()
-        case ["reviews", "admin", "join"]:
-            return JoinInstallation()
-    return None
-
-
-def parse_admin(text: str) -> AdminCommand | None:
-    """Words as after `/ripe`; None for all that are not about running Ripe."""
-    match normalize(text).split(" "):
-        case ["reviews", "admin", *words] if words != ["join"]:
-            return AdminCommand(word=" ".join(words))
-    return None
-
-
-def parse_snooze(text: str, now: datetime, hours: WorkingHours) -> Command:
-    """What follows `/snooze`."""
+def _parse_snooze(text: str) -> Command:
     target, rest = _split_target(text)
     words = normalize(rest)
     if words in _HELP:
@@ -157,15 +143,11 @@ def parse_snooze(text: str, now: datetime, hours: WorkingHours) -> Command:
     if words in _CHANGE:
         return SnoozeUntilChange(target=target) if target else _which_pull_request()
     if not words:
-        return OpenForm(name="snooze") if target is None else _until_when("snooze", target)
-    when = parse_snooze_time(rest, now, hours)
-    if isinstance(when, Unclear):
-        return _as_commands(when, "snooze", target)
-    return SnoozeUntil(until=when.instant, target=target)
+        return OpenForm(name="snooze") if target is None else _until_when(target)
+    return SnoozeUntil(when=rest, target=target)
 
 
-def parse_ooo(text: str, now: datetime, hours: WorkingHours) -> Command:
-    """What follows `/ooo`."""
+def _parse_ooo(text: str) -> Command:
     words = normalize(text)
     if not words:
         return OpenForm(name="ooo")
@@ -173,40 +155,71 @@ def parse_ooo(text: str, now: datetime, hours: WorkingHours) -> Command:
         return Help()
     if words in _OFF:
         return BackInOffice()
-    cover = None
-    if (named := _COVER.search(text)) is not None:
-        user = _USER.fullmatch(named["who"])
-        if user is None:
-            return Unclear(question="Who covers for you? Type @ and pick the person from Slack's list.")
-        cover, text = user["id"], text[: named.start()]
-    when = parse_absence(text, now, hours)
-    if isinstance(when, Unclear):
-        return _as_commands(when, "ooo", None)
-    return OutOfOffice(interval=when, cover=cover)
+    if (named := _COVER.search(text)) is None:
+        return OutOfOffice(days=text)
+    if (user := _USER.fullmatch(named["who"])) is None:
+        return Unclear(question="Who covers for you? Type @ and pick the person from Slack's list.")
+    return OutOfOffice(days=text[: named.start()], cover=user["id"])
 
 
-def parse_reviews(text: str) -> Command:
-    """What follows `/reviews`."""
+def _parse_reviews(text: str) -> Command:
     words = normalize(text)
-    if not words or words in ("mine", "list"):
-        return ShowReviews()
-    if words in _PAGES:
-        return ShowReviews(page=words)
-    if words in _HELP:
-        return Help()
-    if words.split(" ")[0] == "why":
-        target, rest = _split_target(text)
-        if target is not None and normalize(rest) == "why":
-            return Why(target=target)
-        return Unclear(question="Why what? Name the pull request: `reviews why acme/api#12`.")
+    match words.split(" "):
+        case ["" | "mine" | "list"]:
+            return ShowReviews()
+        case ["team" | "settings"]:
+            return ShowReviews(page=words)
+        case ["why", *_]:
+            return _parse_why(text)
+        case ["link", *rest]:
+            return _parse_link(rest)
+        case ["admin", "join"]:
+            return JoinInstallation()
+        case ["admin", *rest]:
+            return AdminCommand(word=" ".join(rest))
+        case [word] if word in _HELP:
+            return Help()
+    return _unknown_page(words)
+
+
+def _parse_why(text: str) -> Command:
+    target, rest = _split_target(text)
+    if target is not None and normalize(rest) == "why":
+        return Why(target=target)
+    return Unclear(question="Why what? Name the pull request: `reviews why acme/api#12`.")
+
+
+def _parse_link(words: list[str]) -> Command:
+    if not words:
+        return LinkAccount()
+    if words[0] in _OFF and len(words) == 1:
+        return UnlinkAccount()
+    return _unknown_page(" ".join(["link", *words]))
+
+
+def _unknown_page(words: str) -> Unclear:
     return Unclear(
         question=f"Ripe does not know “{words[:40]}”. What would you like to see?",
         choices=("reviews", "reviews help"),
     )
 
 
+def resolve_snooze(command: SnoozeUntil, now: datetime, hours: WorkingHours) -> datetime | Unclear:
+    """When the snooze ends for a person with these hours."""
+    when = parse_snooze_time(command.when, now, hours)
+    if isinstance(when, Unclear):
+        return _as_commands(when, "snooze", command.target)
+    return when.instant
+
+
+def resolve_absence(command: OutOfOffice, now: datetime, hours: WorkingHours) -> Interval | Unclear:
+    """When a person with these hours is away."""
+    when = parse_absence(command.days, now, hours)
+    return _as_commands(when, "ooo", None) if isinstance(when, Unclear) else when
+
+
 def _split_target(text: str) -> tuple[Target | None, str]:
-    """The pull request that is named, by address or as acme/api#12, and the words without it."""
+    """The pull request in the text, by address or as acme/api#12, and the text without it."""
     for pattern in (_ADDRESS, _TARGET):
         if (match := pattern.search(text)) is not None:
             target = Target(repository=match["repository"], number=int(match["number"]))
@@ -218,9 +231,9 @@ def _which_pull_request() -> Unclear:
     return Unclear(question="Until which pull request changes? Name it: `snooze acme/api#12 until change`.")
 
 
-def _until_when(name: str, target: Target) -> Unclear:
-    asked = Unclear(question="Until when?", choices=("1h", "tomorrow", "next week", "until change"))
-    return _as_commands(asked, name, target)
+def _until_when(target: Target) -> Unclear:
+    question = Unclear(question="Until when?", choices=("1h", "tomorrow", "next week", "until change"))
+    return _as_commands(question, "snooze", target)
 
 
 def _as_commands(unclear: Unclear, name: str, target: Target | None) -> Unclear:

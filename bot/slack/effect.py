@@ -1,94 +1,97 @@
 """One effect for each request of Slack, and an honest answer in time.
 
-Slack shows a person an error after 3 s, and posts events again that were answered late.
+Slack shows a person an error after 3 s, and sends an event again if its answer was late.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
 from bot.clock import Clock
-from bot.model import WorkspaceId
+from bot.model import UserError, WorkspaceId
 from bot.slack.store import record_slack_delivery
-from jobq import DatabaseUnavailableError, current_database, is_transient, wait_without_cancelling
+from bot.slack.tasks import BackgroundTasks
+from jobq import current_database, is_transient
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
 
 DATABASE_WITHIN = 1.5
-"""Seconds."""
+"""Seconds that the database has for one request."""
 
 
-class NotSaved(Exception):
-    """The database could not be reached in time. Nothing was saved and nothing will be."""
-
-
-class PerhapsSaved(Exception):
-    """The database was told to save and did not answer in time."""
-
-
-class _Gate:
-    """Between the last statement and the commit: closed once nobody waits for the outcome any more."""
+class NotSavedError(UserError):
+    """The database did not answer in time. Nothing was saved, and nothing will be."""
 
     def __init__(self) -> None:
-        self.is_closed = False
-        self.is_passed = False
-
-    def pass_through(self) -> None:
-        if self.is_closed:
-            raise NotSaved
-        self.is_passed = True
+        super().__init__(
+            "Ripe could not reach its database: nothing was saved and nothing changed. Please try again."
+        )
 
 
-class Effects:
-    """Runs what Slack asks for, once per key, in one transaction each."""
+class MaybeSavedError(UserError):
+    """The database was asked to commit and did not answer in time."""
 
-    def __init__(self, workspace_id: WorkspaceId, clock: Clock, within: float = DATABASE_WITHIN) -> None:
-        self._workspace_id = workspace_id
+    def __init__(self) -> None:
+        super().__init__(
+            "Ripe's database did not answer in time, so Ripe cannot tell whether this was saved."
+            " `/reviews` shows how things stand."
+        )
+
+
+@dataclass
+class _CommitGate:
+    """Stands before the commit, and is closed once nobody waits for the outcome any more."""
+
+    is_closed: bool = False
+    is_passed: bool = False
+
+
+class OncePerRequest:
+    """Runs the work of each request in one transaction, and only once. `within` is in seconds."""
+
+    def __init__(self, clock: Clock, within: float = DATABASE_WITHIN) -> None:
         self._clock = clock
         self._within = within
-        self._running: set[asyncio.Task[object]] = set()
+        self._tasks = BackgroundTasks()
 
-    async def once(self, key: str, work: Callable[[], Awaitable[T]]) -> T | None:
-        """The outcome of `work`; None when a request with this key was served before.
+    async def run(self, workspace_id: WorkspaceId, key: str, work: Callable[[], Awaitable[T]]) -> T | None:
+        """The outcome of `work`, or None if a request with this key was served before.
 
-        Raises NotSaved, PerhapsSaved, and what `work` raises; then it was rolled back.
+        Raises NotSavedError, MaybeSavedError, and everything that `work` raises, which was then rolled back.
         """
-        gate = _Gate()
-        task = asyncio.ensure_future(self._serve(key, work, gate))
-        self._running.add(task)
-        task.add_done_callback(self._forget)
-        if await wait_without_cancelling(task, self._within):
-            return _outcome(task, gate)
-        gate.is_closed = True
-        raise PerhapsSaved if gate.is_passed else NotSaved
+        gate = _CommitGate()
+        task = await self._tasks.run(self._serve(workspace_id, key, work, gate), self._within)
+        if not task.done():
+            gate.is_closed = True
+            raise _no_answer(key, gate)
+        try:
+            return task.result()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            raise _no_answer(key, gate) from error
 
     async def finish(self) -> None:
-        """Waits until nothing is under way, also of what nobody waits for any more."""
-        while self._running:
-            await asyncio.wait(set(self._running))
+        """Waits for transactions that were too late for their requests."""
+        await self._tasks.finish()
 
-    async def _serve(self, key: str, work: Callable[[], Awaitable[T]], gate: _Gate) -> T | None:
+    async def _serve(
+        self, workspace_id: WorkspaceId, key: str, work: Callable[[], Awaitable[T]], gate: _CommitGate
+    ) -> T | None:
         async with current_database().transaction():
-            if not await record_slack_delivery(self._workspace_id, key, self._clock.now()):
+            if not await record_slack_delivery(workspace_id, key, self._clock.now()):
                 return None
             outcome = await work()
-            gate.pass_through()
+            if gate.is_closed:
+                raise NotSavedError
+            gate.is_passed = True
             return outcome
 
-    def _forget(self, task: "asyncio.Task[object]") -> None:
-        self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.info("a request of Slack was rolled back", error=type(error).__name__)
 
-
-def _outcome(task: "asyncio.Task[T | None]", gate: _Gate) -> T | None:
-    try:
-        return task.result()
-    except Exception as error:
-        if isinstance(error, DatabaseUnavailableError) or is_transient(error):
-            raise (PerhapsSaved if gate.is_passed else NotSaved) from error
-        raise
+def _no_answer(key: str, gate: _CommitGate) -> UserError:
+    log.warning("the database did not answer in time", key=key, is_maybe_saved=gate.is_passed)
+    return MaybeSavedError() if gate.is_passed else NotSavedError()

@@ -1,19 +1,21 @@
-"""What Slack tells us: each thing told apart, handed on, and answered where the person is looking."""
+"""The listeners of Bolt: each kind of request is told apart, passed on, and answered in the right place."""
 
-import asyncio
 import re
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.model import UserError
+from bot.model import UserError, WorkspaceId
+from bot.slack.commands import Command, OpenForm, parse_command
 from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused, SlackUser, parse_user
 from bot.slack.messages import SAY, UNDO, Rendered, render_text
+from bot.slack.tasks import BackgroundTasks
 from bot.slack.views import FORMS, UNMUTE, Form, View, render_loading, render_message_view
+from bot.slack.workspaces import ConnectedWorkspace
 from jobq import Postpone
 
 log = structlog.get_logger()
@@ -21,54 +23,56 @@ log = structlog.get_logger()
 EVERYTHING = re.compile(".*", re.DOTALL)
 SHORT_COMMANDS = frozenset({"snooze", "ooo", "reviews"})
 _ANSWERED_IN_PLACE = frozenset({UNDO, SAY, UNMUTE, "cancel_absence"})
-"""Buttons in an answer of ours, which their own answer replaces."""
+"""Buttons under an answer of ours: the answer to the button replaces that message."""
 
 Body = Mapping[str, Any]
 
 
-class Desk(Protocol):
-    """What people can have done. `key` is Slack's id of the request: None if it was served before.
+class SlackRequest(NamedTuple):
+    """Something that a person asks for in Slack. Slack repeats a request with the same `key`."""
 
-    The answer to what a person typed or pressed is always a message, also when it is no.
+    workspace: ConnectedWorkspace
+    key: str
+    user_id: str
+
+
+class Actions(Protocol):
+    """The things that people can do in Slack. The methods return None for a request that was served before.
+
+    Unless it is said otherwise, the answer to a person is always a message, even if it is a refusal.
     """
 
-    async def say(self, key: str, slack_user_id: str, words: str) -> Rendered | None:
-        """Words as after `/ripe`."""
+    async def obey(self, request: SlackRequest, command: Command) -> Rendered | None:
+        """Does what a person typed."""
 
-    def knows_button(self, name: str) -> bool:
-        """Whether a button of this name does something."""
+    async def press(self, request: SlackRequest, name: str, value: str) -> Rendered | None:
+        """Does what a button stands for. None for a button without an answer, such as a link."""
 
-    async def press(self, key: str, slack_user_id: str, name: str, value: str) -> Rendered | None:
-        """A button that it knows."""
+    async def fill_form(self, request: SlackRequest, name: str) -> View | None:
+        """The form of this name, or a view that says why there is none."""
 
-    async def fill_form(self, key: str, slack_user_id: str, name: str) -> View | None:
-        """A form to show, or a view that says why not."""
+    async def submit(self, request: SlackRequest, name: str, state: Mapping[str, Any]) -> Rendered | None:
+        """Does what was filled in. Raises UserError, whose text is shown in the form."""
 
-    async def submit(
-        self, key: str, slack_user_id: str, name: str, state: Mapping[str, Any]
-    ) -> Rendered | None:
-        """A form that was filled in. Raises UserError, whose text is for the form."""
-
-    async def show_home(self, slack_user_id: str) -> View:
+    async def show_home(self, workspace: ConnectedWorkspace, slack_user_id: str) -> View:
         """The App Home tab."""
 
-    async def follow(self, key: str, user: SlackUser) -> None:
-        """A profile changed. Raises UserError when that could not be saved."""
+    async def follow_profile(self, workspace_id: WorkspaceId, key: str, user: SlackUser) -> None:
+        """Takes over a changed profile. Raises UserError when it could not be saved."""
 
-    async def leave(self, key: str, told_at: datetime) -> None:
-        """The app was taken away at `told_at`. Raises UserError when that could not be saved."""
+    async def leave(self, workspace_id: WorkspaceId, key: str, at: datetime) -> None:
+        """The workspace removed the app at this time. Raises UserError when that could not be saved."""
 
 
-class Listeners:
-    """Nothing is acknowledged before it is done; what is only shown is sent after the answer."""
+class SlackListeners:
+    """Acknowledges a request after its work is done. What is only shown is sent after that."""
 
-    def __init__(self, desk: Desk, slack: SlackGateway) -> None:
-        self._desk = desk
-        self._slack = slack
-        self._later: set[asyncio.Task[None]] = set()
+    def __init__(self, actions: Actions) -> None:
+        self._actions = actions
+        self._tasks = BackgroundTasks()
 
     def register(self, bolt: AsyncApp) -> None:
-        """One listener for each kind of request: nothing is left for Bolt to answer with 404."""
+        """One listener for each kind of request, so that Bolt answers none with 404."""
         bolt.command(EVERYTHING)(self.on_command)
         bolt.action(EVERYTHING)(self.on_action)
         bolt.view(EVERYTHING)(self.on_submission)
@@ -77,44 +81,39 @@ class Listeners:
             unused(EVERYTHING)(acknowledge)
 
     async def finish(self) -> None:
-        """Waits for what is still being sent."""
-        while self._later:
-            await asyncio.wait(set(self._later))
+        """Waits for answers that are still being sent."""
+        await self._tasks.finish()
 
-    async def on_command(self, ack: AsyncAck, body: Body) -> None:
+    async def on_command(self, ack: AsyncAck, body: Body, workspace: ConnectedWorkspace) -> None:
         """`/snooze ...`, `/ooo ...`, `/reviews ...`, and `/ripe` with any of these."""
-        words = _typed(body)
-        if (form := FORMS.get(words.lower())) is not None:
+        request = SlackRequest(workspace, f"trigger:{body['trigger_id']}", body["user_id"])
+        command = parse_command(_typed(body))
+        if isinstance(command, OpenForm):
             await ack()
-            self._send_later(self._open_form(form, body))
-            return
-        answer = await self._desk.say(_trigger(body), body["user_id"], words)
-        if answer is None:
+            self._send_later(self._open_form(workspace.slack, FORMS[command.name], body, request))
+        elif (answer := await self._actions.obey(request, command)) is None:
             await ack()
         else:
             await ack(text=answer.text, blocks=list(answer.blocks), response_type="ephemeral")
 
-    async def on_action(self, ack: AsyncAck, body: Body, action: Body) -> None:
-        """A button was pressed, or something chosen from a menu."""
+    async def on_action(self, ack: AsyncAck, body: Body, action: Body, workspace: ConnectedWorkspace) -> None:
+        """A button was pressed, or an option of a menu was chosen."""
         name = str(action.get("action_id", "")).partition(":")[0]
-        answer = None
-        # The others open an address, belong to a form, or are from an older version.
-        if self._desk.knows_button(name):
-            answer = await self._desk.press(_trigger(body), body["user"]["id"], name, _value(action))
+        answer = await self._actions.press(_request_of(body, workspace), name, _value(action))
         await ack()
         if answer is not None:
-            self._send_later(self._show(body, answer, replace=name in _ANSWERED_IN_PLACE))
+            is_in_place = name in _ANSWERED_IN_PLACE
+            self._send_later(self._show(workspace, body, answer, replace=is_in_place))
 
-    async def on_submission(self, ack: AsyncAck, body: Body) -> None:
-        """A form was sent: done, or shown again with what is wrong with it."""
+    async def on_submission(self, ack: AsyncAck, body: Body, workspace: ConnectedWorkspace) -> None:
+        """A form was sent: its work is done, or it is shown again with an error."""
         view = body["view"]
         if (form := FORMS.get(view["callback_id"])) is None:
             await ack()
             return
         try:
-            answer = await self._desk.submit(
-                _trigger(body), body["user"]["id"], form.name, view["state"]["values"]
-            )
+            state = view["state"]["values"]
+            answer = await self._actions.submit(_request_of(body, workspace), form.name, state)
         except UserError as error:
             await ack(response_action="errors", errors={form.error_field: str(error)})
             return
@@ -123,66 +122,68 @@ class Listeners:
         else:
             await ack(response_action="update", view=render_message_view(form.title, answer))
 
-    async def on_event(self, body: Body, event: Body) -> None:
-        """Words in our conversation, a changed profile, our tab opened, our access taken away."""
+    async def on_event(self, body: Body, event: Body, workspace: ConnectedWorkspace) -> None:
+        """A message to the bot, a changed profile, an opened home tab, or the end of our access."""
         key = f"event:{body['event_id']}"
         match event:
-            case {"type": "message", "channel_type": "im", "user": str(user), "text": str(words)}:
+            case {"type": "message", "channel_type": "im", "user": str(user), "text": str(text)}:
                 if "bot_id" not in event and "subtype" not in event:
-                    await self._on_words(key, user, event["channel"], words)
+                    await self._on_message(SlackRequest(workspace, key, user), event["channel"], text)
             case {"type": "user_change", "user": {"id": str()} as profile}:
-                await self._desk.follow(key, parse_user(profile))
+                await self._actions.follow_profile(workspace.id, key, parse_user(profile))
             case {"type": "app_home_opened", "tab": "home", "user": str(user)}:
-                self._send_later(self._show_home(user))
-            # Tokens of persons, which we have none of, are revoked by the same event.
+                self._send_later(self._show_home(workspace, user))
+            # The same event revokes the tokens of persons, of which we have none.
             case {"type": "app_uninstalled"} | {"type": "tokens_revoked", "tokens": {"bot": [_, *_]}}:
                 log.warning("Slack took this app's access away", event_type=event["type"])
-                await self._desk.leave(key, datetime.fromtimestamp(body["event_time"], UTC))
+                await self._actions.leave(workspace.id, key, datetime.fromtimestamp(body["event_time"], UTC))
 
-    async def _on_words(self, key: str, user: str, channel: str, words: str) -> None:
-        answer = await self._desk.say(key, user, words.strip().removeprefix("/"))
+    async def _on_message(self, request: SlackRequest, channel: str, text: str) -> None:
+        answer = await self._actions.obey(request, parse_command(text.strip().removeprefix("/")))
         if answer is not None:
-            self._send_later(self._slack.post_dm(channel, answer))
+            self._send_later(request.workspace.slack.post_dm(channel, answer))
 
-    async def _open_form(self, form: Form, body: Body) -> None:
-        """At once with nothing in it: the right to open one lasts three seconds."""
+    async def _open_form(self, slack: SlackGateway, form: Form, body: Body, request: SlackRequest) -> None:
+        """Opens an empty form at once, since a trigger lasts three seconds, and fills it after that."""
         try:
-            view_id = await self._slack.open_view(body["trigger_id"], render_loading(form.title))
+            view_id = await slack.open_view(body["trigger_id"], render_loading(form.title))
         except SlackRefused as error:
             log.info("a form was not opened", error=error.error)
-            # Slack sent this request before, and the form is open.
+            # With this error Slack repeated a request, and the form is open.
             if error.error != "exchanged_trigger_id":
-                await self._slack.respond(body["response_url"], render_text(form.without_form))
+                await slack.respond(body["response_url"], render_text(form.without_form))
             return
-        view = await self._desk.fill_form(f"form:{body['trigger_id']}", body["user_id"], form.name)
+        # A key of its own: opening a form is no effect yet.
+        view = await self._actions.fill_form(request._replace(key=f"form:{body['trigger_id']}"), form.name)
         if view is not None:
-            await self._slack.update_view(view_id, view)
+            await slack.update_view(view_id, view)
 
-    async def _show(self, body: Body, answer: Rendered, *, replace: bool) -> None:
+    async def _show(
+        self, workspace: ConnectedWorkspace, body: Body, answer: Rendered, *, replace: bool
+    ) -> None:
         view = body.get("view") or {}
         if view.get("type") == "modal":
-            await self._slack.update_view(view["id"], render_message_view("Ripe", answer))
+            await workspace.slack.update_view(view["id"], render_message_view("Ripe", answer))
         elif view.get("type") == "home":
-            await self._show_home(body["user"]["id"])
+            await self._show_home(workspace, body["user"]["id"])
         elif body.get("response_url"):
-            await self._slack.respond(body["response_url"], answer, replace=replace)
+            await workspace.slack.respond(body["response_url"], answer, replace=replace)
 
-    async def _show_home(self, user: str) -> None:
-        await self._slack.publish_home(user, await self._desk.show_home(user))
+    async def _show_home(self, workspace: ConnectedWorkspace, user_id: str) -> None:
+        view = await self._actions.show_home(workspace, user_id)
+        await workspace.slack.publish_home(user_id, view)
 
     def _send_later(self, sending: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.get_running_loop().create_task(_send(sending))
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        self._tasks.start(_send(sending))
 
 
 async def acknowledge(ack: AsyncAck) -> None:
-    """Nothing of ours, such as a menu that an older version has sent."""
+    """For requests that we have no use for, such as a menu of an older version."""
     await ack()
 
 
 async def _send(sending: Coroutine[Any, Any, object]) -> None:
-    """What was done does not depend on whether its answer arrives."""
+    """The work is done already, so an answer that does not arrive changes nothing."""
     try:
         await sending
     except (SlackRefused, SlackOutcomeUnknown, Postpone) as error:
@@ -192,14 +193,15 @@ async def _send(sending: Coroutine[Any, Any, object]) -> None:
 
 
 def _typed(body: Body) -> str:
-    """What was typed, in the words of `/ripe`."""
+    """The text of a slash command as it would follow `/ripe`."""
     command = str(body["command"]).removeprefix("/").lower()
-    words = " ".join(str(body.get("text") or "").split())
-    return f"{command} {words}".strip() if command in SHORT_COMMANDS else words
+    text = " ".join(str(body.get("text") or "").split())
+    return f"{command} {text}".strip() if command in SHORT_COMMANDS else text
 
 
-def _trigger(body: Body) -> str:
-    return f"trigger:{body['trigger_id']}"
+def _request_of(body: Body, workspace: ConnectedWorkspace) -> SlackRequest:
+    """A click, or a form that was sent."""
+    return SlackRequest(workspace, f"trigger:{body['trigger_id']}", body["user"]["id"])
 
 
 def _value(action: Body) -> str:

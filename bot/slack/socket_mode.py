@@ -21,7 +21,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.dispatch import Reception, dispatch
+from bot.slack.bolt import SlackApp
 
 log = structlog.get_logger()
 
@@ -38,15 +38,15 @@ CLOSES_WITHIN = 2.0
 
 
 class SocketMode(AsyncBaseSocketModeHandler):
-    """Bolt's handler for an app with listeners of its own in every workspace.
+    """Bolt's handler for Socket Mode. `app_token` is that of the app, for all workspaces.
 
-    `app_token` is the app's, for all workspaces. To be made, and used, in one event loop.
+    It must be made and used in one event loop.
     """
 
     def __init__(
-        self, reception: Reception, app_token: SecretStr, api_url: str, ping_every: float = PING_EVERY
+        self, slack: SlackApp, app_token: SecretStr, api_url: str, ping_every: float = PING_EVERY
     ) -> None:
-        self._reception = reception
+        self._slack = slack
         self._handling: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self.client: _Client = _Client(app_token, api_url, ping_every)
@@ -68,11 +68,12 @@ class SocketMode(AsyncBaseSocketModeHandler):
         if self._handling:
             await asyncio.wait(set(self._handling), timeout=FINISHES_WITHIN)
         await self.client.stop()
-        await self._reception.finish()
+        await self._slack.finish()
 
     async def _serve(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
         # Without headers: listeners tell by Slack's ids what they have served before.
-        answer = await dispatch(self._reception, AsyncBoltRequest(mode="socket_mode", body=req.payload))
+        request = AsyncBoltRequest(mode="socket_mode", body=req.payload)
+        answer = await self._slack.bolt.async_dispatch(request)
         if answer.status != 200:
             log.warning("an envelope of Slack was not acknowledged", type=req.type, status=answer.status)
             return
@@ -146,13 +147,13 @@ class _Client(SocketModeClient):
 
 @asynccontextmanager
 async def hearing_slack(
-    reception: Reception, app_token: SecretStr | None, api_url: str, ping_every: float = PING_EVERY
+    slack: SlackApp, app_token: SecretStr | None, api_url: str, ping_every: float = PING_EVERY
 ) -> AsyncIterator[None]:
     """Connects meanwhile, for as long as it takes: nothing waits for Slack. Without a token Slack posts."""
     if app_token is None:
         yield
         return
-    socket = SocketMode(reception, app_token, api_url, ping_every)
+    socket = SocketMode(slack, app_token, api_url, ping_every)
     connecting = asyncio.create_task(socket.connect_async())  # type: ignore[no-untyped-call]
     try:
         yield

@@ -78,8 +78,8 @@ def render_home(queue: ReviewQueue, person: Person, now: datetime) -> View:
     return {"type": "home", "blocks": _queue_blocks(queue, person, now)}
 
 
-def render_home_of_stranger(text: str) -> View:
-    """What somebody sees whose GitHub account nobody connected."""
+def render_home_of_unlinked_user(text: str) -> View:
+    """The App Home tab of a person who is not linked to a GitHub account."""
     return {"type": "home", "blocks": [section(text)]}
 
 

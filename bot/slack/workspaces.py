@@ -11,7 +11,7 @@ from bot.encryption import Cipher, Undecryptable
 from bot.model import WorkspaceId
 from bot.slack import store
 from bot.slack.gateway import SlackGateway
-from bot.slack.model import SlackInstallation
+from bot.slack.model import SlackInstallation, SlackWorkspace
 from jobq import write_transaction
 
 log = structlog.get_logger()
@@ -23,6 +23,13 @@ class WorkspaceGone(Exception):
 
 class TokenUnreadable(Exception):
     """The token of a workspace cannot be decrypted. The text says what to do."""
+
+
+class ConnectedWorkspace(NamedTuple):
+    """A workspace in which Ripe is installed, and the gateway that calls Slack with its token."""
+
+    id: WorkspaceId
+    slack: SlackGateway
 
 
 class _Opened(NamedTuple):
@@ -58,14 +65,17 @@ class SlackWorkspaces:
 
     async def of(self, workspace_id: WorkspaceId) -> SlackGateway:
         """Its door. Raises WorkspaceGone, TokenUnreadable, and LookupError where there is none."""
-        workspace = await store.load_workspace(workspace_id)
+        return self.connect(await store.load_workspace(workspace_id)).slack
+
+    def connect(self, workspace: SlackWorkspace) -> ConnectedWorkspace:
+        """The same for a row that was just loaded. Raises WorkspaceGone and TokenUnreadable."""
         if workspace.gone_at is not None:
             raise WorkspaceGone("Ripe was removed from this Slack workspace")
         if (sealed := workspace.sealed_token) is not None:
-            return self._gateway(workspace_id, sealed)
-        if workspace_id != self._first_id:
+            return ConnectedWorkspace(workspace.id, self._gateway(workspace.id, sealed))
+        if workspace.id != self._first_id:
             raise WorkspaceGone("Ripe is not installed in this Slack workspace")
-        return self._first
+        return ConnectedWorkspace(workspace.id, self._first)
 
     async def learn_first(self, now: datetime) -> bool:
         """Asks Slack to which workspace the environment's token belongs. Whether it was gone and is back.

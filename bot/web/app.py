@@ -9,22 +9,16 @@ from prometheus_client import CollectorRegistry
 from quart import Blueprint, Quart, Response
 from werkzeug.exceptions import HTTPException
 
-from bot.actions.admin import Office
-from bot.actions.desk import Desk
 from bot.app import App, following_clock, make_database, open_app
 from bot.clock import Clock
 from bot.credentials import complete_settings, open_store
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
-from bot.model import WorkspaceId
 from bot.settings import Settings, SettingsError
-from bot.slack.gateway import SlackGateway
-from bot.slack.listeners import Listeners
-from bot.slack.reception import Reception
+from bot.slack.bolt import SlackApp
 from bot.slack.socket_mode import hearing_slack
 from bot.web.files import WebResponse
 from bot.web.health import findings_blueprint, health_blueprint
 from bot.web.identity.blueprint import identity_blueprint
-from bot.web.identity.invite import make_invite
 from bot.web.metrics import metrics_blueprint
 from bot.web.server import serve_until
 from bot.web.setup.blueprint import setup_blueprint
@@ -32,7 +26,7 @@ from bot.web.setup.outside import closed_blueprint, installed_blueprint
 from bot.web.setup.passes import is_opened
 from bot.web.setup.ports import SetupPorts
 from bot.web.setup.slack_step import challenge_blueprint
-from bot.web.slack import slack_blueprint, socket_mode_blueprint
+from bot.web.slack import create_slack_app, slack_blueprint, socket_mode_blueprint
 from bot.web.slack_install import recognizing_first_workspace, slack_install_blueprint
 from bot.web.webhooks import RoomyRequest, webhooks_blueprint
 from jobq import Database, DatabaseUnavailableError, Queue
@@ -40,23 +34,10 @@ from jobq import Database, DatabaseUnavailableError, Queue
 log = structlog.get_logger()
 
 
-def create_reception(app: App) -> Reception:
-    """What answers people in Slack, in every workspace."""
-    invite = make_invite(app.settings)
-
-    def make_listeners(workspace_id: WorkspaceId, slack: SlackGateway) -> Listeners:
-        office = Office(
-            workspace_id, workspace_id == app.workspace_id, slack, app.switch, app.queue, app.clock.now
-        )
-        return Listeners(Desk(app.queue, app.clock, workspace_id, invite=invite, office=office), slack)
-
-    return Reception(app.workspaces, make_listeners, app.clock.now)
-
-
 MakePages = Callable[[App], Sequence[Blueprint]]
 
 
-def create_web(app: App, reception: Reception, pages: Sequence[Blueprint] = ()) -> Quart:
+def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Quart:
     """Every route of the bot, bound to the parts of `app`; the sandbox adds its `pages`."""
     web = Quart("ripe")
     web.request_class = RoomyRequest
@@ -65,7 +46,7 @@ def create_web(app: App, reception: Reception, pages: Sequence[Blueprint] = ()) 
     web.register_blueprint(findings_blueprint(app))
     web.register_blueprint(metrics_blueprint(_exposition(app), settings.metrics_token))
     web.register_blueprint(webhooks_blueprint(settings.github_webhook_secret, app.queue, app.clock))
-    web.register_blueprint(_slack_blueprint(settings, reception))
+    web.register_blueprint(_slack_blueprint(settings, slack))
     web.register_blueprint(slack_install_blueprint(settings, app.workspaces, app.queue, app.clock))
     web.register_blueprint(identity_blueprint(app))
     for page in pages or [closed_blueprint(settings.github_web_url)]:
@@ -105,13 +86,13 @@ def _exposition(app: App) -> Exposition:
     return Exposition(registry, (lanes.look, health.look))
 
 
-def _slack_blueprint(settings: Settings, reception: Reception) -> Blueprint:
+def _slack_blueprint(settings: Settings, slack: SlackApp) -> Blueprint:
     """Slack over HTTP or in Socket Mode, never both."""
     if settings.slack_app_token is not None:
         return socket_mode_blueprint()
     if settings.slack_signing_secret is None:
         raise SettingsError("SLACK_SIGNING_SECRET: missing")
-    return slack_blueprint(reception, settings.slack_signing_secret)
+    return slack_blueprint(slack, settings.slack_signing_secret)
 
 
 def _make_ambient(web: Quart, database: Database) -> None:
@@ -153,8 +134,8 @@ async def run_web(settings: Settings, stop: asyncio.Event, make_pages: MakePages
         following_clock(app, lambda: None),
         recognizing_first_workspace(app),
         hearing_slack(
-            reception := create_reception(app), app.settings.slack_app_token, app.settings.slack_api_url
+            slack := create_slack_app(app), app.settings.slack_app_token, app.settings.slack_api_url
         ),
     ):
         pages = make_pages(app) if make_pages else ()
-        await serve_until(create_web(app, reception, pages), app.settings.host, settings.port, stop)
+        await serve_until(create_web(app, slack, pages), app.settings.host, settings.port, stop)

@@ -1,4 +1,4 @@
-"""Everything that Slack sends: authentic, then handed to Bolt."""
+"""Slack's requests: their signature is checked, then Bolt serves them."""
 
 import re
 
@@ -8,18 +8,32 @@ from quart import Blueprint, Response, request
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from bot.slack.dispatch import Reception, dispatch
+from bot.actions.admin import AdminActions
+from bot.actions.person import PersonActions
+from bot.app import App
+from bot.slack.bolt import SlackApp
+from bot.slack.effect import OncePerRequest
+from bot.slack.listeners import SlackListeners
+from bot.slack.router import WorkspaceRouter
+from bot.web.identity.invite import make_invite
 
 log = structlog.get_logger()
 
 LARGEST_BODY = 1024 * 1024
-URL_VERIFICATION = "url_verification"
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
 
 
-def slack_blueprint(reception: Reception, signing_secret: SecretStr) -> Blueprint:
-    """`POST /slack/events`: events, commands and interactions alike, of every workspace."""
+def create_slack_app(app: App) -> SlackApp:
+    """The Slack side of a running bot."""
+    admins = AdminActions(app.workspace_id, app.switch, app.queue, app.clock.now)
+    once, invite = OncePerRequest(app.clock), make_invite(app.settings)
+    actions = PersonActions(app.queue, app.clock, once, admins, invite)
+    return SlackApp(WorkspaceRouter(app.workspaces, app.clock.now), SlackListeners(actions))
+
+
+def slack_blueprint(slack: SlackApp, signing_secret: SecretStr) -> Blueprint:
+    """`POST /slack/events`: events, commands and interactions of every workspace."""
     blueprint = Blueprint("slack", __name__)
     verifier = SignatureVerifier(signing_secret.get_secret_value(), clock=Clock())
 
@@ -33,11 +47,19 @@ def slack_blueprint(reception: Reception, signing_secret: SecretStr) -> Blueprin
         if text is None:
             log.warning("a request of Slack refused", reason="signature")
             return Response("not signed with this app's signing secret, or too old\n", status=401)
-        return await _dispatch(reception, text, request.headers.get("Content-Type", ""))
+        try:
+            # No other header: Bolt obeys some that Slack never sends and does not sign.
+            content_type = request.headers.get("Content-Type", "")
+            asked = AsyncBoltRequest(body=text, headers={"content-type": content_type})
+        except (ValueError, TypeError, AttributeError):
+            # Bolt fails on JSON that is not an object.
+            return Response("not JSON\n", status=400)
+        answer = await slack.bolt.async_dispatch(asked)
+        return Response(answer.body, status=answer.status, headers=answer.first_headers_without_set_cookie())
 
     @blueprint.after_app_serving
     async def finish() -> None:
-        await reception.finish()
+        await slack.finish()
 
     return blueprint
 
@@ -66,17 +88,3 @@ def read_signed(body: bytes, timestamp: str, signature: str, verifier: Signature
     except UnicodeDecodeError:
         return None
     return text if verifier.is_valid(text, timestamp, signature) else None
-
-
-async def _dispatch(reception: Reception, text: str, content_type: str) -> Response:
-    try:
-        # Only this header: Bolt obeys some that Slack never sends and nobody signs.
-        asked = AsyncBoltRequest(body=text, headers={"content-type": content_type})
-    except (ValueError, TypeError, AttributeError):
-        # Bolt stumbles over JSON that is no object.
-        return Response("not JSON\n", status=400)
-    if (challenge := asked.body.get("challenge")) is not None and asked.body.get("type") == URL_VERIFICATION:
-        # Asked of the address, in the name of no workspace.
-        return Response(str(challenge), mimetype="text/plain")
-    answer = await dispatch(reception, asked)
-    return Response(answer.body, status=answer.status, headers=answer.first_headers_without_set_cookie())

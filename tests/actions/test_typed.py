@@ -4,17 +4,20 @@ from datetime import timedelta
 
 import pytest
 
-from bot.actions.typed import obey
+from bot.actions.typed import carry_out
 from bot.model import UserError
 from bot.people.store import list_absences
 from bot.sandbox.slack.blocks import check_blocks
+from bot.slack.commands import AdminCommand, IdentityCommand, parse_command
 from bot.slack.messages import Rendered
 from tests.actions.world import World, buttons_of
 from tests.slack.examples import MONDAY
 
 
 async def say(world: World, words: str, name: str = "ana") -> Rendered:
-    answer = await obey(await world.person(name), words, queue=world.queue, now=world.now)
+    command = parse_command(words)
+    assert not isinstance(command, AdminCommand | IdentityCommand)
+    answer = await carry_out(await world.person(name), command, queue=world.queue, now=world.now)
     assert check_blocks(list(answer.blocks)) == []
     return answer
 

@@ -7,12 +7,18 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from bot.actions.desk import Desk
+from bot.actions.admin import AdminActions
 from bot.actions.import_people import describe_people, import_people
+from bot.actions.person import PersonActions
 from bot.sandbox.github.server import Fault
 from bot.sandbox.slack.model import Fault as SlackFault
-from bot.web.app import create_reception, create_web
+from bot.slack.commands import parse_command
+from bot.slack.effect import OncePerRequest
+from bot.slack.listeners import SlackRequest
+from bot.slack.workspaces import ConnectedWorkspace
+from bot.web.app import create_web
 from bot.web.identity.invite import make_invite
+from bot.web.slack import create_slack_app
 from bot.web.states import COOKIE, STATE_LIFE
 from tests.journeys.on_github import (
     agree,
@@ -339,18 +345,22 @@ async def test_a_name_in_slack_cannot_become_html(ripe: Whole, browser: httpx.As
 async def test_without_credentials_people_are_told_what_is_missing(ripe: Whole) -> None:
     lacking = {"github_client_secret": None, "public_url": None}
     app = replace(ripe.app, settings=ripe.app.settings.model_copy(update=lacking))
+    admins = AdminActions(app.workspace_id, app.switch, app.queue, app.clock.now)
     invite = make_invite(app.settings)
-    desk = Desk(app.queue, app.clock, app.workspace_id, invite=invite)
+    actions = PersonActions(app.queue, app.clock, OncePerRequest(app.clock), admins, invite)
+    workspace = ConnectedWorkspace(app.workspace_id, app.slack)
     with app.database.ambient():
         for words in ("reviews link", "reviews admin join"):
-            answer = await desk.say(words, "U0DEV00001", words)
+            request = SlackRequest(workspace, words, "U0DEV00001")
+            answer = await actions.obey(request, parse_command(words))
             assert answer is not None
             assert "GITHUB_CLIENT_SECRET, PUBLIC_URL must be set" in answer.text
             assert "ripe people import" in answer.text
-        linked = await desk.say("cho asks", "U0CHO00001", "reviews link")
+        request = SlackRequest(workspace, "cho asks", "U0CHO00001")
+        linked = await actions.obey(request, parse_command("reviews link"))
         assert linked is not None
         assert "On GitHub you are" in linked.text
-    client = create_web(app, create_reception(app)).test_client()
+    client = create_web(app, create_slack_app(app)).test_client()
     for path in ("/github/link", "/github/join", "/github/callback"):
         page = await client.get(path)
         assert page.status_code == 404

@@ -31,10 +31,11 @@ from bot.sandbox.slack.socket_mode import Sockets
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings
-from bot.slack.reception import Reception
+from bot.slack.bolt import SlackApp
 from bot.slack.socket_mode import hearing_slack
-from bot.web.app import create_reception, create_web
+from bot.web.app import create_web
 from bot.web.server import find_free_port, serving
+from bot.web.slack import create_slack_app
 from bot.worker import build_handlers
 from jobq import Settlement, utc_now
 from jobq.testing import drain
@@ -68,7 +69,7 @@ class Whole:
     server: GitHubServer
     github: GitHubWorld
     slack: SlackWorld
-    listeners: Reception
+    listeners: SlackApp
     beta: SlackWorld
     """Another workspace, with people of the same names, in which the app is not installed."""
 
@@ -153,7 +154,7 @@ async def whole_bot(
     try:
         async with (
             open_app(settings, clock) as app,
-            serving(create_web(app, listeners := create_reception(app), make_pages(app)), port=bot_port),
+            serving(create_web(app, listeners := create_slack_app(app), make_pages(app)), port=bot_port),
             serving(sandbox, port=world_port),
             hearing_slack(
                 listeners, app.settings.slack_app_token, app.settings.slack_api_url, ping_every=0.1

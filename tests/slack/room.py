@@ -4,17 +4,24 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import SecretStr
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
-from slack_bolt.app.async_app import AsyncApp
 
-from bot.slack.bolt import create_bolt
-from bot.slack.listeners import Listeners
+from bot.actions.admin import AdminActions
+from bot.actions.identity import Purpose
+from bot.actions.person import PersonActions
+from bot.model import UserError, WorkspaceId
+from bot.modes import ModeSwitch
+from bot.slack.bolt import SlackApp
+from bot.slack.effect import DATABASE_WITHIN, OncePerRequest
+from bot.slack.gateway import SlackGateway
+from bot.slack.listeners import SlackListeners
+from bot.slack.router import WorkspaceRouter
+from bot.slack.workspaces import SlackWorkspaces
 from bot.web.slack import slack_blueprint
 from jobq import utc_now
 from tests.actions.world import World
@@ -24,39 +31,42 @@ SECRET = "shhh"
 FORM = "application/x-www-form-urlencoded"
 
 
-class OneDesk:
-    """Serves every team alike."""
-
-    def __init__(self, listeners: Listeners) -> None:
-        self._listeners, self._bolt = listeners, create_bolt(listeners)
-
-    async def find_bolt(self, team_id: str) -> AsyncApp | None:
-        return self._bolt
-
-    async def finish(self) -> None:
-        await self._listeners.finish()
+async def no_invite(purpose: Purpose, workspace_id: WorkspaceId, slack_user_id: str) -> str:
+    raise UserError("This bot has no pages.")
 
 
-def serve(listeners: Listeners) -> Client:
+async def make_slack_app(
+    world: World, slack: SlackGateway, team_id: str, within: float = DATABASE_WITHIN
+) -> SlackApp:
+    """The Slack side of a bot whose only workspace has this id in Slack."""
+    await world.db.execute(
+        "UPDATE workspace SET slack_team_id = $2 WHERE id = $1", world.workspace_id, team_id
+    )
+    workspaces = SlackWorkspaces(world.workspace_id, slack, None, lambda *_: slack)
+    admins = AdminActions(world.workspace_id, ModeSwitch(), world.queue, world.clock.now)
+    once = OncePerRequest(world.clock, within)
+    actions = PersonActions(world.queue, world.clock, once, admins, no_invite)
+    return SlackApp(WorkspaceRouter(workspaces, world.clock.now), SlackListeners(actions))
+
+
+def serve(slack: SlackApp) -> Client:
     """A client of `POST /slack/events`."""
     web = Quart("test")
-    web.register_blueprint(slack_blueprint(OneDesk(listeners), SecretStr(SECRET)))
+    web.register_blueprint(slack_blueprint(slack, SecretStr(SECRET)))
     return web.test_client()
 
 
-@dataclass
 class Room:
     """A bot with its Slack, and a person's hands."""
 
-    world: World
-    script: Script
-    slack_url: str
-    client: Client
-    listeners: Listeners
+    def __init__(self, world: World, script: Script, slack_url: str, gateway: SlackGateway) -> None:
+        self.world, self.script, self.slack_url = world, script, slack_url
+        self._gateway = gateway
 
-    def serve_anew(self) -> None:
+    async def serve_anew(self) -> None:
         """As a process does that starts now."""
-        self.client = serve(self.listeners)
+        self.slack = await make_slack_app(self.world, self._gateway, "T1", within=0.5)
+        self.client = serve(self.slack)
 
     async def post(self, body: str, content_type: str = FORM, **headers: str) -> tuple[int, Any]:
         timestamp = str(int(utc_now().timestamp()))
@@ -68,7 +78,7 @@ class Room:
             "X-Slack-Signature": signature,
         }
         answer = await self.client.post("/slack/events", data=body.encode(), headers=sent | headers)
-        await self.listeners.finish()
+        await self.slack.finish()
         text = (await answer.get_data(as_text=True)) or "{}"
         is_json = str(text).startswith("{")
         return answer.status_code, json.loads(text) if is_json else text

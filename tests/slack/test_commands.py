@@ -5,6 +5,7 @@ import pytest
 from bot.slack.commands import (
     BackInOffice,
     Help,
+    IdentityCommand,
     JoinInstallation,
     LinkAccount,
     OpenForm,
@@ -17,10 +18,8 @@ from bot.slack.commands import (
     UnlinkAccount,
     Why,
     parse_command,
-    parse_identity,
-    parse_ooo,
-    parse_reviews,
-    parse_snooze,
+    resolve_absence,
+    resolve_snooze,
 )
 from bot.slack.days import Unclear
 from tests.slack.test_times import BERLIN, NOW, wall
@@ -40,9 +39,11 @@ API_12 = Target(repository="acme/api", number=12)
     ],
 )
 def test_one_pull_request_can_be_named(text: str, target: Target | None) -> None:
-    command = parse_snooze(text, NOW, BERLIN)
+    command = parse_command(f"snooze {text}")
     assert isinstance(command, SnoozeUntil)
-    assert (command.target, wall(command.until)) == (target, "11-24 12:30")
+    until = resolve_snooze(command, NOW, BERLIN)
+    assert not isinstance(until, Unclear)
+    assert (command.target, wall(until)) == (target, "11-24 12:30")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_one_pull_request_can_be_named(text: str, target: Target | None) -> None
     ],
 )
 def test_commands(text: str, command: object) -> None:
-    assert parse_command(text, NOW, BERLIN) == command
+    assert parse_command(text) == command
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,8 @@ def test_commands(text: str, command: object) -> None:
     ],
 )
 def test_commands_about_who_somebody_is(text: str, command: object) -> None:
-    assert parse_identity(text) == command
+    parsed = parse_command(text)
+    assert (parsed if isinstance(parsed, IdentityCommand) else None) == command
 
 
 @pytest.mark.parametrize(
@@ -93,11 +95,13 @@ def test_commands_about_who_somebody_is(text: str, command: object) -> None:
     ["snooze until change", "snooze acme/api#12", "reviews why", "reviews why not", "reviews all", "dance"],
 )
 def test_what_lacks_something_is_asked(text: str) -> None:
-    assert isinstance(parse_command(text, NOW, BERLIN), Unclear)
+    assert isinstance(parse_command(text), Unclear)
 
 
 def test_a_question_offers_whole_commands() -> None:
-    asked = parse_command("snooze acme/api#12 2", NOW, BERLIN)
+    command = parse_command("snooze acme/api#12 2")
+    assert isinstance(command, SnoozeUntil)
+    asked = resolve_snooze(command, NOW, BERLIN)
     assert isinstance(asked, Unclear)
     assert asked.choices == ("snooze acme/api#12 2h", "snooze acme/api#12 2d")
 
@@ -106,14 +110,16 @@ def test_a_question_offers_whole_commands() -> None:
     "words", ["cover <@U123|ana>", "cover <@U123>", "covered by <@U123|ana>", "Cover: <@U123|ana>"]
 )
 def test_somebody_picked_from_slacks_list_can_cover(words: str) -> None:
-    command = parse_ooo(f"until friday {words}", NOW, BERLIN)
+    command = parse_command(f"ooo until friday {words}")
     assert isinstance(command, OutOfOffice)
-    assert (command.cover, wall(command.interval.ends_at)) == ("U123", "11-28 00:00")
+    interval = resolve_absence(command, NOW, BERLIN)
+    assert not isinstance(interval, Unclear)
+    assert (command.cover, wall(interval.ends_at)) == ("U123", "11-28 00:00")
 
 
 def test_a_typed_name_is_asked_for() -> None:
-    assert isinstance(parse_ooo("until friday cover @ana", NOW, BERLIN), Unclear)
+    assert isinstance(parse_command("ooo until friday cover @ana"), Unclear)
 
 
 def test_reviews_in_any_case() -> None:
-    assert parse_reviews("TEAM") == ShowReviews(page="team")
+    assert parse_command("reviews TEAM") == ShowReviews(page="team")

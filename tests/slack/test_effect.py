@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.clock import Clock
-from bot.github.store import find_first_workspace
-from bot.slack.effect import Effects, NotSaved, PerhapsSaved
+from bot.model import WorkspaceId
+from bot.slack.effect import MaybeSavedError, NotSavedError, OncePerRequest
 from jobq import Database, current_database
+
+ACME = WorkspaceId(1)
 
 
 async def name_person(name: str) -> str:
@@ -30,34 +32,38 @@ async def names(db: Database) -> list[str]:
 
 
 @pytest.fixture
-async def effects(db: Database) -> Effects:
-    return Effects(await find_first_workspace(), Clock(), within=0.2)
+async def requests(db: Database) -> OncePerRequest:
+    return OncePerRequest(Clock(), within=0.2)
 
 
-async def test_the_same_request_four_times_has_one_effect(db: Database, effects: Effects) -> None:
-    outcomes = [await effects.once("event:Ev1", naming(f"U{number}")) for number in range(4)]
+async def test_the_same_request_four_times_has_one_effect(db: Database, requests: OncePerRequest) -> None:
+    outcomes = [await requests.run(ACME, "event:Ev1", naming(f"U{number}")) for number in range(4)]
     assert outcomes == ["U0", None, None, None]
     assert await names(db) == ["U0"]
 
 
-async def test_the_same_request_four_times_at_once_has_one_effect(db: Database, effects: Effects) -> None:
-    outcomes = await asyncio.gather(*(effects.once("event:Ev1", naming(f"U{number}")) for number in range(4)))
+async def test_the_same_request_four_times_at_once_has_one_effect(
+    db: Database, requests: OncePerRequest
+) -> None:
+    outcomes = await asyncio.gather(
+        *(requests.run(ACME, "event:Ev1", naming(f"U{number}")) for number in range(4))
+    )
     assert len([outcome for outcome in outcomes if outcome]) == 1
     assert len(await names(db)) == 1
 
 
-async def test_what_failed_may_be_asked_again(db: Database, effects: Effects) -> None:
+async def test_what_failed_may_be_asked_again(db: Database, requests: OncePerRequest) -> None:
     async def fail() -> str:
         await name_person("U1")
         raise LookupError
 
     with pytest.raises(LookupError):
-        await effects.once("event:Ev1", fail)
+        await requests.run(ACME, "event:Ev1", fail)
     assert await names(db) == []
-    assert await effects.once("event:Ev1", naming("U2")) == "U2"
+    assert await requests.run(ACME, "event:Ev1", naming("U2")) == "U2"
 
 
-async def test_what_takes_too_long_is_not_saved_later_either(db: Database, effects: Effects) -> None:
+async def test_what_takes_too_long_is_not_saved_later_either(db: Database, requests: OncePerRequest) -> None:
     release, ended = asyncio.Event(), asyncio.Event()
 
     async def slow() -> str:
@@ -68,28 +74,30 @@ async def test_what_takes_too_long_is_not_saved_later_either(db: Database, effec
         finally:
             ended.set()
 
-    with pytest.raises(NotSaved):
-        await effects.once("event:Ev1", slow)
+    with pytest.raises(NotSavedError):
+        await requests.run(ACME, "event:Ev1", slow)
     release.set()
     await ended.wait()
-    await effects.finish()
+    await requests.finish()
     assert await names(db) == []
-    assert await effects.once("event:Ev1", naming("U2")) == "U2"
+    assert await requests.run(ACME, "event:Ev1", naming("U2")) == "U2"
 
 
-async def test_a_lock_that_nobody_releases_is_answered_in_time(db: Database, effects: Effects) -> None:
+async def test_a_lock_that_nobody_releases_is_answered_in_time(
+    db: Database, requests: OncePerRequest
+) -> None:
     holder = await db.connect()
     try:
         await holder.execute("BEGIN; LOCK TABLE person")
-        with pytest.raises(NotSaved):
-            await effects.once("event:Ev1", naming("U1"))
+        with pytest.raises(NotSavedError):
+            await requests.run(ACME, "event:Ev1", naming("U1"))
     finally:
         await holder.close()
-    await effects.finish()
+    await requests.finish()
     assert await names(db) == []
 
 
-async def test_a_commit_that_hangs_is_not_called_unsaved(db: Database, effects: Effects) -> None:
+async def test_a_commit_that_hangs_is_not_called_unsaved(db: Database, requests: OncePerRequest) -> None:
     holder = await db.connect()
     # A deferred constraint is checked while committing: there it meets the lock.
     await db.execute(
@@ -106,10 +114,10 @@ async def test_a_commit_that_hangs_is_not_called_unsaved(db: Database, effects: 
 
     try:
         await holder.execute("BEGIN; SELECT FROM parent FOR UPDATE")
-        with pytest.raises(PerhapsSaved):
-            await effects.once("event:Ev1", work)
+        with pytest.raises(MaybeSavedError):
+            await requests.run(ACME, "event:Ev1", work)
         await holder.execute("COMMIT")
     finally:
         await holder.close()
-    await effects.finish()
+    await requests.finish()
     assert await db.fetchval("SELECT count(*) FROM child") == 1

@@ -102,6 +102,7 @@ async def test_the_home_tab_shows_what_waits(room: Room) -> None:
     await room.world.person("ana")
     await room.world.ask("ana")
     await room.event({"type": "app_home_opened", "tab": "home", "user": "UANA"})
-    [(path, sent)] = room.script.asked
+    [(check, _), (path, sent)] = room.script.asked
+    assert check == "users.info", "whether the person is an admin"
     assert (path, sent["user_id"]) == ("views.publish", "UANA")
     assert "Round half to even" in json.dumps(sent)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.actions.desk import NOT_SAVED
 from bot.logs import setup_logs
 from bot.slack.bolt import MISTAKE
+from bot.slack.effect import NotSavedError
 from tests.slack.examples import MONDAY
 from tests.slack.room import FORM, Room
 from tests.slack.script import error
@@ -60,7 +60,7 @@ async def test_a_token_in_the_environment_is_no_reason_for_a_warning(
     stream = io.StringIO()
     setup_logs("INFO", "json", stream)
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-the-environment")
-    room.serve_anew()
+    await room.serve_anew()
     await room.command("/reviews")
     assert "ignored" not in stream.getvalue()
 
@@ -69,7 +69,7 @@ async def test_a_token_in_the_environment_is_no_reason_for_a_warning(
 async def test_the_log_does_not_tell_what_people_type_even_to_whoever_debugs(room: Room) -> None:
     stream = io.StringIO()
     setup_logs("DEBUG", "json", stream)
-    room.serve_anew()  # Bolt sets its loggers up when it is made
+    await room.serve_anew()  # Bolt sets its loggers up when it is made
     await room.world.person("ana")
     _, answer = await room.command("/snooze my-own-words")
     assert "my-own-words" in str(answer)
@@ -101,7 +101,7 @@ async def test_a_database_that_hangs_is_admitted_in_time(room: Room) -> None:
         status, answer = await room.command("/snooze 2h")
     finally:
         await holder.close()
-    assert (status, answer["text"]) == (200, NOT_SAVED)
+    assert (status, answer["text"]) == (200, str(NotSavedError()))
     assert (await room.world.person("ana")).snoozed_until is None
 
 

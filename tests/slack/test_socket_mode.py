@@ -11,19 +11,36 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.clock import Clock
 from bot.logs import hide_secrets_in
+from bot.model import WorkspaceId
 from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.socket_mode import Sockets
 from bot.sandbox.slack.world import SlackWorld
-from bot.slack.listeners import Body, Listeners
+from bot.slack.bolt import SlackApp
+from bot.slack.gateway import SlackGateway
+from bot.slack.listeners import Body, SlackListeners
+from bot.slack.router import WorkspaceRouter
 from bot.slack.socket_mode import hearing_slack
+from bot.slack.workspaces import ConnectedWorkspace
 from bot.web.server import find_free_port, serving
-from tests.slack.room import OneDesk
 
 BOT_TOKEN, APP_TOKEN = "xoxb-of-the-bot", SecretStr("xapp-of-the-app")
 WITHIN = 10.0
 
 
-class SlowListeners(Listeners):
+class OneWorkspace(WorkspaceRouter):
+    """Serves every team alike, without a database."""
+
+    def __init__(self) -> None:
+        self._slack = SlackGateway(SecretStr(BOT_TOKEN), "http://127.0.0.1:9")
+
+    async def find(self, team_id: str) -> ConnectedWorkspace:
+        return ConnectedWorkspace(WorkspaceId(1), self._slack)
+
+    async def finish(self) -> None:
+        """Looks nothing up."""
+
+
+class SlowListeners(SlackListeners):
     """They answer what people type when they are told to."""
 
     def __init__(self) -> None:
@@ -34,13 +51,13 @@ class SlowListeners(Listeners):
     async def finish(self) -> None:
         """Nothing is sent later."""
 
-    async def on_command(self, ack: AsyncAck, body: Body) -> None:
+    async def on_command(self, ack: AsyncAck, body: Body, workspace: ConnectedWorkspace) -> None:
         self.asked.set()
         await self.may_answer.wait()
         self.answered += 1
         await ack(text=f"Heard {body['text']}.")
 
-    async def on_event(self, body: Body, event: Body) -> None:
+    async def on_event(self, body: Body, event: Body, workspace: ConnectedWorkspace) -> None:
         if self.is_broken:
             raise RuntimeError("a mistake of ours")
         self.answered += 1
@@ -64,7 +81,8 @@ class Scene:
     async def running(self) -> AsyncIterator[None]:
         """The bot runs."""
         api_url = f"{self.slack.base_url}/api/"
-        async with hearing_slack(OneDesk(self.listeners), APP_TOKEN, api_url, ping_every=0.1):
+        app = SlackApp(OneWorkspace(), self.listeners)
+        async with hearing_slack(app, APP_TOKEN, api_url, ping_every=0.1):
             yield
 
     @asynccontextmanager

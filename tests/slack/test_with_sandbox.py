@@ -10,22 +10,21 @@ import pytest
 from pydantic import SecretStr
 from quart import Quart
 
-from bot.actions.desk import Desk
 from bot.model import AccountId, RequestId
 from bot.people.store import load_person, map_account, upsert_person
 from bot.reminders.model import Card, Look
 from bot.sandbox.slack.model import Fault, Message
 from bot.sandbox.slack.routes import slack_blueprint as sandbox_blueprint
 from bot.sandbox.slack.world import SlackWorld
+from bot.slack.bolt import SlackApp
 from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
-from bot.slack.listeners import Listeners
 from bot.slack.messages import render_card
 from bot.web.server import serving
 from bot.web.slack import slack_blueprint
 from jobq import Database, Postpone
 from tests.actions.world import World, found_world
 from tests.slack.examples import MONDAY
-from tests.slack.room import OneDesk
+from tests.slack.room import make_slack_app
 
 TOKEN, SECRET = SecretStr("xoxb-sandbox"), SecretStr("shhh")
 ANA, CHO = "U0ANA00001", "U0CHO00001"
@@ -36,7 +35,7 @@ class Room:
     world: World
     slack: SlackWorld
     gateway: SlackGateway
-    listeners: Listeners
+    bot: SlackApp
 
     async def send_card(self, request: RequestId, key: str = "message:1", **changes: Any) -> str:
         card = Card(
@@ -63,7 +62,7 @@ class Room:
         return [self.slack.rendered_text(message) for message in self.seen()]
 
     async def settled(self) -> None:
-        await self.listeners.finish()
+        await self.bot.finish()
 
 
 @pytest.fixture
@@ -77,12 +76,12 @@ async def room(db: Database) -> AsyncIterator[Room]:
     sandbox.register_blueprint(sandbox_blueprint(slack))
     async with serving(sandbox) as slack_url:
         gateway = SlackGateway(TOKEN, f"{slack_url}/api/", now=world.clock.now, timeout=1.0)
-        listeners = Listeners(Desk(world.queue, world.clock, world.workspace_id), gateway)
-        bot.register_blueprint(slack_blueprint(OneDesk(listeners), SECRET))
+        app = await make_slack_app(world, gateway, slack.state.team_id)
+        bot.register_blueprint(slack_blueprint(app, SECRET))
         async with serving(bot) as bot_url:
             slack.sender.bot_url, slack.base_url = bot_url, slack_url
-            yield Room(world, slack, gateway, listeners)
-            await listeners.finish()
+            yield Room(world, slack, gateway, app)
+            await app.finish()
         await gateway.close()
         await slack.close()
 

@@ -14,10 +14,11 @@ from bot.app import open_app
 from bot.credentials import complete_settings, load_choices
 from bot.encryption import tls_context
 from bot.sandbox.github.seed import REPOSITORIES
-from bot.web.app import create_reception, create_setup_web, create_web
+from bot.web.app import create_setup_web, create_web
 from bot.web.server import serving
 from bot.web.setup.manifests import socket_manifest
 from bot.web.setup.passes import issue_token
+from bot.web.slack import create_slack_app
 from jobq import Database, utc_now
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
 from tests.web.setup_scene import (
@@ -260,7 +261,7 @@ async def test_a_bot_that_runs_says_that_the_setup_is_closed(scene: Scene) -> No
         await connect_slack(browser)
     async with (
         open_app(scene.settings.model_copy(update={"ripe_setup": False})) as app,
-        serving(create_web(app, create_reception(app))) as address,
+        serving(create_web(app, create_slack_app(app))) as address,
         httpx.AsyncClient(base_url=address, verify=tls_context()) as browser,
     ):
         for path in ("/setup", "/setup/mode"):
