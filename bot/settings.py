@@ -1,4 +1,4 @@
-"""Everything that is set from outside, read once. The only reader of the environment."""
+"""Every setting, read once. The only reader of the environment."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def _check_fernet(keys: list[SecretStr]) -> list[SecretStr]:
 
 
 def _read_private_key(value: SecretStr) -> SecretStr:
-    """The PEM itself. `\\n` written as two characters, as many dashboards store it, is understood too."""
+    """The PEM itself. Dashboards often store its line ends as two characters, `\\n`: both forms are read."""
     text = value.get_secret_value().replace("\\n", "\n")
     if "-----BEGIN" not in text:
         try:
@@ -100,52 +100,65 @@ class Settings(BaseSettings):
     )
 
     database_url: DatabaseUrl | None = None
-    """None: `ripe up` runs an embedded one. The other processes need it."""
+    """The address of the database; without one, `ripe up` runs an embedded PostgreSQL."""
     database_direct_url: DatabaseUrl | None = None
-    """Past a PgBouncer: for LISTEN and migrations."""
+    """The address of the database past a transaction pooler such as PgBouncer, for LISTEN and migrations."""
     port: int = Field(default=8080, ge=1, le=65535)
+    """The port on which the web process listens."""
     public_url: BaseUrl | None = None
-    """Where GitHub, Slack and people reach the bot."""
+    """The address at which GitHub, Slack and people reach the web process."""
     secret_keys: Annotated[Secrets, AfterValidator(_check_fernet)] = []
-    """Fernet keys that protect tokens at rest: the first encrypts, all decrypt."""
+    """Fernet keys that protect tokens in the database, newest first: the first encrypts, all decrypt."""
     metrics_token: SecretStr | None = None
-    """Who scrapes /metrics must show it; without one only this machine may look."""
+    """The bearer token for /metrics and /health; without one, only this machine may read them."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    """Where the worker serves its own /metrics; without it, it counts nothing."""
+    """The port on which a worker serves its own /metrics; without one, it counts nothing."""
 
     github_app_id: int | None = Field(default=None, gt=0)
+    """The number of the GitHub App."""
     github_app_private_key: Annotated[SecretStr, AfterValidator(_read_private_key)] | None = None
+    """The App's private key, as PEM or as the path of a file."""
     github_webhook_secret: Secrets = []
-    """Any of them is accepted, so that one can be replaced by another without a gap."""
+    """The secret of the App's webhooks, or several, separated by commas, while one replaces another."""
     github_client_id: str | None = None
+    """The client ID of the App's OAuth, with which people prove who they are on GitHub."""
     github_client_secret: SecretStr | None = None
+    """The client secret of the App's OAuth."""
     github_poll: bool = False
-    """Ask GitHub every minute, where webhooks cannot arrive; GITHUB_WEBHOOK_SECRET is not needed then."""
+    """`true`: ask GitHub once a minute instead of receiving webhooks; GITHUB_WEBHOOK_SECRET is not needed."""
     github_api_url: BaseUrl = "https://api.github.com"
+    """The address of GitHub's API, which differs on GitHub Enterprise Server."""
     github_web_url: BaseUrl = "https://github.com"
+    """The address of GitHub's pages, which differs on GitHub Enterprise Server."""
 
     slack_bot_token: Annotated[SecretStr, _starting_with("xoxb-")] | None = None
+    """The Slack app's bot token, for the first workspace."""
     slack_signing_secret: SecretStr | None = None
+    """The Slack app's signing secret, which proves that a request comes from Slack."""
     slack_app_token: Annotated[SecretStr, _starting_with("xapp-")] | None = None
-    """For Socket Mode, which needs no public address; SLACK_SIGNING_SECRET is not needed then."""
+    """The app-level token for Socket Mode, in place of SLACK_SIGNING_SECRET and a public address."""
     slack_client_id: str | None = None
+    """The Slack app's client ID, with which it is installed in further workspaces."""
     slack_client_secret: SecretStr | None = None
+    """The Slack app's client secret, with which it is installed in further workspaces."""
     slack_api_url: Annotated[str, AfterValidator(_with_slash)] = "https://slack.com/api/"
+    """The address of Slack's Web API."""
 
     ripe_home: Path = Path(".ripe")
-    """Where the embedded database and what was generated beside it are kept."""
+    """The folder of `ripe up`: the embedded database, and the keys that were generated for it."""
     sandbox_url: BaseUrl | None = None
-    """The local sandbox. `ripe up` sets it for the processes it starts; nobody else does."""
+    """The address of the local sandbox. Internal: `ripe up` sets it for the processes that it starts."""
     ripe_setup: bool = False
-    """`ripe up` opens /setup, where credentials are entered in the browser, until that was done once."""
+    """`true`: `ripe up` opens /setup, where people enter credentials, until it was finished once."""
     ripe_mode: Literal["live", "shadow"] = "shadow"
-    """`shadow`: decide and record, send nothing."""
+    """`live`: ask for reviews and send DMs; `shadow`: decide and record, but send nothing."""
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
     ] = "INFO"
+    """How much is logged: DEBUG, INFO, WARNING or ERROR."""
     log_format: Literal["auto", "json", "text"] = "auto"
-    """`auto`: text at a terminal, else JSON."""
+    """How lines are logged: `json`, `text`, or `auto` for text at a terminal and JSON elsewhere."""
 
     @property
     def has_github(self) -> bool:
@@ -164,7 +177,7 @@ class Settings(BaseSettings):
 
     @property
     def host(self) -> str:
-        """Where to listen: GitHub and Slack come from outside, the sandbox is for this machine."""
+        """The address to listen on: all for GitHub and Slack, but the sandbox is for this machine only."""
         return "127.0.0.1" if self.is_sandbox else "0.0.0.0"  # noqa: S104
 
     @property
@@ -198,7 +211,7 @@ def load_settings() -> Settings:
 
 
 def load_settings_of_running_bot() -> Settings:
-    """Like `load_settings`; where no database is set, what a running `ripe up` generated counts too."""
+    """Like `load_settings`. If no database is set, what a running `ripe up` has generated is added."""
     settings = load_settings()
     try:
         generated = json.loads(running_file(settings.ripe_home.expanduser()).read_text())
@@ -211,7 +224,7 @@ def load_settings_of_running_bot() -> Settings:
 
 
 def running_file(home: Path) -> Path:
-    """Where a running `ripe up` notes what it generated."""
+    """The file in which a running `ripe up` notes what it generated."""
     return home / "running.json"
 
 
@@ -227,7 +240,7 @@ def require_database(settings: Settings) -> str:
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that we start: ours with `changes`."""
-    return {**os.environ, **changes}  # noqa: TID251 - this is its one reader
+    return {**os.environ, **changes}  # noqa: TID251 - this module is its one reader
 
 
 def _explain(error: ValidationError) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the operator sets, and what he is told when it is wrong."""
+"""What the operator sets, and what the bot says when it is wrong."""
 
 import json
 import re
@@ -17,6 +17,10 @@ from bot.settings import (
     require_database,
     running_file,
 )
+
+ROOT = Path(__file__).parent.parent
+FOR_OPERATORS = sorted(name.upper() for name in Settings.model_fields if name != "sandbox_url")
+"""`ripe up` sets SANDBOX_URL; operators do not."""
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +105,7 @@ def test_several_webhook_secrets_are_a_comma_separated_list(
 
 
 def test_every_wrong_value_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = problems(
+    lines = problems(
         monkeypatch,
         DATABASE_URL="mysql://db",
         PORT="99999",
@@ -110,7 +114,7 @@ def test_every_wrong_value_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPa
         SLACK_BOT_TOKEN="xoxp-hush",
         RIPE_MODE="loud",
     )
-    assert [line.split(":")[0] for line in found] == [
+    assert [line.split(":")[0] for line in lines] == [
         "DATABASE_URL",
         "PORT",
         "SECRET_KEYS",
@@ -118,8 +122,8 @@ def test_every_wrong_value_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPa
         "SLACK_BOT_TOKEN",
         "RIPE_MODE",
     ]
-    assert "postgresql://user:password@host:5432/database" in found[0]
-    assert "hush" not in "\n".join(found)
+    assert "postgresql://user:password@host:5432/database" in lines[0]
+    assert "hush" not in "\n".join(lines)
 
 
 def elliptic_pem() -> str:
@@ -133,9 +137,9 @@ def elliptic_pem() -> str:
     ids=["no file", "no key", "not RSA"],
 )
 def test_an_unusable_private_key_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    found = problems(monkeypatch, GITHUB_APP_PRIVATE_KEY=value)
-    assert found[0].startswith("GITHUB_APP_PRIVATE_KEY: ")
-    assert value not in found[0]
+    lines = problems(monkeypatch, GITHUB_APP_PRIVATE_KEY=value)
+    assert lines[0].startswith("GITHUB_APP_PRIVATE_KEY: ")
+    assert value not in lines[0]
 
 
 def test_half_a_set_of_credentials_is_a_mistake_and_not_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +204,11 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_example_file_names_every_setting_an_operator_makes() -> None:
-    example = Path(__file__).parent.parent / ".env.example"
-    named = re.findall(r"^([A-Z_]+)=", example.read_text(), re.MULTILINE)
-    assert sorted(named) == sorted(name.upper() for name in Settings.model_fields if name != "sandbox_url")
+    named = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert sorted(named) == FOR_OPERATORS
+
+
+def test_the_readme_explains_every_setting_an_operator_makes() -> None:
+    table = (ROOT / "README.md").read_text().partition("| Setting | What it is |\n")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines() for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])]
+    assert sorted(named) == FOR_OPERATORS
