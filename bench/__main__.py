@@ -45,9 +45,9 @@ async def run(machine: Machine, sizes: Sizes, *, does_write: bool) -> bool:
     rates, figures = await throughput.measure_drain(machine, sizes)
     _show_all(figures, started_at)
     for measure in MEASURES:
-        found = await measure(machine, sizes)
-        _show_all(found, started_at)
-        figures += found
+        measured = await measure(machine, sizes)
+        _show_all(measured, started_at)
+        figures += measured
     costs = await measure_costs(machine, sizes)
     show("µs of processor time per job: " + ", ".join(f"{name} {cost:.1f}" for name, cost in costs.items()))
     if does_write:
@@ -61,9 +61,9 @@ def _show_all(figures: list[Figure], started_at: float) -> None:
         show(f"{time.monotonic() - started_at:5.0f} s {render_row(figure)}")
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """0 if every goal was met. The quick sizes prove nothing, so there every outcome is 0."""
-    is_quick = "--quick" in words
+    is_quick = "--quick" in arguments
     home = Path(tempfile.mkdtemp(prefix="ripe-bench-"))
     try:
         with embedded_postgres(home / "postgres") as server:

@@ -1,4 +1,4 @@
-"""What a worker does besides being fast: how soon it starts a job, how quiet it idles, how it ends."""
+"""The costs of a worker beside speed: how soon it starts a job, how quiet it idles, how it ends."""
 
 import asyncio
 import time
@@ -59,8 +59,8 @@ async def _delays(machine: Machine, subject: Subject, seconds: int) -> list[floa
             committed_at[number] = time.monotonic()
             await asyncio.sleep(1 / PER_SECOND)
         for _ in committed_at:
-            told = await worker.hear("began")
-            began_at[told["n"]] = told["at"]
+            report = await worker.hear("began")
+            began_at[report["n"]] = report["at"]
         await worker.stop()
     return [max(0.0, began_at[number] - at) for number, at in committed_at.items()]
 
@@ -83,7 +83,7 @@ async def _commits(machine: Machine, seconds: int) -> list[float]:
 
 
 async def measure_idle(machine: Machine, sizes: Sizes) -> list[Figure]:
-    """What a worker asks of Postgres and of its processor while there is nothing to do."""
+    """The load of an idle worker on Postgres and on its processor."""
     seconds = 2 * sizes.seconds
     async with machine.database(JOBQ) as dsn:
         # Else autovacuum looks at the new tables some time, and what it writes is counted as the worker's.

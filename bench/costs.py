@@ -18,10 +18,10 @@ async def measure_costs(machine: Machine, sizes: Sizes) -> dict[str, float]:
             await worker.hear("first")
             before = await _look(dsn, worker.process.pid)
             started_at = time.monotonic()
-            told = await worker.hear("ran")
+            report = await worker.hear("ran")
             spent = await _look(dsn, worker.process.pid)
             await worker.stop()
-    wall = told["marks"][-1] - started_at
+    wall = report["marks"][-1] - started_at
     costs = {name: seconds - before.get(name, 0.0) for name, seconds in spent.items()}
     costs["wall clock"] = wall
     return {name: 1e6 * seconds / sizes.jobs for name, seconds in costs.items() if seconds > 0.01}

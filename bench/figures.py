@@ -1,4 +1,4 @@
-"""What was measured, and how it stands to its goal."""
+"""A measured figure, and whether it meets its goal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,12 +32,12 @@ class Rounds:
     def ratio(self, subject: str, other: str) -> float:
         """How many times the other's value: the median of the rounds' ratios."""
         pairs = zip(self.values[subject], self.values[other], strict=True)
-        return median(one / another for one, another in pairs)
+        return median(first / second for first, second in pairs)
 
     def worst(self, subject: str, other: str) -> float:
         """The smallest of the rounds' ratios."""
         pairs = zip(self.values[subject], self.values[other], strict=True)
-        return min(one / another for one, another in pairs)
+        return min(first / second for first, second in pairs)
 
 
 def at_least(measure: str, ratio: float, goal: float, text: str) -> Figure:

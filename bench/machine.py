@@ -32,9 +32,9 @@ class WorkerProcess:
         output = self.process.stdout
         async with asyncio.timeout(LONGEST):
             while output is not None and (line := await output.readline()):
-                told: dict[str, Any] = json.loads(line)
-                if told["event"] == event:
-                    return told
+                report: dict[str, Any] = json.loads(line)
+                if report["event"] == event:
+                    return report
         raise RuntimeError(f"the worker ended before it said {event!r}")
 
     async def stop(self) -> float:

@@ -82,11 +82,11 @@ async def drain(machine: Machine, subject: Subject, dsn: str, count: int, first:
     await machine.fill(subject, dsn, count, first=first)
     await machine.settle(dsn)
     async with machine.worker(subject, dsn, expected=count) as worker:
-        told = await worker.hear("ran")
+        report = await worker.hear("ran")
         await machine.finished(subject, dsn)
         ended_at = time.monotonic()
         await worker.stop()
-    return count / (ended_at - float(told["marks"][0]))
+    return count / (ended_at - float(report["marks"][0]))
 
 
 async def measure_two_workers(machine: Machine, sizes: Sizes) -> list[Figure]:
@@ -122,13 +122,13 @@ async def _drain_together(
     await machine.fill(JOBQ, dsn, count)
     await machine.settle(dsn)
     async with AsyncExitStack() as stack:
-        # Nobody knows how many each will run: only when it begins is told.
+        # Nobody knows how many each will run: each reports only that it began.
         starting = [
             stack.enter_async_context(machine.worker(JOBQ, dsn, body, expected=10 * count))
             for _ in range(workers)
         ]
         begun = [worker.hear("first") for worker in await asyncio.gather(*starting)]
-        started_at = min(told["at"] for told in await asyncio.gather(*begun))
+        started_at = min(report["at"] for report in await asyncio.gather(*begun))
         psutil.cpu_percent()  # from here on
         await machine.finished(JOBQ, dsn, look_every=0.05)
         processors = psutil.cpu_percent() / 100 * psutil.cpu_count()
@@ -145,10 +145,10 @@ async def measure_future(machine: Machine, sizes: Sizes) -> list[Figure]:
                 await machine.fill(JOBQ, dsn, sizes.jobs, first=number * sizes.jobs)
                 await machine.settle(dsn)
                 async with machine.worker(JOBQ, dsn, expected=sizes.jobs) as worker:
-                    told = await worker.hear("ran")
+                    report = await worker.hear("ran")
                     await machine.finished(JOBQ, dsn)
-                    rates.add(name, sizes.jobs / (time.monotonic() - told["marks"][0]))
-                    peaks.add(name, told["peak_kib"] / 1024)
+                    rates.add(name, sizes.jobs / (time.monotonic() - report["marks"][0]))
+                    peaks.add(name, report["peak_kib"] / 1024)
                     await worker.stop()
         buffers = [await _claim_buffers(machine, dsn) for dsn in (full, empty)]
     label = f"with {sizes.future:,} future jobs"
@@ -173,7 +173,7 @@ async def _fill_with_future(machine: Machine, dsn: str, count: int) -> Figure:
     await machine.fill(JOBQ, dsn, count, days_ahead=30, first=10**9)
     seconds = time.monotonic() - started_at
     on_disk = await machine.ask(ON_DISK, dsn)
-    return Figure(f"{count:,} future jobs", "told", f"saved in {seconds:.0f} s: {on_disk}", is_met=True)
+    return Figure(f"{count:,} future jobs", "reported", f"saved in {seconds:.0f} s: {on_disk}", is_met=True)
 
 
 async def _claim_buffers(machine: Machine, dsn: str) -> int:
@@ -185,7 +185,8 @@ async def _claim_buffers(machine: Machine, dsn: str) -> int:
         await connection.execute("SET plan_cache_mode = force_generic_plan")
         await connection.execute(f"PREPARE claim AS {sql.CLAIM}")
         arguments = ", ".join(
-            f"'{one}'" for one in (0, utc_now(), START[0], START[1], 200, LEASE, "lease expired", "on")
+            f"'{argument}'"
+            for argument in (0, utc_now(), START[0], START[1], 200, LEASE, "lease expired", "on")
         )
         text = await connection.fetchval(
             f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE claim ({arguments})"
@@ -223,8 +224,8 @@ async def _old_snapshot(dsn: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-def _last_to_first_tenth(told: dict[str, Any]) -> float:
-    seconds = [later - earlier for earlier, later in pairwise(told["marks"])]
+def _last_to_first_tenth(report: dict[str, Any]) -> float:
+    seconds = [later - earlier for earlier, later in pairwise(report["marks"])]
     return float(seconds[0] / seconds[-1])
 
 

@@ -1,4 +1,4 @@
-"""What a queue must offer to be measured beside others."""
+"""The interface of a queue that is measured beside others."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 Body = Callable[[int], asyncio.Future[None] | None]
-"""What a job does, given its number: nothing, or something to wait for."""
+"""The body of a job, given its number: nothing, or something to wait for."""
 
 
 class Enqueuer(Protocol):
