@@ -13,8 +13,9 @@ from jobq.connections import Connection
 from jobq.job import ClaimedJob
 from jobq.settlement import LEASE_EXPIRED, Outcome, Settlement
 from jobq.sql import CLAIM, CONFIRM, EXTEND, FINISH, MOVE_TO_DEAD, RELEASE, RIPE_LANES, STILL_LEASED
+from jobq.timing import Timing
 
-LEASE = timedelta(seconds=30)
+LEASE = Timing.lease
 
 Position = tuple[datetime, int]
 """A place in the order of a lane: when a job is due, and its id."""

@@ -27,8 +27,9 @@ from jobq.sql import (
     SAVE_ALL,
     STATS,
 )
+from jobq.timing import Timing
 
-NOTIFY_WITHIN = timedelta(seconds=3)
+NOTIFY_WITHIN = timedelta(seconds=Timing.sweep_every)
 """A job that ripens later than this sends no wake-up when it is saved: polling finds it in time."""
 
 

@@ -1,4 +1,4 @@
-"""Ours, with durable defaults and the signature on."""
+"""jobq with its defaults: durable commits and unique jobs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,21 +9,21 @@ from bot.migrations import migrate
 from jobq import ClaimedJob, Database, Job, Queue, Worker
 
 PREFETCH = 580
-"""With 20 running: 600 jobs are claimed at most, 300 at a time."""
+"""With 20 running jobs this makes 600 claimed ones, 300 of them per claim."""
 
 
 class JobqEnqueuer:
-    """Jobs of one type, told apart by a number."""
+    """Saves jobs of one type with a number as their argument."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
 
     async def save(self, number: int) -> None:
-        """As a webhook saves one."""
+        """Save one job, as a webhook does."""
         await self._queue.save(Job(job_type="bench", arguments={"n": number}))
 
     async def save_all(self, numbers: Sequence[int], days_ahead: int = 0) -> None:
-        """As a backfill saves them."""
+        """Save many jobs, as a backfill does."""
         jobs = (Job(job_type="bench", arguments={"n": n}) for n in numbers)
         if days_ahead:
             jobs = (job.runs_in(hours=24 * days_ahead) for job in jobs)
@@ -37,17 +37,17 @@ class Jobq:
     unfinished = "SELECT EXISTS (SELECT FROM job WHERE lane = 0 AND coalesce(ripe_at, created_at) <= now())"
 
     async def install(self, dsn: str) -> None:
-        """All migrations of the bot: the queue's tables are the first."""
+        """Run all migrations of the bot, the first of which creates the queue's tables."""
         await migrate(dsn)
 
     @asynccontextmanager
     async def enqueuing(self, dsn: str) -> AsyncIterator[JobqEnqueuer]:
-        """Over the usual pool."""
+        """Save over the pool of a Database."""
         async with Database(dsn, command_timeout=60) as database:
             yield JobqEnqueuer(Queue(database))
 
     async def work(self, dsn: str, body: Body, stop: asyncio.Event) -> None:
-        """One worker of one lane."""
+        """Run one worker until `stop` is set."""
 
         async def handle(job: ClaimedJob) -> None:
             if (waiting := body(job.arguments["n"])) is not None:
