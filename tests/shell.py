@@ -18,6 +18,7 @@ ENDS_WITHIN = 30.0
 """Seconds."""
 FORKING = """
 import gc, json, os, sys
+import bot.app, bot.doctor.doctor, bot.doctor.ports
 from bot.__main__ import main
 gc.freeze()  # else each command collects at its end what was imported
 for line in sys.stdin:
