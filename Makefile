@@ -7,6 +7,9 @@ DEV := $(VENV)/.ready-dev
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 
+# Where this is set (in many containers), each of the processes that tests start would compile the code anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test torture bench first-dm check lint types imports fmt lock clean
 

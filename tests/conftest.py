@@ -1,5 +1,6 @@
 """What every test may ask for: a database of its own, on a real Postgres, with the real schema."""
 
+import gc
 import logging
 import shutil
 import tempfile
@@ -44,6 +45,12 @@ FAST = {
     "max_wal_size": "4GB",
     "autovacuum": "off",
 }
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector all modules and tests: they stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -2,22 +2,19 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot import migrations
-from bot.actions.apply_config import apply_config, check_config
-from bot.actions.explain import explain
-from bot.actions.export_config import export_config
-from bot.actions.import_people import describe_people, import_people
-from bot.app import App
 from bot.cli.forget import forget
 from bot.cli.jobs import jobs
-from bot.cli.replay import replay as replay_files
 from bot.cli.running import run_on_app, show
 from bot.model import UserError
 from bot.settings import load_settings_of_running_bot, require_database
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 config = typer.Typer(help="The rules: one YAML file.", no_args_is_help=True)
 people = typer.Typer(help="Who is who on GitHub and in Slack.", no_args_is_help=True)
@@ -40,7 +37,9 @@ def add_commands(cli: typer.Typer) -> None:
 def check(file: File) -> None:
     """List every problem of a configuration file, and what it would change."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
+        from bot.actions.apply_config import check_config
+
         report = await check_config(_read(file), app.workspace_id)
         show(report.lines())
         return report.is_ok
@@ -52,7 +51,9 @@ def check(file: File) -> None:
 def apply(file: File) -> None:
     """Apply a configuration file that has no problems."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
+        from bot.actions.apply_config import apply_config
+
         report = await apply_config(_read(file), app.workspace_id, queue=app.queue, now=app.clock.now())
         show(report.lines())
         return report.is_ok
@@ -64,7 +65,9 @@ def apply(file: File) -> None:
 def export() -> None:
     """Print the configuration that is in effect."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
+        from bot.actions.export_config import export_config
+
         typer.echo(await export_config(app.workspace_id), nl=False)
         return True
 
@@ -78,7 +81,9 @@ def import_(
 ) -> None:
     """Connect GitHub logins to Slack users: CSV or YAML with github_login, slack_id or email, name, ..."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
+        from bot.actions.import_people import import_people
+
         report = await import_people(
             _read(file),
             file.name,
@@ -99,7 +104,9 @@ def import_(
 def list_people() -> None:
     """Show who is connected, and which reviewers are not."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
+        from bot.actions.import_people import describe_people
+
         show(await describe_people(app.workspace_id))
         return True
 
@@ -109,7 +116,9 @@ def list_people() -> None:
 def why(pull_request: Annotated[str, typer.Argument(metavar="OWNER/REPO#N")]) -> None:
     """Tell why a pull request has the reviewers it has, and what each of them was sent."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
+        from bot.actions.explain import explain
+
         show(await explain(app.workspace_id, pull_request, app.clock.now()))
         return True
 
@@ -120,6 +129,8 @@ def replay(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fal
     """Sign stored GitHub payloads, post them to the running bot, and print what each led to."""
 
     async def run() -> None:
+        from bot.cli.replay import replay as replay_files
+
         async for line in replay_files(load_settings_of_running_bot(), files):
             typer.echo(line)
 

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.running import show
-from bot.doctor.doctor import examine, examine_unreadable
 from bot.doctor.model import Finding, State, overall
-from bot.doctor.ports import open_ports
 from bot.settings import Settings, SettingsError, load_settings_of_running_bot
 
 EXIT_CODES = {State.OK: 0, State.FAILED: 1, State.WARNING: 2}
@@ -23,6 +21,8 @@ def doctor(
 
     Exits with 0 when all is well, 1 when something failed, 2 when there are only warnings.
     """
+    from bot.doctor.doctor import examine_unreadable
+
     try:
         settings = load_settings_of_running_bot()
     except SettingsError as error:
@@ -38,6 +38,9 @@ def doctor(
 
 
 async def _examine(settings: Settings) -> list[Finding]:
+    from bot.doctor.doctor import examine
+    from bot.doctor.ports import open_ports
+
     async with open_ports(settings) as ports:
         return await examine(ports)
 

@@ -1,14 +1,14 @@
 """`ripe forget OWNER`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.actions.forget import forget_owner, plan_forgetting
-from bot.app import App
 from bot.cli.running import run_on_app, show
-from bot.slack.gateway import SlackGateway
-from bot.slack.workspaces import WorkspaceGone
+
+if TYPE_CHECKING:
+    from bot.app import App
+    from bot.slack.gateway import SlackGateway
 
 
 def forget(
@@ -20,7 +20,9 @@ def forget(
     People and rules stay. Without --yes it only counts.
     """
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
+        from bot.actions.forget import forget_owner, plan_forgetting
+
         if not is_sure:
             show(["Would be deleted:", *await plan_forgetting(owner, app.workspace_id)])
             typer.echo("Nothing was deleted; --yes does it.")
@@ -39,7 +41,9 @@ def forget(
     run_on_app(run)
 
 
-async def _find_slack(app: App) -> SlackGateway | None:
+async def _find_slack(app: "App") -> "SlackGateway | None":
+    from bot.slack.workspaces import WorkspaceGone
+
     try:
         return await app.workspaces.of(app.workspace_id)
     except WorkspaceGone:

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.app import App
 from bot.cli.running import run_on_app, show
-from bot.flows.catalog import describe_lane
 from bot.logs import hide_secrets_in
 from jobq import DeadJob, Job, LaneStats, QueuedJob
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 jobs = typer.Typer(help="What is queued, and what failed for good.", no_args_is_help=True)
 
@@ -24,7 +25,7 @@ Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=LARGEST_ID
 def list_jobs(limit: Limit = 50) -> None:
     """Show how full each lane is, and the jobs that wait or run, the ripest first."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
         lanes = await app.queue.stats()
         queued = await app.queue.queued(limit)
         show(_describe(lane) for lane in lanes)
@@ -41,7 +42,7 @@ def list_jobs(limit: Limit = 50) -> None:
 def dead(limit: Limit = 50) -> None:
     """Show the jobs that failed more often than they may, the newest first."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
         found = await app.queue.dead(limit)
         show(_list_dead(found) if found else ["Nothing is dead."])
         return True
@@ -53,7 +54,7 @@ def dead(limit: Limit = 50) -> None:
 def revive(ids: Ids) -> None:
     """Queue dead jobs again, for now and with all their tries."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
         return all([await _revive(app, dead_id) for dead_id in ids])
 
     run_on_app(run)
@@ -63,13 +64,13 @@ def revive(ids: Ids) -> None:
 def cancel(ids: Ids) -> None:
     """Forget jobs that wait. One that runs is not stopped, but does not run again."""
 
-    async def run(app: App) -> bool:
+    async def run(app: "App") -> bool:
         return all([await _cancel(app, job_id) for job_id in ids])
 
     run_on_app(run)
 
 
-async def _revive(app: App, dead_id: int) -> bool:
+async def _revive(app: "App", dead_id: int) -> bool:
     if await app.queue.revive(dead_id):
         typer.echo(f"{dead_id} is queued again.")
         return True
@@ -77,7 +78,7 @@ async def _revive(app: App, dead_id: int) -> bool:
     return False
 
 
-async def _cancel(app: App, job_id: int) -> bool:
+async def _cancel(app: "App", job_id: int) -> bool:
     found = await app.queue.find(job_id)
     if found is None or not await app.queue.cancel(found.job):
         typer.echo(f"{job_id}: no queued job has this id; `ripe jobs list` lists them.", err=True)
@@ -88,6 +89,8 @@ async def _cancel(app: App, job_id: int) -> bool:
 
 
 def _describe(lane: LaneStats) -> str:
+    from bot.flows.catalog import describe_lane
+
     oldest = lane.oldest_ripe_age
     age = "" if oldest is None else f", the oldest for {timedelta(seconds=int(oldest.total_seconds()))}"
     return (

@@ -1,6 +1,7 @@
 """The commands that start a process and run it until a signal stops it: up, web, worker, sandbox, story."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine
 from types import ModuleType
@@ -10,8 +11,6 @@ from urllib.parse import urlsplit
 import typer
 import uvloop
 
-from bot.local.processes import usual_commands
-from bot.local.up import run_up
 from bot.logs import setup_logs
 from bot.migrations import check_schema
 from bot.settings import (
@@ -36,6 +35,9 @@ def up(
     setup: Annotated[bool, typer.Option("--setup", help="Connect GitHub and Slack in the browser.")] = False,
 ) -> None:
     """Start everything here: web, worker, and a Postgres and a sandbox where none are set."""
+    from bot.local.processes import usual_commands
+    from bot.local.up import run_up
+
     settings = load_settings()
     if setup:
         settings = settings.model_copy(update={"ripe_setup": True})
@@ -86,6 +88,8 @@ def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) 
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, end, number)
+        # What was imported stays until the end: no collection has to look at it again.
+        gc.freeze()
         await run(stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

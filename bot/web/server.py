@@ -1,4 +1,4 @@
-"""Carries an ASGI application over HTTP with Hypercorn."""
+"""Carries an ASGI application over HTTP with Hypercorn, which only processes that serve import."""
 
 import asyncio
 import logging
@@ -6,12 +6,13 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-from hypercorn.typing import Framework
+from typing import TYPE_CHECKING
 
 from bot.model import OperatorError
+
+if TYPE_CHECKING:
+    from hypercorn.config import Config
+    from hypercorn.typing import Framework
 
 READ_TIMEOUT = 15
 """Seconds without a byte from the client, so that a half-sent request does not hold a socket for ever."""
@@ -26,13 +27,13 @@ class PortInUseError(OperatorError):
     """Another process listens on this port."""
 
 
-async def serve_until(app: Framework, host: str, port: int, stop: asyncio.Event) -> None:
+async def serve_until(app: "Framework", host: str, port: int, stop: asyncio.Event) -> None:
     """Serve `app` until `stop` is set, then let running requests end. Raises PortInUseError."""
     await _serve(app, _listen(host, port), stop)
 
 
 @asynccontextmanager
-async def serving(app: Framework, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+async def serving(app: "Framework", host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve `app` for as long as the block lasts; yields its base URL. Port 0 is any free one."""
     listening = _listen(host, port)
     address = f"http://{host}:{listening.getsockname()[1]}"
@@ -77,7 +78,9 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _serve(app: Framework, listening: socket.socket, stop: asyncio.Event) -> None:
+async def _serve(app: "Framework", listening: socket.socket, stop: asyncio.Event) -> None:
+    from hypercorn.asyncio import serve
+
     server = asyncio.create_task(serve(app, _config(listening), shutdown_trigger=stop.wait))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -96,7 +99,9 @@ async def _outcome(server: asyncio.Task[None]) -> None:
         server.result()
 
 
-def _config(listening: socket.socket) -> Config:
+def _config(listening: socket.socket) -> "Config":
+    from hypercorn.config import Config
+
     config = Config()
     config.bind = [f"fd://{listening.detach()}"]
     config.read_timeout = READ_TIMEOUT

@@ -12,8 +12,8 @@ from bot.github.model import Account, Repository
 from bot.github.store import find_first_workspace, mark_installation, save_installation, save_repositories
 from bot.model import AccountId, InstallationId, RepositoryId
 from jobq import Database
-from tests.cli.test_main import ripe
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
+from tests.shell import ripe
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 ACME = InstallationId(5)

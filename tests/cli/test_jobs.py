@@ -14,8 +14,8 @@ from bot.flows.catalog import Lane
 from jobq import Database, Job, Queue
 from jobq.claims import claim, settle
 from jobq.settlement import settle_error
-from tests.cli.test_main import ripe
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
+from tests.shell import ripe
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 T = TypeVar("T")

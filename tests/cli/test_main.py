@@ -1,23 +1,19 @@
 """The command line as a shell sees it."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bot.settings import Settings
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.shell import ROOT, bare_environment
 
 
-def ripe(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    names = [name.upper() for name in Settings.model_fields]
-    bare = {name: value for name, value in os.environ.items() if name not in names}  # noqa: TID251
+def ripe(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """As a shell starts it."""
     return subprocess.run(  # noqa: S603 - every word of it is ours
         [sys.executable, "-m", "bot", *arguments],
-        env={**bare, "PYTHONPATH": str(ROOT), **settings},
+        env=bare_environment() | settings,
         cwd=folder,
         capture_output=True,
         text=True,

@@ -11,9 +11,9 @@ import pytest
 from bot.cli.doctor import render_lines
 from bot.doctor.doctor import CHECKS
 from bot.doctor.model import failed, ok, skipped, warning
-from tests.cli.test_main import ripe
 from tests.doctor import faults
 from tests.doctor.scene import Scene
+from tests.shell import ripe
 
 NAMES = [name for check in CHECKS for name in check.names]
 
