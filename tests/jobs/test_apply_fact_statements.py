@@ -11,9 +11,9 @@ import pytest
 
 from bot.flows.catalog import apply_fact_job
 from bot.flows.take_delivery import take_delivery
+from bot.flows.workspaces import find_first_workspace
 from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery
 from bot.github.payloads import parse_event
-from bot.github.store import find_first_workspace
 from bot.jobs.apply_fact import apply_fact
 from bot.model import AccountId
 from bot.people.store import map_account, upsert_person
