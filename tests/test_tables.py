@@ -38,8 +38,6 @@ MAY_WRITE = {
 
 MAY_READ = {
     "reviews/store repository": "a pull request is called by the name of its repository",
-    "reminders/store account": "to be removed: belongs to a flow",
-    "reminders/store review_request": "to be removed: belongs to a flow",
 }
 """A module of a room, and a table of another room that it reads; and why."""
 
