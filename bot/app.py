@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from bot.clock import Clock, follow_clock, sync_clock
 from bot.credentials import complete_settings, find_cipher
+from bot.flows.workspaces import find_first_workspace
 from bot.github.gateway import GitHubGateway
-from bot.github.store import find_first_workspace
 from bot.model import WorkspaceId
 from bot.modes import ModeSwitch, make_switch
 from bot.settings import Settings, SettingsError, require_database

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.github.store import find_first_workspace
+from bot.flows.workspaces import find_first_workspace
 from bot.slack.messages import join_words
 from jobq import Database, Job, Queue
 from tests.counting import counted

@@ -13,7 +13,7 @@ from bot import modes
 from bot.actions import store as actions
 from bot.assignment.store import find_config, find_unfinished_assignment, list_assignments, list_configs
 from bot.flows import account_forgetting as forgetting
-from bot.flows import candidates, in_workspace, pausing
+from bot.flows import candidates, in_workspace, pausing, review_queue, unnotified, workspaces
 from bot.flows import workspace_forgetting as slack_forgetting
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import (
@@ -33,7 +33,6 @@ from bot.reminders import letters
 from bot.reminders import store as reminders
 from bot.reminders.letters import Letter
 from bot.reminders.model import NoticeKind
-from bot.reviews import backlog
 from bot.reviews import store as reviews
 from bot.slack import store as slack
 from jobq import ClaimedJob, Database
@@ -79,13 +78,15 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     reviews.load_request: lambda a: reviews.load_request(a.request_id),
     reviews.list_requests: lambda a: reviews.list_requests(a.pull_request.id),
     reviews.list_open_requests: lambda a: reviews.list_open_requests(a.pull_request.id),
-    reviews.list_open_requests_of_person: lambda a: reviews.list_open_requests_of_person(a.ana),
-    reviews.list_waiting_for_others: lambda a: reviews.list_waiting_for_others(a.ben),
+    review_queue.list_open_requests_of_person: lambda a: review_queue.list_open_requests_of_person(a.ana),
+    review_queue.list_waiting_for_others: lambda a: review_queue.list_waiting_for_others(a.ben),
+    reviews.list_requests_by_id: lambda a: reviews.list_requests_by_id([a.request_id, a.twin_id]),
+    reviews.list_pull_requests_by_id: lambda a: reviews.list_pull_requests_by_id([a.pull_request.id]),
     reviews.list_reviews: lambda a: reviews.list_reviews(a.pull_request),
     reviews.list_open_requests_with_replies: lambda a: reviews.list_open_requests_with_replies(
         a.pull_request
     ),
-    backlog.list_untold: lambda a: backlog.list_untold(a.ana),
+    unnotified.list_unnotified: lambda a: unnotified.list_unnotified(a.ana),
     people.find_person_by_account: lambda a: people.find_person_by_account(a.workspace_id, ANA),
     people.list_person_ids_by_account: lambda a: people.list_person_ids_by_account(
         a.workspace_id, [ANA, ERA]
@@ -114,7 +115,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     find_block: lambda a: find_block(a.workspace_id, a.pull_request.id),
     reminders.find_notice: lambda a: reminders.find_notice(a.pull_request, NoticeKind.NO_ANSWER),
     letters.find_unsettled: find_greeting,
-    installations.find_workspace_of_installation: lambda a: installations.find_workspace_of_installation(
+    workspaces.find_workspace_of_installation: lambda a: workspaces.find_workspace_of_installation(
         a.installation_id
     ),
     installations.list_installation_ids: lambda a: installations.list_installation_ids(a.workspace_id),
@@ -168,7 +169,7 @@ NOT_QUERIES = set(
         "mute_request",
         "save_reviews",
         "insert_entries",
-        "mark_told",
+        "mark_notified",
         "upsert_person",
         "map_account",
         "lock_person",
@@ -225,7 +226,7 @@ NOT_QUERIES = set(
 
 OF_ALL = {
     "list_open_request_ids",  # `repair` looks at every request; each has a job of its own
-    "list_people_to_tell",  # likewise
+    "list_people_to_notify",  # likewise
     "find_first_workspace",
     "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "list_sealed_tokens",  # to renew them

@@ -1,6 +1,7 @@
 """What belongs to a person: nobody can act on a request that was made of somebody else."""
 
 from bot.actions.model import Snooze
+from bot.flows.review_queue import list_open_requests_of_person
 from bot.model import RequestId, UserError
 from bot.people.model import Person
 from bot.people.store import find_person_by_account
@@ -36,7 +37,7 @@ async def load_own_by_name(person: Person, full_name: str, number: int) -> tuple
     Others' pull requests are as good as unknown: the answer never tells whether one exists.
     """
     pull_request = await reviews.find_pull_request_by_name(person.workspace_id, full_name, number)
-    for request, its_pull_request in await reviews.list_open_requests_of_person(person.id):
+    for request, its_pull_request in await list_open_requests_of_person(person.id):
         if pull_request is not None and its_pull_request.id == pull_request.id:
             return request, its_pull_request
     name = f"{disarm(full_name, 60)}#{number}"

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from bot.flows.review_queue import list_open_requests_of_person, list_waiting_for_others
 from bot.people.model import Person
-from bot.reviews import store
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.messages import Rendered
 from bot.slack.views import ReviewQueue, render_home, render_queue
@@ -24,11 +24,11 @@ async def list_reviews_at_home(person: Person, *, now: datetime) -> dict[str, An
 @read_transaction
 async def load_queue(person: Person, now: datetime) -> ReviewQueue:
     """Everything open that concerns a person, oldest first."""
-    asked = await store.list_open_requests_of_person(person.id)
+    asked = await list_open_requests_of_person(person.id)
     return ReviewQueue(
         my_turn=tuple(pair for pair in asked if not _rests(pair[0], now)),
         resting=tuple(pair for pair in asked if _rests(pair[0], now)),
-        others=_by_pull_request(await store.list_waiting_for_others(person.id)),
+        others=_by_pull_request(await list_waiting_for_others(person.id)),
     )
 
 

@@ -6,11 +6,11 @@ from enum import StrEnum
 from bot.actions.model import Change, EverythingSnoozed, RequestSnoozed, Snooze
 from bot.actions.own import load_own, snooze_of
 from bot.actions.undo import perform
+from bot.flows.review_queue import list_open_requests_of_person
 from bot.model import RequestId, UserError
 from bot.people.model import Person
 from bot.people.store import load_person, lock_person
 from bot.reminders.rules import intervals
-from bot.reviews.store import list_open_requests_of_person
 from bot.slack.messages import Rendered, label, render_text
 from bot.slack.times import describe_instant
 from bot.working_time import local_day, local_instant, next_working_instant, start_of_working_day_after

@@ -7,7 +7,7 @@ from bot.assignment.store import list_configs
 from bot.doctor.model import Finding, ok, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.open_requests import list_unmapped_reviewers
-from bot.github.store import find_first_workspace
+from bot.flows.workspaces import find_first_workspace
 from bot.people import store
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
 from jobq import Postpone

@@ -1,8 +1,8 @@
 """Takes in one delivery, posted by GitHub or made of what was seen by asking."""
 
 from bot.flows.catalog import apply_fact_job
+from bot.flows.workspaces import find_workspace_of_installation
 from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
-from bot.github.store import find_workspace_of_installation
 from jobq import Queue, write_transaction
 
 NOBODYS = "joins no workspace yet"

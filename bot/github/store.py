@@ -44,27 +44,6 @@ class ActiveInstallation(Value):
     repositories: tuple[str, ...]
 
 
-async def find_first_workspace() -> WorkspaceId:
-    """The workspace whose credentials are in the environment."""
-    return WorkspaceId(await current_database().fetchval("SELECT min(id) FROM workspace"))
-
-
-async def find_workspace_of_installation(installation_id: InstallationId | None) -> WorkspaceId | None:
-    """Whose deliveries these are. An installation that joined nobody is of the only workspace there ever was.
-
-    None: of nobody's. So it is with several workspaces, also where all but one are gone, and with one gone.
-    """
-    found = await current_database().fetchval(
-        """
-        SELECT coalesce(
-            (SELECT workspace_id FROM installation WHERE id = $1),
-            (SELECT min(id) FROM workspace HAVING count(*) = 1 AND count(gone_at) = 0))
-        """,
-        installation_id,
-    )
-    return None if found is None else WorkspaceId(found)
-
-
 async def list_installation_ids(workspace_id: WorkspaceId) -> tuple[InstallationId, ...]:
     """Of every installation that joined this workspace, also those that were uninstalled."""
     rows = await current_database().fetch(

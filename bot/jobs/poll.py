@@ -20,6 +20,7 @@ from bot.flows.catalog import (
 )
 from bot.flows.change import ASSIGN_AFTER_MINUTES
 from bot.flows.take_delivery import take_delivery
+from bot.flows.workspaces import find_workspace_of_installation
 from bot.github.deliveries import Delivery, DeliveryOutcome
 from bot.github.model import (
     AccessLost,
@@ -51,7 +52,7 @@ from bot.github.polling import (
     list_seen_installations,
     record_polled,
 )
-from bot.github.store import find_visible_repository, find_workspace_of_installation
+from bot.github.store import find_visible_repository
 from bot.model import AccountId, InstallationId, RepositoryId
 from bot.reviews import store
 from bot.reviews.model import PullRequest

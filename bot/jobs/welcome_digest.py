@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.digests import _next_morning, schedule_digests_for
 from bot.flows.reminder_state import load_reminder_states
+from bot.flows.unnotified import list_people_to_notify, list_unnotified
 from bot.model import PersonId, Value
 from bot.people.model import Person
 from bot.people.store import list_people_by_id, mark_welcomed
@@ -47,7 +48,7 @@ class _Due(Value):
 
 async def schedule_digests(job: ClaimedJob, *, queue: Queue, clock: Clock) -> None:
     """Recurs: whoever is to be told of something, and is known in Slack by now, will be."""
-    await schedule_digests_for(await backlog.list_people_to_tell(), queue, clock.now())
+    await schedule_digests_for(await list_people_to_notify(), queue, clock.now())
 
 
 async def welcome_digest(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
@@ -85,7 +86,7 @@ async def _begin(person_id: PersonId, now: datetime, *, is_live: bool) -> _Due |
     if message_id is None:
         tomorrow = _next_morning(person, now)
         return Postpone(tomorrow) if tomorrow else Discard("never at work")
-    await backlog.mark_told((state.request.id for state in states), message_id)
+    await backlog.mark_notified((state.request.id for state in states), message_id)
     if is_live:
         await mark_welcomed(person_id, now)
     return _Due(
@@ -95,8 +96,7 @@ async def _begin(person_id: PersonId, now: datetime, *, is_live: bool) -> _Due |
 
 async def _load_waiting(person_id: PersonId, now: datetime) -> Sequence[ReminderState]:
     """What waits for them in silence."""
-    entries = await backlog.list_untold(person_id)
-    states = await load_reminder_states([entry.request_id for entry in entries], now)
+    states = await load_reminder_states(await list_unnotified(person_id), now)
     return [state for state in states if _waits(state)]
 
 

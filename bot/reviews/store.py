@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.github.model import Account, Review
-from bot.model import PersonId, PullRequestId, RepositoryId, RequestId, UserError, WorkspaceId
+from bot.model import PullRequestId, RepositoryId, RequestId, UserError, WorkspaceId
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import Requested
 from jobq import current_database
@@ -73,6 +73,20 @@ async def list_newest_pull_requests(workspace_id: WorkspaceId, most: int) -> tup
         """,
         workspace_id,
         most,
+    )
+    return tuple(_pull_request(row) for row in rows)
+
+
+async def list_pull_requests_by_id(
+    pull_request_ids: Iterable[PullRequestId],
+) -> tuple[PullRequest, ...]:
+    rows = await current_database().fetch(
+        """
+        SELECT pull_request.*, repository.full_name
+        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        WHERE pull_request.id = ANY($1::bigint[])
+        """,
+        list(pull_request_ids),
     )
     return tuple(_pull_request(row) for row in rows)
 
@@ -202,41 +216,12 @@ async def list_open_request_ids(after: RequestId | None, limit: int) -> tuple[Re
     return tuple(RequestId(row["id"]) for row in rows)
 
 
-async def list_open_requests_of_person(person_id: PersonId) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
-    """What a person is asked to review on any of their accounts, oldest first."""
+async def list_requests_by_id(request_ids: Iterable[RequestId]) -> tuple[ReviewRequest, ...]:
+    """Oldest first."""
     rows = await current_database().fetch(
-        """
-        SELECT review_request.* FROM review_request
-        JOIN account ON (account.workspace_id, account.id)
-            = (review_request.workspace_id, review_request.reviewer_id)
-        WHERE account.person_id = $1 AND review_request.closed_at IS NULL
-        ORDER BY review_request.opened_at, review_request.id
-        """,
-        person_id,
+        "SELECT * FROM review_request WHERE id = ANY($1::bigint[]) ORDER BY opened_at, id", list(request_ids)
     )
-    return await _with_open_pull_requests(rows)
-
-
-async def list_waiting_for_others(person_id: PersonId) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
-    """The open requests on a person's own pull requests, oldest first."""
-    rows = await current_database().fetch(
-        """
-        SELECT review_request.* FROM review_request
-        JOIN pull_request ON pull_request.id = review_request.pull_request_id
-        JOIN account ON (account.workspace_id, account.id)
-            = (pull_request.workspace_id, pull_request.author_id)
-        WHERE account.person_id = $1 AND review_request.closed_at IS NULL
-        ORDER BY review_request.opened_at, review_request.id
-        """,
-        person_id,
-    )
-    return await _with_open_pull_requests(rows)
-
-
-async def _with_open_pull_requests(rows: Iterable[Any]) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
-    requests = [_request(row) for row in rows]
-    pulls = {r.pull_request_id: await load_pull_request(r.pull_request_id) for r in requests}
-    return tuple((r, pulls[r.pull_request_id]) for r in requests if pulls[r.pull_request_id].is_open)
+    return tuple(_request(row) for row in rows)
 
 
 async def open_review_requests(

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.clock import Clock
+from bot.flows.workspaces import find_first_workspace
 from bot.github.model import Account, Repository
-from bot.github.store import find_first_workspace, save_installation, save_repositories
+from bot.github.store import save_installation, save_repositories
 from bot.model import AccountId, InstallationId, RepositoryId, RequestId, WorkspaceId
 from bot.people.model import Person
 from bot.people.store import load_person, map_account, upsert_person

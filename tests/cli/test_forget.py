@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.flows.workspaces import find_first_workspace
 from bot.github.model import Account, Repository
-from bot.github.store import find_first_workspace, mark_installation, save_installation, save_repositories
+from bot.github.store import mark_installation, save_installation, save_repositories
 from bot.model import AccountId, InstallationId, RepositoryId
 from jobq import Database
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key

@@ -17,8 +17,8 @@ from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Assignment
 from bot.assignment.store import list_assignments, save_config
 from bot.clock import Clock
+from bot.flows.workspaces import find_first_workspace
 from bot.github.gateway import GitHubGateway
-from bot.github.store import find_first_workspace
 from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.sync_pull_request import sync_pull_request

@@ -1,55 +1,51 @@
 """How many statements a fact about a pull request costs, which must not grow unseen."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import pytest
 
 from bot.flows.catalog import apply_fact_job
 from bot.flows.take_delivery import take_delivery
+from bot.flows.workspaces import find_first_workspace
 from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery
 from bot.github.payloads import parse_event
-from bot.github.store import find_first_workspace
 from bot.jobs.apply_fact import apply_fact
 from bot.model import AccountId
 from bot.people.store import map_account, upsert_person
 from jobq import ClaimedJob, Database, Queue
 from tests.actions.world import StoppedClock
+from tests.counting import counted
 from tests.factories import ANA, account, installation_payload, pull_request_payload, review_payload
 from tests.slack.examples import MONDAY
 
 CHO, DEV = account("cho", 203), account("dev", 204)
-SAVEPOINTS = ("SAVEPOINT", "RELEASE", "ROLLBACK TO")
 
 
 @dataclass
-class Counted:
-    """A bot on one connection, whose statements are counted. Each fact is a minute newer than the last."""
+class Bot:
+    """A bot on one connection. Each fact is a minute newer than the last."""
 
+    db: Database
     queue: Queue
     clock: StoppedClock
-    statements: list[str]
     minutes: int = 0
 
     async def apply(self, event: str, action: str, **changes: Any) -> int:
-        """Delivers a fact and applies it. Returns how many statements are in the transaction that applies it.
+        """Delivers a fact and applies it. Returns how many statements the applying took.
 
         `of` is the account whose review is requested.
         """
         guid = await self.deliver(event, action, **changes)
-        await asyncio.sleep(0)  # asyncpg logs a statement in the next turn of the event loop
-        self.statements.clear()
-        await apply_fact(self.claim(guid), queue=self.queue, clock=self.clock)
-        await asyncio.sleep(0)
-        begin, commit = self.statements.index("BEGIN;"), self.statements.index("COMMIT;")
+        async with counted(self.db) as count:
+            await apply_fact(self.claim(guid), queue=self.queue, clock=self.clock)
         delivery = await find_delivery(guid)
         assert delivery is not None
         assert delivery.outcome is DeliveryOutcome.APPLIED
-        return commit - begin - 1
+        # Workers are woken after the transaction.
+        return sum(not statement.startswith("NOTIFY") for statement in count.statements)
 
     async def deliver(self, event: str, action: str, **changes: Any) -> str:
         self.minutes += 1
@@ -79,67 +75,61 @@ class Counted:
         arguments = json.dumps(job.arguments)
         return ClaimedJob(1, job.job_type, arguments, MONDAY, MONDAY, job.lane, 1, 1, 13, 5, None)
 
-    def log(self, record: asyncpg.connection.LoggedQuery) -> None:
-        if not record.query.startswith(SAVEPOINTS):
-            self.statements.append(record.query)
-
 
 @pytest.fixture
-async def bot(dsn: str) -> AsyncIterator[Counted]:
+async def bot(dsn: str) -> AsyncIterator[Bot]:
     """Installed on acme/api. Ana and Cho are linked to Slack, Dev is not."""
     clock = StoppedClock()
     async with Database(dsn, max_size=1) as db:
-        counted = Counted(Queue(db, clock.now), clock, [])
+        bot = Bot(db, Queue(db, clock.now), clock)
         workspace_id = await find_first_workspace()
         for person in (ANA, CHO):
             person_id = await upsert_person(
                 workspace_id, f"U{person['id']}", person["login"], "Europe/Berlin"
             )
             await map_account(workspace_id, AccountId(person["id"]), person["login"], person_id)
-        async with db.connection() as connection:
-            connection.add_query_logger(counted.log)
-        await counted.apply("installation", "created")
-        yield counted
+        await bot.apply("installation", "created")
+        yield bot
 
 
-async def test_opened_with_two_reviewers(bot: Counted) -> None:
+async def test_opened_with_two_reviewers(bot: Bot) -> None:
     assert await bot.apply("pull_request", "opened", requested_reviewers=[ANA, DEV]) <= 8
 
 
-async def test_opened_with_no_reviewer(bot: Counted) -> None:
+async def test_opened_with_no_reviewer(bot: Bot) -> None:
     assert await bot.apply("pull_request", "opened") <= 6
 
 
-async def test_review_requested_beside_another_one(bot: Counted) -> None:
+async def test_review_requested_beside_another_one(bot: Bot) -> None:
     await bot.apply("pull_request", "opened", requested_reviewers=[ANA])
     count = await bot.apply("pull_request", "review_requested", of=CHO, requested_reviewers=[ANA, CHO])
     assert count <= 9
 
 
-async def test_review_requested_again_after_a_reply(bot: Counted) -> None:
+async def test_review_requested_again_after_a_reply(bot: Bot) -> None:
     await bot.apply("pull_request", "opened", requested_reviewers=[ANA, CHO])
     await bot.apply("pull_request_review", "submitted", state="commented", requested_reviewers=[ANA, CHO])
     count = await bot.apply("pull_request", "review_requested", of=ANA, requested_reviewers=[ANA, CHO])
     assert count <= 10
 
 
-async def test_a_review_submitted_beside_another_open_request(bot: Counted) -> None:
+async def test_a_review_submitted_beside_another_open_request(bot: Bot) -> None:
     await bot.apply("pull_request", "opened", requested_reviewers=[ANA, CHO])
     assert await bot.apply("pull_request_review", "submitted", requested_reviewers=[CHO]) <= 9
 
 
-async def test_closed_with_two_open_requests(bot: Counted) -> None:
+async def test_closed_with_two_open_requests(bot: Bot) -> None:
     await bot.apply("pull_request", "opened", requested_reviewers=[ANA, CHO])
     assert await bot.apply("pull_request", "closed", requested_reviewers=[ANA, CHO], state="closed") <= 8
 
 
-async def test_synchronize_with_two_open_requests(bot: Counted) -> None:
+async def test_synchronize_with_two_open_requests(bot: Bot) -> None:
     await bot.apply("pull_request", "opened", requested_reviewers=[ANA, CHO])
     count = await bot.apply("pull_request", "synchronize", requested_reviewers=[ANA, CHO], head={"sha": "b2"})
     assert count <= 7
 
 
-async def test_an_edit_that_ends_two_snoozes(bot: Counted) -> None:
+async def test_an_edit_that_ends_two_snoozes(bot: Bot) -> None:
     await bot.apply("pull_request", "opened", requested_reviewers=[ANA, CHO])
-    await bot.queue.database.execute("UPDATE review_request SET snoozed_until_change = true")
+    await bot.db.execute("UPDATE review_request SET snoozed_until_change = true")
     assert await bot.apply("pull_request", "edited", requested_reviewers=[ANA, CHO], title="Round down") <= 8

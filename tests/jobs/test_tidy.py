@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.flows.catalog import TIDY, Lane
+from bot.flows.unnotified import list_unnotified
 from bot.github.model import PullRequestState
 from bot.jobs.tidy import tidy
 from bot.model import RequestId
@@ -156,10 +157,10 @@ async def test_a_letter_is_kept_while_a_review_that_it_told_of_waits(world: Worl
     await backlog.insert_entries(world.workspace_id, [request_id], world.now)
     message_id = await begin_letter(ana, Letter.BACKLOG, "of old", world.now)
     assert message_id is not None
-    await backlog.mark_told([request_id], message_id)
+    await backlog.mark_notified([request_id], message_id)
     world.clock.move(400 * DAY)
     await tidy_up(world)
-    assert await backlog.list_untold(ana.id) == ()
+    assert await list_unnotified(ana.id) == ()
     assert await count_messages(world) == 1
     await reviews.close_review_requests([(request_id, CloseReason.APPROVED)], world.now)
     await tidy_up(world)

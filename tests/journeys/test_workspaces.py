@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bot.github.store import find_workspace_of_installation
+from bot.flows.workspaces import find_workspace_of_installation
 from bot.model import InstallationId, WorkspaceId
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.sandbox.slack.model import Fault
