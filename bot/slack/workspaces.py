@@ -11,7 +11,7 @@ from bot.encryption import Cipher, Undecryptable
 from bot.model import WorkspaceId
 from bot.slack import store
 from bot.slack.gateway import SlackGateway
-from bot.slack.model import SlackInstallation
+from bot.slack.model import SlackInstallation, SlackWorkspace
 from jobq import write_transaction
 
 log = structlog.get_logger()
@@ -58,12 +58,15 @@ class SlackWorkspaces:
 
     async def of(self, workspace_id: WorkspaceId) -> SlackGateway:
         """Its door. Raises WorkspaceGone, TokenUnreadable, and LookupError where there is none."""
-        workspace = await store.load_workspace(workspace_id)
+        return self.open(await store.load_workspace(workspace_id))
+
+    def open(self, workspace: SlackWorkspace) -> SlackGateway:
+        """The door of a workspace that was loaded just now. Raises WorkspaceGone and TokenUnreadable."""
         if workspace.gone_at is not None:
             raise WorkspaceGone("Ripe was removed from this Slack workspace")
         if (sealed := workspace.sealed_token) is not None:
-            return self._gateway(workspace_id, sealed)
-        if workspace_id != self._first_id:
+            return self._gateway(workspace.id, sealed)
+        if workspace.id != self._first_id:
             raise WorkspaceGone("Ripe is not installed in this Slack workspace")
         return self._first
 
