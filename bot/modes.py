@@ -15,8 +15,8 @@ from jobq import current_database
 Mode = Literal["live", "shadow"]
 
 
-class Choice(Value):
-    """`by` whom and when, where that was in Slack."""
+class ModeSetting(Value):
+    """The mode, and who set it when, if that was in Slack."""
 
     mode: Mode
     by: str | None = None
@@ -30,10 +30,10 @@ class ModeSwitch:
     fixed: Mode | None = None
     default: Mode = "shadow"
 
-    async def load(self) -> Choice:
+    async def load(self) -> ModeSetting:
         """The mode of this moment."""
         if self.fixed is not None:
-            return Choice(mode=self.fixed)
+            return ModeSetting(mode=self.fixed)
         row = await current_database().fetchrow(
             """
             SELECT mode.value AS mode, mode.set_at AS at, by.value AS by
@@ -42,7 +42,11 @@ class ModeSwitch:
             WHERE mode.name = 'ripe_mode'
             """
         )
-        return Choice(mode=self.default) if row is None else Choice.model_validate(dict(row))
+        return ModeSetting(mode=self.default) if row is None else ModeSetting.model_validate(dict(row))
+
+    def resolve(self, chosen: Mode | None) -> Mode:
+        """The mode in force, given the stored one."""
+        return self.fixed or chosen or self.default
 
     async def is_live(self) -> bool:
         """Whether messages and review requests leave the building; otherwise they are only recorded."""

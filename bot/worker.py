@@ -57,26 +57,24 @@ from jobq import Handler, Observer, Recurring, Timing, Worker
 def build_handlers(app: App) -> Mapping[str, Handler]:
     """Every job type, with just the ports it uses."""
     github, queue, clock = app.github, app.queue, app.clock
-
     within = InWorkspace(app.workspaces, app.switch, clock)
-    sending = partial(partial, within.send_unless_paused)
-    # It strikes what is over even during a pause, and knows itself what may not be sent then.
-    reminding = partial(within.send, handler=partial(remind_reviewer, queue=queue, clock=clock))
-    assigning = partial(assign_reviewers, github=github, queue=queue, clock=clock)
     return {
         APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
-        SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue),
-        ASSIGN_REVIEWERS: partial(within.assign_unless_paused, handler=assigning),
-        REMIND_REVIEWER: reminding,
-        TELL_AUTHOR: sending(handler=partial(tell_author_in_sight, clock=clock)),
+        ASSIGN_REVIEWERS: within.assign_unless_paused(
+            partial(assign_reviewers, github=github, queue=queue, clock=clock)
+        ),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
         ENTER_INSTALLATION: partial(enter_installation, github=github, queue=queue, clock=clock),
         FORGET_INSTALLATION: partial(forget_installation, clock=clock),
         FORGET_WORKSPACE: partial(forget_workspace, clock=clock),
-        GREET_INSTALLER: sending(handler=partial(greet_installer, clock=clock)),
+        GREET_INSTALLER: within.send_unless_paused(partial(greet_installer, clock=clock)),
         POLL_INSTALLATION: partial(poll_installation, github=github, queue=queue, clock=clock),
         POLL_REPOSITORY: partial(poll_repository, github=github, queue=queue, clock=clock),
-        WELCOME_DIGEST: sending(handler=partial(welcome_digest, clock=clock)),
+        # During a pause it still strikes the DMs of a request that is over; it sends nothing then.
+        REMIND_REVIEWER: within.send(partial(remind_reviewer, queue=queue, clock=clock)),
+        SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue),
+        TELL_AUTHOR: within.send_unless_paused(partial(tell_author_in_sight, clock=clock)),
+        WELCOME_DIGEST: within.send_unless_paused(partial(welcome_digest, clock=clock)),
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }
 

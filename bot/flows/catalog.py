@@ -1,9 +1,11 @@
-"""Every job this bot queues: its name, its arguments and its lane, in one place.
+"""Every job this bot queues: its name, its subject, its arguments and its lane, in one place.
 
 A job's identity is its type and arguments, so saving one of these twice never queues it twice.
 """
 
-from enum import IntEnum
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from bot.model import (
     AccountId,
@@ -34,22 +36,58 @@ def describe_lane(lane: int) -> str:
 
 APPLY_FACT = "apply_fact"
 ASSIGN_REVIEWERS = "assign_reviewers"
-REMIND_REVIEWER = "remind_reviewer"
-SYNC_PULL_REQUEST = "sync_pull_request"
-TELL_AUTHOR = "tell_author"
-REPAIR = "repair"
 BACKFILL_REPOSITORY = "backfill_repository"
 ENTER_INSTALLATION = "enter_installation"
 FORGET_INSTALLATION = "forget_installation"
 FORGET_WORKSPACE = "forget_workspace"
 GREET_INSTALLER = "greet_installer"
-WELCOME_DIGEST = "welcome_digest"
-SCHEDULE_DIGESTS = "schedule_digests"
 POLL = "poll"
 POLL_INSTALLATION = "poll_installation"
 POLL_REPOSITORY = "poll_repository"
+REMIND_REVIEWER = "remind_reviewer"
+REPAIR = "repair"
+SCHEDULE_DIGESTS = "schedule_digests"
+SYNC_PULL_REQUEST = "sync_pull_request"
+TELL_AUTHOR = "tell_author"
 TIDY = "tidy"
-"""Recurs by itself: nobody queues it but the worker when it starts."""
+WELCOME_DIGEST = "welcome_digest"
+
+
+class SubjectKind(StrEnum):
+    """The kinds of rows that a job can be about. Each row belongs to one workspace."""
+
+    INSTALLATION = "installation"
+    PERSON = "person"
+    PULL_REQUEST = "pull_request"
+    REQUEST = "review_request"
+    WORKSPACE = "workspace"
+
+
+class Subject(NamedTuple):
+    """The row that a job is about: its kind, and the argument that is its id."""
+
+    kind: SubjectKind
+    argument: str
+
+
+SUBJECT: Mapping[str, Subject] = {
+    ASSIGN_REVIEWERS: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
+    BACKFILL_REPOSITORY: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    ENTER_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    FORGET_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    FORGET_WORKSPACE: Subject(SubjectKind.WORKSPACE, "workspace_id"),
+    GREET_INSTALLER: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    POLL_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    POLL_REPOSITORY: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    REMIND_REVIEWER: Subject(SubjectKind.REQUEST, "request_id"),
+    SYNC_PULL_REQUEST: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
+    TELL_AUTHOR: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
+    WELCOME_DIGEST: Subject(SubjectKind.PERSON, "person_id"),
+}
+"""The subject of each job type, which says whose workspace a job belongs to.
+
+The other jobs belong to no workspace before they run: a delivery finds out, and those that recur serve all.
+"""
 
 
 def apply_fact_job(guid: str) -> Job:

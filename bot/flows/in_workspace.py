@@ -1,19 +1,22 @@
-"""Gives each job the Slack of the workspace whose row it is about. Of one that is gone nothing is done."""
+"""Gives each job the Slack of its workspace (none in shadow mode), and makes it wait during a pause."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
-
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import outbox
+from bot.flows.catalog import SUBJECT
 from bot.flows.pausing import find_wait
-from bot.model import InstallationId, PersonId, PullRequestId, RequestId, WorkspaceId
-from bot.modes import ModeSwitch
+from bot.model import Value, WorkspaceId
+from bot.modes import Mode, ModeSwitch
 from bot.slack.gateway import SlackGateway
+from bot.slack.model import SlackWorkspace
 from bot.slack.workspaces import SlackWorkspaces, WorkspaceGone
-from jobq import ClaimedJob, Discard, HandlerResult, Postpone, current_database
+from jobq import ClaimedJob, Discard, Handler, HandlerResult, Postpone, current_database
+
+FIND = Path(__file__).with_name("in_workspace.sql").read_text()
 
 
 class SendingHandler(Protocol):
@@ -28,70 +31,86 @@ class AssigningHandler(Protocol):
     def __call__(self, job: ClaimedJob, *, is_live: bool) -> Awaitable[HandlerResult]: ...
 
 
-class _Subject(BaseModel):
-    """Of whichever of these a job is about; the first one says whose it is."""
+@dataclass(frozen=True)
+class _Outlet:
+    """Where a job's messages go: to Slack or, in shadow mode, nowhere."""
 
-    request_id: RequestId | None = None
-    pull_request_id: PullRequestId | None = None
-    person_id: PersonId | None = None
-    installation_id: InstallationId | None = None
+    workspace_id: WorkspaceId
+    slack: SlackGateway | None
+    is_paused: bool
 
 
 @dataclass(frozen=True)
 class InWorkspace:
-    """Finds each job's workspace, and whether anything leaves it just now."""
+    """Wraps handlers, so that each job runs with what is true of its workspace when it starts.
+
+    A job is discarded if the row that it is about is gone, or Ripe is gone from its workspace.
+    """
 
     workspaces: SlackWorkspaces
     switch: ModeSwitch
     clock: Clock
 
-    async def send(self, job: ClaimedJob, *, handler: SendingHandler) -> HandlerResult:
-        """Runs `handler` with the Slack of the job's workspace; with None in shadow mode."""
-        slack = await self._find_slack(job)
-        if isinstance(slack, Discard):
-            return slack
-        return await handler(job, slack=slack if await self.switch.is_live() else None)
+    def send(self, handler: SendingHandler) -> Handler:
+        """Runs `handler` with the Slack of the job's workspace, even during a pause."""
 
-    async def send_unless_paused(self, job: ClaimedJob, *, handler: SendingHandler) -> HandlerResult:
-        """The same for what can wait until the workspace goes on."""
-        return await self._wait(job) or await self.send(job, handler=handler)
+        async def run(job: ClaimedJob) -> HandlerResult:
+            outlet = await self._find_outlet(job)
+            return await handler(job, slack=outlet.slack)
 
-    async def assign_unless_paused(self, job: ClaimedJob, *, handler: AssigningHandler) -> HandlerResult:
+        return run
+
+    def send_unless_paused(self, handler: SendingHandler) -> Handler:
+        """Like `send`, for a job that can wait until the pause ends."""
+
+        async def run(job: ClaimedJob) -> HandlerResult:
+            outlet = await self._find_outlet(job)
+            return await self._wait(outlet) or await handler(job, slack=outlet.slack)
+
+        return run
+
+    def assign_unless_paused(self, handler: AssigningHandler) -> Handler:
         """For a job that sends nothing in Slack, but asks people who are reminded there."""
-        slack = await self._find_slack(job)
-        if isinstance(slack, Discard):
-            return slack
-        return await self._wait(job) or await handler(job, is_live=await self.switch.is_live())
 
-    async def _wait(self, job: ClaimedJob) -> Postpone | None:
-        workspace_id = await find_workspace_of(job)
-        until = None if workspace_id is None else await find_wait(workspace_id, self.clock.now())
+        async def run(job: ClaimedJob) -> HandlerResult:
+            outlet = await self._find_outlet(job)
+            return await self._wait(outlet) or await handler(job, is_live=outlet.slack is not None)
+
+        return run
+
+    async def _wait(self, outlet: _Outlet) -> Postpone | None:
+        if not outlet.is_paused:
+            return None
+        until = await find_wait(outlet.workspace_id, self.clock.now())
         return None if until is None else Postpone(until)
 
-    async def _find_slack(self, job: ClaimedJob) -> SlackGateway | Discard:
-        workspace_id = await find_workspace_of(job)
-        if workspace_id is None:
-            return Discard("what it is about is gone")
+    async def _find_outlet(self, job: ClaimedJob) -> _Outlet:
+        job_workspace = await find_workspace_of(job)
+        if job_workspace is None:
+            raise Discard("what it is about is gone")
         try:
-            return await self.workspaces.of(workspace_id)
-        except WorkspaceGone as gone:
-            return Discard(str(gone))
+            connected = self.workspaces.connect(job_workspace.workspace)
+        except WorkspaceGone as error:
+            raise Discard(str(error)) from error
+        is_live = self.switch.resolve(job_workspace.chosen_mode) == "live"
+        return _Outlet(connected.id, connected.slack if is_live else None, job_workspace.is_paused)
 
 
-async def find_workspace_of(job: ClaimedJob) -> WorkspaceId | None:
-    """Whose row the job is about. None where there is no such row any more."""
-    subject = job.read(_Subject)
-    found = await current_database().fetchval(
-        """
-        SELECT coalesce(
-            (SELECT workspace_id FROM review_request WHERE id = $1),
-            (SELECT workspace_id FROM pull_request WHERE id = $2),
-            (SELECT workspace_id FROM person WHERE id = $3),
-            (SELECT workspace_id FROM installation WHERE id = $4))
-        """,
-        subject.request_id,
-        subject.pull_request_id,
-        subject.person_id,
-        subject.installation_id,
-    )
-    return None if found is None else WorkspaceId(found)
+class JobWorkspace(Value):
+    """A job's workspace. `chosen_mode` is what an admin chose for the whole bot, if anybody did."""
+
+    workspace: SlackWorkspace
+    chosen_mode: Mode | None
+    is_paused: bool
+
+
+async def find_workspace_of(job: ClaimedJob) -> JobWorkspace | None:
+    """None if the row that the job is about is gone. Raises KeyError for a job type without a subject."""
+    subject = SUBJECT[job.job_type]
+    row = await current_database().fetchrow(FIND, subject.kind, job.arguments[subject.argument])
+    if row is None:
+        return None
+    fields = dict(row)
+    chosen_mode, is_paused = fields.pop("chosen_mode"), fields.pop("is_paused")
+    workspace = SlackWorkspace.model_validate(fields)
+    return JobWorkspace(workspace=workspace, chosen_mode=chosen_mode, is_paused=is_paused)

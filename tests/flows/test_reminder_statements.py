@@ -29,12 +29,12 @@ THURSDAY_MORNING = datetime(2037, 11, 26, 9, 0, tzinfo=UTC)
 """Nobody has answered for 16 working hours in Berlin, and in London work begins."""
 
 A_STATE = 3
-A_DM = 40
-A_REMINDER = 53
+A_DM = 14
+A_REMINDER = 15
 """With the edit of the DM before it."""
-AN_AUTHOR_NOTICE = 47
-A_GREETING = 17
-A_DIGEST = 63
+AN_AUTHOR_NOTICE = 16
+A_GREETING = 13
+A_DIGEST = 14
 
 
 @pytest.fixture
