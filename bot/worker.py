@@ -43,7 +43,7 @@ from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
 from bot.jobs.sync_pull_request import sync_and_release
-from bot.jobs.tell_author import tell_author_in_sight
+from bot.jobs.tell_author import tell_author
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
 from bot.jobs.welcome_digest import EVERY as DIGESTS_EVERY
@@ -73,7 +73,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         # During a pause it still strikes the DMs of a request that is over; it sends nothing then.
         REMIND_REVIEWER: within.send(partial(remind_reviewer, queue=queue, clock=clock)),
         SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue),
-        TELL_AUTHOR: within.send_unless_paused(partial(tell_author_in_sight, clock=clock)),
+        TELL_AUTHOR: within.send_unless_paused(partial(tell_author, clock=clock)),
         WELCOME_DIGEST: within.send_unless_paused(partial(welcome_digest, clock=clock)),
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }

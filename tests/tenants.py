@@ -18,8 +18,8 @@ from bot.model import AccountId, InstallationId, PersonId, PullRequestId, Reposi
 from bot.modes import Pause, begin_pause
 from bot.people import store as people
 from bot.reminders import store as reminders
-from bot.reminders.letters import Letter, begin_letter
-from bot.reminders.model import NoticeKind
+from bot.reminders.model import Notice, NoticeKind
+from bot.reminders.notices import insert_notice
 from bot.reviews import backlog
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
@@ -139,7 +139,7 @@ async def _ask(workspace_id: WorkspaceId, base: int, number: int) -> tuple[PullR
 async def _write(
     workspace_id: WorkspaceId, base: int, ana: PersonId, pull_request: PullRequest, request_id: RequestId
 ) -> None:
-    """A review, a decision, a DM, a notice, a letter, and what GitHub and Slack delivered."""
+    """A review, a decision, a DM, two notices, and what GitHub and Slack delivered."""
     era = Account(id=ERA, login="era")
     review = Review(id=base + 1, author=era, state=ReviewState.APPROVED, submitted_at=MONDAY)
     await reviews.save_reviews(pull_request, [review])
@@ -147,8 +147,9 @@ async def _write(
     decision = Decision(head_sha=pull_request.head_sha, paths=1, wanted=1, counted=0, verdicts=(chosen,))
     await insert_assignment(pull_request, decision, MONDAY)
     await reminders.begin_sending(await reviews.load_request(request_id), 0, ana, MONDAY)
-    await reminders.begin_notice(pull_request, NoticeKind.NO_ANSWER, ana, MONDAY)
-    await begin_letter(await people.load_person(ana), Letter.GREETING, str(base + 5), MONDAY)
+    reader = await people.load_person(ana)
+    await insert_notice(Notice.to_author(reader, NoticeKind.NO_ANSWER, pull_request), MONDAY)
+    await insert_notice(Notice.to_person(reader, NoticeKind.GREETING, str(base + 5)), MONDAY)
     await record_slack_delivery(workspace_id, "trigger:1", MONDAY)
     await insert_delivery(
         Delivery(

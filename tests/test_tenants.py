@@ -29,10 +29,8 @@ from bot.github.store import list_repository_names
 from bot.model import AccountId, WorkspaceId
 from bot.people import accounts
 from bot.people import store as people
-from bot.reminders import letters
-from bot.reminders import store as reminders
-from bot.reminders.letters import Letter
-from bot.reminders.model import NoticeKind
+from bot.reminders import notices
+from bot.reminders.model import Notice, NoticeKind
 from bot.reviews import store as reviews
 from bot.slack import store as slack
 from jobq import ClaimedJob, Database
@@ -59,7 +57,8 @@ def about(a: Tenant) -> ClaimedJob:
 
 
 async def find_greeting(a: Tenant) -> object:
-    return await letters.find_unsettled(await people.load_person(a.ana), Letter.GREETING)
+    ana = await people.load_person(a.ana)
+    return await notices.find_notice(Notice.to_person(ana, NoticeKind.GREETING, "none"))
 
 
 QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
@@ -113,8 +112,8 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     candidates.list_candidates: lambda a: candidates.list_candidates(a.workspace_id, ["ana", "ben"], MONDAY),
     load_reminder_states: lambda a: load_reminder_states([a.request_id, a.twin_id], MONDAY),
     find_block: lambda a: find_block(a.workspace_id, a.pull_request.id),
-    reminders.find_notice: lambda a: reminders.find_notice(a.pull_request, NoticeKind.NO_ANSWER),
-    letters.find_unsettled: find_greeting,
+    notices.list_author_notices: lambda a: notices.list_author_notices(a.pull_request),
+    notices.find_notice: find_greeting,
     workspaces.find_workspace_of_installation: lambda a: workspaces.find_workspace_of_installation(
         a.installation_id
     ),
@@ -189,13 +188,14 @@ NOT_QUERIES = set(
         "remove_accounts",
         "lock_choices",
         "begin_sending",
-        "begin_notice",
+        "insert_notice",
         "record_sent",
         "record_shadow",
         "record_state",
-        "forget_unsent",
+        "delete_unsent",
+        "forget_welcome",
+        "execute_in_pages",
         "record_shown",
-        "begin_letter",
         "put_on_hold",
         "release_hold",
         "save_installation",
@@ -242,7 +242,7 @@ OF_ALL = {
 ELSEWHERE = {
     "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/shadow_report",
     "web/health", "sandbox/page/state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
-    "doctor/webhooks", "jobs/tidy",
+    "doctor/webhooks",
 }  # fmt: skip
 """Modules whose SQL is the whole bot's (settings, health, the sandbox), or only writes and locks."""
 

@@ -21,7 +21,7 @@ from bot.reminders.model import (
     Step,
     Wait,
 )
-from bot.reminders.store import find_notice
+from bot.reminders.notices import list_author_notices
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
 from jobq import write_transaction
@@ -49,9 +49,8 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
     requests = await reviews.list_requests(pull_request.id)
     for state in await load_reminder_states([request.id for request in requests], now):
         lines += _describe_request(state, now)
-    for kind in NoticeKind:
-        if (notice := await find_notice(pull_request, kind)) is not None:
-            lines.append(_describe_message(notice, f"notice to the author ({_NOTICES[kind]})"))
+    for kind, notice in await list_author_notices(pull_request):
+        lines.append(_describe_message(notice, f"notice to the author ({_NOTICES[kind]})"))
     return lines
 
 

@@ -16,7 +16,7 @@ from bot.model import (
     RequestId,
     WorkspaceId,
 )
-from bot.reminders.model import NoticeKind
+from bot.reminders.model import AuthorNoticeKind
 from jobq import Job
 
 
@@ -110,8 +110,8 @@ def remind_reviewer_job(request_id: RequestId) -> Job:
     return Job(job_type=REMIND_REVIEWER, arguments={"request_id": request_id}, lane=Lane.CALLS)
 
 
-def tell_author_job(pull_request_id: PullRequestId, kind: NoticeKind) -> Job:
-    """Tells an author something, once a round, if it is still true when it runs."""
+def tell_author_job(pull_request_id: PullRequestId, kind: AuthorNoticeKind) -> Job:
+    """Notifies the author, once a round, if the notice is still true when it runs."""
     arguments = {"pull_request_id": pull_request_id, "kind": kind.value}
     return Job(job_type=TELL_AUTHOR, arguments=arguments, lane=Lane.CALLS)
 

@@ -1,4 +1,4 @@
-"""Schedules the DM that lists the reviews that were open before Ripe came."""
+"""Schedules welcome digests: the DMs that list the reviews that were open before Ripe was installed."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,22 +7,22 @@ from bot.flows.catalog import welcome_digest_job
 from bot.model import PersonId
 from bot.people.model import Person
 from bot.people.store import list_people_by_id
-from bot.reminders import rules
+from bot.reminders.rules import intervals
 from bot.working_time import next_working_instant, start_of_working_day_after
 from jobq import Queue
 
 
 async def schedule_digests_for(person_ids: Iterable[PersonId], queue: Queue, now: datetime) -> None:
-    """Queues one DM each, for when their next working day begins. Whoever never works gets none."""
+    """Queues one DM each, for when their next working day begins. A person who never works gets none."""
     people = await list_people_by_id(person_ids)
-    mornings = [(person.id, _next_morning(person, now)) for person in people]
+    mornings = [(person.id, next_morning(person, now)) for person in people]
     await queue.save_all(welcome_digest_job(identity).runs_at(at) for identity, at in mornings if at)
 
 
-def _next_morning(person: Person, now: datetime) -> datetime | None:
-    """When their next working day begins: tomorrow's if they are at work now."""
-    at = next_working_instant(person.hours, now, rules.intervals(person))
+def next_morning(person: Person, now: datetime) -> datetime | None:
+    """When their next working day begins: tomorrow's if they are at work now. None: they never work."""
+    at = next_working_instant(person.hours, now, intervals(person))
     if at is None or at > now:
         return at
     tomorrow = start_of_working_day_after(person.hours, now)
-    return tomorrow and next_working_instant(person.hours, tomorrow, rules.intervals(person))
+    return tomorrow and next_working_instant(person.hours, tomorrow, intervals(person))

@@ -1,7 +1,7 @@
-"""Posts one DM at most once, whatever happens in between: the one way any DM leaves the building.
+"""Posts one DM at most once, whatever happens in between. Every DM leaves through here.
 
-A row says "sending" before Slack is called. If its reply is lost, or this process dies, nobody knows whether
-the DM arrived: then our own DM history is asked for the key that the DM carries.
+A row says "sending" before Slack is called. If Slack's reply is lost, or this process dies, the DM may or may
+not have arrived: then our own DM history is searched for the key that the DM carries.
 """
 
 from datetime import datetime, timedelta
@@ -11,25 +11,23 @@ import structlog
 
 from bot.clock import Clock
 from bot.people.model import Person
-from bot.people.store import set_dm_channel
+from bot.people.store import forget_welcome, set_dm_channel
 from bot.reminders import store
 from bot.reminders.model import Message, MessageState
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
 from bot.slack.messages import Rendered
-from jobq import Postpone
+from jobq import Postpone, write_transaction
 
 log = structlog.get_logger()
 
 SLACK_TIMEOUT = timedelta(seconds=10)
 RECONCILE_AFTER = SLACK_TIMEOUT + timedelta(seconds=30)
 """After that a DM whose reply was lost is either in the history or was never posted."""
-
-
 EDIT_AGAIN_AFTER = timedelta(seconds=10)
 
 
 class Slack(Protocol):
-    """What sending asks of Slack."""
+    """The part of Slack that sending needs."""
 
     async def open_dm(self, slack_user_id: str) -> str: ...
 
@@ -41,7 +39,7 @@ class Slack(Protocol):
 
 
 def key_of(message_id: int) -> str:
-    """What a DM carries in its metadata, to be found again."""
+    """The key in a DM's metadata by which it is found again."""
     return f"message:{message_id}"
 
 
@@ -68,7 +66,7 @@ async def post(
         await store.record_state(message_id, MessageState.UNKNOWN, str(error))
         raise Postpone(clock.now() + RECONCILE_AFTER) from error
     except Postpone:
-        await store.forget_unsent(message_id)
+        await _forget_unsent(message_id)
         raise
     else:
         await store.record_sent(message_id, channel, ts, shown, clock.now())
@@ -81,7 +79,7 @@ async def reconcile(message: Message, person: Person, *, slack: Slack | None, cl
     Raises Postpone while the answer may still change. In shadow mode nothing can have arrived.
     """
     if slack is None:
-        await store.forget_unsent(message.id)
+        await _forget_unsent(message.id)
         return
     waited = await store.time_since_sending(message.id)
     if waited < RECONCILE_AFTER:
@@ -93,15 +91,15 @@ async def reconcile(message: Message, person: Person, *, slack: Slack | None, cl
     except SlackOutcomeUnknown as error:
         raise Postpone(clock.now() + RECONCILE_AFTER) from error
     if ts is None:
-        await store.forget_unsent(message.id)
+        await _forget_unsent(message.id)
     else:
-        # Its look is unknown: showing nothing makes the next step bring it up to date.
+        # Its look is unknown: no fingerprint is empty, so the next step brings it up to date.
         await store.record_sent(message.id, channel, ts, "", message.sending_at)
     log.info("lost DM reconciled", message_id=message.id, arrived=ts is not None)
 
 
 async def edit(message: Message, rendered: Rendered, *, slack: Slack | None, clock: Clock) -> str | None:
-    """Changes what a sent DM shows. Returns why it cannot be changed, if so: then nobody tries again."""
+    """Changes what a sent DM shows. Returns Slack's reason if it refuses: then nobody should try again."""
     if slack is None or message.channel is None or message.ts is None:
         return "shadow mode"
     try:
@@ -120,3 +118,10 @@ async def _channel_of(person: Person, slack: Slack) -> str:
     channel = await slack.open_dm(person.slack_user_id)
     await set_dm_channel(person.id, channel)
     return channel
+
+
+@write_transaction
+async def _forget_unsent(message_id: int) -> None:
+    """Lets the DM be sent again. If it carried the welcome text, the next DM will."""
+    if (unsent := await store.delete_unsent(message_id)) is not None:
+        await forget_welcome(unsent.person_id, unsent.sending_at)

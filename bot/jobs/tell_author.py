@@ -1,99 +1,92 @@
-"""Tells an author, once a round, what only they can mend: nobody is reachable, left, or answering."""
+"""Notifies an author, once a round, of what only they can mend: nobody is reachable, left, or answering."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import outbox
+from bot.flows.notices import PreparedNotice, begin_notice, follow_up, send_notice, wait_for_work
 from bot.flows.reminder_state import load_reminder_states
 from bot.flows.visibility import Visibility, find_visibility
-from bot.model import PullRequestId, Value
+from bot.model import PullRequestId
 from bot.people.model import Person
 from bot.people.store import find_person_by_account
-from bot.reminders import rules, store
-from bot.reminders.model import Message, MessageState, NoticeKind, ReminderState
-from bot.reviews import store as reviews
+from bot.reminders import rules
+from bot.reminders.model import AuthorNoticeKind, Notice, NoticeKind, ReminderState
+from bot.reminders.notices import find_notice
 from bot.reviews.model import PullRequest
+from bot.reviews.store import list_open_requests, lock_pull_request
 from bot.slack.messages import render_notice
-from bot.working_time import next_working_instant
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
 
-log = structlog.get_logger()
+LOOK_AGAIN_AFTER = timedelta(hours=6)
+"""While the installation is suspended."""
 
 
 class Arguments(BaseModel):
     pull_request_id: PullRequestId
-    kind: NoticeKind
-
-
-class _Due(Value):
-    """A notice that is true now: in its own row, or in the row of one that may have arrived."""
-
-    pull_request: PullRequest
-    reviewers: tuple[str, ...]
-    message_id: int
-    lost: Message | None = None
+    kind: AuthorNoticeKind
 
 
 async def tell_author(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends the notice in the author's working hours if it is still true; otherwise discards it."""
     arguments = job.read(Arguments)
-    author = await _find_author(arguments.pull_request_id)
-    if author is None:
-        return Discard("nobody is mapped to the author")
-    due = await _begin(arguments, author, clock.now())
-    if not isinstance(due, _Due):
-        return due
-    if due.lost is not None:
-        await outbox.reconcile(due.lost, author, slack=slack, clock=clock)
-        return Postpone(clock.now())
-    rendered = render_notice(arguments.kind, due.pull_request, due.reviewers)
-    await outbox.post(due.message_id, author, rendered, "", slack=slack, clock=clock)
-    return None
-
-
-async def _find_author(pull_request_id: PullRequestId) -> Person | None:
-    pull_request = await reviews.find_pull_request(pull_request_id)
-    if pull_request is None:
-        return None
-    return await find_person_by_account(pull_request.workspace_id, pull_request.author.id)
+    prepared = await _prepare(arguments.pull_request_id, arguments.kind, clock.now())
+    return await send_notice(prepared, slack=slack, clock=clock)
 
 
 @write_transaction
-async def _begin(arguments: Arguments, author: Person, now: datetime) -> _Due | Postpone | Discard:
-    pull_request = await reviews.lock_pull_request(arguments.pull_request_id)
+async def _prepare(pull_request_id: PullRequestId, kind: AuthorNoticeKind, now: datetime) -> PreparedNotice:
+    pull_request = await lock_pull_request(pull_request_id)
     if pull_request is None or not pull_request.is_open or pull_request.is_draft:
         return Discard("nothing is asked for")
-    told = await store.find_notice(pull_request, arguments.kind)
-    if told is not None and told.state in (MessageState.SENT, MessageState.FAILED):
-        return Discard("told already")
-    reviewers = await _reviewers(arguments.kind, pull_request, now)
+    author = await find_person_by_account(pull_request.workspace_id, pull_request.author.id)
+    if author is None:
+        return Discard("nobody is mapped to the author")
+    if (hindrance := await _find_hindrance(pull_request, now)) is not None:
+        return hindrance
+    return await _prepare_for(author, pull_request, kind, now)
+
+
+async def _find_hindrance(pull_request: PullRequest, now: datetime) -> Postpone | Discard | None:
+    """Why nothing is sent about a pull request that GitHub does not show us now; None: it does."""
+    match await find_visibility(pull_request.id):
+        case Visibility.GONE:
+            return Discard("GitHub does not show this pull request any more")
+        case Visibility.ON_HOLD:
+            return Postpone(now + LOOK_AGAIN_AFTER)
+        case Visibility.VISIBLE:
+            return None
+
+
+async def _prepare_for(
+    author: Person, pull_request: PullRequest, kind: AuthorNoticeKind, now: datetime
+) -> PreparedNotice:
+    notice = Notice.to_author(author, kind, pull_request)
+    if (earlier := await find_notice(notice)) is not None:
+        return follow_up(earlier, author)
+    reviewers = await _find_reviewers(kind, pull_request, now)
     if not isinstance(reviewers, tuple):
         return reviewers
-    at = next_working_instant(author.hours, now, rules.intervals(author))
-    if at is None or at > now:
-        return Postpone(at) if at else Discard("the author is never at work")
-    if told is not None:
-        return _Due(pull_request=pull_request, reviewers=reviewers, message_id=told.id, lost=told)
-    message_id = await store.begin_notice(pull_request, arguments.kind, author.id, now)
-    return _Due(pull_request=pull_request, reviewers=reviewers, message_id=message_id)
+    if (wait := wait_for_work(author, now)) is not None:
+        return wait
+    return await begin_notice(notice, author, render_notice(kind, pull_request, reviewers), now)
 
 
-async def _reviewers(
-    kind: NoticeKind, pull_request: PullRequest, now: datetime
+async def _find_reviewers(
+    kind: AuthorNoticeKind, pull_request: PullRequest, now: datetime
 ) -> tuple[str, ...] | Postpone | Discard:
-    """Whom the notice is about if it is true now; when to look again; or that it is not true."""
-    requests = await reviews.list_open_requests(pull_request.id)
+    """The logins that the notice is about if it is true now; when to look again; or that it is not true."""
+    requests = await list_open_requests(pull_request.id)
     states = await load_reminder_states([request.id for request in requests], now)
     match kind:
         case NoticeKind.NOBODY_LEFT:
             return Discard("somebody was asked") if states else ()
         case NoticeKind.NOBODY_REACHABLE:
-            reachable = any(state.person is not None for state in states)
-            return Discard("somebody is reachable") if reachable or not states else _logins(states)
+            is_reachable = any(state.person is not None for state in states)
+            return Discard("somebody is reachable") if is_reachable or not states else _logins(states)
         case NoticeKind.NO_ANSWER:
             return _unanswered(states, now)
 
@@ -112,17 +105,3 @@ def _unanswered(states: Sequence[ReminderState], now: datetime) -> tuple[str, ..
 
 def _logins(states: Sequence[ReminderState]) -> tuple[str, ...]:
     return tuple(state.request.reviewer_login for state in states)
-
-
-LOOK_AGAIN_AFTER = timedelta(hours=6)
-
-
-async def tell_author_in_sight(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
-    """`tell_author`, later for a pull request that is held and never for one that is gone."""
-    match await find_visibility(job.read(Arguments).pull_request_id):
-        case Visibility.GONE:
-            return Discard("GitHub does not show this pull request any more")
-        case Visibility.ON_HOLD:
-            return Postpone(clock.now() + LOOK_AGAIN_AFTER)
-        case Visibility.VISIBLE:
-            return await tell_author(job, slack=slack, clock=clock)

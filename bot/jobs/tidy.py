@@ -1,12 +1,13 @@
-"""Forgets what was kept long enough: once a day, a page at a time, so that no statement is long."""
+"""Deletes once a day what was kept long enough."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from bot.clock import Clock
-from jobq import ClaimedJob, Queue, current_database
+from bot.flows.paging import execute_in_pages
+from jobq import ClaimedJob, Queue
 
 log = structlog.get_logger()
 
@@ -18,7 +19,7 @@ DEAD_JOBS_ARE_KEPT = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Retention:
-    """What is kept for how long. The statement forgets one page ($2 rows) of what is older than $1."""
+    """How long something is kept. The statement deletes one page ($2 rows) of what is older than $1."""
 
     name: str
     kept: timedelta
@@ -27,7 +28,7 @@ class Retention:
 
 RETENTIONS = (
     Retention(
-        # A GUID is kept that long so that GitHub's redelivery of an old delivery changes nothing.
+        # So long, GitHub's redelivery of an old delivery changes nothing: its GUID is known.
         "deliveries",
         timedelta(days=30),
         """
@@ -53,7 +54,7 @@ RETENTIONS = (
         """,
     ),
     Retention(
-        # States live on real time, however far the sandbox's clock was moved.
+        # A state expires in real time, however far the sandbox's clock was moved.
         "oauth_states",
         timedelta(days=1),
         """
@@ -63,8 +64,8 @@ RETENTIONS = (
         """,
     ),
     Retention(
-        # Counted from when the review request, or the pull request of a notice, was over: what is forgotten
-        # of an open one would be sent again.
+        # Counted from the end of the review request, or of the pull request of an author's notice: as long as
+        # it is open, a DM that was deleted would be sent again.
         "messages",
         timedelta(days=90),
         """
@@ -80,8 +81,9 @@ RETENTIONS = (
         """,
     ),
     Retention(
-        # Not one that tells of a review request that still waits, which would be told again without it.
-        "letters",
+        # Greetings and welcome digests. A digest stays while a review request in it waits: without it, that
+        # request would be listed again.
+        "personal_notices",
         timedelta(days=90),
         """
         DELETE FROM message WHERE id = ANY (ARRAY(
@@ -97,18 +99,11 @@ RETENTIONS = (
 
 
 async def tidy(job: ClaimedJob, *, queue: Queue, clock: Clock, page: int = PAGE) -> None:
-    """Forgets everything whose time is over, and logs how much of each that was."""
+    """Deletes everything that was kept long enough, and logs how much of each that was."""
     now = clock.now()
-    forgotten = {one.name: await _forget(one, now - one.kept, page) for one in RETENTIONS}
-    forgotten["dead_jobs"] = await queue.prune(now - DEAD_JOBS_ARE_KEPT, page)
-    log.info("tidied", **forgotten)
-
-
-async def _forget(retention: Retention, before: datetime, page: int) -> int:
-    forgotten = 0
-    while True:
-        tag = await current_database().execute(retention.statement, before, page)
-        rows = int(tag.split()[-1])
-        forgotten += rows
-        if rows < page:
-            return forgotten
+    deleted = {
+        retention.name: await execute_in_pages(retention.statement, now - retention.kept, page=page)
+        for retention in RETENTIONS
+    }
+    deleted["dead_jobs"] = await queue.prune(now - DEAD_JOBS_ARE_KEPT, page)
+    log.info("tidied", **deleted)

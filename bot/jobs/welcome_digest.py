@@ -1,101 +1,77 @@
-"""Tells a person, in one DM, which reviews waited for them before Ripe came.
+"""Lists for a person, in one DM, the reviews that waited for them before Ripe was installed.
 
-Nothing else is sent about those until something happens to them: they are held as a person's "snoozed until
-something changes" is. The DM goes out when that person's next working day begins.
+Nothing else is sent about these reviews until something happens to them, as after a person's own "snooze
+until something changes". The DM goes out when that person's next working day begins.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.flows.digests import _next_morning, schedule_digests_for
+from bot.flows.digests import next_morning, schedule_digests_for
+from bot.flows.notices import (
+    LostNotice,
+    PreparedNotice,
+    ReadyNotice,
+    begin_notice,
+    send_notice,
+    wait_for_work,
+)
 from bot.flows.reminder_state import load_reminder_states
 from bot.flows.unnotified import list_people_to_notify, list_unnotified
-from bot.model import PersonId, Value
+from bot.model import PersonId
 from bot.people.model import Person
-from bot.people.store import list_people_by_id, mark_welcomed
-from bot.reminders import letters, rules
-from bot.reminders.letters import Letter
-from bot.reminders.model import Message, ReminderState
-from bot.reviews import backlog
-from bot.reviews.model import PullRequest
+from bot.people.store import list_people_by_id
+from bot.reminders.model import Notice, NoticeKind, ReminderState
+from bot.reminders.notices import find_notice
+from bot.reviews.backlog import mark_notified
 from bot.slack.letters import render_backlog
-from bot.working_time import local_day, next_working_instant
+from bot.working_time import local_day
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, Queue, write_transaction
 
-log = structlog.get_logger()
-
 EVERY = timedelta(hours=1)
-"""How soon somebody counts who was connected to Slack after their reviews were found."""
+"""How often to look for people who were connected to Slack after their reviews were found."""
 
 
 class Arguments(BaseModel):
     person_id: PersonId
 
 
-class _Due(Value):
-    """A DM to send: its row is written. Or `lost`: one that may have arrived, to be found out first."""
-
-    person: Person
-    pull_requests: tuple[PullRequest, ...] = ()
-    message_id: int | None = None
-    lost: Message | None = None
-
-
 async def schedule_digests(job: ClaimedJob, *, queue: Queue, clock: Clock) -> None:
-    """Recurs: whoever is to be told of something, and is known in Slack by now, will be."""
+    """Recurs: schedules the digest of everybody whom a part of the backlog still waits for."""
     await schedule_digests_for(await list_people_to_notify(), queue, clock.now())
 
 
 async def welcome_digest(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends one person's DM if something still waits for them, in their working hours."""
-    due = await _begin(job.read(Arguments).person_id, clock.now(), is_live=slack is not None)
-    if not isinstance(due, _Due):
-        return due
-    if due.message_id is None:
-        if due.lost is not None:
-            await outbox.reconcile(due.lost, due.person, slack=slack, clock=clock)
-        return Postpone(clock.now())
-    rendered = render_backlog(due.pull_requests, clock.now(), is_first_ever=due.person.welcomed_at is None)
-    await outbox.post(due.message_id, due.person, rendered, "", slack=slack, clock=clock)
-    log.info("welcome digest", person_id=due.person.id, reviews=len(due.pull_requests))
-    return None
+    prepared = await _prepare(job.read(Arguments).person_id, clock.now(), is_live=slack is not None)
+    return await send_notice(prepared, slack=slack, clock=clock)
 
 
 @write_transaction
-async def _begin(person_id: PersonId, now: datetime, *, is_live: bool) -> _Due | Postpone | Discard:
-    """Decides on locked state and writes the outbox row."""
+async def _prepare(person_id: PersonId, now: datetime, *, is_live: bool) -> PreparedNotice:
     people = await list_people_by_id([person_id])
     if not people or not (person := people[0]).is_active:
-        return Discard("nobody to tell")
-    if (lost := await letters.find_unsettled(person, Letter.BACKLOG)) is not None:
-        return _Due(person=person, lost=lost)
-    at = next_working_instant(person.hours, max(now, person.snoozed_until or now), rules.intervals(person))
-    if at is None or at > now:
-        return Postpone(at) if at else Discard("never at work")
-    states = await _load_waiting(person_id, now)
-    if not states:
+        return Discard("the person is gone")
+    notice = Notice.to_person(person, NoticeKind.BACKLOG, local_day(person.hours, now).isoformat())
+    earlier = await find_notice(notice)
+    if earlier is not None and earlier.is_unresolved:
+        return LostNotice(message=earlier, person=person)
+    if (wait := wait_for_work(person, max(now, person.snoozed_until or now))) is not None:
+        return wait
+    waiting = await _load_waiting(person_id, now)
+    if not waiting:
         return Discard("nothing waits")
-    message_id = await letters.begin_letter(
-        person, Letter.BACKLOG, local_day(person.hours, now).isoformat(), now
-    )
-    if message_id is None:
-        tomorrow = _next_morning(person, now)
+    if earlier is not None:
+        tomorrow = next_morning(person, now)
         return Postpone(tomorrow) if tomorrow else Discard("never at work")
-    await backlog.mark_notified((state.request.id for state in states), message_id)
-    if is_live:
-        await mark_welcomed(person_id, now)
-    return _Due(
-        person=person, message_id=message_id, pull_requests=tuple(state.pull_request for state in states)
-    )
+    return await _begin(notice, person, waiting, now, is_live=is_live)
 
 
 async def _load_waiting(person_id: PersonId, now: datetime) -> Sequence[ReminderState]:
-    """What waits for them in silence."""
     states = await load_reminder_states(await list_unnotified(person_id), now)
     return [state for state in states if _waits(state)]
 
@@ -105,3 +81,14 @@ def _waits(state: ReminderState) -> bool:
     if state.is_over or state.pull_request.is_draft or state.is_approved_enough or state.has_twin:
         return False
     return state.request.is_snoozed_until_change and not state.request.is_muted and not state.messages
+
+
+async def _begin(
+    notice: Notice, person: Person, waiting: Sequence[ReminderState], now: datetime, *, is_live: bool
+) -> PreparedNotice:
+    pull_requests = [state.pull_request for state in waiting]
+    rendered = render_backlog(pull_requests, now, is_first_ever=person.welcomed_at is None)
+    prepared = await begin_notice(notice, person, rendered, now, welcomes=is_live)
+    if isinstance(prepared, ReadyNotice):
+        await mark_notified((state.request.id for state in waiting), prepared.message_id)
+    return prepared

@@ -203,7 +203,14 @@ async def set_dm_channel(person_id: PersonId, channel: str) -> None:
 
 
 async def mark_welcomed(person_id: PersonId, at: datetime) -> None:
-    """They were told who installed this and how to stop it. The first time stays."""
+    """The DM that begins at this instant says who installed Ripe and how to stop it. The first one stays."""
     await current_database().execute(
         "UPDATE person SET welcomed_at = $2 WHERE id = $1 AND welcomed_at IS NULL", person_id, at
+    )
+
+
+async def forget_welcome(person_id: PersonId, at: datetime) -> None:
+    """The DM that began at this instant was not posted after all."""
+    await current_database().execute(
+        "UPDATE person SET welcomed_at = NULL WHERE id = $1 AND welcomed_at = $2", person_id, at
     )

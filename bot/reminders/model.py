@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
-from bot.model import RequestId, Value
+from bot.model import PersonId, PullRequestId, RequestId, Value, WorkspaceId
 from bot.people.model import Person
 from bot.reviews.model import CloseReason, PullRequest, ReviewRequest
 
@@ -48,6 +48,11 @@ class Message(Value):
     def is_shadow(self) -> bool:
         """Whether it was decided and recorded, but not sent."""
         return self.state is MessageState.SENT and self.ts is None
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether it may or may not have arrived: a worker died, or Slack's reply was lost."""
+        return self.state in (MessageState.SENDING, MessageState.UNKNOWN)
 
 
 class Look(StrEnum):
@@ -129,11 +134,48 @@ Step = Reconcile | Send | Edit | Wait | Close
 
 
 class NoticeKind(StrEnum):
-    """What an author is told, at most once a round."""
+    """What a notice, a DM that is not about one review request, says.
+
+    The author of a pull request hears what only they can mend: NOBODY_REACHABLE (nobody who was asked is
+    known in Slack), NOBODY_LEFT (no reviewer could be found) and NO_ANSWER. BACKLOG is the welcome digest:
+    the reviews that waited before Ripe was installed. GREETING goes to the person who installed it.
+    """
 
     NOBODY_REACHABLE = "nobody_reachable"
     NOBODY_LEFT = "nobody_left"
     NO_ANSWER = "no_answer"
+    BACKLOG = "backlog"
+    GREETING = "greeting"
+
+
+AuthorNoticeKind = Literal[NoticeKind.NOBODY_REACHABLE, NoticeKind.NOBODY_LEFT, NoticeKind.NO_ANSWER]
+
+
+class Notice(Value):
+    """Which notice goes to which person: to an author once a `round`, to anybody else once an `occasion`."""
+
+    kind: NoticeKind
+    workspace_id: WorkspaceId
+    person_id: PersonId
+    pull_request_id: PullRequestId | None = None
+    round: int | None = None
+    occasion: str | None = None
+
+    @classmethod
+    def to_author(cls, author: Person, kind: AuthorNoticeKind, pull_request: PullRequest) -> Self:
+        """Once for the current round of the pull request."""
+        return cls(
+            kind=kind,
+            workspace_id=pull_request.workspace_id,
+            person_id=author.id,
+            pull_request_id=pull_request.id,
+            round=pull_request.round,
+        )
+
+    @classmethod
+    def to_person(cls, person: Person, kind: NoticeKind, occasion: str) -> Self:
+        """Once for each occasion, such as a day."""
+        return cls(kind=kind, workspace_id=person.workspace_id, person_id=person.id, occasion=occasion)
 
 
 class ReminderState(Value):
@@ -170,6 +212,5 @@ class ReminderState(Value):
 
     @property
     def unresolved(self) -> Message | None:
-        """A DM that may or may not have arrived: a worker died, or Slack's reply was lost."""
-        lost = (MessageState.SENDING, MessageState.UNKNOWN)
-        return next((message for message in self.messages if message.state in lost), None)
+        """A DM that may or may not have arrived."""
+        return next((message for message in self.messages if message.is_unresolved), None)

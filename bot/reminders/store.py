@@ -1,15 +1,16 @@
-"""The outbox in Postgres: what was sent, is being sent, or is not known to have arrived."""
+"""The outbox in Postgres: the DMs that were sent, are being sent, or may have arrived."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bot.model import PersonId
-from bot.reminders.model import Message, MessageState, NoticeKind
-from bot.reviews.model import PullRequest, ReviewRequest
+from bot.reminders.model import MessageState
+from bot.reviews.model import ReviewRequest
 from jobq import current_database
 
 
 async def begin_sending(request: ReviewRequest, sequence: int, person_id: PersonId, now: datetime) -> int:
-    """Writes down that a DM is about to be posted: from its commit on, the DM may be on the wire."""
+    """Writes the row of a DM that is about to be posted: once it is committed, the DM may be on the wire."""
     identity: int = await current_database().fetchval(
         """
         INSERT INTO message (workspace_id, request_id, sequence, state, person_id, sending_at)
@@ -22,40 +23,6 @@ async def begin_sending(request: ReviewRequest, sequence: int, person_id: Person
         now,
     )
     return identity
-
-
-async def begin_notice(
-    pull_request: PullRequest, kind: NoticeKind, person_id: PersonId, now: datetime
-) -> int:
-    """Likewise for what an author is told."""
-    identity: int = await current_database().fetchval(
-        """
-        INSERT INTO message (workspace_id, pull_request_id, notice, round, state, person_id, sending_at)
-        VALUES ($1, $2, $3, $4, 'sending', $5, $6) RETURNING id
-        """,
-        pull_request.workspace_id,
-        pull_request.id,
-        kind,
-        pull_request.round,
-        person_id,
-        now,
-    )
-    return identity
-
-
-async def find_notice(pull_request: PullRequest, kind: NoticeKind) -> Message | None:
-    """What the author was told of this in this round."""
-    row = await current_database().fetchrow(
-        """
-        SELECT id, 0 AS sequence, state, sending_at, sending_on AS sending_started_at, sent_at, channel, ts,
-            shown, error
-        FROM message WHERE pull_request_id = $1 AND notice = $2 AND round = $3
-        """,
-        pull_request.id,
-        kind,
-        pull_request.round,
-    )
-    return Message.model_validate(dict(row)) if row else None
 
 
 async def record_sent(message_id: int, channel: str, ts: str, shown: str, sent_at: datetime) -> None:
@@ -71,34 +38,36 @@ async def record_sent(message_id: int, channel: str, ts: str, shown: str, sent_a
 
 
 async def record_shadow(message_id: int, shown: str, now: datetime) -> None:
-    """In shadow mode: all is as if the DM had been sent, but it has no address."""
+    """In shadow mode: everything is as if the DM had been sent, except that it has no address."""
     await current_database().execute(
         "UPDATE message SET state = 'sent', shown = $2, sent_at = $3 WHERE id = $1", message_id, shown, now
     )
 
 
 async def record_state(message_id: int, state: MessageState, error: str) -> None:
-    """The DM's reply was lost (UNKNOWN), or Slack refused it for sure (FAILED)."""
+    """The DM's reply was lost (UNKNOWN), or Slack certainly refused it (FAILED)."""
     await current_database().execute(
         "UPDATE message SET state = $2, error = $3 WHERE id = $1", message_id, state, error
     )
 
 
-async def forget_unsent(message_id: int) -> None:
-    """The DM is known not to have been posted, and may be sent again. If it was to welcome, the next does."""
-    await current_database().execute(
-        """
-        WITH unsent AS (
-            DELETE FROM message WHERE id = $1 AND state <> 'sent' RETURNING person_id, sending_at)
-        UPDATE person SET welcomed_at = NULL FROM unsent
-        WHERE person.id = unsent.person_id AND welcomed_at = unsent.sending_at
-        """,
-        message_id,
+class Unsent(NamedTuple):
+    """A DM that never left."""
+
+    person_id: PersonId
+    sending_at: datetime
+
+
+async def delete_unsent(message_id: int) -> Unsent | None:
+    """The DM was certainly not posted: it may be sent again. None if the row is gone or says SENT."""
+    row = await current_database().fetchrow(
+        "DELETE FROM message WHERE id = $1 AND state <> 'sent' RETURNING person_id, sending_at", message_id
     )
+    return Unsent(PersonId(row["person_id"]), row["sending_at"]) if row else None
 
 
 async def record_shown(message_id: int, shown: str, error: str | None = None) -> None:
-    """What the DM shows now; or, with `error`, what Slack refused to make it show, so that we stop trying."""
+    """The DM shows this now; or, with the `error` of a refused edit, it never will and nobody tries again."""
     await current_database().execute(
         "UPDATE message SET shown = $2, error = $3 WHERE id = $1", message_id, shown, error
     )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.model import RequestId, Value
-from bot.reminders.model import Card, Look, NoticeKind
+from bot.reminders.model import AuthorNoticeKind, Card, Look, NoticeKind
 from bot.reviews.model import CloseReason, PullRequest
 from bot.slack.escape import code, disarm, link, plain, web_address
 
@@ -176,7 +176,7 @@ def _snooze_menu(request_id: RequestId) -> Block:
     }
 
 
-def render_notice(kind: NoticeKind, pull_request: PullRequest, reviewers: Sequence[str]) -> Rendered:
+def render_notice(kind: AuthorNoticeKind, pull_request: PullRequest, reviewers: Sequence[str]) -> Rendered:
     """What an author is told once. `reviewers` are the logins it is about."""
     title = disarm(pull_request.title, MOST_IN_TITLE) or "(no title)"
     headline, advice = _notice_words(kind, [disarm(login, MOST_IN_NAME) for login in reviewers])
@@ -187,7 +187,7 @@ def render_notice(kind: NoticeKind, pull_request: PullRequest, reviewers: Sequen
     return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label(pull_request)})")
 
 
-def _notice_words(kind: NoticeKind, reviewers: Sequence[str]) -> tuple[str, str]:
+def _notice_words(kind: AuthorNoticeKind, reviewers: Sequence[str]) -> tuple[str, str]:
     names = join_words(reviewers)
     match kind:
         case NoticeKind.NOBODY_REACHABLE:

@@ -8,8 +8,9 @@ from bot.actions.explain import explain
 from bot.assignment.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
 from bot.assignment.store import insert_assignment, record_asked
 from bot.model import AccountId, PullRequestId, UserError
-from bot.reminders.model import MessageState, NoticeKind
-from bot.reminders.store import begin_notice, begin_sending, record_sent, record_state
+from bot.reminders.model import MessageState, Notice, NoticeKind
+from bot.reminders.notices import insert_notice
+from bot.reminders.store import begin_sending, record_sent, record_state
 from bot.reviews.model import CloseReason, PullRequest
 from bot.reviews.store import close_review_requests, load_pull_request
 from tests.actions.world import World
@@ -112,6 +113,8 @@ async def test_a_notice_to_the_author_is_told(world: World) -> None:
     ben = await world.person("ben")
     await world.ask("cho")
     pull_request = await the_pull_request(world)
-    message = await begin_notice(pull_request, NoticeKind.NOBODY_REACHABLE, ben.id, world.now)
+    notice = Notice.to_author(ben, NoticeKind.NOBODY_REACHABLE, pull_request)
+    message = await insert_notice(notice, world.now)
+    assert message is not None
     await record_sent(message, "D2", "1.4", "", world.now)
     assert "09:00Z notice to the author (nobody is reachable in Slack) sent" in await told(world)

@@ -10,8 +10,8 @@ from bot.flows.unnotified import list_unnotified
 from bot.github.model import PullRequestState
 from bot.jobs.tidy import tidy
 from bot.model import RequestId
-from bot.reminders.letters import Letter, begin_letter
-from bot.reminders.model import NoticeKind
+from bot.reminders.model import Notice, NoticeKind
+from bot.reminders.notices import insert_notice
 from bot.reviews import backlog
 from bot.reviews import store as reviews
 from bot.reviews.model import CloseReason
@@ -140,11 +140,12 @@ async def test_what_an_author_was_told_is_kept_while_the_pull_request_is_open(wo
     assert await count_messages(world) == 0
 
 
-async def test_a_letter_is_forgotten_after_90_days(world: World) -> None:
-    for letter in Letter:
-        await begin_letter(await world.person("ana"), letter, "of old", world.now)
+async def test_a_greeting_or_digest_is_forgotten_after_90_days(world: World) -> None:
+    ana = await world.person("ana")
+    for kind in (NoticeKind.BACKLOG, NoticeKind.GREETING):
+        await insert_notice(Notice.to_person(ana, kind, "of old"), world.now)
     world.clock.move(90 * DAY)
-    await begin_letter(await world.person("ana"), Letter.BACKLOG, "of today", world.now)
+    await insert_notice(Notice.to_person(ana, NoticeKind.BACKLOG, "of today"), world.now)
     await tidy_up(world)
     assert await count_messages(world) == 3
     world.clock.move(A_MOMENT)
@@ -152,10 +153,10 @@ async def test_a_letter_is_forgotten_after_90_days(world: World) -> None:
     assert await world.db.fetchval("SELECT occasion FROM message") == "of today"
 
 
-async def test_a_letter_is_kept_while_a_review_that_it_told_of_waits(world: World) -> None:
+async def test_a_digest_is_kept_while_a_review_that_it_listed_waits(world: World) -> None:
     request_id, ana = await world.ask("ana"), await world.person("ana")
     await backlog.insert_entries(world.workspace_id, [request_id], world.now)
-    message_id = await begin_letter(ana, Letter.BACKLOG, "of old", world.now)
+    message_id = await insert_notice(Notice.to_person(ana, NoticeKind.BACKLOG, "of old"), world.now)
     assert message_id is not None
     await backlog.mark_notified([request_id], message_id)
     world.clock.move(400 * DAY)

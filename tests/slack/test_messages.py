@@ -1,14 +1,14 @@
 """What a DM shows: short, scannable, and a lock screen's line that means something."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.model import RequestId
-from bot.reminders.model import Card, Look, NoticeKind
+from bot.reminders.model import AuthorNoticeKind, Card, Look, NoticeKind
 from bot.reviews.model import CloseReason
 from bot.sandbox.slack.blocks import check_blocks
 from bot.sandbox.slack.model import Message
@@ -178,8 +178,10 @@ def test_no_text_of_theirs_pings_anybody_or_becomes_a_link(
 
 
 @settings(max_examples=300, deadline=None)
-@given(TEXTS, st.lists(TEXTS, max_size=7), st.sampled_from(NoticeKind))
-def test_no_text_of_theirs_breaks_out_of_a_notice(title: str, logins: list[str], kind: NoticeKind) -> None:
+@given(TEXTS, st.lists(TEXTS, max_size=7), st.sampled_from(get_args(AuthorNoticeKind)))
+def test_no_text_of_theirs_breaks_out_of_a_notice(
+    title: str, logins: list[str], kind: AuthorNoticeKind
+) -> None:
     pull_request = example_pull_request(title=title)
     assert_harmless(render_notice(kind, pull_request, logins), pull_request.url)
 
@@ -204,7 +206,7 @@ def test_no_address_of_theirs_breaks_out(path: str) -> None:
     ],
 )
 def test_an_author_is_told_what_is_wrong_and_what_to_do(
-    kind: NoticeKind, reviewers: tuple[str, ...], headline: str
+    kind: AuthorNoticeKind, reviewers: tuple[str, ...], headline: str
 ) -> None:
     rendered = render_notice(kind, example_pull_request(), reviewers)
     assert texts(rendered)[0].endswith(f"acme/api#12 · {headline}")

@@ -1,0 +1,18 @@
+"""Changes many rows a page at a time, so that no statement is long."""
+
+from jobq import current_database
+
+
+async def execute_in_pages(statement: str, *arguments: object, page: int) -> int:
+    """Repeats a DELETE or UPDATE until it changes less than a page; returns how many rows it changed.
+
+    The statement gets `page`, its most rows, as its last argument. Do not call it in a transaction: each page
+    commits by itself, so that the work can be resumed.
+    """
+    changed = 0
+    while True:
+        tag = await current_database().execute(statement, *arguments, page)
+        rows = int(tag.rpartition(" ")[2])
+        changed += rows
+        if rows < page:
+            return changed
