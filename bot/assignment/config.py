@@ -76,7 +76,8 @@ class Rule(Value):
     """Who reviews what changes these paths.
 
     `at_least` of them are asked, even if that is more than the repository's number of reviewers. Left out it
-    is one, as far as that number allows. `fallback` is asked when none of `people` is left.
+    is one, as far as that number allows. `fallback` is asked when none of `people` is left. `teams` is not
+    built yet: the file must not set it, but earlier versions stored it.
     """
 
     paths: Annotated[tuple[PathPattern, ...], Field(min_length=1)]
@@ -100,7 +101,10 @@ class Ignore(Value):
 
 
 class Reminders(Value):
-    """When reminders follow the first DM, each counted from it in the reader's working time."""
+    """When reminders follow the first DM, each counted from it in the reader's working time.
+
+    `quiet_when_ci_fails` is not built yet: the file must not set it, but earlier versions stored it.
+    """
 
     after: Annotated[tuple[Duration, ...], Field(max_length=10), AfterValidator(_check_rising)] = (
         Rhythm().after

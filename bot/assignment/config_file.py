@@ -52,6 +52,7 @@ def parse_config(text: str, known_logins: Iterable[str], known_repositories: Ite
     # Where something could not even be read, its shape is not worth complaining of.
     unread = {problem.where for problem in yaml.problems}
     problems = [*yaml.problems, *(problem for problem in problems if problem.where not in unread)]
+    problems += _not_built_yet(yaml)
     problems += _unknown_names(yaml, known_logins, known_repositories)
     if problems:
         return ConfigFile(config=None, problems=tuple(sorted(problems, key=lambda problem: problem.line)))
@@ -148,14 +149,23 @@ def _at(data: Any, place: Place) -> Any:
     return data
 
 
-def _notes(yaml: MarkedYaml) -> Iterable[Problem]:
-    """What has no effect: keys of later features, and rules that are never reached."""
+def _not_built_yet(yaml: MarkedYaml) -> Iterable[Problem]:
+    """Keys of later features. They are refused, because whoever sets one expects an effect."""
     for place in yaml.lines:
         match place:
-            case ("repositories", str(), "rules", int(), "teams"):
-                text = "is not yet in effect: name people"
+            case ("repositories", str(), "rules", int(), "teams") if _at(yaml.data, place):
+                text = "is not built yet: name people"
             case ("repositories", str(), "reminders", "quiet_when_ci_fails") if _at(yaml.data, place):
-                text = "is not yet in effect"
+                text = "is not built yet: leave it out"
+            case _:
+                continue
+        yield Problem(line=yaml.line_of(place), where=name_place(place), text=text)
+
+
+def _notes(yaml: MarkedYaml) -> Iterable[Problem]:
+    """What has no effect: rules that are never reached."""
+    for place in yaml.lines:
+        match place:
             case ("repositories", str(), "ignore", "authors", int()) if _at(yaml.data, place) == "*":
                 text = "ignores everybody: no rule of this repository is ever reached"
             case ("repositories", str(), "rules", int()):
