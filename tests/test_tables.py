@@ -32,7 +32,6 @@ MAY_WRITE = {
     "flows/account_forgetting": "deletes what is known of an account, in all rooms",
     "flows/workspace_forgetting": "deletes what is known of a workspace, in all rooms",
     "jobs/tidy": "deletes what was kept long enough, in all rooms",
-    "reminders/store person": "to be removed: that a person was welcomed belongs to people",
 }
 """A module, or a module and a table, that writes where another one is the owner; and why."""
 

@@ -30,8 +30,8 @@ class Candidate(Value):
 
     `account_id` and `person_id` are None for a login that nobody has mapped; `account_ids` are all accounts
     of that person. `away_until` is the end (exclusive) of an absence that keeps them from reading this now,
-    and `zone` their time zone. `load` counts their open review requests; `last_asked_at` is when the newest of
-    all their requests was opened.
+    and `zone` their time zone. `load` counts their open review requests; `last_asked_at` is when they were
+    last asked for any review.
     """
 
     login: str
