@@ -1,4 +1,4 @@
-"""YAML with the line of everything in it, so that a mistake can be shown where it was made."""
+"""YAML with the line of everything in it, so that each mistake can be shown on its line."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from pydantic import ConfigDict
 from bot.model import Problem, Value
 
 Place = tuple[str | int, ...]
-"""Where something is: keys and indexes from the top."""
+"""The place of a value: keys and indexes from the top."""
 
 MOST_CHARACTERS = 1_000_000
 
 
 class MarkedYaml(Value):
-    """What a text says. `lines` has the line, from 1, of each key and list item."""
+    """Parsed YAML. `lines` has the line, from 1, of each key and list item."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -23,14 +23,14 @@ class MarkedYaml(Value):
     problems: tuple[Problem, ...]
 
     def line_of(self, place: Place) -> int:
-        """The line of a place, or of the nearest thing around it that is written down."""
+        """The line of a place, or of the nearest place around it that is in the text."""
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place, 1)
 
 
 def read_yaml(text: str) -> MarkedYaml:
-    """Reads plain YAML: repeated keys, aliases and tags are problems, never surprises. Never raises."""
+    """Reads plain YAML: repeated keys, aliases and tags are problems. Never raises."""
     if len(text) > MOST_CHARACTERS:
         return _unreadable(1, "is longer than a configuration can be")
     reader = _Reader(text)

@@ -1,6 +1,6 @@
 """Whether anything is sent: the mode of the whole bot, and the pause of each workspace.
 
-Both are read from Postgres where a send is decided, so that a change holds in every process at once.
+Both are read from Postgres whenever a send is decided, so that a change holds in every process at once.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class ModeSetting(Value):
 
 @dataclass(frozen=True)
 class ModeSwitch:
-    """`fixed` by the environment wins over what was chosen at /setup or in Slack, and that over `default`."""
+    """The mode is `fixed` by the environment, else chosen at /setup or in Slack, else it is the `default`."""
 
     fixed: Mode | None = None
     default: Mode = "shadow"
@@ -53,14 +53,14 @@ class ModeSwitch:
         return (await self.load()).mode == "live"
 
     async def turn(self, mode: Mode, by: str, now: datetime) -> None:
-        """Holds from the next decision on, in every process. Where the mode is fixed it changes nothing."""
+        """Sets the mode from the next decision on, in every process. A fixed mode stays."""
         await save_choices({"ripe_mode": mode, "ripe_mode_by": by}, now)
 
 
 def make_switch(settings: Settings, *, is_sandbox: bool) -> ModeSwitch:
-    """Of settings as the environment gives them, before anything stored completes them.
+    """The switch for `settings` as they are in the environment, before stored settings complete them.
 
-    The sandbox sends to itself alone, so it is live until somebody there chooses otherwise.
+    The sandbox sends only to itself, so it is live until somebody there chooses otherwise.
     """
     if is_sandbox:
         return ModeSwitch(default="live")
@@ -68,7 +68,7 @@ def make_switch(settings: Settings, *, is_sandbox: bool) -> ModeSwitch:
 
 
 class Pause(Value):
-    """Nobody is asked and nobody is sent anything. `paused_by` is a Slack id."""
+    """While it lasts, nobody is asked for a review and no DM is sent. `paused_by` is a Slack id."""
 
     workspace_id: WorkspaceId
     paused_by: str
@@ -79,12 +79,15 @@ class Pause(Value):
         return f"paused by {self.paused_by_name} since {self.paused_at:%Y-%m-%d %H:%M}Z"
 
 
-_PAUSES = "SELECT workspace_id, paused_by, paused_by_name, paused_at FROM pause WHERE resumed_at IS NULL"
-
-
 async def find_pause(workspace_id: WorkspaceId) -> Pause | None:
-    """The one in force."""
-    row = await current_database().fetchrow(f"{_PAUSES} AND workspace_id = $1", workspace_id)
+    """The pause in force."""
+    row = await current_database().fetchrow(
+        """
+        SELECT workspace_id, paused_by, paused_by_name, paused_at FROM pause
+        WHERE resumed_at IS NULL AND workspace_id = $1
+        """,
+        workspace_id,
+    )
     return None if row is None else Pause.model_validate(dict(row))
 
 
@@ -93,18 +96,29 @@ async def lock_pause(workspace_id: WorkspaceId) -> Pause | None:
 
     Such a resume may not have seen the caller's job; a later resume does see it.
     """
-    row = await current_database().fetchrow(f"{_PAUSES} AND workspace_id = $1 FOR SHARE", workspace_id)
+    row = await current_database().fetchrow(
+        """
+        SELECT workspace_id, paused_by, paused_by_name, paused_at FROM pause
+        WHERE resumed_at IS NULL AND workspace_id = $1 FOR SHARE
+        """,
+        workspace_id,
+    )
     return None if row is None else Pause.model_validate(dict(row))
 
 
 async def list_pauses() -> tuple[Pause, ...]:
-    """Those in force in all workspaces, for who runs the bot."""
-    rows = await current_database().fetch(f"{_PAUSES} ORDER BY paused_at")
+    """The pauses in force in all workspaces, for the operator."""
+    rows = await current_database().fetch(
+        """
+        SELECT workspace_id, paused_by, paused_by_name, paused_at FROM pause
+        WHERE resumed_at IS NULL ORDER BY paused_at
+        """
+    )
     return tuple(Pause.model_validate(dict(row)) for row in rows)
 
 
 async def begin_pause(pause: Pause) -> bool:
-    """False where one is in force, which stays as it is."""
+    """Returns False if a pause is in force already; it stays as it is."""
     tag = await current_database().execute(
         """
         INSERT INTO pause (workspace_id, paused_by, paused_by_name, paused_at) VALUES ($1, $2, $3, $4)
@@ -119,7 +133,7 @@ async def begin_pause(pause: Pause) -> bool:
 
 
 async def end_pause(workspace_id: WorkspaceId, resumed_by: str, name: str, now: datetime) -> Pause | None:
-    """The pause that was in force, if there was one."""
+    """Returns the pause that was in force, if there was one."""
     row = await current_database().fetchrow(
         """
         UPDATE pause SET resumed_by = $2, resumed_by_name = $3, resumed_at = $4

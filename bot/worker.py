@@ -80,7 +80,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
 
 
 def build_recurring(app: App) -> tuple[Recurring, ...]:
-    """What runs by the clock. A worker saves each when it starts."""
+    """The jobs that run by the clock. A worker saves each when it starts."""
     queue, clock = app.queue, app.clock
     digests = partial(schedule_digests, queue=queue, clock=clock)
     polling = partial(poll, github=app.github, queue=queue, clock=clock)
@@ -96,7 +96,7 @@ def build_recurring(app: App) -> tuple[Recurring, ...]:
 def build_workers(
     app: App, timing: Timing | None = None, on_settled: Observer | None = None
 ) -> tuple[Worker, ...]:
-    """Facts are many, fast and never wait behind calls to GitHub or Slack."""
+    """One worker a lane: facts are many and fast, and must not wait behind calls to GitHub or Slack."""
     handlers = build_handlers(app)
     worker = partial(Worker, app.queue, handlers, timing=timing, on_settled=on_settled)
     return (
@@ -106,7 +106,7 @@ def build_workers(
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Works until `stop` is set, then stops in good order."""
+    """Works until `stop` is set, then lets the running jobs end."""
     async with open_app(settings) as app, _measured(app) as on_settled:
         workers = build_workers(app, on_settled=on_settled)
 
@@ -130,7 +130,7 @@ async def run_workers(workers: Sequence[Worker], stop: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def _measured(app: App) -> AsyncIterator[Observer | None]:
-    """Watches the clock and, where METRICS_PORT is set, serves what the yielded observer counts."""
+    """Watches the clock and, if METRICS_PORT is set, serves the counts of the yielded observer."""
     settings, registry = app.settings, CollectorRegistry()
     async with DatabaseHealthMetrics(app.queue, app.clock, registry).watched():
         if settings.metrics_port is None:

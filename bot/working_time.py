@@ -1,7 +1,7 @@
 """Working time: when a person is at work, and how much of that lies between two instants. Pure.
 
-All instants are aware; results are in UTC. A working day is its span of local wall-clock time, so it is an
-hour shorter or longer on some daylight-saving days; what is added or measured is elapsed time in such spans.
+All instants are aware; results are in UTC. A working day is a span of local wall-clock time, so it is an hour
+shorter or longer on some daylight-saving days; additions and measurements count elapsed time in such spans.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +14,12 @@ from pydantic import field_validator, model_validator
 from bot.model import Value
 
 Interval = tuple[datetime, datetime]
-"""Half-open: the start belongs to it, the end does not."""
+"""A half-open interval: the start belongs to it, the end does not."""
 
 _NINE_TO_FIVE = (time(9), time(17))
 MONDAY_TO_FRIDAY = {weekday: _NINE_TO_FIVE for weekday in range(5)}
 HORIZON = timedelta(days=3 * 366)
-"""How far ahead anything is looked for. Whoever is not at work for three years never is."""
+"""How far ahead to look. A person who is not at work for three years counts as never at work."""
 
 
 class WorkingHours(Value):
@@ -109,7 +109,7 @@ def _end_of_gap(zone: ZoneInfo, naive: datetime) -> datetime:
 
 
 def _change_of_clock(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The first instant of the new offset, where it changed once between two instants, to the second."""
+    """The first instant of the new offset, to the second, given that it changed once between two instants."""
     old_offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) // 2
@@ -135,7 +135,7 @@ def _spans(hours: WorkingHours, start: datetime, until: datetime) -> Iterator[In
 
 
 def _spans_of_day(hours: WorkingHours, day: date, start: time, end: time) -> Iterator[Interval]:
-    """From the first `start` to the first `end` on the clock; none where both were skipped."""
+    """From the first `start` to the first `end` on the clock; nothing if the clock skipped both."""
     begins, ends = local_instant(hours, day, start), local_instant(hours, day, end)
     again = datetime.combine(day, start, hours.tz).replace(fold=1).astimezone(UTC)
     if begins < again < ends:

@@ -184,7 +184,7 @@ NOT_QUERIES = set(
         "move_config",
         "insert_assignment",
         "record_asked",
-        "claim_account",
+        "connect_account",
         "remove_accounts",
         "lock_choices",
         "begin_sending",

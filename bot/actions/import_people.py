@@ -11,7 +11,15 @@ from bot.github.model import AccessLost, Account
 from bot.github.store import find_any_installation
 from bot.model import InstallationId, Problem, RequestId, UserError, Value, WorkspaceId
 from bot.people import store
-from bot.people.import_plan import Effect, Found, ImportPlan, Known, SlackProfile, Step, plan_import
+from bot.people.import_plan import (
+    CurrentMapping,
+    Effect,
+    IdentifiedRow,
+    ImportPlan,
+    PlannedMapping,
+    SlackProfile,
+    plan_import,
+)
 from bot.people.people_file import Row, parse_people
 from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
 from jobq import Postpone, Queue, write_transaction
@@ -50,8 +58,8 @@ class ImportReport(Value):
 
     def lines(self) -> list[str]:
         """What to show: changes, then notes, then problems, each with its line."""
-        steps = [step for step in self.plan.steps if step.effect is not Effect.UNCHANGED]
-        lines = [_describe(step) for step in steps]
+        changes = [mapping for mapping in self.plan.mappings if mapping.effect is not Effect.UNCHANGED]
+        lines = [_describe(mapping) for mapping in changes]
         lines += [f"note: {note}" for note in self.plan.notes]
         lines += [f"problem: {problem}" for problem in self.plan.problems]
         counts = [f"{self._count(effect)} {effect}" for effect in Effect]
@@ -59,7 +67,7 @@ class ImportReport(Value):
         return [*lines, ", ".join(counts) + ".", self._end()]
 
     def _count(self, effect: Effect) -> int:
-        return sum(step.effect is effect for step in self.plan.steps)
+        return sum(mapping.effect is effect for mapping in self.plan.mappings)
 
     def _end(self) -> str:
         if self.plan.problems:
@@ -71,10 +79,11 @@ class ImportReport(Value):
         )
 
 
-def _describe(step: Step) -> str:
-    sign = "+" if step.effect is Effect.ADDED else "~"
-    detail = f" ({step.detail})" if step.detail else ""
-    return f"{sign} line {step.line}: {step.login} is {step.name}, {step.slack_user_id}, {step.zone}{detail}"
+def _describe(mapping: PlannedMapping) -> str:
+    sign = "+" if mapping.effect is Effect.ADDED else "~"
+    detail = f" ({mapping.detail})" if mapping.detail else ""
+    user = f"{mapping.name}, {mapping.slack_user_id}, {mapping.zone}"
+    return f"{sign} line {mapping.line}: {mapping.login} is {user}{detail}"
 
 
 async def import_people(
@@ -94,20 +103,20 @@ async def import_people(
     UserError where they cannot be asked.
     """
     file = parse_people(text, filename)
-    found = await _find_all(file.rows, workspace_id, github, slack, clock)
-    known = Known(
+    rows = await _identify(file.rows, workspace_id, github, slack, clock)
+    current = CurrentMapping(
         accounts=await store.list_accounts(workspace_id), people=await store.list_people(workspace_id)
     )
-    plan = plan_import(found, known)
+    plan = plan_import(rows, current)
     plan = ImportPlan(
-        steps=plan.steps,
+        mappings=plan.mappings,
         problems=_by_line(file.problems, plan.problems),
         notes=_by_line(file.notes, plan.notes),
     )
     does_apply = apply and not plan.problems
     if does_apply:
         await _apply(plan, workspace_id, queue)
-    absent = {account.id for account in known.accounts} - {step.account_id for step in plan.steps}
+    absent = {account.id for account in current.accounts} - {mapping.account_id for mapping in plan.mappings}
     return ImportReport(plan=plan, absent=len(absent), is_applied=does_apply)
 
 
@@ -119,20 +128,20 @@ def _by_line(*problems: Iterable[Problem]) -> tuple[Problem, ...]:
 async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> None:
     """Maps everybody whose mapping is new or different, and has the reminders this concerns look again."""
     concerned: set[RequestId] = set()
-    for step in plan.steps:
-        if step.effect is Effect.UNCHANGED:
+    for mapping in plan.mappings:
+        if mapping.effect is Effect.UNCHANGED:
             continue
-        before = await store.find_person_by_account(workspace_id, step.account_id)
-        person_id = await store.upsert_person(workspace_id, step.slack_user_id, step.name, step.zone)
-        await store.map_account(workspace_id, step.account_id, step.login, person_id)
+        before = await store.find_person_by_account(workspace_id, mapping.account_id)
+        person_id = await store.upsert_person(workspace_id, mapping.slack_user_id, mapping.name, mapping.zone)
+        await store.map_account(workspace_id, mapping.account_id, mapping.login, person_id)
         for one in {person_id, before.id} if before else {person_id}:
             concerned.update(await list_open_request_ids_of_person(one))
     await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))
 
 
-async def _find_all(
+async def _identify(
     rows: Iterable[Row], workspace_id: WorkspaceId, github: GitHub, slack: Slack, clock: Clock
-) -> list[Found]:
+) -> list[IdentifiedRow]:
     installation_id = await find_any_installation(workspace_id)
     if installation_id is None:
         raise UserError(
@@ -140,11 +149,11 @@ async def _find_all(
         )
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def find(row: Row) -> Found:
+    async def find(row: Row) -> IdentifiedRow:
         async with turns:
             account = await _patiently(lambda: github.find_account(installation_id, row.login), clock)
             user = await _patiently(lambda: _find_user(row, slack), clock)
-        return Found(row=row, account=account, profile=_profile(user) if user else None)
+        return IdentifiedRow(row=row, account=account, profile=_profile(user) if user else None)
 
     try:
         async with asyncio.TaskGroup() as group:

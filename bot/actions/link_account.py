@@ -26,7 +26,7 @@ async def link_account(workspace_id: WorkspaceId, user: SlackUser, account: Acco
     if user.is_bot or not user.is_active:
         raise LinkRefused("Only people who are active in Slack can connect a GitHub account.")
     person_id = await _find_or_make_person(workspace_id, user)
-    if not await accounts.claim_account(workspace_id, account.id, account.login, person_id):
+    if not await accounts.connect_account(workspace_id, account.id, account.login, person_id):
         raise LinkRefused(
             f"{account.login} on GitHub is connected with somebody else in this Slack workspace. If it is"
             " yours, ask an admin, who changes that with `ripe people import`. Nothing was changed."

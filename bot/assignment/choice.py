@@ -1,4 +1,4 @@
-"""Whom to ask for a review. Pure: the same situation always gives the same decision."""
+"""Chooses reviewers. Pure: the same situation always gives the same decision."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -23,12 +23,12 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Situation(Value):
-    """All that a choice of reviewers depends on.
+    """Everything that a choice of reviewers depends on.
 
-    `paths` is None where GitHub would not tell them. `candidates` are all whom the configuration names,
-    `requests` all ever made for this pull request, `asked` the accounts that GitHub confirmed to us while its
-    webhook is still to come, `reviews` the newest verdict of each person, and `refused` the logins
-    (lower case) that GitHub has refused for it.
+    `paths` are the changed files, None if GitHub refuses to name them. `candidates` are all the people in the
+    configuration, `requests` all requests ever made for this pull request, `asked` the accounts that GitHub
+    confirmed and whose webhook has not come yet, `reviews` the newest verdict of each person, and `refused`
+    the logins (lower case) that GitHub refused for this pull request.
     """
 
     pull_request: PullRequest
@@ -42,23 +42,24 @@ class Situation(Value):
 
 
 def choose_reviewers(situation: Situation) -> Decision:
-    """Whom to ask in addition to those who were asked already.
+    """Decides which people to ask in addition to those who were asked already.
 
-    First each matching rule gets what its `at_least` demands; then each rule without one gets somebody, and
-    what is wanted is filled up, as long as fewer are asked than the repository wants. Whoever serves most of
-    the rules still open goes first, then the least loaded, then who was asked longest ago, then by login. A
-    rule with nobody left turns to its fallback; where nobody at all is found, the repository's fallback is
-    asked. Where paths are unknown only rules for every path apply.
+    First each matching rule with `at_least` gets that many people. Then, as long as fewer people are asked
+    than the repository wants, each other matching rule gets one person, and people from all matching rules
+    fill the rest. The person who serves the most unserved rules goes first, then the one with the fewest open
+    reviews, then the one who was asked longest ago, then by login. A rule with nobody left turns to its
+    fallback; if nobody at all is found, the repository's fallback is asked. While the paths are unknown, only
+    rules for every path apply.
     """
-    choice = _Choice(situation)
-    if not choice.matched and situation.paths is not None:
+    selection = _Selection(situation)
+    if not selection.matched and situation.paths is not None:
         none = NoAssignment.NO_RULE_MATCHES if situation.config.rules else NoAssignment.NO_RULES
-        return choice.decision(none)
-    if choice.is_enough():
-        return choice.decision(NoAssignment.ENOUGH_ASKED)
-    choice.serve_rules()
-    choice.fill()
-    return choice.decision(None if choice.chosen else NoAssignment.NOBODY_LEFT)
+        return selection.decision(none)
+    if selection.is_enough():
+        return selection.decision(NoAssignment.ENOUGH_ASKED)
+    selection.serve_rules()
+    selection.fill()
+    return selection.decision(None if selection.chosen else NoAssignment.NOBODY_LEFT)
 
 
 class _Matched(Value):
@@ -84,7 +85,7 @@ def _match(situation: Situation) -> list[_Matched]:
                     insists=rule.at_least is not None,
                 )
             )
-    # Those that insist choose first, so that a seat is never taken from them.
+    # Rules that insist choose first, so that no other rule takes their seats.
     return sorted(matched, key=lambda rule: not rule.insists)
 
 
@@ -98,8 +99,8 @@ def _lower(logins: Iterable[str]) -> tuple[str, ...]:
     return tuple(login.lower() for login in logins)
 
 
-class _Choice:
-    """A decision in the making. People are known by their lower-case login."""
+class _Selection:
+    """A decision in the making. The keys of people are their lower-case logins."""
 
     def __init__(self, situation: Situation) -> None:
         self.situation = situation
@@ -118,11 +119,11 @@ class _Choice:
             self._consider(rule.people, rule.pattern)
 
     def is_enough(self) -> bool:
-        """Whether as many are asked as are wanted, and those whom rules insist on among them."""
+        """Whether enough people are asked, and every rule that insists has its people."""
         return self._is_full() and not any(rule.insists and self._is_open(rule) for rule in self.matched)
 
     def serve_rules(self) -> None:
-        """Every rule gets its people, or its fallback; those that insist may exceed what is wanted."""
+        """Gives every rule its people, or its fallback. Rules that insist may exceed the wanted number."""
         for rule in self.matched:
             while self._is_open(rule) and (rule.insists or not self._is_full()):
                 if not (self._take_best(rule.people) or self._take_fallback(rule.fallback, rule.pattern)):
@@ -130,7 +131,7 @@ class _Choice:
                     break
 
     def fill(self) -> None:
-        """As many as are wanted from all rules that match; if there is nobody at all, from the fallback."""
+        """Fills up to the wanted number from all matching rules; without anybody, from the fallback."""
         everybody = [login for rule in self.matched for login in rule.people]
         while not self._is_full() and self._take_best(everybody):
             pass
@@ -140,7 +141,7 @@ class _Choice:
                 pass
 
     def decision(self, reason: NoAssignment | None) -> Decision:
-        """What was chosen, and why everybody else was not."""
+        """Everybody who was chosen, and why everybody else was not."""
         enough = reason is NoAssignment.ENOUGH_ASKED
         return Decision(
             head_sha=self.situation.pull_request.head_sha,
@@ -162,17 +163,17 @@ class _Choice:
         return len(self.counted) + len(self.chosen) >= self.situation.config.reviewers
 
     def _is_open(self, rule: _Matched) -> bool:
-        """Whether a rule still misses somebody."""
-        there = {self._person_of(self.candidates[login]) for login in rule.people} & self.counted
-        asked = self.chosen.keys() & {*rule.people, *rule.fallback}
-        return len(there) + len(asked) < rule.at_least
+        """Whether a rule still lacks somebody."""
+        asked_before = {self._person_of(self.candidates[login]) for login in rule.people} & self.counted
+        chosen = self.chosen.keys() & {*rule.people, *rule.fallback}
+        return len(asked_before) + len(chosen) < rule.at_least
 
     def _take_fallback(self, logins: Iterable[str], pattern: str) -> bool:
         self._consider(logins, pattern)
         return self._take_best(logins, is_fallback=True)
 
     def _take_best(self, logins: Iterable[str], *, is_fallback: bool = False) -> bool:
-        """Chooses the best of these who can be asked. Whether there was one."""
+        """Chooses the best of these people who can be asked. Returns whether there was one."""
         free = [login for login in logins if login not in self.chosen and self._why_not(login) is None]
         if not free:
             return False
@@ -224,12 +225,12 @@ class _Choice:
         return None if candidate.account_id is None else self._person(candidate.account_id)
 
     def _person(self, account: AccountId) -> AccountId:
-        """One account stands for all accounts of a person."""
+        """The account that stands for all accounts of this person."""
         return self.same_person.get(account, account)
 
 
 def _reviewers_so_far(situation: Situation) -> set[AccountId]:
-    """Who counts towards what is wanted: is asked now, has answered in this round, or has given a verdict."""
+    """The reviewers who count: asked now, or have answered in this round, or have given a verdict."""
     answers = (CloseReason.APPROVED, CloseReason.CHANGES_REQUESTED, CloseReason.COMMENTED)
     round_ = situation.pull_request.round
     asked = {
@@ -243,12 +244,12 @@ def _reviewers_so_far(situation: Situation) -> set[AccountId]:
 
 
 def _is_verdict(review: LatestReview) -> bool:
-    """A comment by somebody who was not asked is no review. A dismissed one was: a push adds nobody."""
+    """A comment by somebody who was not asked is no verdict. A dismissed review is, so a push adds nobody."""
     return review.state is not ReviewState.COMMENTED
 
 
 def _history(candidate: Candidate, situation: Situation) -> SkipReason | None:
-    """What already happened between this person and the pull request."""
+    """Why this person is not asked because of their history with the pull request."""
     pull_request, mine = situation.pull_request, candidate.account_ids
     requests = [request for request in situation.requests if request.reviewer_id in mine]
     ends = {request.close_reason for request in requests}
@@ -265,7 +266,7 @@ def _history(candidate: Candidate, situation: Situation) -> SkipReason | None:
 
 
 def _hindrance(candidate: Candidate, situation: Situation) -> SkipReason | None:
-    """What keeps this person from reviewing anything now, or GitHub from asking them."""
+    """Why this person cannot review anything now, or GitHub refuses to ask them."""
     cap = candidate.max_open_reviews
     reasons = (
         (candidate.is_bot, SkipReason.BOT),

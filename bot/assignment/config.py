@@ -1,6 +1,6 @@
-"""What a team sets: which rules name whom, what is ignored, how reminders follow each other.
+"""The configuration of a team: who reviews which files, which pull requests are ignored, when reminders come.
 
-These are the YAML's shapes; `config_file.py` reads the file and shows mistakes where they were made.
+These are the YAML's shapes; `config_file.py` reads the file and shows each mistake on its line.
 """
 
 import re
@@ -15,7 +15,7 @@ from bot.people.model import parse_login
 from bot.reminders.model import Rhythm
 
 WORKING_DAY = timedelta(hours=8)
-"""What `d` means in a duration: all durations here are working time."""
+"""The length of `d` in a duration: all durations here are working time."""
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": WORKING_DAY}
 _DURATION = re.compile(r"(\d{1,5})([mhd])")
@@ -73,10 +73,11 @@ Duration = Annotated[
 
 
 class Rule(Value):
-    """Who reviews what changes these paths.
+    """Who reviews changes to these paths.
 
-    `at_least` of them are asked, even if that is more than the repository's number of reviewers. Left out it
-    is one, as far as that number allows. `fallback` is asked when none of `people` is left.
+    `at_least` of them are asked, even if that is more than the repository's number of reviewers. Without it,
+    one is asked, as far as that number allows. `fallback` is asked when none of `people` is left. `teams` is
+    not built yet: the file must not set it, but earlier versions stored it.
     """
 
     paths: Annotated[tuple[PathPattern, ...], Field(min_length=1)]
@@ -87,10 +88,9 @@ class Rule(Value):
 
 
 class Ignore(Value):
-    """Which pull requests are left alone.
+    """Which pull requests are left alone, in any case of letters.
 
-    Labels in any case, authors as patterns (`*[bot]`), titles as regular expressions found anywhere, in any
-    case.
+    `authors` are patterns such as `*[bot]`; `titles` are regular expressions that may match anywhere.
     """
 
     drafts: Flag = True
@@ -100,7 +100,10 @@ class Ignore(Value):
 
 
 class Reminders(Value):
-    """When reminders follow the first DM, each counted from it in the reader's working time."""
+    """When reminders follow the first DM, each counted from it in the reader's working time.
+
+    `quiet_when_ci_fails` is not built yet: the file must not set it, but earlier versions stored it.
+    """
 
     after: Annotated[tuple[Duration, ...], Field(max_length=10), AfterValidator(_check_rising)] = (
         Rhythm().after
@@ -117,7 +120,7 @@ class Escalate(Value):
 
 
 class RepositoryConfig(Value):
-    """Everything that is set for one repository. `fallback` is asked when the rules leave nobody."""
+    """The settings of one repository. `fallback` is asked when the rules leave nobody."""
 
     reviewers: Annotated[int, Strict(), Field(ge=1, le=15)] = 1
     rules: tuple[Rule, ...] = ()
@@ -139,7 +142,7 @@ def rhythm(config: RepositoryConfig) -> Rhythm:
 
 
 def logins_of(config: RepositoryConfig) -> frozenset[str]:
-    """Everybody it names, in lower case."""
+    """The logins of everybody in this configuration, in lower case."""
     named = [*config.fallback]
     for rule in config.rules:
         named += [*rule.people, *rule.fallback]

@@ -17,7 +17,7 @@ KEYS: Mapping[str, type[BaseModel]] = {
 }  # fmt: skip
 """The shape under each key of a repository."""
 
-_SAID_BETTER = {
+_PLAIN_MESSAGES = {
     "tuple_type": "must be a list, such as [one, two]",
     "dict_type": "must have keys of its own, such as `acme/api:`",
     "model_type": "must have keys of its own",
@@ -28,10 +28,11 @@ _SAID_BETTER = {
     "missing": "is missing",
     "too_short": "must not be empty",
 }
+"""Our words for pydantic's types of errors; other errors keep pydantic's message."""
 
 
 class ConfigFile(Value):
-    """What a file says. `config` is None where it has problems; `notes` tell what it says without effect."""
+    """The content of a file. `config` is None if it has problems; `notes` list what has no effect."""
 
     config: RipeConfig | None
     problems: tuple[Problem, ...]
@@ -49,9 +50,10 @@ def parse_config(text: str, known_logins: Iterable[str], known_repositories: Ite
         nothing = (Problem(line=1, where="", text="is empty"),)
         return ConfigFile(config=None, problems=yaml.problems or nothing)
     config, problems = _validate(yaml)
-    # Where something could not even be read, its shape is not worth complaining of.
+    # The shape of something that could not be read is not worth a second complaint.
     unread = {problem.where for problem in yaml.problems}
     problems = [*yaml.problems, *(problem for problem in problems if problem.where not in unread)]
+    problems += _not_built_yet(yaml)
     problems += _unknown_names(yaml, known_logins, known_repositories)
     if problems:
         return ConfigFile(config=None, problems=tuple(sorted(problems, key=lambda problem: problem.line)))
@@ -68,18 +70,18 @@ def _validate(yaml: MarkedYaml) -> tuple[RipeConfig | None, list[Problem]]:
 
 
 def _is_echo(detail: ErrorDetails, wrong: Iterable[Place]) -> bool:
-    """A list is called too short when its items are wrong: saying that would mislead."""
+    """Whether pydantic calls a list too short only because its items are wrong, which would mislead."""
     place = detail["loc"]
     return detail["type"] == "too_short" and any(other[:-1] == place for other in wrong)
 
 
 def _problem(yaml: MarkedYaml, details: ErrorDetails) -> Problem:
-    # pydantic adds "[key]" where it complains of a key itself.
+    # pydantic adds "[key]" when it complains about a key itself.
     place = tuple(part for part in details["loc"] if part != "[key]")
     if details["type"] == "extra_forbidden":
         text = f"is not a known key{_suggest(str(place[-1]), _keys_at(place[:-1]))}"
     else:
-        text = _SAID_BETTER.get(details["type"]) or _plain(details["msg"])
+        text = _PLAIN_MESSAGES.get(details["type"]) or _plain(details["msg"])
     return Problem(line=yaml.line_of(place), where=name_place(place), text=text)
 
 
@@ -89,7 +91,7 @@ def _plain(message: str) -> str:
 
 
 def _keys_at(place: Place) -> Iterable[str]:
-    """The keys that are known at a place."""
+    """The keys that may stand at a place."""
     if not place:
         return RipeConfig.model_fields
     shape = KEYS.get(str(place[2])) if len(place) > 2 else RepositoryConfig
@@ -97,7 +99,7 @@ def _keys_at(place: Place) -> Iterable[str]:
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant."""
+    """The known word that the author probably meant."""
     close = difflib.get_close_matches(word.lower(), [*known], n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
@@ -135,7 +137,7 @@ def _why_not_person(login: Any, known: set[str]) -> str | None:
     try:
         name = parse_login(login).lower()
     except (ValueError, AttributeError):
-        return None  # its shape is complained of already
+        return None  # its shape is a problem already
     if name in known:
         return None
     hint = _suggest(name, known) or "; map them first: ripe people import"
@@ -148,14 +150,23 @@ def _at(data: Any, place: Place) -> Any:
     return data
 
 
-def _notes(yaml: MarkedYaml) -> Iterable[Problem]:
-    """What has no effect: keys of later features, and rules that are never reached."""
+def _not_built_yet(yaml: MarkedYaml) -> Iterable[Problem]:
+    """Keys of later features. They are refused, because whoever sets one expects an effect."""
     for place in yaml.lines:
         match place:
-            case ("repositories", str(), "rules", int(), "teams"):
-                text = "is not yet in effect: name people"
+            case ("repositories", str(), "rules", int(), "teams") if _at(yaml.data, place):
+                text = "is not built yet: name people"
             case ("repositories", str(), "reminders", "quiet_when_ci_fails") if _at(yaml.data, place):
-                text = "is not yet in effect"
+                text = "is not built yet: leave it out"
+            case _:
+                continue
+        yield Problem(line=yaml.line_of(place), where=name_place(place), text=text)
+
+
+def _notes(yaml: MarkedYaml) -> Iterable[Problem]:
+    """What has no effect: rules that are never reached."""
+    for place in yaml.lines:
+        match place:
             case ("repositories", str(), "ignore", "authors", int()) if _at(yaml.data, place) == "*":
                 text = "ignores everybody: no rule of this repository is ever reached"
             case ("repositories", str(), "rules", int()):
@@ -167,7 +178,7 @@ def _notes(yaml: MarkedYaml) -> Iterable[Problem]:
 
 
 def _why_not_reached(data: Any, place: Place) -> str:
-    """A later rule adds nothing where an earlier one has all its paths and people."""
+    """Why a rule adds nothing: an earlier one has all its paths and people. Empty if it adds something."""
     *above, index = place
     rules = _at(data, tuple(above))
     mine = rules[index]

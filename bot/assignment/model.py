@@ -1,4 +1,4 @@
-"""Assignments: which rules name a person, who was asked, and the reasons."""
+"""Assignments: which people a rule names, who was asked, and why the others were not."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from bot.model import AccountId, PersonId, Value
 
 
 class SkipReason(StrEnum):
-    """Why somebody whom a rule names is not asked. Stored, and shown to whoever asks why."""
+    """Why a person named by a rule is not asked. Stored, and shown by `ripe why`."""
 
     AUTHOR = "author"
     BOT = "bot"
@@ -26,11 +26,12 @@ class SkipReason(StrEnum):
 
 
 class Candidate(Value):
-    """Somebody whom a rule names, with all that the choice depends on.
+    """A person named by a rule, with everything that the choice depends on.
 
-    `account_id` and `person_id` are None for a name that nobody has mapped; `account_ids` are all accounts of
-    that person. `away_until` is the end (exclusive) of an absence that keeps them from reading this now, and
-    `zone` is where they live. `load` counts open review requests, `last_asked_at` is the newest of all.
+    `account_id` and `person_id` are None for a login that nobody has mapped; `account_ids` are all accounts
+    of that person. `away_until` is the end (exclusive) of an absence that keeps them from reading this now,
+    and `zone` their time zone. `load` counts their open review requests; `last_asked_at` is when they were
+    last asked for any review.
     """
 
     login: str
@@ -48,7 +49,7 @@ class Candidate(Value):
 
 
 class Chosen(Value):
-    """Somebody to ask, and the pattern that led to them ("": the repository's fallback)."""
+    """A person to ask, and the pattern that led to them ("": the repository's fallback)."""
 
     outcome: Literal["asked"] = "asked"
     login: str
@@ -59,7 +60,7 @@ class Chosen(Value):
 
 
 class Skipped(Value):
-    """Somebody not to ask, and why. `until` is the end (exclusive) of an absence of somebody in `zone`."""
+    """A person not to ask, and why. `until` is the end (exclusive) of their absence; they live in `zone`."""
 
     outcome: Literal["skipped"] = "skipped"
     login: str
@@ -88,7 +89,7 @@ Verdict = Annotated[Chosen | Skipped, Field(discriminator="outcome")]
 
 
 class Demand(Value):
-    """What a rule with `at_least` insists on: so many approvals of these logins, which are in lower case."""
+    """A rule with `at_least` insists on this many approvals by these logins, which are in lower case."""
 
     logins: tuple[str, ...]
     at_least: int
@@ -97,9 +98,10 @@ class Demand(Value):
 class Decision(Value):
     """A choice of reviewers with its reasons.
 
-    `wanted` is how many reviewers the repository asks for; `counted` how many of them were there already.
-    `reason` says why nobody, or nobody more, is asked. `paths_refused` is set when GitHub would not tell
-    the paths and only the fallback rule could apply.
+    `paths` counts the changed files. `wanted` is how many reviewers the repository asks for, `counted` how
+    many of them it had already. `reason` says why nobody, or nobody else, is asked; `detail` completes it.
+    `paths_refused` means that GitHub refused to name the paths, so that only rules for every path and
+    fallbacks applied.
     """
 
     head_sha: str
@@ -118,9 +120,10 @@ class Decision(Value):
 
 
 class Assignment(Value):
-    """A decision as it was stored, and what GitHub made of it.
+    """A stored decision, and GitHub's answer to it.
 
-    `asked` is None until GitHub has answered; `refusals` has GitHub's reason by login.
+    `asked` are the accounts in GitHub's answer, None until it has answered; `refusals` has its reasons, by
+    login.
     """
 
     id: int

@@ -1,16 +1,17 @@
-"""Which paths and authors a pattern means.
+"""Which paths and authors a pattern matches.
 
 A path pattern is read as in CODEOWNERS and .gitignore, and always case-sensitively:
 
 - `*` and `?` stay within one folder, `**` crosses folders, `[a-c]` is one of these, `{a,b}` either.
-- Without a slash (`*.sql`) it matches in any folder. With one (`billing/*.py`, `/Makefile`) it starts at the
-  top of the repository; braces change nothing about that.
-- `billing/` is everything below a folder of that name, `/billing/` only below the one at the top. A last part
-  without a wildcard (`billing/api`) means the file or folder; one with a wildcard (`docs/*`) only files.
+- A pattern without a slash (`*.sql`) matches in any folder. A pattern with one (`billing/*.py`, `/Makefile`)
+  starts at the top of the repository; braces change nothing about that.
+- `billing/` is everything below a folder of that name, `/billing/` only below the one at the top. A last
+  part without a wildcard (`billing/api`) matches the file or the folder; one with a wildcard (`docs/*`)
+  matches only files.
 - `\\` takes a special character literally: `app/\\[id\\]/page.tsx`. Exclusions (`!`) are not understood.
 
-An author pattern knows only `*` and `?`, in any case: logins of bots have brackets, so `*[bot]` means what
-it shows.
+An author pattern has only `*` and `?`, and matches in any case. Brackets are literal, so that `*[bot]`
+matches every bot.
 """
 
 import re
@@ -39,7 +40,7 @@ def first_match(patterns: Iterable[str], paths: Iterable[str]) -> str | None:
 
 
 def why_useless(pattern: str) -> str | None:
-    """Why a path pattern can match no path at all, or is not understood; None: it is fine."""
+    """Why a path pattern can match no path at all, or is not understood; None if it is fine."""
     if not pattern.strip("/"):
         return "is empty"
     if pattern.startswith("!"):
@@ -63,7 +64,7 @@ def _compile(pattern: str) -> _Matcher:
 
 
 def _spell_out(pattern: str) -> list[str]:
-    """The same pattern with its place and its folder contents written out."""
+    """The same pattern, with its place and the contents of a folder written out for wcmatch."""
     is_folder = pattern.endswith("/")
     inner = pattern.strip("/")
     is_anchored = pattern.startswith("/") or "/" in inner
@@ -75,6 +76,6 @@ def _spell_out(pattern: str) -> list[str]:
 
 
 def matches_author(pattern: str, login: str) -> bool:
-    """Whether an author pattern means this login."""
+    """Whether an author pattern matches this login."""
     spelled = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
     return re.fullmatch(spelled, login, re.IGNORECASE) is not None

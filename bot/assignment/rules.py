@@ -1,7 +1,4 @@
-"""Which pull requests need no reviewers, and how a decision reads. Pure: `now` is an argument.
-
-choice.py decides who is asked.
-"""
+"""Which pull requests need no reviewers, and how a decision reads. Pure: `now` is an argument."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -14,7 +11,7 @@ from bot.reviews.model import PullRequest
 
 
 def why_not_assigned(pull_request: PullRequest, config: RepositoryConfig) -> tuple[NoAssignment, str] | None:
-    """Why a pull request as a whole is left alone, with what made it so; None: it may need reviewers."""
+    """Why a pull request as a whole is left alone, and the detail of that; None: it may need reviewers."""
     ignore = config.ignore
     if not pull_request.is_open:
         return NoAssignment.NOT_OPEN, pull_request.state.value
@@ -33,14 +30,14 @@ def why_not_assigned(pull_request: PullRequest, config: RepositoryConfig) -> tup
 
 
 def describe_decision(decision: Decision, now: datetime) -> list[str]:
-    """One line each for everybody who was considered, then why nobody (else) is asked.
+    """One line for everybody who was considered, then one that says why nobody (else) is asked.
 
     For operators only: it says who is out, and until when on their own calendar.
     """
     lines = [
         f"{verdict.name} asked: {_because(verdict)}."
         if isinstance(verdict, Chosen)
-        else f"{verdict.name} skipped: {_SKIPPED.get(verdict.reason) or _out(verdict, now)}."
+        else f"{verdict.name} skipped: {_WHY_SKIPPED.get(verdict.reason) or _out(verdict, now)}."
         for verdict in decision.verdicts
     ]
     if decision.paths_refused:
@@ -48,16 +45,16 @@ def describe_decision(decision: Decision, now: datetime) -> list[str]:
             "GitHub would not tell which files changed: only rules for every path and fallbacks apply."
         )
     if decision.reason is not None:
-        words = _NOBODY[decision.reason].format(
+        why = _WHY_NOBODY[decision.reason].format(
             detail=decision.detail, counted=decision.counted, wanted=decision.wanted
         )
-        lines.append(f"Nobody{' else' if decision.counted else ''} asked: {words}.")
+        lines.append(f"Nobody{' else' if decision.counted else ''} asked: {why}.")
     elif decision.detail:
         lines.append(f"Nobody is left for {decision.detail}.")
     return lines
 
 
-_SKIPPED = {
+_WHY_SKIPPED = {
     SkipReason.AUTHOR: "is the author",
     SkipReason.BOT: "is a bot",
     SkipReason.ALREADY_ASKED: "was asked already",
@@ -69,9 +66,9 @@ _SKIPPED = {
     SkipReason.DEACTIVATED: "deactivated in Slack",
     SkipReason.BUSIER: "others come first (fewer open reviews, or not asked for longer)",
 }
+"""AWAY is missing: its text depends on the day."""
 
-
-_NOBODY = {
+_WHY_NOBODY = {
     NoAssignment.NOT_OPEN: "it is {detail}",
     NoAssignment.DRAFT: "it is a draft",
     NoAssignment.IGNORED_LABEL: "the label '{detail}' is ignored",
@@ -91,12 +88,12 @@ def _because(chosen: Chosen) -> str:
 
 
 def _out(skipped: Skipped, now: datetime) -> str:
-    """Until when somebody is out, as they would say it: the last day of it, or the time of the day."""
+    """Until when a person is out, as they would say it: the last day, or the time of the day."""
     if skipped.until is None:
         return "out"
     zone = ZoneInfo(skipped.zone)
     end, today = skipped.until.astimezone(zone), now.astimezone(zone).date()
-    # An absence ends where the day after it begins: "until Friday" includes Friday.
+    # An absence ends when the day after it begins: "until Friday" includes Friday.
     last = (end - timedelta(microseconds=1)).date()
     if end.date() != last:
         return "out today" if last == today else f"out until {_day(last, today)}"

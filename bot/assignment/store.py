@@ -1,4 +1,4 @@
-"""Rules and decisions in Postgres. Uses the ambient database and transaction."""
+"""Rules, and the decisions made by them, in Postgres. Uses the ambient database and transaction."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ from jobq import current_database
 
 
 async def find_config(workspace_id: WorkspaceId, full_name: str) -> RepositoryConfig | None:
-    """The rules of a repository, whose name counts in any case."""
+    """The rules of a repository, by its name in any case."""
     document = await current_database().fetchval(
         "SELECT document FROM repository_config WHERE workspace_id = $1 AND full_name = $2",
         workspace_id,
@@ -40,7 +40,7 @@ async def save_config(
 
 
 async def move_config(workspace_id: WorkspaceId, old_name: str, new_name: str) -> None:
-    """The repository is called otherwise now. Rules that the new name has already stay, and so do the old."""
+    """The repository has a new name. If that name has rules already, both names keep theirs."""
     await current_database().execute(
         """
         UPDATE repository_config SET full_name = $3
@@ -79,7 +79,7 @@ async def insert_assignment(pull_request: PullRequest, decision: Decision, decid
 
 
 async def record_asked(assignment_id: int, asked: Iterable[AccountId], refusals: dict[str, str]) -> None:
-    """Whom GitHub's answer lists, and its reasons, by login, for those it refused."""
+    """`asked` are the accounts in GitHub's answer; `refusals` has its reasons, by login."""
     await current_database().execute(
         "UPDATE assignment SET asked = $2, refusals = $3 WHERE id = $1",
         assignment_id,
@@ -101,7 +101,7 @@ async def list_assignments(pull_request_id: PullRequestId) -> tuple[Assignment, 
 
 
 async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: str) -> Assignment | None:
-    """The newest decision, if it is about this head and nobody knows whether GitHub was asked."""
+    """The newest decision, if it is about this head and GitHub may not have been asked yet."""
     row = await current_database().fetchrow(
         """
         SELECT id, decided_at, decision, asked, refusals FROM assignment

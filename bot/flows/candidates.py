@@ -1,4 +1,4 @@
-"""Whom a rule may choose from, as Postgres knows them. Uses the ambient database and transaction."""
+"""Loads the people from whom rules choose. Uses the ambient database and transaction."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,10 +18,10 @@ STATEMENT = Path(__file__).with_name("candidates.sql").read_text()
 async def list_candidates(
     workspace_id: WorkspaceId, logins: Iterable[str], now: datetime
 ) -> tuple[Candidate, ...]:
-    """One for each login, in any case, also for those that nobody is mapped to.
+    """One candidate for each login, in any case, including logins that nobody has mapped.
 
-    Their load counts, on all their accounts, open requests on open pull requests that are not drafts, and
-    choices of the last minutes whose requests are still to come.
+    The load of a person counts, on all their accounts, the open requests on open pull requests that are not
+    drafts, and the choices of the last minutes whose requests have not come yet.
     """
     rows = await current_database().fetch(STATEMENT, workspace_id, list(logins), now)
     people = {p.id: p for p in await list_people_by_id(row["person_id"] for row in rows if row["person_id"])}
@@ -48,7 +48,7 @@ def _candidate(row: Any, person: Person | None, now: datetime) -> Candidate:
 
 
 async def lock_choices(workspace_id: WorkspaceId) -> None:
-    """Until this transaction ends nobody else chooses: the next choice sees whom this one took."""
+    """Until this transaction ends, nobody else chooses in this workspace: the next choice sees this one."""
     await current_database().execute(
         "SELECT pg_advisory_xact_lock(hashtext('choose reviewers'), $1)", workspace_id
     )

@@ -1,6 +1,7 @@
--- Whom a rule may choose from: $1 workspace, $2 logins, $3 now. One row for each login, in their order.
+-- The people from whom rules choose: $1 workspace, $2 logins, $3 now. One row for each login, in their order.
 WITH just_chosen AS (
-    -- Chosen a moment ago, so that pull requests opened together are shared out: their requests come by webhook.
+    -- The choices of the last minutes whose requests have not come by webhook yet. With them, reviews of pull
+    -- requests that are opened together are shared out.
     SELECT (verdict ->> 'account_id')::bigint AS account_id
     FROM (
         SELECT pull_request_id, asked, decision FROM assignment
@@ -21,7 +22,7 @@ LEFT JOIN LATERAL (
         SELECT id FROM account mine WHERE mine.person_id = account.person_id) AS account_ids
     FROM account
     WHERE account.workspace_id = $1 AND lower(account.login) = lower(wanted.login)
-    -- A login that was given up and taken by somebody else: the newer account has it now.
+    -- If a login was given up and taken by somebody else, the newer account has it now.
     ORDER BY account.id DESC LIMIT 1
 ) AS mapped ON true
 CROSS JOIN LATERAL (

@@ -30,7 +30,7 @@ class Lane(IntEnum):
 
 
 def describe_lane(lane: int) -> str:
-    """A lane's name; its number where this version knows none."""
+    """A lane's name; its number if this version does not know it."""
     return Lane(lane).name.lower() if lane in set(Lane) else str(lane)
 
 
@@ -91,22 +91,22 @@ The other jobs belong to no workspace before they run: a delivery finds out, and
 
 
 def apply_fact_job(guid: str) -> Job:
-    """Applies what the delivery with this GUID tells."""
+    """Applies the fact in the delivery with this GUID."""
     return Job(job_type=APPLY_FACT, arguments={"guid": guid}, lane=Lane.FACTS)
 
 
 def assign_reviewers_job(pull_request_id: PullRequestId) -> Job:
-    """Decides whom to ask, and asks them on GitHub."""
+    """Chooses reviewers, and asks them on GitHub."""
     return Job(job_type=ASSIGN_REVIEWERS, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
 
 
 def sync_pull_request_job(pull_request_id: PullRequestId) -> Job:
-    """Asks GitHub how a pull request stands; its answer wins."""
+    """Asks GitHub for the current state of a pull request, which replaces ours."""
     return Job(job_type=SYNC_PULL_REQUEST, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
 
 
 def remind_reviewer_job(request_id: RequestId) -> Job:
-    """Owns every DM about one review request. Saving it for now makes it look again."""
+    """Owns every DM about one review request. Saved for now, it looks at the request again."""
     return Job(job_type=REMIND_REVIEWER, arguments={"request_id": request_id}, lane=Lane.CALLS)
 
 
@@ -119,40 +119,40 @@ def tell_author_job(pull_request_id: PullRequestId, kind: AuthorNoticeKind) -> J
 def backfill_repository_job(
     installation_id: InstallationId, repository_id: RepositoryId, page: int = 1
 ) -> Job:
-    """Reads one page of the pull requests that were open before Ripe came; the next page is a job again."""
+    """Reads a page of the pull requests that were open before the install; saves the job of the next page."""
     arguments = {"installation_id": installation_id, "repository_id": repository_id, "page": page}
     return Job(job_type=BACKFILL_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
 
 
 def welcome_digest_job(person_id: PersonId) -> Job:
-    """Tells a person once of the reviews that waited for them before Ripe came."""
+    """Sends a person one list of the reviews that waited for them before Ripe was installed."""
     return Job(job_type=WELCOME_DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS)
 
 
 def greet_installer_job(installation_id: InstallationId, account_id: AccountId) -> Job:
-    """Tells whoever installed the App what to do next."""
+    """Greets the person who installed the App."""
     arguments = {"installation_id": installation_id, "account_id": account_id}
     return Job(job_type=GREET_INSTALLER, arguments=arguments, lane=Lane.CALLS)
 
 
 def enter_installation_job(installation_id: InstallationId, page: int = 1) -> Job:
-    """Reads which repositories an installation sees that joined a workspace; the next page is a job again."""
+    """Reads a page of the repositories of an installation that joined; saves the job of the next page."""
     arguments = {"installation_id": installation_id, "page": page}
     return Job(job_type=ENTER_INSTALLATION, arguments=arguments, lane=Lane.CALLS)
 
 
 def forget_installation_job(installation_id: InstallationId) -> Job:
-    """Deletes what is known of the account from which it was uninstalled."""
+    """Deletes everything about the GitHub account from which the App was uninstalled."""
     return Job(job_type=FORGET_INSTALLATION, arguments={"installation_id": installation_id}, lane=Lane.FACTS)
 
 
 def forget_workspace_job(workspace_id: WorkspaceId) -> Job:
-    """Deletes what is known of the Slack workspace from which the app was taken away."""
+    """Deletes everything about the Slack workspace that removed the app."""
     return Job(job_type=FORGET_WORKSPACE, arguments={"workspace_id": workspace_id}, lane=Lane.FACTS)
 
 
 def poll_installation_job(installation_id: InstallationId) -> Job:
-    """Asks GitHub which repositories an installation sees, and has them looked at."""
+    """Asks GitHub which repositories an installation sees, and saves a job for each."""
     return Job(job_type=POLL_INSTALLATION, arguments={"installation_id": installation_id}, lane=Lane.CALLS)
 
 
@@ -163,5 +163,5 @@ def poll_repository_job(installation_id: InstallationId, repository_id: Reposito
 
 
 def repair_job() -> Job:
-    """Looks at every open review request. It recurs by itself; saved for now it comes once more."""
+    """Looks at every open review request. It recurs by itself; saved for now, it runs once more."""
     return Job(job_type=REPAIR, arguments={}, lane=Lane.FACTS)

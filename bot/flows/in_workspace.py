@@ -89,11 +89,11 @@ class InWorkspace:
         if job_workspace is None:
             raise Discard("what it is about is gone")
         try:
-            slack = self.workspaces.connect(job_workspace.workspace).slack
+            connected = self.workspaces.connect(job_workspace.workspace)
         except WorkspaceGone as error:
             raise Discard(str(error)) from error
         is_live = self.switch.resolve(job_workspace.chosen_mode) == "live"
-        return _Outlet(job_workspace.workspace.id, slack if is_live else None, job_workspace.is_paused)
+        return _Outlet(connected.id, connected.slack if is_live else None, job_workspace.is_paused)
 
 
 class JobWorkspace(Value):

@@ -1,4 +1,4 @@
-"""What Prometheus is told, and the warning when a clock is wrong. Each process has a registry of its own."""
+"""Metrics for Prometheus, and the warning when a clock is wrong. Each process has its own registry."""
 
 import asyncio
 import math
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 ANSWERS_WITHIN = 2.0
 """Seconds."""
 WATCH_EVERY = 60.0
-"""Seconds between two looks at the clock of a process that nobody scrapes."""
+"""Seconds between two looks at the clock in a process that nobody scrapes."""
 WARN_EVERY = 3600.0
 MOST_SKEW = timedelta(seconds=30)
 RUN_SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300)
@@ -28,7 +28,7 @@ WAIT_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 6 * 3600)
 
 
 class JobMetrics:
-    """What became of the jobs that this process claimed."""
+    """Counts the jobs of this process by how they ended, and how long they waited and ran."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._settled = Counter(
@@ -53,13 +53,13 @@ class JobMetrics:
         """A worker's `on_settled`."""
         job_type = settlement.job.job_type
         self._settled.labels(job_type, settlement.outcome.name.lower()).inc()
-        if ran:  # what was given back or buried unrun neither waited nor ran
+        if ran:  # a job that was given back or buried without a run neither waited nor ran
             self._ran.labels(job_type).observe(ran.total_seconds())
             self._waited.labels(job_type).observe(waited.total_seconds())
 
 
 class LaneMetrics:
-    """How full the queue is, lane by lane."""
+    """Shows how full each lane of the queue is."""
 
     def __init__(self, queue: Queue, registry: CollectorRegistry) -> None:
         self._queue = queue
@@ -76,9 +76,9 @@ class LaneMetrics:
         stats = await self._queue.stats()
         self._jobs.clear()
         self._age.clear()
-        # A lane without jobs has no row, but is a zero and not a gap.
+        # A lane without jobs has no row, but must show a zero and not a gap.
         empty = [LaneStats(lane, 0, 0, 0, 0, None) for lane in Lane]
-        for lane in {one.lane: one for one in (*empty, *stats)}.values():
+        for lane in {lane.lane: lane for lane in (*empty, *stats)}.values():
             self._show(describe_lane(lane.lane), lane)
 
     def _show(self, name: str, lane: LaneStats) -> None:
@@ -88,7 +88,7 @@ class LaneMetrics:
 
 
 class DatabaseHealthMetrics:
-    """This process's clock against Postgres's, and what keeps dead rows from being cleaned."""
+    """Compares this process's clock with Postgres's, and shows how long dead rows were kept from cleaning."""
 
     def __init__(self, queue: Queue, clock: Clock, registry: CollectorRegistry) -> None:
         self._queue = queue
@@ -110,7 +110,7 @@ class DatabaseHealthMetrics:
         shift = self._clock.shift
         health = await self._queue.database_health()
         if self._clock.shift != shift:
-            return  # moved meanwhile, so that nothing can be said of it
+            return  # the clock was moved meanwhile, so that the measurement says nothing
         # The sandbox's clock is ahead on purpose.
         skew = health.clock_skew - shift
         self._skew.set(skew.total_seconds())
@@ -139,7 +139,7 @@ class DatabaseHealthMetrics:
 
 
 class Exposition:
-    """The text that a scrape gets. Before it, each of `looks` brings its gauges up to date."""
+    """The text for a scrape. Before each, all `looks` bring their gauges up to date."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Exposition:
         self._freshness = SharedAnswer(self._look, kept_for)
 
     async def text(self) -> bytes | None:
-        """In Prometheus's text format; None where Postgres does not answer in time."""
+        """In Prometheus's text format; None if Postgres does not answer in time."""
         if self._looks and not await self._is_up_to_date():
             return None
         return generate_latest(self._registry)
@@ -175,6 +175,8 @@ async def _has_seen(look: Callable[[], Awaitable[None]]) -> bool:
     except Exception as error:
         if not (isinstance(error, (*TRANSIENT_ERRORS, OSError)) or is_lost_connection(error)):
             raise
-        log.warning("Postgres does not tell how the queue is", error=f"{type(error).__name__}: {error}")
+        log.warning(
+            "Postgres did not answer a question about the queue", error=f"{type(error).__name__}: {error}"
+        )
         return False
     return True

@@ -1,11 +1,11 @@
-"""Which open review requests a change of a person or of a repository concerns."""
+"""Finds the open review requests that a change of a person or of a repository affects."""
 
 from bot.model import PersonId, RequestId, WorkspaceId
 from jobq import current_database
 
 
 async def list_unmapped_reviewers(workspace_id: WorkspaceId) -> tuple[tuple[str, int], ...]:
-    """The logins that nobody is mapped to, with their open review requests, most first."""
+    """The logins of reviewers whom nobody has mapped, with how many open requests they have, most first."""
     rows = await current_database().fetch(
         """
         SELECT max(reviewer_login) AS login, count(*) AS waiting FROM review_request
@@ -20,7 +20,7 @@ async def list_unmapped_reviewers(workspace_id: WorkspaceId) -> tuple[tuple[str,
 
 
 async def list_open_request_ids_of_person(person_id: PersonId) -> tuple[RequestId, ...]:
-    """What a change of theirs concerns, on any of their accounts."""
+    """The open requests to a person, on any of their accounts."""
     rows = await current_database().fetch(
         """
         SELECT review_request.id FROM review_request
@@ -35,7 +35,7 @@ async def list_open_request_ids_of_person(person_id: PersonId) -> tuple[RequestI
 async def list_open_request_ids_of_repository(
     workspace_id: WorkspaceId, full_name: str
 ) -> tuple[RequestId, ...]:
-    """What a change of a repository's rules concerns."""
+    """The open requests in a repository, by its name in any case."""
     rows = await current_database().fetch(
         """
         SELECT review_request.id FROM review_request

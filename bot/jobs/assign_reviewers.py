@@ -1,7 +1,7 @@
 """Chooses reviewers by the repository's rules and asks them on GitHub.
 
 The decision is stored before GitHub is asked: if the process dies in between, the next try asks the same
-people again, which does no harm. The requests themselves are opened by GitHub's own webhooks.
+people again, which does no harm. GitHub's own webhooks then open the review requests here.
 """
 
 from collections.abc import Sequence
@@ -36,11 +36,11 @@ from jobq import ClaimedJob, Discard, Queue, write_transaction
 log = structlog.get_logger()
 
 MOST_ROUNDS = 3
-"""How often others are chosen in the place of people whom GitHub refuses."""
+"""How often to choose others in place of people whom GitHub refuses."""
 
 
 class GitHub(Protocol):
-    """What this job asks of GitHub."""
+    """The part of GitHub that this job needs."""
 
     async def load_changed_paths(
         self, installation_id: InstallationId, repository: str, number: int
@@ -58,9 +58,9 @@ class Arguments(BaseModel):
 async def assign_reviewers(
     job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock, is_live: bool
 ) -> Discard | None:
-    """Asks whoever is missing on one pull request; stores whom, and why nobody else.
+    """Asks the reviewers that one pull request still needs; stores the decision with its reasons.
 
-    In shadow mode (not `is_live`) it decides and stores all the same, and asks nobody.
+    In shadow mode (not `is_live`) it decides and stores, but asks nobody.
     """
     pull_request_id = job.read(Arguments).pull_request_id
     address = await find_address(pull_request_id)
@@ -68,8 +68,8 @@ async def assign_reviewers(
         return Discard("no access to this pull request any more")
     for _ in range(MOST_ROUNDS):
         try:
-            todo = await _choose(pull_request_id, address, github, queue, clock)
-            answer = await _act(todo, address, github, is_live=is_live) if todo else None
+            plan = await _choose(pull_request_id, address, github, queue, clock)
+            answer = await _act(plan, address, github, is_live=is_live) if plan else None
         except (NotFound, AccessLost) as error:
             # A stored decision stays unfinished: the next fact tries again, with the access of that moment.
             return Discard(f"GitHub does not let us: {error}")
@@ -79,14 +79,14 @@ async def assign_reviewers(
 
 
 class _Answer(Value):
-    """Whom GitHub's answer lists, and its reasons, by login, for those it refused."""
+    """The accounts in GitHub's answer, and its reasons, by login, for refusing the others."""
 
     asked: tuple[AccountId, ...] = ()
     refusals: dict[str, str] = Field(default_factory=dict)
 
 
-class _Todo(Value):
-    """Whom to ask by which stored decision."""
+class _Plan(Value):
+    """The people to ask because of a stored decision, and those of it who were asked before."""
 
     assignment_id: int
     chosen: tuple[Chosen, ...] = ()
@@ -99,24 +99,24 @@ class _Undecided(Value):
 
 async def _choose(
     pull_request_id: PullRequestId, address: Address, github: GitHub, queue: Queue, clock: Clock
-) -> _Todo | None:
-    """A stored decision to act on; None: there is nobody to ask."""
-    todo = await _begin(pull_request_id, clock.now())
-    if isinstance(todo, _Undecided):
+) -> _Plan | None:
+    """A stored decision to act on; None if there is nobody to ask."""
+    plan = await _resume(pull_request_id, clock.now())
+    if isinstance(plan, _Undecided):
         paths = await _load_paths(github, address)
-        todo = await _decide(pull_request_id, paths, queue, clock.now())
-    if todo is None:
+        plan = await _decide(pull_request_id, paths, queue, clock.now())
+    if plan is None:
         log.info("nobody to ask", pull_request_id=pull_request_id)
-    return todo
+    return plan
 
 
-async def _act(todo: _Todo, address: Address, github: GitHub, *, is_live: bool) -> _Answer:
-    """Asks those who are chosen, and stores what GitHub made of it."""
-    answer = await _ask(todo.chosen, address, github) if is_live else _Answer()
-    await record_asked(todo.assignment_id, (*todo.asked_before, *answer.asked), answer.refusals)
+async def _act(plan: _Plan, address: Address, github: GitHub, *, is_live: bool) -> _Answer:
+    """Asks the chosen people, and stores GitHub's answer."""
+    answer = await _ask(plan.chosen, address, github) if is_live else _Answer()
+    await record_asked(plan.assignment_id, (*plan.asked_before, *answer.asked), answer.refusals)
     log.info(
         "reviewers asked" if is_live else "shadow mode: reviewers chosen, not asked",
-        assignment_id=todo.assignment_id,
+        assignment_id=plan.assignment_id,
         asked=len(answer.asked),
         refused=len(answer.refusals),
     )
@@ -124,20 +124,21 @@ async def _act(todo: _Todo, address: Address, github: GitHub, *, is_live: bool) 
 
 
 @write_transaction
-async def _begin(pull_request_id: PullRequestId, now: datetime) -> _Todo | _Undecided | None:
-    """What an earlier try left unfinished, or a decision to make; None: nobody is to be asked."""
-    found = await _find_assignable(pull_request_id, now)
-    if found is None:
+async def _resume(pull_request_id: PullRequestId, now: datetime) -> _Plan | _Undecided | None:
+    """The rest of an earlier try, or a decision that is still to make; None if nobody is to be asked."""
+    assignable = await _find_assignable(pull_request_id, now)
+    if assignable is None:
         return None
-    unfinished = await find_unfinished_assignment(pull_request_id, found.pull_request.head_sha)
+    unfinished = await find_unfinished_assignment(pull_request_id, assignable.pull_request.head_sha)
     if unfinished is None:
         return _Undecided()
-    # Whoever has a request by now was asked by that earlier try, or by a human who may have thought again.
-    known = {request.reviewer_id for request in await reviews.list_requests(pull_request_id)}
-    left = tuple(chosen for chosen in unfinished.decision.chosen if chosen.account_id not in known)
-    before = tuple(one.account_id for one in unfinished.decision.chosen if one.account_id in known)
+    # People with a request were asked by that earlier try, or by a human who may have taken it back since.
+    requested = {request.reviewer_id for request in await reviews.list_requests(pull_request_id)}
+    chosen = unfinished.decision.chosen
+    left = tuple(person for person in chosen if person.account_id not in requested)
+    before = tuple(person.account_id for person in chosen if person.account_id in requested)
     if left:
-        return _Todo(assignment_id=unfinished.id, chosen=left, asked_before=before)
+        return _Plan(assignment_id=unfinished.id, chosen=left, asked_before=before)
     await record_asked(unfinished.id, before, {})
     return _Undecided()
 
@@ -145,31 +146,31 @@ async def _begin(pull_request_id: PullRequestId, now: datetime) -> _Todo | _Unde
 @write_transaction
 async def _decide(
     pull_request_id: PullRequestId, paths: tuple[str, ...] | None, queue: Queue, now: datetime
-) -> _Todo | None:
-    """Chooses on the state of this moment, and stores it. None: nobody is to be asked."""
-    found = await _find_assignable(pull_request_id, now)
-    if found is None:
+) -> _Plan | None:
+    """Chooses on the state of this moment, and stores the decision. None if nobody is to be asked."""
+    assignable = await _find_assignable(pull_request_id, now)
+    if assignable is None:
         return None
-    await lock_choices(found.pull_request.workspace_id)
-    decision = choose_reviewers(await _load_situation(found, paths, now))
+    await lock_choices(assignable.pull_request.workspace_id)
+    decision = choose_reviewers(await _load_situation(assignable, paths, now))
     if not decision.chosen:
-        await _record_nobody(found.pull_request, decision, now)
+        await _record_nobody(assignable.pull_request, decision, now)
         if decision.reason is NoAssignment.NOBODY_LEFT and not decision.counted:
             await queue.save(tell_author_job(pull_request_id, NoticeKind.NOBODY_LEFT))
         return None
-    assignment_id = await insert_assignment(found.pull_request, decision, now)
-    return _Todo(assignment_id=assignment_id, chosen=decision.chosen)
+    assignment_id = await insert_assignment(assignable.pull_request, decision, now)
+    return _Plan(assignment_id=assignment_id, chosen=decision.chosen)
 
 
 class _Assignable(Value):
-    """A pull request, locked, that its repository's rules apply to."""
+    """A locked pull request to which its repository's rules apply."""
 
     pull_request: PullRequest
     config: RepositoryConfig
 
 
 async def _find_assignable(pull_request_id: PullRequestId, now: datetime) -> _Assignable | None:
-    """None, and why is stored, if it is to be left alone; without rules nothing is stored either."""
+    """None for a pull request that is left alone. If its repository has rules, the reason is stored."""
     if (pull_request := await reviews.lock_pull_request(pull_request_id)) is None:
         return None
     config = await find_config(pull_request.workspace_id, pull_request.repository)
@@ -191,7 +192,7 @@ async def _find_assignable(pull_request_id: PullRequestId, now: datetime) -> _As
 
 
 async def _record_nobody(pull_request: PullRequest, decision: Decision, now: datetime) -> None:
-    """Stores why nobody is asked, unless that is what the newest decision says already."""
+    """Stores why nobody is asked, unless the newest decision says the same."""
     stored = await list_assignments(pull_request.id)
     if not stored or _gist(stored[-1].decision) != _gist(decision):
         await insert_assignment(pull_request, decision, now)
@@ -201,18 +202,18 @@ def _gist(decision: Decision) -> object:
     return decision.reason, decision.detail, decision.verdicts
 
 
-async def _load_situation(found: _Assignable, paths: tuple[str, ...] | None, now: datetime) -> Situation:
-    pull_request = found.pull_request
+async def _load_situation(assignable: _Assignable, paths: tuple[str, ...] | None, now: datetime) -> Situation:
+    pull_request, config = assignable.pull_request, assignable.config
     requests = await reviews.list_requests(pull_request.id)
     stored = await list_assignments(pull_request.id)
-    told = {request.reviewer_id for request in requests}
+    requested = {request.reviewer_id for request in requests}
     return Situation(
         pull_request=pull_request,
-        config=found.config,
+        config=config,
         paths=paths,
-        candidates=await list_candidates(pull_request.workspace_id, logins_of(found.config), now),
+        candidates=await list_candidates(pull_request.workspace_id, logins_of(config), now),
         requests=requests,
-        asked=frozenset(_all_asked(stored) - told),
+        asked=frozenset(_all_asked(stored) - requested),
         reviews=await reviews.list_reviews(pull_request),
         refused=frozenset(login.lower() for assignment in stored for login in assignment.refusals),
     )
@@ -223,7 +224,7 @@ def _all_asked(stored: Sequence[Assignment]) -> set[AccountId]:
 
 
 async def _load_paths(github: GitHub, address: Address) -> tuple[str, ...] | None:
-    """None where this installation may not know: then only fallbacks and rules for every path apply."""
+    """None if this installation may not read them: then only rules for every path and fallbacks apply."""
     try:
         changed = await github.load_changed_paths(address.installation_id, address.repository, address.number)
     except PathsRefused:
@@ -232,8 +233,8 @@ async def _load_paths(github: GitHub, address: Address) -> tuple[str, ...] | Non
 
 
 async def _ask(chosen: Sequence[Chosen], address: Address, github: GitHub) -> _Answer:
-    """Asks all at once; if GitHub refuses them together, one by one, to learn whom it refuses."""
-    logins = [one.login for one in chosen]
+    """Asks all at once; if GitHub refuses them together, one by one, to learn which of them it refuses."""
+    logins = [person.login for person in chosen]
     try:
         listed = await github.request_reviewers(
             address.installation_id, address.repository, address.number, logins
@@ -241,12 +242,14 @@ async def _ask(chosen: Sequence[Chosen], address: Address, github: GitHub) -> _A
     except ReviewersRefused as error:
         if len(chosen) == 1:
             return _Answer(refusals={logins[0]: str(error)})
-        return _merge([await _ask([one], address, github) for one in chosen])
+        return _merge([await _ask([person], address, github) for person in chosen])
     ids = {account.id for account in listed}
     return _Answer(
-        asked=tuple(one.account_id for one in chosen if one.account_id in ids),
+        asked=tuple(person.account_id for person in chosen if person.account_id in ids),
         refusals={
-            one.login: "GitHub's answer does not list them" for one in chosen if one.account_id not in ids
+            person.login: "GitHub's answer does not list them"
+            for person in chosen
+            if person.account_id not in ids
         },
     )
 
@@ -255,4 +258,4 @@ def _merge(answers: Sequence[_Answer]) -> _Answer:
     refusals: dict[str, str] = {}
     for answer in answers:
         refusals |= answer.refusals
-    return _Answer(asked=tuple(one for answer in answers for one in answer.asked), refusals=refusals)
+    return _Answer(asked=tuple(account for answer in answers for account in answer.asked), refusals=refusals)

@@ -1,8 +1,7 @@
 """Looks again at every open review request, once a day.
 
-Each owns a job, which waits for whatever comes next. Should one ever be missing (cancelled by hand, dead,
-lost by a restore from a backup) or wait too long, the next night mends it: to look once too often does no
-harm.
+Each open request has a job that waits for the next thing to do. If a job is missing (cancelled by hand, dead,
+lost in a restore from a backup) or waits too long, the next night repairs that. An extra look does no harm.
 """
 
 from datetime import timedelta
@@ -25,4 +24,4 @@ async def repair(job: ClaimedJob, *, queue: Queue, page: int = PAGE) -> None:
     while ids := await list_open_request_ids(after=last, limit=page):
         await queue.save_all(remind_reviewer_job(request_id) for request_id in ids)
         count, last = count + len(ids), ids[-1]
-    log.info("open review requests looked at again", count=count)
+    log.info("jobs of all open review requests saved", count=count)

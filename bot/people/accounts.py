@@ -5,11 +5,11 @@ from bot.people.model import MappedAccount
 from jobq import current_database
 
 
-async def claim_account(
+async def connect_account(
     workspace_id: WorkspaceId, account_id: AccountId, login: str, person_id: PersonId
 ) -> bool:
-    """From now on this account is that person's. False where it is somebody else's; then it stays so."""
-    claimed = await current_database().fetchval(
+    """Gives the account to a person. False if it belongs to somebody else, who keeps it."""
+    connected = await current_database().fetchval(
         """
         INSERT INTO account (workspace_id, id, login, person_id) VALUES ($1, $2, $3, $4)
         ON CONFLICT (workspace_id, id) DO UPDATE SET login = excluded.login
@@ -20,7 +20,7 @@ async def claim_account(
         login,
         person_id,
     )
-    return claimed is not None
+    return connected is not None
 
 
 async def list_accounts_of(workspace_id: WorkspaceId, slack_user_id: str) -> tuple[MappedAccount, ...]:
@@ -37,5 +37,5 @@ async def list_accounts_of(workspace_id: WorkspaceId, slack_user_id: str) -> tup
 
 
 async def remove_accounts(person_id: PersonId) -> None:
-    """None of the accounts is theirs any more. The person stays, with their settings."""
+    """Takes all GitHub accounts from a person, who stays, with their settings."""
     await current_database().execute("DELETE FROM account WHERE person_id = $1", person_id)

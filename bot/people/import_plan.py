@@ -1,4 +1,4 @@
-"""What importing a people file would change, given what GitHub and Slack say of those in it. Pure."""
+"""What importing a people file would change, given what GitHub and Slack know about its rows. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -12,7 +12,7 @@ UNKNOWN_ZONE = "UTC"
 
 
 class SlackProfile(Value):
-    """What Slack says of a user. `zone` is None where it has none."""
+    """A Slack user. `zone` is None if Slack has none."""
 
     slack_user_id: str
     name: str
@@ -22,16 +22,16 @@ class SlackProfile(Value):
     is_guest: bool = False
 
 
-class Found(Value):
-    """A row of the file with what GitHub and Slack know of it."""
+class IdentifiedRow(Value):
+    """A row of the file with its GitHub account and its Slack user. None: there is no such one."""
 
     row: Row
     account: Account | None
     profile: SlackProfile | None
 
 
-class Known(Value):
-    """Who is mapped already."""
+class CurrentMapping(Value):
+    """The accounts and people that are stored now."""
 
     accounts: tuple[MappedAccount, ...]
     people: tuple[Person, ...]
@@ -43,8 +43,8 @@ class Effect(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class Step(Value):
-    """One GitHub account that belongs to one Slack user from now on. `detail` says what is different."""
+class PlannedMapping(Value):
+    """A GitHub account that will belong to a Slack user. `detail` says what is different from now."""
 
     line: int
     account_id: AccountId
@@ -59,29 +59,29 @@ class Step(Value):
 class ImportPlan(Value):
     """Everything an import would do. With problems it does nothing."""
 
-    steps: tuple[Step, ...]
+    mappings: tuple[PlannedMapping, ...]
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
 
 
-def plan_import(found: Iterable[Found], known: Known) -> ImportPlan:
-    """One step for each row that GitHub and Slack know, a problem for each that they do not."""
-    found = tuple(found)
-    problems = [problem for one in found for problem in _wrong_with(one)]
-    problems += _contradictions(found)
-    owners = {account.id: account for account in known.accounts}
-    people = {person.id: person for person in known.people}
-    steps = [
-        _step(one.row, one.account, one.profile, owners, people)
-        for one in found
-        if one.account is not None and one.profile is not None
+def plan_import(rows: Iterable[IdentifiedRow], current: CurrentMapping) -> ImportPlan:
+    """A mapping for each row that GitHub and Slack know, a problem for each that they do not."""
+    rows = tuple(rows)
+    problems = [problem for row in rows for problem in _wrong_with(row)]
+    problems += _contradictions(rows)
+    owners = {account.id: account for account in current.accounts}
+    people = {person.id: person for person in current.people}
+    mappings = [
+        _plan_mapping(identified.row, identified.account, identified.profile, owners, people)
+        for identified in rows
+        if identified.account is not None and identified.profile is not None
     ]
-    notes = [note for one in found for note in _notes(one)]
-    return ImportPlan(steps=tuple(steps), problems=tuple(problems), notes=tuple(notes))
+    notes = [note for row in rows for note in _notes(row)]
+    return ImportPlan(mappings=tuple(mappings), problems=tuple(problems), notes=tuple(notes))
 
 
-def _wrong_with(found: Found) -> Iterator[Problem]:
-    row, account, profile = found.row, found.account, found.profile
+def _wrong_with(identified: IdentifiedRow) -> Iterator[Problem]:
+    row, account, profile = identified.row, identified.account, identified.profile
     if account is None:
         yield _problem(row, "github_login", f"GitHub knows nobody called {row.login!r}")
     elif account.is_bot:
@@ -95,23 +95,22 @@ def _wrong_with(found: Found) -> Iterator[Problem]:
         yield _problem(row, where, f"{profile.name} is deactivated in Slack")
 
 
-def _contradictions(found: Iterable[Found]) -> Iterator[Problem]:
+def _contradictions(rows: Iterable[IdentifiedRow]) -> Iterator[Problem]:
     """Several rows of one Slack user are one person, who has one name and one zone."""
     first: dict[str, Row] = {}
-    for one in found:
-        if one.profile is None:
+    for identified in rows:
+        if identified.profile is None:
             continue
-        other = first.setdefault(one.profile.slack_user_id, one.row)
+        row = identified.row
+        other = first.setdefault(identified.profile.slack_user_id, row)
         for key in ("name", "zone"):
-            mine, theirs = getattr(one.row, key), getattr(other, key)
+            mine, theirs = getattr(row, key), getattr(other, key)
             if mine and theirs and mine != theirs:
-                yield _problem(
-                    one.row, key, f"{mine!r} is {theirs!r} on line {other.line}: that is one person"
-                )
+                yield _problem(row, key, f"{mine!r} is {theirs!r} on line {other.line}: that is one person")
 
 
-def _notes(found: Found) -> Iterator[Problem]:
-    row, profile = found.row, found.profile
+def _notes(identified: IdentifiedRow) -> Iterator[Problem]:
+    row, profile = identified.row, identified.profile
     if profile is None:
         return
     if profile.is_guest:
@@ -126,15 +125,15 @@ def _problem(row: Row, where: str, text: str) -> Problem:
     return Problem(line=row.line, where=where, text=text)
 
 
-def _step(
+def _plan_mapping(
     row: Row,
     account: Account,
     profile: SlackProfile,
     owners: Mapping[AccountId, MappedAccount],
     people: Mapping[PersonId, Person],
-) -> Step:
+) -> PlannedMapping:
     zone = row.zone or (profile.zone if profile.zone and is_zone(profile.zone) else UNKNOWN_ZONE)
-    step = Step(
+    planned = PlannedMapping(
         line=row.line,
         account_id=account.id,
         login=account.login,
@@ -144,21 +143,21 @@ def _step(
         effect=Effect.ADDED,
     )
     if (before := owners.get(account.id)) is None:
-        return step
-    if detail := ", ".join(_differences(step, before, people[before.person_id])):
-        return step.model_copy(update={"effect": Effect.CHANGED, "detail": detail})
-    return step.model_copy(update={"effect": Effect.UNCHANGED})
+        return planned
+    if detail := ", ".join(_differences(planned, before, people[before.person_id])):
+        return planned.model_copy(update={"effect": Effect.CHANGED, "detail": detail})
+    return planned.model_copy(update={"effect": Effect.UNCHANGED})
 
 
-def _differences(step: Step, account: MappedAccount, person: Person) -> Iterator[str]:
-    if account.login != step.login:
+def _differences(planned: PlannedMapping, account: MappedAccount, person: Person) -> Iterator[str]:
+    if account.login != planned.login:
         yield f"was called {account.login}"
-    if person.slack_user_id != step.slack_user_id:
+    if person.slack_user_id != planned.slack_user_id:
         yield f"was mapped to {person.name} ({person.slack_user_id})"
         return
-    if person.name != step.name:
+    if person.name != planned.name:
         yield f"name was {person.name}"
-    if person.zone != step.zone:
+    if person.zone != planned.zone:
         yield f"zone was {person.zone}"
     if not person.is_active:
         yield "was deactivated"

@@ -1,4 +1,4 @@
-"""Who reviews: people, when they work, when they are away, and which rules name them."""
+"""People: when they work, when they are away, and the GitHub accounts that are theirs."""
 
 import re
 from datetime import datetime, time
@@ -10,7 +10,7 @@ from bot.working_time import MONDAY_TO_FRIDAY, WorkingHours
 class Absence(Value):
     """Out of office from `starts_at` until `ends_at`, which is exclusive.
 
-    `id` is None where nobody needs to name it again.
+    `id` is None for an absence that is not stored.
     """
 
     starts_at: datetime
@@ -43,7 +43,7 @@ class Person(Value):
 
 
 class MappedAccount(Value):
-    """A GitHub account that belongs to a person. `login` is how it was called when it was mapped."""
+    """A GitHub account that belongs to a person. `login` is its name at the time it was mapped."""
 
     id: AccountId
     login: str

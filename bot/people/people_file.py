@@ -1,4 +1,4 @@
-"""The file that maps GitHub logins to Slack users, and what importing it would change. Pure."""
+"""The file that maps GitHub logins to Slack users. Pure."""
 
 import csv
 import difflib
@@ -14,7 +14,7 @@ from bot.working_time import WorkingHours
 
 COLUMNS = ("github_login", "slack_id", "email", "name", "team", "country", "zone")
 NOT_YET = ("team", "country")
-"""Understood, and of no effect until those features come."""
+"""Columns that are accepted and noted, but have no effect until their features are built."""
 
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -32,12 +32,12 @@ class Row(Value):
 
     @property
     def slack(self) -> str:
-        """What names the Slack user."""
+        """The id or the email address of the Slack user."""
         return self.slack_id or self.email.lower()
 
 
 class PeopleFile(Value):
-    """What a file says, and what is wrong with it."""
+    """The rows of a file, and what is wrong with it."""
 
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
@@ -45,16 +45,16 @@ class PeopleFile(Value):
 
 
 def parse_people(text: str, filename: str) -> PeopleFile:
-    """Reads CSV with a header, or YAML (a list of entries, also under `people:`), by the name's ending."""
+    """Reads CSV with a header or, by the file's ending, YAML: a list of entries, alone or under `people:`."""
     is_yaml = filename.lower().endswith((".yaml", ".yml"))
     entries, problems = _read_yaml(text) if is_yaml else _read_csv(text)
     rows: list[Row] = []
     notes: list[Problem] = []
     for line, entry in entries:
         cleaned = {key: str(value or "").strip() for key, value in entry.items()}
-        found = [*_wrong_in(line, cleaned)]
-        problems += found
-        if not found:
+        wrong = [*_wrong_in(line, cleaned)]
+        problems += wrong
+        if not wrong:
             rows.append(_row(line, cleaned))
             notes += [_problem(line, key, "is not yet in effect") for key in NOT_YET if cleaned.get(key)]
     problems += _repeated(rows)
@@ -146,7 +146,7 @@ def _wrong_in(line: int, entry: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def is_zone(name: str) -> bool:
-    """Whether this is the name of a time zone that we can reckon with."""
+    """Whether this is the name of a known time zone."""
     try:
         WorkingHours(zone=name)
     except ValueError:

@@ -1,7 +1,4 @@
-"""Who is available, what is left alone, and how a decision reads. Pure: `now` is an argument.
-
-Whom to ask is decided in choice.py.
-"""
+"""When people are away. Pure: `now` is an argument."""
 
 from datetime import datetime
 
@@ -16,10 +13,10 @@ def current_absence(person: Person, now: datetime) -> Absence | None:
 
 
 def away_until(person: Person, now: datetime) -> datetime | None:
-    """The end (exclusive) of an absence that keeps them from reading a request made now; None: they can.
+    """The end (exclusive) of an absence that keeps them from reading a request made now; None if they can.
 
-    One that begins before their next working minute counts too, and those without such a minute in between
-    are one.
+    An absence that begins before their next working minute counts. Absences without a working minute between
+    them count as one.
     """
     until, look_at = None, now
     while (at := next_working_instant(person.hours, look_at)) is not None:

@@ -1,7 +1,4 @@
-"""People, accounts, absences, rules and decisions in Postgres. Uses the ambient database and transaction.
-
-Whom a rule may choose from is in candidates.py.
-"""
+"""People, their accounts and their absences in Postgres. Uses the ambient database and transaction."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,11 +12,11 @@ from jobq import current_database
 
 
 async def find_person_by_account(workspace_id: WorkspaceId, account_id: AccountId) -> Person | None:
-    """Whoever a GitHub account is mapped to."""
-    found = await current_database().fetchval(
+    """The person to whom a GitHub account belongs."""
+    person_id = await current_database().fetchval(
         "SELECT person_id FROM account WHERE workspace_id = $1 AND id = $2", workspace_id, account_id
     )
-    return None if found is None else await load_person(PersonId(found))
+    return None if person_id is None else await load_person(PersonId(person_id))
 
 
 async def list_person_ids_by_account(
@@ -35,11 +32,11 @@ async def list_person_ids_by_account(
 
 
 async def find_person_by_slack_user(workspace_id: WorkspaceId, slack_user_id: str) -> Person | None:
-    """None also when Slack says that they are gone but we never met them."""
-    found = await current_database().fetchval(
+    """None for a Slack user whom nobody has mapped."""
+    person_id = await current_database().fetchval(
         "SELECT id FROM person WHERE workspace_id = $1 AND slack_user_id = $2", workspace_id, slack_user_id
     )
-    return None if found is None else await load_person(PersonId(found))
+    return None if person_id is None else await load_person(PersonId(person_id))
 
 
 async def load_person(person_id: PersonId) -> Person:
@@ -51,15 +48,15 @@ async def load_person(person_id: PersonId) -> Person:
 
 
 async def list_people(workspace_id: WorkspaceId) -> tuple[Person, ...]:
-    """Everybody who is mapped, by name."""
+    """Every person of a workspace, by name."""
     rows = await current_database().fetch("SELECT id FROM person WHERE workspace_id = $1", workspace_id)
     return await list_people_by_id(row["id"] for row in rows)
 
 
 async def list_people_by_id(person_ids: Iterable[PersonId]) -> tuple[Person, ...]:
-    """By name, with every absence that was not cancelled before it began; one cancelled later ended then.
+    """By name, with their absences, past ones included: reminders count working time since the first DM.
 
-    Past absences matter too: reminders count working time since the first DM.
+    An absence that was cancelled ended at that moment; one that was cancelled before it began never was.
     """
     rows = await current_database().fetch(
         """
@@ -91,7 +88,7 @@ def _person(row: Any) -> Person:
 async def upsert_person(
     workspace_id: WorkspaceId, slack_user_id: str, name: str, zone: str, is_active: bool = True
 ) -> PersonId:
-    """Records what Slack and the mapping say of a person; settings of their own stay."""
+    """Stores what Slack and the people file say about a person; their own settings stay."""
     identity = await current_database().fetchval(
         """
         INSERT INTO person (workspace_id, slack_user_id, name, zone, is_active) VALUES ($1, $2, $3, $4, $5)
@@ -111,7 +108,7 @@ async def upsert_person(
 async def map_account(
     workspace_id: WorkspaceId, account_id: AccountId, login: str, person_id: PersonId
 ) -> None:
-    """From now on this GitHub account belongs to that person."""
+    """Gives the account to a person, whoever had it before."""
     await current_database().execute(
         """
         INSERT INTO account (workspace_id, id, login, person_id) VALUES ($1, $2, $3, $4)
@@ -134,9 +131,9 @@ async def list_accounts(workspace_id: WorkspaceId) -> tuple[MappedAccount, ...]:
 
 
 async def lock_person(person_id: PersonId) -> None:
-    """What a person changes about themselves, and what is decided about them, comes one after the other.
+    """Until the transaction ends, nobody else changes or decides anything about this person.
 
-    After a pull request and its request, where those are locked too: locks have one order.
+    Lock a pull request and its review request before the person: all locks have one order.
     """
     await current_database().execute("SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE", person_id)
 
@@ -159,19 +156,19 @@ async def insert_absence(
 
 
 async def cancel_absence(absence_id: int, at: datetime) -> None:
-    """It ends now; if it has not begun, it never happens."""
+    """The absence ends at this moment; if it has not begun, it never happens."""
     await current_database().execute(
         "UPDATE absence SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL", absence_id, at
     )
 
 
 async def restore_absence(absence_id: int) -> None:
-    """Takes a cancellation back."""
+    """Undoes a cancellation."""
     await current_database().execute("UPDATE absence SET cancelled_at = NULL WHERE id = $1", absence_id)
 
 
 async def list_absences(person_id: PersonId, now: datetime) -> tuple[Absence, ...]:
-    """Those that last or are to come, soonest first, each with its id."""
+    """Current and future absences, soonest first, each with its id."""
     rows = await current_database().fetch(
         """
         SELECT id, starts_at, ends_at, cover_person_id FROM absence
@@ -184,7 +181,7 @@ async def list_absences(person_id: PersonId, now: datetime) -> tuple[Absence, ..
 
 
 async def snooze_person(person_id: PersonId, until: datetime | None) -> None:
-    """All reminders of a person; None: not any more."""
+    """Holds back all reminders of a person until then; None ends that."""
     await current_database().execute("UPDATE person SET snoozed_until = $2 WHERE id = $1", person_id, until)
 
 
@@ -194,7 +191,7 @@ async def set_zone(person_id: PersonId, zone: str) -> None:
 
 
 async def set_active(person_id: PersonId, is_active: bool) -> None:
-    """Whether they still are in the Slack workspace."""
+    """`is_active` is false for a person who was deactivated in Slack."""
     await current_database().execute("UPDATE person SET is_active = $2 WHERE id = $1", person_id, is_active)
 
 

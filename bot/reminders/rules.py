@@ -1,4 +1,4 @@
-"""When a reviewer hears about a review request, and what they see. Pure: `now` is an argument."""
+"""When a reviewer gets a DM about a review request, and what it shows. Pure: `now` is an argument."""
 
 import hashlib
 from datetime import datetime, time, timedelta
@@ -45,7 +45,7 @@ def decide(state: ReminderState, now: datetime) -> Step:
 def _why_not_now(state: ReminderState, now: datetime) -> Wait | None:
     if (why := _why_never(state)) is not None:
         return Wait(until=None, why=why)
-    assert state.person is not None  # noqa: S101 - _why_never has spoken otherwise
+    assert state.person is not None  # noqa: S101 - or _why_never would have given a reason
     if (due := due_at(state, state.person)) is None:
         return Wait(until=None, why="all reminders were sent")
     at = _first_chance(state, state.person, due, now)
@@ -74,9 +74,9 @@ def _why_never(state: ReminderState) -> str | None:
 
 
 def due_at(state: ReminderState, person: Person) -> datetime | None:
-    """When the next DM is due, working hours and budgets aside; None when the rhythm has ended.
+    """When the next DM is due, working hours and budgets aside; None if all reminders were sent.
 
-    A request snoozed since its last DM wakes when the snooze ends, whatever the rhythm says.
+    A request that was snoozed after its last DM is due when the snooze ends, whatever the rhythm says.
     """
     sent, woken = state.sent, state.request.snoozed_until
     if not sent:
@@ -88,7 +88,7 @@ def due_at(state: ReminderState, person: Person) -> datetime | None:
 
 
 def _next_reminder_at(state: ReminderState, person: Person) -> datetime | None:
-    """Counted from the last DM by the rhythm's gaps: what was held back does not come in a burst."""
+    """Counts the rhythm's gap from the last DM, so that reminders that were held back come in no burst."""
     last, reminders = state.sent[-1].sent_at, len(state.sent) - 1
     if last is None or reminders >= len(state.rhythm.after):
         return None
@@ -98,10 +98,10 @@ def _next_reminder_at(state: ReminderState, person: Person) -> datetime | None:
 
 
 def _first_chance(state: ReminderState, person: Person, due: datetime, now: datetime) -> datetime | None:
-    """The first instant from `now` on when this person may be sent a DM due then; None: never again."""
+    """The first instant from `now` on when this person may get a DM that is due then; None if never."""
     not_before = max(due, now, person.snoozed_until or now)
     at = next_working_instant(person.hours, not_before, intervals(person))
-    # A budget is for a day: today's says nothing about a DM that comes tomorrow.
+    # A budget is for one day: a DM that comes tomorrow does not count against today's.
     is_today = at is not None and local_day(person.hours, at) == local_day(person.hours, now)
     if at is not None and is_today and _is_spent(state, person):
         tomorrow = start_of_working_day_after(person.hours, at)
@@ -124,7 +124,7 @@ def _why_later(state: ReminderState, person: Person, due: datetime, now: datetim
 
 
 def no_answer_at(state: ReminderState, first_sent_at: datetime) -> datetime | None:
-    """When the author hears that the reviewer has not answered, counted in the reviewer's working time."""
+    """When the author is notified of a missing answer, counted in the reviewer's working time."""
     if state.person is None:
         return None
     after = state.rhythm.notify_author_after
@@ -132,7 +132,7 @@ def no_answer_at(state: ReminderState, first_sent_at: datetime) -> datetime | No
 
 
 def waiting_time(state: ReminderState, now: datetime) -> timedelta:
-    """How long the request has waited, in the reader's working time."""
+    """How long the request has waited, in the reviewer's working time."""
     if state.person is None:
         return timedelta(0)
     return working_time_between(state.person.hours, state.request.opened_at, now, intervals(state.person))
@@ -144,14 +144,14 @@ def intervals(person: Person) -> tuple[tuple[datetime, datetime], ...]:
 
 
 def card_of(state: ReminderState, message: Message) -> Card:
-    """What a DM should show now."""
+    """The card that a DM should show now."""
     welcomed_at = state.person.welcomed_at if state.person else None
     is_first_ever = message.sending_at == welcomed_at
     return _card(state, _look(state, message), message.sequence, is_first_ever=is_first_ever)
 
 
 def next_card(state: ReminderState, sequence: int) -> Card:
-    """What a new DM shows."""
+    """The card of a new DM."""
     is_first_ever = state.person is not None and state.person.welcomed_at is None
     return _card(state, Look.LIVE, sequence, is_first_ever=is_first_ever)
 
@@ -165,7 +165,7 @@ def _look(state: ReminderState, message: Message) -> Look:
 
 
 def quiet_note(state: ReminderState) -> str:
-    """Why nothing is asked of the reader for now; empty when something is."""
+    """Why nothing is asked of the reader for now; empty if their review is wanted."""
     if state.person is None:
         return "The GitHub account that was asked is not connected with you any more."
     if state.pull_request.is_draft:
@@ -180,7 +180,7 @@ def quiet_note(state: ReminderState) -> str:
 
 
 def _last_moment(ends_at: datetime, person: Person) -> str:
-    """A day off is told by its date; who is back in the middle of a day is told when."""
+    """The last day of an absence; or, if it ends in the middle of a day, that day and the time."""
     local = ends_at.astimezone(person.hours.tz)
     if local.time() != time.min:
         return f"{local:%a} {local.day} {local:%b %H:%M}"
@@ -189,7 +189,7 @@ def _last_moment(ends_at: datetime, person: Person) -> str:
 
 
 def look_changes_at(state: ReminderState, now: datetime) -> datetime | None:
-    """When a DM that was sent will show something else by the passing of time: an absence begins or ends."""
+    """When the DMs next change just because time passes: an absence begins or ends. None if they do not."""
     if state.person is None or not state.sent:
         return None
     moments = (moment for absence in intervals(state.person) for moment in absence if moment > now)
@@ -219,7 +219,7 @@ def _card(state: ReminderState, look: Look, sequence: int, *, is_first_ever: boo
 
 
 def turn(state: ReminderState) -> str:
-    """Why it is the reader's turn; where a rule chose them, the pattern that they own is to follow."""
+    """Why it is the reader's turn. If a rule chose them, the card goes on with the pattern that they own."""
     who = state.request.requested_by or "GitHub"
     if state.request.is_again:
         return f"{who} asked you again"
@@ -235,5 +235,5 @@ def _close_reason(state: ReminderState) -> CloseReason:
 
 
 def fingerprint(card: Card) -> str:
-    """Tells apart what two cards show. Ages are not part of a card: a DM is not edited just to grow older."""
+    """Differs for cards that show different things. A card has no age: no DM is edited to grow older."""
     return hashlib.md5(card.model_dump_json().encode(), usedforsecurity=False).hexdigest()

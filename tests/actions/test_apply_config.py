@@ -75,7 +75,16 @@ async def test_a_file_with_one_mistake_changes_nothing_at_all(world: World) -> N
 
 @pytest.mark.usefixtures("asked")
 async def test_what_has_no_effect_is_said(world: World) -> None:
-    report = await check_config(ONE.replace("people:", "teams: [core], people:"), world.workspace_id)
+    report = await check_config(ONE + '    ignore: {authors: ["*"]}\n', world.workspace_id)
+    assert report.is_ok
     assert report.lines()[0] == (
-        "line 3: repositories.acme/api.rules[0].teams: is not yet in effect: name people (no effect)"
+        "line 4: repositories.acme/api.ignore.authors[0]: ignores everybody: no rule of this repository is"
+        " ever reached (no effect)"
     )
+
+
+@pytest.mark.usefixtures("asked")
+async def test_a_file_that_sets_what_is_not_built_yet_is_refused(world: World) -> None:
+    report = await check_config(ONE.replace("people:", "teams: [core], people:"), world.workspace_id)
+    assert not report.is_ok
+    assert report.lines()[0] == "line 3: repositories.acme/api.rules[0].teams: is not built yet: name people"

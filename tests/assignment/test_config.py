@@ -13,7 +13,7 @@ repositories:
   acme/api:
     reviewers: 2
     rules:
-      - {paths: ["billing/**", "*.sql"], people: [ana, ben], teams: [payments], at_least: 1}
+      - {paths: ["billing/**", "*.sql"], people: [ana, ben], at_least: 1}
       - {paths: ["**"], people: [cho, dev, eli]}
     ignore: {drafts: true, labels: [wip], authors: ["*[bot]"], titles: ["^WIP"]}
     reminders: {after: [4h, 12h, 28h], approvals_needed: 1, quiet_when_ci_fails: false}
@@ -49,10 +49,11 @@ def test_the_sample_is_understood() -> None:
     assert logins_of(config) == {"ana", "ben", "cho", "dev", "eli"}
 
 
-def test_teams_are_accepted_and_said_to_have_no_effect_yet() -> None:
-    assert notes(SAMPLE) == [
-        "line 5: repositories.acme/api.rules[0].teams: is not yet in effect: name people"
+def test_teams_are_refused_because_they_are_not_built_yet() -> None:
+    assert problems(SAMPLE.replace("at_least", "teams: [payments], at_least")) == [
+        "line 5: repositories.acme/api.rules[0].teams: is not built yet: name people"
     ]
+    assert problems(SAMPLE.replace("at_least", "teams: [], at_least")) == []
 
 
 def test_what_is_stored_reads_back_the_same() -> None:
@@ -206,6 +207,16 @@ def test_ignoring_every_author_is_noted() -> None:
     assert note.startswith("line 3: repositories.acme/api.ignore.authors[0]: ignores everybody")
 
 
-def test_quiet_when_ci_fails_is_noted_only_when_it_is_wanted() -> None:
-    assert notes(repository("reminders: {quiet_when_ci_fails: false}")) == []
-    assert len(notes(repository("reminders: {quiet_when_ci_fails: true}"))) == 1
+def test_quiet_when_ci_fails_is_refused_because_it_is_not_built_yet() -> None:
+    assert problems(repository("reminders: {quiet_when_ci_fails: false}")) == []
+    assert problems(repository("reminders: {quiet_when_ci_fails: true}")) == [
+        "line 3: repositories.acme/api.reminders.quiet_when_ci_fails: is not built yet: leave it out"
+    ]
+
+
+def test_a_stored_document_that_sets_what_is_not_built_yet_still_loads() -> None:
+    document = (
+        '{"rules": [{"paths": ["**"], "people": ["ana"], "teams": ["payments"]}],'
+        ' "reminders": {"quiet_when_ci_fails": true}}'
+    )
+    assert RepositoryConfig.model_validate_json(document).rules[0].teams == ("payments",)

@@ -20,6 +20,7 @@ from bot.flows.catalog import (
     welcome_digest_job,
 )
 from bot.flows.in_workspace import InWorkspace, find_workspace_of
+from bot.flows.pausing import LOOK_AGAIN_EVERY
 from bot.model import PersonId, PullRequestId, RequestId, WorkspaceId
 from bot.modes import ModeSwitch, Pause, begin_pause, end_pause
 from bot.slack.gateway import SlackGateway
@@ -148,7 +149,7 @@ async def test_during_a_pause_only_the_job_that_strikes_dms_runs(world: World, t
     for handler in (wrapper.send_unless_paused(sent), wrapper.assign_unless_paused(assigned)):
         result = await handler(job)
         assert isinstance(result, Postpone)
-        assert result.until == world.now + timedelta(days=1), "a day after the pause began"
+        assert result.until == world.now + LOOK_AGAIN_EVERY
     assert (sent.slacks, assigned.modes) == ([], [])
     await wrapper.send(sent)(job)
     assert sent.slacks == [gateway]
