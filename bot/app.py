@@ -1,4 +1,4 @@
-"""Builds what every process needs, once, and takes it down again."""
+"""Opens what every process needs, once, and closes it again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +22,7 @@ from jobq import Database, Queue
 
 @dataclass(frozen=True)
 class App:
-    """The parts of a running bot. Handlers and routes take from it just the ports they use."""
+    """The ports of a running bot. Handlers and routes take from it just those that they use."""
 
     settings: Settings
     database: Database
@@ -30,23 +30,23 @@ class App:
     clock: Clock
     github: GitHubGateway
     slack: SlackGateway
-    """The first workspace's, whose token is in the environment."""
+    """Of the first workspace, whose token is SLACK_BOT_TOKEN."""
     workspaces: SlackWorkspaces
     workspace_id: WorkspaceId
-    """The first one."""
+    """The first workspace's."""
     switch: ModeSwitch
 
 
 @asynccontextmanager
 async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncIterator[App]:
-    """Connects to Postgres and makes the gateways, which connect when first used.
+    """Connect to Postgres and make the gateways, which connect when first used.
 
-    What `settings` lack is taken from what was entered at /setup. Raises SettingsError naming what is
-    missing, and jobq.DatabaseUnavailableError.
+    Credentials entered at /setup complete the `settings`. Raises SettingsError, which names what is missing,
+    and jobq.DatabaseUnavailableError.
     """
     clock = clock or Clock()
     async with make_database(settings) as database:
-        outside, settings = settings, await complete_settings(settings)
+        environment, settings = settings, await complete_settings(settings)
         workspace_id = await find_first_workspace()
         limits = SlackLimits(workspace_id, clock.now)
         github, slack = make_github(settings, clock), make_slack(settings, clock, limits)
@@ -62,7 +62,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
                 slack=slack,
                 workspaces=workspaces,
                 workspace_id=workspace_id,
-                switch=make_switch(outside, is_sandbox=settings.is_sandbox),
+                switch=make_switch(environment, is_sandbox=settings.is_sandbox),
             )
         finally:
             await workspaces.close()
@@ -75,15 +75,14 @@ def make_database(settings: Settings) -> Database:
     return Database(
         require_database(settings),
         direct_dsn=settings.direct_url,
-        # A direct address beside it means that the usual one is a pooler's, where a statement prepared on one
-        # connection is unknown on the next.
+        # With a direct address, the usual one is a pooler's: its connections share no prepared statements.
         statement_cache_size=100 if settings.database_direct_url is None else 0,
     )
 
 
 @asynccontextmanager
 async def following_clock(app: App, on_move: Callable[[], object]) -> AsyncIterator[None]:
-    """In the sandbox, keeps this process's clock where a person moved it; elsewhere nothing can move it."""
+    """In the sandbox, keep this process's clock as people move it. Elsewhere nothing moves it."""
     if not app.settings.is_sandbox:
         yield
         return
@@ -97,7 +96,7 @@ async def following_clock(app: App, on_move: Callable[[], object]) -> AsyncItera
 
 
 def make_github(settings: Settings, clock: Clock) -> GitHubGateway:
-    """The door to GitHub. Raises SettingsError when there is no App."""
+    """The gateway to GitHub. Raises SettingsError when there is no App."""
     if settings.github_app_id is None or settings.github_app_private_key is None:
         raise SettingsError(
             "GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY, GITHUB_WEBHOOK_SECRET: missing; "
@@ -114,7 +113,7 @@ def make_github(settings: Settings, clock: Clock) -> GitHubGateway:
 def make_workspaces(
     settings: Settings, clock: Clock, first_id: WorkspaceId, first: SlackGateway
 ) -> SlackWorkspaces:
-    """The doors to every Slack workspace, opened when first needed."""
+    """The gateways to every Slack workspace, opened when first needed."""
 
     def open_gateway(workspace_id: WorkspaceId, token: SecretStr) -> SlackGateway:
         limits = SlackLimits(workspace_id, clock.now)
@@ -131,7 +130,7 @@ async def _renew_tokens(workspaces: SlackWorkspaces) -> None:
 
 
 def make_slack(settings: Settings, clock: Clock, limits: SlackLimits | None = None) -> SlackGateway:
-    """The door to Slack, with the limits of its workspace where that is known.
+    """The gateway to the first workspace; with `limits` it keeps to Slack's rate limits.
 
     Raises SettingsError when there is no app.
     """

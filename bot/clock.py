@@ -47,12 +47,12 @@ async def move_clock(db: Database, by: timedelta) -> timedelta:
 
 
 async def sync_clock(clock: Clock, db: Database) -> None:
-    """Set `clock` as the sandbox's clock is set. A process does this before its first use of the time."""
+    """Set `clock` to the sandbox's shift. A process does this before it first uses the time."""
     clock.shift = await _read_shift(db)
 
 
 async def follow_clock(clock: Clock, db: Database, on_move: Callable[[], object]) -> None:
-    """Keep `clock` as the sandbox's clock is set until cancelled, calling `on_move` after each change.
+    """Keep `clock` at the sandbox's shift until cancelled, calling `on_move` after each change.
 
     Survives lost connections: after each new connection it reads the shift again.
     """

@@ -1,4 +1,4 @@
-"""Credentials and choices made at /setup, in Postgres. What the environment sets wins over them.
+"""Credentials and choices entered at /setup, in Postgres. The environment wins over them.
 
 Credentials are encrypted with SECRET_KEYS: see bot/encryption.py.
 """
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
-from bot.encryption import Cipher, Undecryptable, find_secret_key
+from bot.encryption import Cipher, UndecryptableError, find_secret_key
 from bot.settings import Settings, SettingsError
 from jobq import current_database, read_transaction, write_transaction
 
@@ -28,17 +28,20 @@ SLACK_FIELDS = (
     "slack_client_secret",
 )
 PLAIN_FIELDS = ("ripe_mode", "public_url")
-"""Settings that are no secrets."""
+"""Settings that are entered at /setup and are no secrets."""
 
 SettingName = Literal[
     "ripe_mode", "ripe_mode_by", "public_url", "profile", "options", "owner", "app_url", "finished_at"
 ]
-"""Beside the plain fields: who chose the mode in Slack, what was chosen for the App, where its page is, and
-when the setup ended."""
+"""Beside the plain fields: who chose the mode in Slack, what was chosen for the App, the address of its page,
+and when the setup ended."""
 
 
 class CredentialStore:
-    """Reads and writes encrypted credentials. `keys` are Fernet keys, the newest first."""
+    """Reads and writes encrypted credentials. `keys` are Fernet keys, the newest first.
+
+    Raises SettingsError if there are none.
+    """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         if not keys:
@@ -48,13 +51,13 @@ class CredentialStore:
         self._cipher = Cipher(keys)
 
     async def load(self) -> dict[str, SecretStr]:
-        """All of them, by their names in the environment. Raises SettingsError where no key fits."""
+        """All credentials, by their names in the environment. Raises SettingsError if no key decrypts one."""
         rows = await current_database().fetch("SELECT name, value FROM credential ORDER BY name")
         return {row["name"]: self._decrypt(row["name"], row["value"]) for row in rows}
 
     @write_transaction
     async def save(self, values: Mapping[str, SecretStr], now: datetime, group: Sequence[str] = ()) -> None:
-        """All or none of them. Of `group`, names that belong together, nothing else is left."""
+        """Save all or none of `values`, after deleting `group`, names that belong together."""
         database = current_database()
         await database.execute("DELETE FROM credential WHERE name = ANY($1)", list(group))
         await database.executemany(
@@ -66,13 +69,13 @@ class CredentialStore:
         )
 
     async def renew(self) -> int:
-        """Encrypts with the newest key what an older one has encrypted; returns how many there were."""
+        """Encrypt everything with the newest key; return how many credentials an older one had encrypted."""
         rows = await current_database().fetch("SELECT name, value FROM credential ORDER BY name")
         old = [(row["name"], row["value"]) for row in rows if not self._cipher.is_newest(row["value"])]
         for name, value in old:
-            self._decrypt(name, value)  # says which one it is, should no key fit
+            self._decrypt(name, value)  # if no key fits, the error names the credential
             await current_database().execute(
-                # Only what was read: somebody may have entered another one meanwhile.
+                # Only the value that was read: a person may have entered a new one meanwhile.
                 "UPDATE credential SET value = $3 WHERE name = $1 AND value = $2",
                 name,
                 value,
@@ -81,20 +84,20 @@ class CredentialStore:
         return len(old)
 
     def seal(self, text: str) -> str:
-        """What only this bot can read and make, to be kept by a browser."""
+        """Text for a browser to keep, which only this bot can make and read."""
         return self._cipher.encrypt(SecretStr(text)).decode()
 
     def unseal(self, sealed: str, life: timedelta) -> str | None:
-        """The text again; None where it was not sealed by this bot, or longer ago than `life`."""
+        """The text that `seal` was given; None if this bot did not seal it, or longer ago than `life`."""
         try:
             return self._cipher.decrypt(sealed, life).get_secret_value()
-        except Undecryptable:
+        except UndecryptableError:
             return None
 
     def _decrypt(self, name: str, value: bytes) -> SecretStr:
         try:
             return self._cipher.decrypt(value)
-        except Undecryptable:
+        except UndecryptableError:
             raise SettingsError(
                 f"SECRET_KEYS: none of them decrypts {name}, which was entered at /setup; "
                 "add the key that was in use then, or enter it again with `ripe up --setup`"
@@ -102,10 +105,10 @@ class CredentialStore:
 
 
 async def complete_settings(settings: Settings) -> Settings:
-    """`settings` with what was entered at /setup wherever the environment is silent.
+    """`settings` completed with what was entered at /setup.
 
-    GitHub's credentials are taken together, and so are Slack's: those of two Apps are never mixed. The
-    sandbox has its own, and stays as it is. Raises SettingsError where the stored ones cannot be decrypted.
+    GitHub's credentials are taken together, and so are Slack's: those of two apps are never mixed. The
+    sandbox has its own, and stays as it is. Raises SettingsError if no key decrypts the stored credentials.
     """
     if settings.sandbox_url is not None:
         return settings
@@ -127,12 +130,12 @@ async def _load_credentials(settings: Settings) -> dict[str, SecretStr]:
 
 
 def open_store(settings: Settings) -> CredentialStore:
-    """The store of this bot's keys. Raises SettingsError where there are none."""
+    """The store with this bot's keys. Raises SettingsError if there are none."""
     return CredentialStore(settings.secret_keys or find_secret_key(settings.ripe_home.expanduser()))
 
 
 def find_cipher(settings: Settings) -> Cipher | None:
-    """What this bot's tokens in Postgres are encrypted with; None where no keys are set."""
+    """The cipher of this bot's tokens in Postgres; None if no keys are set."""
     keys = settings.secret_keys or find_secret_key(settings.ripe_home.expanduser())
     return Cipher(keys) if keys else None
 
@@ -158,23 +161,23 @@ def _typed(field: str, value: SecretStr) -> Any:
 
 
 async def _plain_changes(settings: Settings) -> dict[str, Any]:
-    chosen = await load_choices()
+    choices = await load_choices()
     return {
-        field: chosen[field]
+        field: choices[field]
         for field in PLAIN_FIELDS
-        if field in chosen and field not in settings.model_fields_set
+        if field in choices and field not in settings.model_fields_set
     }
 
 
 @read_transaction
 async def load_choices() -> dict[str, str]:
-    """Everything that was chosen at /setup, by name; see SettingName."""
+    """Everything that was chosen at /setup, by SettingName."""
     return {row["name"]: row["value"] for row in await current_database().fetch("SELECT * FROM setting")}
 
 
 @write_transaction
 async def save_choices(values: Mapping[SettingName, str], now: datetime) -> None:
-    """All or none of them."""
+    """Save all or none of `values`."""
     await current_database().executemany(
         """
         INSERT INTO setting (name, value, set_at) VALUES ($1, $2, $3)

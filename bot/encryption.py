@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
 
-class Undecryptable(Exception):
+class UndecryptableError(Exception):
     """None of the keys fits."""
 
 
@@ -28,19 +28,19 @@ class Cipher:
         self._newest, self._all = fernets[0], MultiFernet(fernets)
 
     def encrypt(self, secret: SecretStr) -> bytes:
-        """With the newest key."""
+        """Encrypt with the newest key."""
         return self._newest.encrypt(secret.get_secret_value().encode())
 
     def decrypt(self, sealed: bytes | str, life: timedelta | None = None) -> SecretStr:
-        """With any key. Raises Undecryptable; with `life` also for what is older than that."""
+        """Decrypt with any key. Raises UndecryptableError if none fits, or if it was sealed before `life`."""
         try:
             ttl = None if life is None else int(life.total_seconds())
             return SecretStr(self._all.decrypt(sealed, ttl=ttl).decode())
         except InvalidToken:
-            raise Undecryptable from None
+            raise UndecryptableError from None
 
     def is_newest(self, sealed: bytes) -> bool:
-        """Whether it is encrypted with the newest key already."""
+        """Whether the newest key has encrypted it."""
         try:
             self._newest.decrypt(sealed)
         except InvalidToken:
@@ -48,15 +48,15 @@ class Cipher:
         return True
 
     def renew(self, sealed: bytes) -> bytes:
-        """The same, encrypted with the newest key. Raises Undecryptable."""
+        """The same secret, encrypted with the newest key. Raises UndecryptableError."""
         try:
             return self._all.rotate(sealed)
         except InvalidToken:
-            raise Undecryptable from None
+            raise UndecryptableError from None
 
 
 def find_secret_key(home: Path) -> list[SecretStr]:
-    """The same key for a process that was not told of it; empty where none was made."""
+    """The key that `ripe up` made in its home, for a process without SECRET_KEYS; empty if it made none."""
     path = home / "secret-key"
     return [SecretStr(path.read_text())] if path.exists() else []
 

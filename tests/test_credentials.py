@@ -1,4 +1,4 @@
-"""Credentials at rest: unreadable in the database, readable to the bot, and their keys can be replaced."""
+"""Credentials in the database: only the bot can read them, and their keys can be replaced."""
 
 import asyncio
 from pathlib import Path
@@ -56,13 +56,13 @@ async def test_no_planted_credential_is_found_in_a_dump_in_any_spelling(
         planted = await plant(key())
     dump = pg_dump(dsn)
     assert b"SLACK_BOT_TOKEN" in dump
-    texts = [line for one in planted.values() for line in one.get_secret_value().splitlines()]
-    found = [text for text in texts if text.encode() in dump or text.encode().hex().encode() in dump]
-    promise("D1", f"{len(planted)} credentials planted {times} times, pg_dump", f"{len(found)} found")
-    assert found == []
+    texts = [line for secret in planted.values() for line in secret.get_secret_value().splitlines()]
+    leaked = [text for text in texts if text.encode() in dump or text.encode().hex().encode() in dump]
+    promise("D1", f"{len(planted)} credentials planted {times} times, pg_dump", f"{len(leaked)} found")
+    assert leaked == []
 
 
-async def test_what_was_entered_is_what_the_processes_get(db: Database, dsn: str) -> None:
+async def test_the_processes_get_what_was_entered(db: Database, dsn: str) -> None:
     newest = key()
     planted = await plant(newest)
     settings = await complete_settings(settings_with(dsn, secret_keys=[newest]))
@@ -94,7 +94,7 @@ async def test_the_environment_wins_and_credentials_of_two_apps_are_never_mixed(
     assert (settings.ripe_mode, settings.public_url) == ("shadow", "https://stored.example")
 
 
-async def test_the_stored_mode_counts_where_the_environment_is_silent(db: Database, dsn: str) -> None:
+async def test_the_stored_mode_counts_if_the_environment_sets_none(db: Database, dsn: str) -> None:
     newest = key()
     await plant(newest)
     async with open_app(settings_with(dsn, secret_keys=[newest])) as app:
@@ -120,7 +120,7 @@ async def test_a_new_key_is_put_first_and_the_old_one_dropped_after_a_start(db: 
     assert await CredentialStore([new]).renew() == 0
 
 
-async def test_a_lost_key_is_told_with_the_name_of_what_it_kept(db: Database, dsn: str) -> None:
+async def test_a_lost_key_is_reported_with_the_name_of_its_credential(db: Database, dsn: str) -> None:
     await plant(key())
     with pytest.raises(SettingsError, match=r"SECRET_KEYS: none of them decrypts GITHUB_APP_ID"):
         await complete_settings(settings_with(dsn, secret_keys=[key()]))
@@ -149,7 +149,7 @@ async def test_nothing_shows_a_credential_by_accident(db: Database, dsn: str) ->
 
 
 @pytest.mark.parametrize("turns", [10, pytest.param(200, marks=pytest.mark.torture)])
-async def test_keys_are_replaced_while_everybody_reads(
+async def test_keys_are_replaced_while_other_processes_read(
     db: Database, dsn: str, promise: Promise, turns: int
 ) -> None:
     old, new = key(), key()
@@ -162,8 +162,8 @@ async def test_keys_are_replaced_while_everybody_reads(
         nonlocal reads, failures
         while not done.is_set():
             try:
-                found = await store.load()
-                failures += any(found[name] != value for name, value in PLANTED.items())
+                loaded = await store.load()
+                failures += any(loaded[name] != value for name, value in PLANTED.items())
             except SettingsError:
                 failures += 1
             reads += 1

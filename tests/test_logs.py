@@ -43,7 +43,7 @@ def test_a_terminal_gets_columns_and_not_json() -> None:
     assert not stream.getvalue().startswith("{")
 
 
-def test_the_form_can_be_chosen_whatever_the_stream_is() -> None:
+def test_the_format_can_be_chosen_for_any_stream() -> None:
     terminal, pipe = Terminal(), io.StringIO()
     setup_logs(form="json", stream=terminal)
     structlog.get_logger().info("job done")
@@ -54,7 +54,7 @@ def test_the_form_can_be_chosen_whatever_the_stream_is() -> None:
     assert "\x1b" not in pipe.getvalue()
 
 
-def test_what_is_below_the_level_is_not_written() -> None:
+def test_events_below_the_level_are_not_written() -> None:
     stream = io.StringIO()
     setup_logs("WARNING", stream=stream)
     structlog.get_logger().info("quiet")
@@ -63,7 +63,7 @@ def test_what_is_below_the_level_is_not_written() -> None:
 
 
 @pytest.mark.parametrize("library", ["slack_bolt", "slack_sdk.web.async_base_client", "github.Requester"])
-def test_libraries_tell_no_requests_even_to_whoever_debugs(library: str) -> None:
+def test_libraries_log_no_requests_even_at_debug_level(library: str) -> None:
     stream = io.StringIO()
     setup_logs("DEBUG", stream=stream)
     logging.getLogger(library).debug("body_params: {'text': 'what a person wrote'}")
@@ -71,7 +71,7 @@ def test_libraries_tell_no_requests_even_to_whoever_debugs(library: str) -> None
     assert [line["message"] for line in lines(stream)] == ["ours"]
 
 
-def test_what_is_bound_to_the_context_is_on_every_line() -> None:
+def test_context_variables_are_on_every_line() -> None:
     stream = io.StringIO()
     setup_logs(stream=stream)
     with structlog.contextvars.bound_contextvars(delivery="g-1"):
@@ -93,14 +93,14 @@ def test_what_is_bound_to_the_context_is_on_every_line() -> None:
         "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln",
     ],
 )
-def test_anything_shaped_like_a_credential_is_hidden_wherever_it_stands(secret: str) -> None:
+def test_text_shaped_like_a_credential_is_hidden_anywhere(secret: str) -> None:
     event = hide_secrets(None, "", {"event": f"sent {secret} there", "args": [{"url": f"?q={secret}"}]})
     assert secret.removeprefix("xoxe.") not in json.dumps(event).replace("\\n", "\n")
     assert str(event["event"]).startswith("sent ")
 
 
 @pytest.mark.parametrize("name", ["token", "SLACK_BOT_TOKEN", "client_secret", "Authorization", "password"])
-def test_a_value_with_a_secret_name_is_hidden_whatever_it_looks_like(name: str) -> None:
+def test_a_value_with_a_secret_name_is_hidden(name: str) -> None:
     event = hide_secrets(None, "", {"headers": {name: "plain"}})
     assert event == {"headers": {name: HIDDEN}}
 
@@ -114,7 +114,7 @@ def test_a_bearer_in_a_sentence_is_hidden() -> None:
     assert hide_secrets_in("Authorization: Bearer abcdefghij") == f"Authorization: Bearer {HIDDEN}"
 
 
-def test_a_traceback_does_not_tell_secrets() -> None:
+def test_a_traceback_shows_no_secrets() -> None:
     stream = io.StringIO()
     setup_logs(stream=stream)
     try:
@@ -125,7 +125,7 @@ def test_a_traceback_does_not_tell_secrets() -> None:
     assert "ValueError: bad token" in lines(stream)[0]["exception"]
 
 
-def test_ids_and_counts_are_left_alone() -> None:
+def test_ids_and_counts_are_not_hidden() -> None:
     event = {
         "event": "asked",
         "job_id": 7,

@@ -1,4 +1,4 @@
-"""The schema: applied once, in order, by whoever comes first."""
+"""The schema: the first process applies it, once and in order."""
 
 import asyncio
 from pathlib import Path
@@ -76,7 +76,7 @@ async def test_an_older_process_runs_on_while_the_database_is_already_newer(
     await check_schema(empty_dsn, folder)
 
 
-async def test_an_address_where_nobody_answers_is_said_with_what_to_check() -> None:
+async def test_an_address_without_an_answer_is_reported_with_what_to_check() -> None:
     with pytest.raises(OperatorError, match=r"Cannot connect to Postgres: .*DATABASE_URL right\?"):
         await migrate("postgresql://127.0.0.1:1/none")
 

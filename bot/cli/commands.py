@@ -1,4 +1,4 @@
-"""The commands that ask a running bot, or change what it knows: config, people, why, forget, jobs, replay."""
+"""The commands that ask a running bot or change its data: all but those that start a process, and doctor."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ File = Annotated[Path, typer.Argument(help="The file to read.", exists=True, dir
 
 
 def add_commands(cli: typer.Typer) -> None:
-    """Adds these commands to the command line."""
+    """Add these commands to the command line."""
     cli.add_typer(config, name="config")
     cli.add_typer(people, name="people")
     cli.add_typer(jobs, name="jobs")
@@ -35,7 +35,7 @@ def add_commands(cli: typer.Typer) -> None:
 
 @config.command()
 def check(file: File) -> None:
-    """List every problem of a configuration file, and what it would change."""
+    """List every problem of a configuration file, and what applying it would change."""
 
     async def run(app: "App") -> bool:
         from bot.actions.apply_config import check_config
@@ -77,7 +77,7 @@ def export() -> None:
 @people.command(name="import")
 def import_(
     file: File,
-    does_apply: Annotated[bool, typer.Option("--apply", help="Do it.")] = False,
+    does_apply: Annotated[bool, typer.Option("--apply", help="Connect them; without it, only show.")] = False,
 ) -> None:
     """Connect GitHub logins to Slack users: CSV or YAML with github_login, slack_id or email, name, ..."""
 
@@ -114,7 +114,7 @@ def list_people() -> None:
 
 
 def why(pull_request: Annotated[str, typer.Argument(metavar="OWNER/REPO#N")]) -> None:
-    """Tell why a pull request has the reviewers it has, and what each of them was sent."""
+    """Say why a pull request has these reviewers, and list what each of them was sent."""
 
     async def run(app: "App") -> bool:
         from bot.actions.explain import explain
@@ -126,7 +126,7 @@ def why(pull_request: Annotated[str, typer.Argument(metavar="OWNER/REPO#N")]) ->
 
 
 def replay(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Sign stored GitHub payloads, post them to the running bot, and print what each led to."""
+    """Sign stored GitHub payloads, post them to the running bot, and print the outcome of each."""
 
     async def run() -> None:
         from bot.cli.replay import replay as replay_files

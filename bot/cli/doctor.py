@@ -1,7 +1,8 @@
-"""`ripe doctor`: what is wrong, and what to do about it."""
+"""`ripe doctor`: what is wrong, and how to fix it."""
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -17,7 +18,7 @@ EXIT_CODES = {State.OK: 0, State.FAILED: 1, State.WARNING: 2}
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Examine settings, database, queue, people, GitHub and Slack, and say how to mend what is wrong.
+    """Examine settings, database, queue, people, GitHub and Slack, and say how to fix what is wrong.
 
     Exits with 0 when all is well, 1 when something failed, 2 when there are only warnings.
     """
@@ -46,18 +47,18 @@ async def _examine(settings: Settings) -> list[Finding]:
 
 
 def render_json(findings: Sequence[Finding]) -> str:
-    """`state` is the worst one; every examination lists the same checks in the same order."""
+    """The findings as one JSON object. Every examination lists the same checks in the same order."""
     answer = {"state": overall(findings), "findings": [finding.model_dump() for finding in findings]}
     return json.dumps(answer, indent=2, ensure_ascii=False)
 
 
 def render_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """A line for each check and, under what is wrong, one that says what to do; then the sum."""
+    """A line for each finding, one more for its fix, and at the end how many there are of each state."""
     widest_state = max(len(state) for state in State)
     widest = max(len(finding.check) for finding in findings)
     for finding in findings:
         yield f"{finding.state:<{widest_state}}  {finding.check:<{widest}}  {finding.detail}"
         if finding.fix:
             yield f"{'':<{widest_state}}  {'':<{widest}}  -> {finding.fix}"
-    counted = [(state, sum(finding.state is state for finding in findings)) for state in State]
-    yield ", ".join(f"{amount} {state}" for state, amount in counted if amount)
+    counts = Counter(finding.state for finding in findings)
+    yield ", ".join(f"{counts[state]} {state}" for state in State if counts[state])

@@ -1,4 +1,4 @@
-"""`ripe forget OWNER`."""
+"""`ripe forget OWNER`: deletes the data about a GitHub account that has uninstalled Ripe."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def forget(
     owner: Annotated[str, typer.Argument(metavar="OWNER", help="The user or organisation on GitHub.")],
-    is_sure: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Delete it; without this, only count.")] = False,
 ) -> None:
-    """Delete what is known of an account: its repositories, pull requests, reviews, messages, payloads.
+    """Delete the data about an account: its repositories, pull requests, reviews, messages and payloads.
 
     People and rules stay. Without --yes it only counts.
     """

@@ -1,4 +1,4 @@
-"""`ripe jobs`: what is queued, what failed for good, and what a person can do about either."""
+"""`ripe jobs`: lists queued and dead jobs, cancels the former and revives the latter."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=LARGEST_ID
 
 @jobs.command(name="list")
 def list_jobs(limit: Limit = 50) -> None:
-    """Show how full each lane is, and the jobs that wait or run, the ripest first."""
+    """Show how many jobs each lane has, and the jobs that wait or run, the ripest first."""
 
     async def run(app: "App") -> bool:
         lanes = await app.queue.stats()
@@ -40,11 +40,11 @@ def list_jobs(limit: Limit = 50) -> None:
 
 @jobs.command()
 def dead(limit: Limit = 50) -> None:
-    """Show the jobs that failed more often than they may, the newest first."""
+    """Show the jobs that failed for good, the newest first."""
 
     async def run(app: "App") -> bool:
-        found = await app.queue.dead(limit)
-        show(_list_dead(found) if found else ["Nothing is dead."])
+        dead_jobs = await app.queue.dead(limit)
+        show(_list_dead(dead_jobs) if dead_jobs else ["Nothing is dead."])
         return True
 
     run_on_app(run)
@@ -52,7 +52,7 @@ def dead(limit: Limit = 50) -> None:
 
 @jobs.command()
 def revive(ids: Ids) -> None:
-    """Queue dead jobs again, for now and with all their tries."""
+    """Queue dead jobs again: they run now, with all their tries."""
 
     async def run(app: "App") -> bool:
         return all([await _revive(app, dead_id) for dead_id in ids])
@@ -62,7 +62,7 @@ def revive(ids: Ids) -> None:
 
 @jobs.command()
 def cancel(ids: Ids) -> None:
-    """Forget jobs that wait. One that runs is not stopped, but does not run again."""
+    """Delete jobs that wait. A job that is running goes on to its end, but does not run again."""
 
     async def run(app: "App") -> bool:
         return all([await _cancel(app, job_id) for job_id in ids])
@@ -79,12 +79,12 @@ async def _revive(app: "App", dead_id: int) -> bool:
 
 
 async def _cancel(app: "App", job_id: int) -> bool:
-    found = await app.queue.find(job_id)
-    if found is None or not await app.queue.cancel(found.job):
+    queued = await app.queue.find(job_id)
+    if queued is None or not await app.queue.cancel(queued.job):
         typer.echo(f"{job_id}: no queued job has this id; `ripe jobs list` lists them.", err=True)
         return False
-    running = " It runs just now, and is not stopped." if found.is_running else ""
-    typer.echo(f"Cancelled {job_id}: {found.job.job_type} {_arguments(found.job)}.{running}")
+    running = " It runs just now, and is not stopped." if queued.is_running else ""
+    typer.echo(f"Cancelled {job_id}: {queued.job.job_type} {_arguments(queued.job)}.{running}")
     return True
 
 
@@ -102,26 +102,26 @@ def _describe(lane: LaneStats) -> str:
 def _list_queued(queued: Sequence[QueuedJob]) -> Iterator[str]:
     header = ("ID", "TYPE", "DUE", "TRIES", "ARGUMENTS")
     rows = [
-        (str(one.id), one.job.job_type, "runs" if one.is_running else _instant(one.due_at),
-         f"{one.tries} of {one.job.max_retries + 1}", _arguments(one.job))
-        for one in queued
+        (str(row.id), row.job.job_type, "runs" if row.is_running else _instant(row.due_at),
+         f"{row.tries} of {row.job.max_retries + 1}", _arguments(row.job))
+        for row in queued
     ]  # fmt: skip
-    return _columns(header, rows, [one.last_error for one in queued])
+    return _columns(header, rows, [row.last_error for row in queued])
 
 
-def _list_dead(found: Sequence[DeadJob]) -> Iterator[str]:
+def _list_dead(dead_jobs: Sequence[DeadJob]) -> Iterator[str]:
     header = ("ID", "TYPE", "DIED", "TRIES", "ARGUMENTS")
     rows = [
-        (str(one.id), one.job.job_type, _instant(one.died_at), str(one.tries), _arguments(one.job))
-        for one in found
+        (str(row.id), row.job.job_type, _instant(row.died_at), str(row.tries), _arguments(row.job))
+        for row in dead_jobs
     ]
-    return _columns(header, rows, [one.last_error for one in found])
+    return _columns(header, rows, [row.last_error for row in dead_jobs])
 
 
 def _columns(
     header: Sequence[str], rows: Sequence[Sequence[str]], errors: Sequence[str | None]
 ) -> Iterator[str]:
-    """The last column is as long as it is, and an error has a line of its own: neither is ever cut."""
+    """Aligned lines. The last column is never cut, and each error has a line of its own."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)][:-1]
     for cells, error in zip((header, *rows), (None, *errors), strict=True):
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]

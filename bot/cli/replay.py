@@ -1,4 +1,4 @@
-"""Signs stored webhook payloads, posts them to a running bot and reports what each led to."""
+"""Signs stored webhook payloads, posts them to a running bot and reports the outcome of each."""
 
 import asyncio
 import uuid
@@ -20,10 +20,11 @@ APPLIED_WITHIN = 15.0
 
 
 async def replay(settings: Settings, files: Sequence[Path]) -> AsyncIterator[str]:
-    """One line for each file, in order. A file is named after its event: pull_request.opened.json.
+    """Replay the files in order, and yield a line for each. A file's name begins with its event:
+    `pull_request.opened.json`.
 
-    Each gets a new GUID, so a payload may be replayed as often as one likes. Raises UserError when the bot
-    cannot be reached or refuses a payload.
+    Each replay gets a new GUID, so a payload may be replayed any number of times. Raises UserError when the
+    bot cannot be reached or refuses a payload.
     """
     if not settings.github_webhook_secret:
         raise UserError("GITHUB_WEBHOOK_SECRET is not set, so nothing can be signed.")
@@ -51,7 +52,7 @@ async def _replay_one(client: httpx.AsyncClient, address: str, settings: Setting
         raise UserError(f"No bot answers at {address} ({type(error).__name__}): is it running?") from error
     if answer.status_code != httpx.codes.ACCEPTED:
         raise UserError(f"{file.name} was refused with {answer.status_code}: {answer.text.strip()}")
-    return await _outcome(guid)
+    return await _wait_for_outcome(guid)
 
 
 def _read(file: Path) -> bytes:
@@ -61,8 +62,8 @@ def _read(file: Path) -> bytes:
         raise UserError(f"{file} cannot be read: {error.strerror}.") from error
 
 
-async def _outcome(guid: str) -> str:
-    """What the delivery led to, once a worker has looked at it."""
+async def _wait_for_outcome(guid: str) -> str:
+    """The outcome of a delivery, once a worker has applied it."""
     try:
         async with asyncio.timeout(APPLIED_WITHIN):
             while True:

@@ -1,12 +1,11 @@
-"""Runs a command on the parts of the bot that runs here.
+"""Runs a command with the settings and the clock of the bot that runs here.
 
 The modules of the command line import most of the bot inside their functions: every process starts with them,
 and none needs everything.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,10 +17,11 @@ if TYPE_CHECKING:
 
 
 def run_on_app(work: Callable[["App"], Awaitable[bool]]) -> None:
-    """Runs `work` on the bot's own parts and clock; exits with 1 where its answer is no."""
+    """Run `work` on the bot's App; exit with 1 if it returns False."""
+    from bot.app import following_clock, open_app
 
     async def run() -> bool:
-        async with _opened() as app:
+        async with open_app(load_settings_of_running_bot()) as app, following_clock(app, lambda: None):
             return await work(app)
 
     if not asyncio.run(run()):
@@ -29,17 +29,6 @@ def run_on_app(work: Callable[["App"], Awaitable[bool]]) -> None:
 
 
 def show(lines: Iterable[str]) -> None:
-    """Prints each."""
+    """Print each line."""
     for line in lines:
         typer.echo(line)
-
-
-@asynccontextmanager
-async def _opened() -> AsyncIterator["App"]:
-    from bot.app import following_clock, open_app
-
-    async with (
-        open_app(load_settings_of_running_bot()) as app,
-        following_clock(app, lambda: None),
-    ):
-        yield app

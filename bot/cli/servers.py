@@ -23,7 +23,7 @@ from bot.settings import (
 
 
 def add_servers(cli: typer.Typer) -> None:
-    """Adds these commands to the command line."""
+    """Add these commands to the command line."""
     cli.command()(up)
     cli.command()(web)
     cli.command()(worker)
@@ -34,7 +34,7 @@ def add_servers(cli: typer.Typer) -> None:
 def up(
     setup: Annotated[bool, typer.Option("--setup", help="Connect GitHub and Slack in the browser.")] = False,
 ) -> None:
-    """Start everything here: web, worker, and a Postgres and a sandbox where none are set."""
+    """Start everything here: web, worker, and a Postgres and a sandbox if none are set."""
     from bot.local.processes import usual_commands
     from bot.local.up import run_up
 
@@ -71,13 +71,13 @@ def sandbox() -> None:
 
 
 def story() -> None:
-    """Play a pull request in the sandbox and tell what happens; `ripe up` starts it."""
+    """Play a pull request in the sandbox and print what happens; `ripe up` starts it."""
     settings = _start_process()
     run_until_signal(lambda stop: _import_sandbox().run_story(settings, stop, typer.echo))
 
 
 def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Runs with an event that SIGINT, SIGTERM and a closed terminal set. A second signal does not wait."""
+    """Run with an event that SIGINT, SIGTERM and SIGHUP set. A second signal ends the process at once."""
 
     async def until_signal() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()

@@ -30,7 +30,7 @@ _READ_ONLY_TABLES = """
 
 
 async def check_reachable(ports: DoctorPorts) -> Sequence[Finding]:
-    """Whether it lets us in, and in which version."""
+    """Whether Postgres accepts a connection, and whether its version will do."""
     if ports.settings.database_url is None:
         return [
             failed(
@@ -47,7 +47,7 @@ async def check_reachable(ports: DoctorPorts) -> Sequence[Finding]:
 
 
 def judge_unreachable(error: Exception) -> Finding:
-    """Why there is no connection. What the driver says may name the user, never the password."""
+    """Why there is no connection. The driver's text may name the user, but never the password."""
     cause = error.__cause__ or error
     fix = _START
     if isinstance(cause, asyncpg.InvalidAuthorizationSpecificationError):
@@ -55,12 +55,12 @@ def judge_unreachable(error: Exception) -> Finding:
     elif isinstance(cause, asyncpg.InvalidCatalogNameError):
         fix = "Create this database, or correct its name in DATABASE_URL."
     elif isinstance(cause, asyncpg.TooManyConnectionsError):
-        fix = "Raise Postgres's max_connections, or end what holds its connections."
+        fix = "Raise Postgres's max_connections, or stop the programs that hold its connections."
     return failed(REACHABLE, f"cannot connect: {hide_secrets_in(str(cause)) or type(cause).__name__}", fix)
 
 
 def judge_version(major: int) -> Finding:
-    """Whether this Postgres is young enough."""
+    """Whether this version of Postgres is new enough."""
     if major < OLDEST_POSTGRES:
         return failed(
             VERSION,
@@ -71,7 +71,7 @@ def judge_version(major: int) -> Finding:
 
 
 async def check_direct(ports: DoctorPorts) -> Sequence[Finding]:
-    """Whether the way past a pooler works, which LISTEN and migrations take."""
+    """Whether the connection past a pooler works, which LISTEN and migrations use."""
     database = ports.load_database()
     if ports.settings.database_direct_url is None:
         return [ok(DIRECT, "the same as DATABASE_URL")]
@@ -81,13 +81,13 @@ async def check_direct(ports: DoctorPorts) -> Sequence[Finding]:
         detail = judge_unreachable(error).detail
         fix = "Set DATABASE_DIRECT_URL to Postgres itself, or leave it out where there is no pooler."
         return [failed(DIRECT, detail, fix)]
-    # Not close(): it would wait for a server that may be stuck.
+    # Not close(): that would wait for a server that may be stuck.
     connection.terminate()
     return [ok(DIRECT, "answers")]
 
 
 async def check_rights(ports: DoctorPorts) -> Sequence[Finding]:
-    """Whether it may be written to."""
+    """Whether the database may be written to."""
     database = ports.load_database()
     if await database.fetchval("SELECT current_setting('transaction_read_only')::bool"):
         return [
@@ -113,11 +113,11 @@ async def check_rights(ports: DoctorPorts) -> Sequence[Finding]:
 
 async def check_migrations(ports: DoctorPorts, folder: Path = FOLDER) -> Sequence[Finding]:
     """Whether the schema is that of this code."""
-    applied = await _applied(ports.load_database())
+    applied = await _list_applied(ports.load_database())
     return [judge_migrations(read_migrations(folder), applied)]
 
 
-async def _applied(database: Database) -> Mapping[int, Any]:
+async def _list_applied(database: Database) -> Mapping[int, Any]:
     if not await database.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL"):
         return {}
     rows = await database.fetch("SELECT number, name, checksum FROM schema_migration ORDER BY number")
@@ -125,13 +125,15 @@ async def _applied(database: Database) -> Mapping[int, Any]:
 
 
 def judge_migrations(files: Sequence[Migration], applied: Mapping[int, Any]) -> Finding:
-    """`applied`: name and checksum by number."""
-    known = {one.number: one for one in files}
-    missing = [one.name for one in files if one.number not in applied]
+    """Whether the files are those that were applied. `applied` has name and checksum by number."""
+    numbers = {file.number for file in files}
+    missing = [file.name for file in files if file.number not in applied]
     changed = [
-        one.name for one in files if one.number in applied and applied[one.number]["checksum"] != one.checksum
+        file.name
+        for file in files
+        if file.number in applied and applied[file.number]["checksum"] != file.checksum
     ]
-    newer = [row["name"] for number, row in applied.items() if number not in known]
+    newer = [row["name"] for number, row in applied.items() if number not in numbers]
     if missing:
         return failed(MIGRATIONS, f"not applied: {_some(missing)}", "Run `ripe migrate`.")
     if changed:
@@ -144,7 +146,7 @@ def judge_migrations(files: Sequence[Migration], applied: Mapping[int, Any]) -> 
         return failed(
             MIGRATIONS,
             f"made by a newer Ripe: {_some(newer)}",
-            "Run the newest version of Ripe on all machines, or restore a backup of before.",
+            "Run the newest version of Ripe on all machines, or restore a backup from before.",
         )
     return ok(MIGRATIONS, f"all {len(files)} applied")
 
@@ -152,12 +154,12 @@ def judge_migrations(files: Sequence[Migration], applied: Mapping[int, Any]) -> 
 async def check_clock(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether this machine and Postgres agree what time it is."""
     health = await ports.load_queue().database_health()
-    # The sandbox's clock is ahead on purpose.
+    # Without the shift: the sandbox's clock is ahead on purpose.
     return [judge_skew(health.clock_skew - ports.clock.shift)]
 
 
 def judge_skew(skew: timedelta) -> Finding:
-    """`skew` is how far this machine is ahead."""
+    """Whether the clocks agree well enough. `skew` is how far this machine is ahead of Postgres."""
     seconds = skew.total_seconds()
     if abs(skew) > MOST_SKEW:
         side = "ahead of" if seconds > 0 else "behind"

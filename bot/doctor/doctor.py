@@ -1,4 +1,4 @@
-"""Examines a bot: all checks at once, each within its time, listed in one order."""
+"""Examines a bot: all checks run at once, each within its time, and are listed in one order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -8,18 +8,18 @@ from itertools import chain
 import asyncpg
 
 from bot.doctor import database, github, people, queue, settings, slack, webhooks
-from bot.doctor.model import Finding, Skipped, failed, skipped
+from bot.doctor.model import CheckSkippedError, Finding, failed, skipped
 from bot.doctor.ports import DoctorPorts
 from bot.logs import hide_secrets_in
 from jobq import DatabaseUnavailableError
 
 WITHIN = 15.0
-"""Seconds for one check. Each request of it gives up sooner."""
+"""Seconds for one check. Its own requests give up sooner."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """`run` answers with findings of these `names`; `trouble` is what to do when it does not."""
+    """`run` returns findings named in `names`. `trouble` is the fix to suggest if it returns none."""
 
     names: tuple[str, ...]
     run: Callable[[DoctorPorts], Awaitable[Sequence[Finding]]]
@@ -41,7 +41,7 @@ OPERATIONS = (
     Check((queue.REJECTED,), queue.check_rejected, _DATABASE),
     Check((queue.PAUSED,), queue.check_paused, _DATABASE),
 )
-"""What can be told without asking anybody outside."""
+"""The checks that ask Postgres only, not GitHub or Slack."""
 
 CHECKS = (
     Check(settings.NAMES, settings.check_settings, "Compare the settings with .env.example."),
@@ -55,31 +55,34 @@ CHECKS = (
     Check((webhooks.POLLING,), webhooks.check_polling, _DATABASE),
     Check((github.PATHS,), github.check_paths, _GITHUB),
     Check((slack.TOKEN, slack.SCOPES), slack.check_token, _SLACK),
-    Check((slack.WAY,), slack.check_way, _SLACK),
+    Check((slack.CONNECTION,), slack.check_connection, _SLACK),
 )
 
 
 async def examine(
     ports: DoctorPorts, checks: Sequence[Check] = CHECKS, within: float = WITHIN
 ) -> list[Finding]:
-    """Never raises for what is wrong: a check that hangs or fails is a finding itself."""
+    """The findings of `checks` in order. A check that hangs or fails becomes a finding and raises nothing."""
     tasks = [asyncio.ensure_future(check.run(ports)) for check in checks]
-    # Not wait_for: a cancelled query waits for the server, which is just what may be stuck.
+    # Not wait_for: a cancelled query waits for the server, which may be the one that is stuck.
     _, late = await asyncio.wait(tasks, timeout=within)
     for task in late:
-        task.add_done_callback(_forget)
+        task.add_done_callback(_ignore_outcome)
         task.cancel()
-    found = [_outcome(check, task, within) for check, task in zip(checks, tasks, strict=True)]
-    return [*chain.from_iterable(found)]
+    return [
+        finding
+        for check, task in zip(checks, tasks, strict=True)
+        for finding in _findings_of(check, task, within)
+    ]
 
 
 def examine_unreadable(error: Exception) -> list[Finding]:
-    """All that can be said where the settings cannot be read."""
+    """All that can be said when the settings cannot be read."""
     names = list(chain.from_iterable(check.names for check in CHECKS))
     return [settings.judge_unusable(error), *_skip(names[1:], "needs the settings")]
 
 
-def _outcome(check: Check, task: asyncio.Future[Sequence[Finding]], within: float) -> list[Finding]:
+def _findings_of(check: Check, task: asyncio.Future[Sequence[Finding]], within: float) -> list[Finding]:
     first, *others = check.names
     if not task.done():
         return [failed(first, f"no answer in {within:g} s", check.trouble), *_skip(others, "no answer")]
@@ -88,21 +91,21 @@ def _outcome(check: Check, task: asyncio.Future[Sequence[Finding]], within: floa
         return [made.get(name) or skipped(name, f"needs {first}") for name in check.names]
     if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
         return _skip(check.names, f"needs {database.MIGRATIONS}")
-    if isinstance(error, Skipped):
+    if isinstance(error, CheckSkippedError):
         return _skip(check.names, str(error))
     return [failed(first, _describe(error), check.trouble), *_skip(others, f"needs {first}")]
 
 
-def _forget(task: asyncio.Future[Sequence[Finding]]) -> None:
-    """Nobody waits for it any more: what it raises, such as when the connections end, is no news."""
+def _ignore_outcome(task: asyncio.Future[Sequence[Finding]]) -> None:
+    """Take the error of a late check, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()
 
 
 def _describe(error: BaseException) -> str:
-    told = " ".join(str(error).split())
+    text = " ".join(str(error).split())
     kind = "" if isinstance(error, DatabaseUnavailableError) else f"{type(error).__name__}: "
-    return hide_secrets_in(f"{kind}{told}")
+    return hide_secrets_in(f"{kind}{text}")
 
 
 def _skip(names: Iterable[str], why: str) -> list[Finding]:

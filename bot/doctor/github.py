@@ -1,9 +1,9 @@
-"""Whether GitHub knows the App, and lets it do what Ripe does."""
+"""Whether GitHub knows the App and grants it what Ripe needs."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from bot.doctor.model import Finding, Skipped, State, failed, ok, skipped, warning
+from bot.doctor.model import CheckSkippedError, Finding, State, failed, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.visibility import Address, find_address
 from bot.github.gateway import GitHubGateway
@@ -22,12 +22,12 @@ APP, PERMISSIONS, EVENTS, CONTENTS = "github.app", "github.permissions", "github
 INSTALLATIONS, PATHS = "github.installations", "github.paths"
 
 NEEDED = {"metadata": "read", "pull_requests": "read"}
-"""Without these nothing works: the profile *notify*."""
+"""The profile *notify*. Without these permissions nothing works."""
 FOR_ASSIGNING = {"pull_requests": "write", "members": "read"}
-"""Without these Ripe reminds, but cannot ask for reviews or see who is in a team: the profile *assign*."""
+"""The profile *assign* adds these. Without them Ripe cannot ask for reviews or see who is in a team."""
 NEEDED_EVENTS = ("pull_request", "pull_request_review")
 MOST_TRIED = 20
-"""Installations of which a token is tried."""
+"""Installations for which a token is tried."""
 
 _LEVELS = ("read", "write", "admin")
 _NEWEST = """
@@ -36,11 +36,11 @@ _NEWEST = """
 
 
 def describe_outage(error: Postpone) -> tuple[str, str]:
-    """What is the matter when GitHub gives no answer, and what to do."""
+    """What is wrong when GitHub gives no answer, and what to do."""
     cause = error.__cause__
     status = getattr(cause, "status", None)
-    told = f"GitHub answers {status}" if status else f"GitHub cannot be reached ({type(cause).__name__})"
-    return told, "See that this machine reaches GITHUB_API_URL, and what https://www.githubstatus.com says."
+    detail = f"GitHub answers {status}" if status else f"GitHub cannot be reached ({type(cause).__name__})"
+    return detail, "See that this machine reaches GITHUB_API_URL, and what https://www.githubstatus.com says."
 
 
 async def check_app(ports: DoctorPorts) -> Sequence[Finding]:
@@ -58,21 +58,21 @@ async def check_app(ports: DoctorPorts) -> Sequence[Finding]:
     return [ok(APP, f"{app.name} is known"), judge_permissions(app), events, judge_contents(app)]
 
 
-def judge_refusal(words: str) -> Finding:
-    """`words` are GitHub's."""
-    if "claim" in words:
+def judge_refusal(message: str) -> Finding:
+    """Why GitHub refuses the App, by GitHub's `message`."""
+    if "claim" in message:
         return failed(
-            APP, f"GitHub refuses the token's time: {words}", "Set this machine's clock right (NTP)."
+            APP, f"GitHub refuses the token's time: {message}", "Set this machine's clock right (NTP)."
         )
     return failed(
         APP,
-        f"GitHub refuses the credentials: {words}",
+        f"GitHub refuses the credentials: {message}",
         "Set GITHUB_APP_ID to the App's number, and GITHUB_APP_PRIVATE_KEY to a key made on that App's page.",
     )
 
 
 def judge_permissions(app: Registration) -> Finding:
-    """What the App asks for."""
+    """Whether the App asks for the permissions that Ripe needs."""
     fix = f"Add them under Permissions & events at {app.html_url}; owners then have to accept."
     return _judge_permissions(PERMISSIONS, app.permissions, "the App does not ask for", fix) or ok(
         PERMISSIONS, ", ".join(f"{name}: {level}" for name, level in sorted(app.permissions.items()))
@@ -80,19 +80,19 @@ def judge_permissions(app: Registration) -> Finding:
 
 
 def judge_events(app: Registration) -> Finding:
-    """What GitHub tells the App of."""
+    """Whether the App subscribes to the events that Ripe needs."""
     missing = [event for event in NEEDED_EVENTS if event not in app.events]
     if missing:
         return failed(
             EVENTS,
-            f"GitHub does not tell of {', '.join(missing)}",
+            f"GitHub does not send {', '.join(missing)} to the App",
             f"Subscribe to {' and '.join(missing)} under Permissions & events at {app.html_url}.",
         )
     return ok(EVENTS, ", ".join(sorted(app.events)))
 
 
 def judge_contents(app: Registration) -> Finding:
-    """Ripe never needs code: who grants it trusts us with more than we want."""
+    """Whether the App has access to code, which Ripe never needs."""
     if "contents" in app.permissions:
         return warning(
             CONTENTS,
@@ -103,7 +103,7 @@ def judge_contents(app: Registration) -> Finding:
 
 
 async def check_installations(ports: DoctorPorts) -> Sequence[Finding]:
-    """Whether each may be used, and was granted what is needed."""
+    """Whether each installation may be used, and has granted what Ripe needs."""
     github = ports.load_github()
     try:
         installations = await list_installations(github)
@@ -113,61 +113,67 @@ async def check_installations(ports: DoctorPorts) -> Sequence[Finding]:
         return [failed(INSTALLATIONS, *describe_outage(error))]
     if not installations:
         return [failed(INSTALLATIONS, "none", "Install the App on an account, from its page on GitHub.")]
-    found = await asyncio.gather(*(_judge_installation(github, one) for one in installations[:MOST_TRIED]))
-    wrong = [finding for finding in found if finding is not None]
-    if not wrong:
-        return [ok(INSTALLATIONS, ", ".join(one.login for one in installations))]
-    # One finding for all: the worst first.
-    worst = sorted(wrong, key=lambda finding: finding.state is not State.FAILED)
-    return [
-        worst[0].model_copy(
-            update={
-                "detail": "; ".join(finding.detail for finding in worst),
-                "fix": " ".join(dict.fromkeys(finding.fix for finding in worst)),
-            }
-        )
-    ]
+    judged = await asyncio.gather(
+        *(_judge_installation(github, installation) for installation in installations[:MOST_TRIED])
+    )
+    problems = [finding for finding in judged if finding is not None]
+    if not problems:
+        return [ok(INSTALLATIONS, ", ".join(installation.login for installation in installations))]
+    return [_merge(problems)]
 
 
-async def _judge_installation(github: GitHubGateway, one: Installation) -> Finding | None:
-    """What is wrong with it."""
-    if one.suspended_at is not None:
+def _merge(problems: Sequence[Finding]) -> Finding:
+    """One finding for all, with the worst first."""
+    worst_first = sorted(problems, key=lambda finding: finding.state is not State.FAILED)
+    return worst_first[0].model_copy(
+        update={
+            "detail": "; ".join(finding.detail for finding in worst_first),
+            "fix": " ".join(dict.fromkeys(finding.fix for finding in worst_first)),
+        }
+    )
+
+
+async def _judge_installation(github: GitHubGateway, installation: Installation) -> Finding | None:
+    """What is wrong with it, if anything is."""
+    login, page = installation.login, installation.html_url
+    if installation.suspended_at is not None:
         return failed(
             INSTALLATIONS,
-            f"{one.login}: suspended since {one.suspended_at:%Y-%m-%d}",
-            f"An owner of {one.login} can unsuspend it at {one.html_url}.",
+            f"{login}: suspended since {installation.suspended_at:%Y-%m-%d}",
+            f"An owner of {login} can unsuspend it at {page}.",
         )
-    fix = f"An owner of {one.login} has to accept them at {one.html_url}."
-    lacking = _judge_permissions(INSTALLATIONS, one.permissions, f"{one.login}: has not granted", fix)
-    return lacking or await _try(github, one)
+    fix = f"An owner of {login} has to accept them at {page}."
+    lacking = _judge_permissions(INSTALLATIONS, installation.permissions, f"{login}: has not granted", fix)
+    return lacking or await _try_token(github, installation)
 
 
-async def _try(github: GitHubGateway, one: Installation) -> Finding | None:
+async def _try_token(github: GitHubGateway, installation: Installation) -> Finding | None:
+    login, page = installation.login, installation.html_url
     try:
-        seen = await count_repositories(github, one.id)
+        repositories = await count_repositories(github, installation.id)
     except (AccessLost, NotFound) as error:
         return failed(
             INSTALLATIONS,
-            f"{one.login}: GitHub refuses ({error})",
-            f"An owner of {one.login} should look at {one.html_url}, or install the App again.",
+            f"{login}: GitHub refuses ({error})",
+            f"An owner of {login} should look at {page}, or install the App again.",
         )
     except Postpone as error:
         return failed(INSTALLATIONS, *describe_outage(error))
-    if not seen:
+    if not repositories:
         return warning(
             INSTALLATIONS,
-            f"{one.login}: no repository is selected",
-            f"An owner of {one.login} can select some at {one.html_url}.",
+            f"{login}: no repository is selected",
+            f"An owner of {login} can select some at {page}.",
         )
     return None
 
 
-def _judge_permissions(check: str, granted: Mapping[str, str], words: str, fix: str) -> Finding | None:
-    """None: all that is needed is there."""
+def _judge_permissions(check: str, granted: Mapping[str, str], problem: str, fix: str) -> Finding | None:
+    """None: all that is needed is there. `problem` comes before the permissions that are missing."""
     if lacking := _lacking(granted, NEEDED):
-        return failed(check, f"{words} {lacking}, without which nothing works", fix)
+        return failed(check, f"{problem} {lacking}, without which nothing works", fix)
     if lacking := _lacking(granted, FOR_ASSIGNING):
-        return warning(check, f"{words} {lacking}, so Ripe reminds but cannot ask for reviews", fix)
+        return warning(check, f"{problem} {lacking}, so Ripe reminds but cannot ask for reviews", fix)
     return None
 
 
@@ -176,24 +182,24 @@ def _lacking(granted: Mapping[str, str], needed: Mapping[str, str]) -> str:
     return ", ".join(missing)
 
 
-def _allows(held: str | None, level: str) -> bool:
-    """Who may write may read."""
-    return held in _LEVELS and _LEVELS.index(held) >= _LEVELS.index(level)
+def _allows(granted: str | None, level: str) -> bool:
+    """Whether the granted level includes this one: `write` includes `read`."""
+    return granted in _LEVELS and _LEVELS.index(granted) >= _LEVELS.index(level)
 
 
 async def check_paths(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether the paths of a pull request may be read, without its patches."""
     github, address = ports.load_github(), await _find_newest(ports.load_database())
     if address is None:
-        raise Skipped("no pull request is known yet")
+        raise CheckSkippedError("no pull request is known yet")
     name = f"{address.repository}#{address.number}"
     try:
-        found = await github.load_changed_paths(address.installation_id, address.repository, address.number)
+        changed = await github.load_changed_paths(address.installation_id, address.repository, address.number)
     except PathsRefused as error:
         return [
             warning(
                 PATHS,
-                f"GitHub does not tell which files {name} changes ({error}), so rules fall back",
+                f"GitHub does not say which files {name} changes ({error}), so rules fall back",
                 "Have the owner accept the permission 'Pull requests' on the installation's page on GitHub.",
             )
         ]
@@ -203,7 +209,7 @@ async def check_paths(ports: DoctorPorts) -> Sequence[Finding]:
         return [skipped(PATHS, f"needs {INSTALLATIONS}")]
     except Postpone as error:
         return [failed(PATHS, *describe_outage(error))]
-    return [ok(PATHS, f"{name} changes {len(found.paths)} files")]
+    return [ok(PATHS, f"{name} changes {len(changed.paths)} files")]
 
 
 async def _find_newest(database: Database) -> Address | None:

@@ -1,4 +1,4 @@
-"""What an examination finds, and what that comes to."""
+"""What an examination finds, and its verdict."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -7,7 +7,7 @@ from bot.model import Value
 
 
 class State(StrEnum):
-    """SKIPPED: something else has to be right first, or it does not concern this installation."""
+    """SKIPPED: another check has to be right first, or this one does not concern this bot."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class State(StrEnum):
 
 
 class Finding(Value):
-    """How one thing stands. `check` is its stable name; `fix` is what to do, empty where there is nothing."""
+    """How one thing stands. `check` is its stable name; `fix` is what to do, empty if there is nothing."""
 
     check: str
     state: State
@@ -24,12 +24,12 @@ class Finding(Value):
     fix: str = ""
 
 
-class Skipped(Exception):
-    """Raised by a check that cannot say anything now. Its text says why."""
+class CheckSkippedError(Exception):
+    """A check cannot say anything now. Its text says why."""
 
 
 def ok(check: str, detail: str) -> Finding:
-    """As it should be."""
+    """All is as it should be."""
     return Finding(check=check, state=State.OK, detail=detail)
 
 
@@ -44,11 +44,11 @@ def failed(check: str, detail: str, fix: str) -> Finding:
 
 
 def skipped(check: str, detail: str) -> Finding:
-    """Not looked at."""
+    """This was not examined; `detail` says why."""
     return Finding(check=check, state=State.SKIPPED, detail=detail)
 
 
 def overall(findings: Iterable[Finding]) -> State:
-    """The worst of them; what was skipped does not count."""
+    """The worst state of the findings. Skipped ones do not count."""
     states = {finding.state for finding in findings}
     return next((state for state in (State.FAILED, State.WARNING) if state in states), State.OK)

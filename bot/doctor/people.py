@@ -1,4 +1,4 @@
-"""Whether those who are to review can be reached, as far as the database and Slack know."""
+"""Whether reviewers can be reached in Slack, as far as the database and Slack know."""
 
 from collections.abc import Sequence
 
@@ -17,32 +17,32 @@ MOST_NAMED = 10
 
 
 async def check_unmapped(ports: DoctorPorts) -> Sequence[Finding]:
-    """Reviewers, and those whom rules name, of whom nobody knows who they are in Slack."""
+    """Reviewers, or people named in rules, who are not linked to a Slack user."""
     with ports.load_database().ambient():
         workspace_id = await find_first_workspace()
         mapped = {account.login.lower() for account in await store.list_accounts(workspace_id)}
         waiting = dict(await list_unmapped_reviewers(workspace_id))
         configs = await list_configs(workspace_id)
-    named = {login for config in configs.values() for login in logins_of(config)}
+    named_in_rules = {login for config in configs.values() for login in logins_of(config)}
     asked = {login.lower() for login in waiting}
-    ruled = sorted(named - mapped - asked)
-    if not waiting and not ruled:
+    others = sorted(named_in_rules - mapped - asked)
+    if not waiting and not others:
         return [
             ok(UNMAPPED, f"everybody who is asked or named in rules is connected ({len(mapped)} accounts)")
         ]
-    told = [f"{login} ({reviews} waiting)" for login, reviews in waiting.items()]
-    told += [f"{login} (named in rules)" for login in ruled]
+    unmapped = [f"{login} ({reviews} waiting)" for login, reviews in waiting.items()]
+    unmapped += [f"{login} (named in rules)" for login in others]
     return [
         warning(
             UNMAPPED,
-            f"not connected to Slack, so they get no DM: {_some(told)}",
+            f"not connected to Slack, so they get no DM: {_some(unmapped)}",
             "Connect them: `ripe people import FILE` with the columns github_login and slack_id or email.",
         )
     ]
 
 
 async def check_profiles(ports: DoctorPorts) -> Sequence[Finding]:
-    """People who are connected, and whose Slack account was deactivated or is a guest's."""
+    """Linked people whose Slack account was deactivated or is a guest's."""
     with ports.load_database().ambient():
         workspace_id = await find_first_workspace()
         people = await store.list_people(workspace_id)
@@ -52,7 +52,7 @@ async def check_profiles(ports: DoctorPorts) -> Sequence[Finding]:
     gone = {person.id for person in people if not person.is_active}
     gone |= {identity for identity, profile in owners.items() if profile and not profile.is_active}
     guests = {identity for identity, profile in owners.items() if profile and profile.is_guest} - gone
-    found = [
+    findings = [
         _judge(
             GONE,
             [account.login for account in accounts if account.person_id in gone],
@@ -66,11 +66,11 @@ async def check_profiles(ports: DoctorPorts) -> Sequence[Finding]:
             "See that each may know these repositories; otherwise take them out of the people file.",
         ),
     ]
-    return found if profiles else found[:1]
+    return findings if profiles else findings[:1]  # without profiles, nothing is known of guests
 
 
 async def _list_profiles(ports: DoctorPorts) -> dict[str, SlackUser]:
-    """By Slack user id; nothing where Slack does not tell, which is a finding of another check."""
+    """Slack's users by id; none if Slack does not answer, which another check reports."""
     if ports.slack is None:
         return {}
     try:
@@ -79,10 +79,10 @@ async def _list_profiles(ports: DoctorPorts) -> dict[str, SlackUser]:
         return {}
 
 
-def _judge(check: str, logins: Sequence[str], words: str, fix: str) -> Finding:
+def _judge(check: str, logins: Sequence[str], problem: str, fix: str) -> Finding:
     if not logins:
         return ok(check, "nobody who is connected")
-    return warning(check, f"{words}: {_some(logins)}", fix)
+    return warning(check, f"{problem}: {_some(logins)}", fix)
 
 
 def _some(names: Sequence[str]) -> str:

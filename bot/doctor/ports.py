@@ -1,4 +1,4 @@
-"""What the checks look at. Unlike `open_app`, this opens what can be opened and leaves the rest out."""
+"""What the checks look at. Unlike `open_app`, it opens what can be opened and leaves out the rest."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import asyncpg
 
 from bot.clock import Clock, sync_clock
 from bot.credentials import complete_settings
-from bot.doctor.model import Skipped
+from bot.doctor.model import CheckSkippedError
 from bot.github.gateway import GitHubGateway
 from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
@@ -21,9 +21,9 @@ CONNECTS_WITHIN = 5.0
 
 @dataclass(frozen=True)
 class DoctorPorts:
-    """The ports of a bot, as far as there are any.
+    """The ports of a bot. Those that could not be opened are None.
 
-    `unreachable` is why there is no database, `undecrypted` why what was entered at /setup cannot be read.
+    `unreachable` is why there is no database, `undecrypted` why credentials from /setup cannot be read.
     """
 
     settings: Settings
@@ -35,25 +35,25 @@ class DoctorPorts:
     undecrypted: SettingsError | None = None
 
     def load_database(self) -> Database:
-        """Raises Skipped."""
+        """Raises CheckSkippedError if there is none."""
         if self.database is None:
-            raise Skipped("needs the database")
+            raise CheckSkippedError("needs the database")
         return self.database
 
     def load_queue(self) -> Queue:
-        """Raises Skipped."""
+        """Raises CheckSkippedError if there is none."""
         return Queue(self.load_database(), self.clock.now)
 
     def load_github(self) -> GitHubGateway:
-        """Raises Skipped."""
+        """Raises CheckSkippedError if there is none."""
         if self.github is None:
-            raise Skipped("no GitHub App is set")
+            raise CheckSkippedError("no GitHub App is set")
         return self.github
 
     def load_slack(self) -> SlackGateway:
-        """Raises Skipped."""
+        """Raises CheckSkippedError if there is none."""
         if self.slack is None:
-            raise Skipped("no Slack app is set")
+            raise CheckSkippedError("no Slack app is set")
         return self.slack
 
 
@@ -61,7 +61,7 @@ class DoctorPorts:
 async def open_ports(
     settings: Settings, clock: Clock | None = None, connects_within: float = CONNECTS_WITHIN
 ) -> AsyncIterator[DoctorPorts]:
-    """Never raises for what is wrong with the bot: that is what the checks are to find out."""
+    """Open what can be opened. Raises nothing for what is wrong with the bot: the checks report that."""
     clock = clock or Clock()
     database = _database(settings)
     unreachable = await _open(database, connects_within) if database else None
@@ -83,7 +83,7 @@ async def open_ports(
 
 
 async def _complete(settings: Settings, database: Database | None) -> tuple[Settings, SettingsError | None]:
-    """With what was entered at /setup, as far as it can be read."""
+    """The settings with what was entered at /setup, and the error if that cannot be decrypted."""
     if database is None:
         return settings, None
     try:
@@ -92,7 +92,7 @@ async def _complete(settings: Settings, database: Database | None) -> tuple[Sett
     except SettingsError as error:
         return settings, error
     except (*TRANSIENT_ERRORS, asyncpg.PostgresError):
-        return settings, None  # other checks say so
+        return settings, None  # the checks of the database report it
 
 
 def _database(settings: Settings) -> Database | None:
@@ -107,7 +107,7 @@ def _database(settings: Settings) -> Database | None:
 
 
 async def _open(database: Database, within: float) -> Exception | None:
-    """Why it could not be opened."""
+    """Open the database; return why that failed, if it did."""
     opening = asyncio.create_task(database.open())
     if await wait_without_cancelling(opening, within):
         error = opening.exception()
@@ -120,7 +120,7 @@ async def _sync(clock: Clock, database: Database) -> None:
     try:
         await sync_clock(clock, database)
     except TRANSIENT_ERRORS:
-        return  # its table is missing: the check of the migrations says so
+        return  # the table is missing: the check of the migrations reports it
 
 
 def _github(settings: Settings) -> GitHubGateway | None:

@@ -1,4 +1,4 @@
-"""Whether the work is done in time, and what of it has failed for good."""
+"""Whether the work is done in time, and which of it has failed for good."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ from jobq import LaneStats
 LAG, DEAD, REJECTED, PAUSED = "queue.lag", "queue.dead", "deliveries.rejected", "sending.paused"
 
 SOME_LAG = timedelta(minutes=2)
-"""A busy minute is no reason to call anybody."""
+"""Below this, the queue is merely busy."""
 TOO_MUCH_LAG = timedelta(minutes=15)
 FORGOTTEN = timedelta(days=1)
-"""A pause for longer than that is one that nobody remembers."""
+"""After this time, somebody may have forgotten to end a pause."""
 
 _DEAD = "SELECT job_type, count(*) AS jobs FROM job_dead GROUP BY job_type ORDER BY jobs DESC, job_type"
 _REJECTED = """
@@ -26,12 +26,12 @@ _REJECTED = """
 
 
 async def check_lag(ports: DoctorPorts) -> Sequence[Finding]:
-    """How long ripe jobs wait."""
+    """Whether ripe jobs wait too long."""
     return [judge_lag(await ports.load_queue().stats())]
 
 
 def judge_lag(lanes: Sequence[LaneStats]) -> Finding:
-    """By the oldest ripe job of each lane."""
+    """Whether the oldest ripe job of each lane waits too long."""
     ages = {describe_lane(lane.lane): lane.oldest_ripe_age or timedelta(0) for lane in lanes}
     worst = max(ages.values(), default=timedelta(0))
     waiting = sum(lane.ready for lane in lanes)
@@ -47,24 +47,24 @@ def judge_lag(lanes: Sequence[LaneStats]) -> Finding:
 
 
 async def check_dead(ports: DoctorPorts) -> Sequence[Finding]:
-    """What failed more often than it may."""
+    """Jobs that failed for good."""
     rows = await ports.load_database().fetch(_DEAD)
     return [judge_dead({row["job_type"]: row["jobs"] for row in rows})]
 
 
 def judge_dead(jobs: Mapping[str, int]) -> Finding:
-    """`jobs` are the dead by type."""
+    """Whether there are dead jobs. `jobs` counts them by type."""
     if not jobs:
         return ok(DEAD, "none")
     return warning(
         DEAD,
         f"{Counter(jobs).total()} failed for good: {_counted(jobs)}",
-        "`ripe jobs dead` tells why; once that is mended, `ripe jobs revive ID...` queues them again.",
+        "`ripe jobs dead` says why; once that is mended, `ripe jobs revive ID...` queues them again.",
     )
 
 
 async def check_rejected(ports: DoctorPorts) -> Sequence[Finding]:
-    """Webhooks in a shape that was not understood, of those that are still kept."""
+    """Deliveries that could not be parsed, of those that are still stored."""
     rows = await ports.load_database().fetch(_REJECTED)
     if not rows:
         return [ok(REJECTED, "none")]
@@ -86,14 +86,14 @@ async def check_paused(ports: DoctorPorts) -> Sequence[Finding]:
 
 
 def judge_paused(pauses: Sequence[Pause], now: datetime) -> Finding:
-    """By the one that lasts longest."""
+    """Whether a pause has lasted so long that somebody may have forgotten it."""
     if not pauses:
         return ok(PAUSED, "no")
-    told = "; ".join(str(pause) for pause in pauses)
+    detail = "; ".join(str(pause) for pause in pauses)
     if all(now - pause.paused_at <= FORGOTTEN for pause in pauses):
-        return ok(PAUSED, told)
+        return ok(PAUSED, detail)
     fix = "Somebody may have forgotten it: an admin of that Slack workspace types `/reviews admin resume`."
-    return warning(PAUSED, told, fix)
+    return warning(PAUSED, detail, fix)
 
 
 def _counted(amounts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Whether what the operator has set is complete and fits together."""
+"""Whether the operator's settings are complete and fit together."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -19,25 +19,25 @@ _MAKE_KEY = (
 
 
 def judge_unusable(error: Exception) -> Finding:
-    """The settings could not even be read: the error has a line for each that is wrong."""
+    """The settings could not be read. `error` has a line for each that is wrong."""
     lines = " ".join(f"{line.rstrip('.')}." for line in str(error).splitlines())
     return failed(SETTINGS, lines, "Correct these in the environment or in .env; .env.example explains each.")
 
 
 async def check_settings(ports: DoctorPorts) -> Sequence[Finding]:
-    """What can be told without asking anybody."""
+    """Whether the settings are complete, reachable and decryptable. Asks nobody."""
     settings, undecrypted = ports.settings, ports.undecrypted
     keys = judge_secret_keys(settings) if undecrypted is None else judge_undecrypted(undecrypted)
     return [judge_completeness(settings), judge_public_url(settings), keys]
 
 
 def judge_completeness(settings: Settings) -> Finding:
-    """Whether there are credentials, and what the mode makes of them."""
-    named = {
+    """Whether there are credentials, and what the mode does with them."""
+    credentials = {
         "GitHub (GITHUB_APP_ID ...)": settings.has_github,
         "Slack (SLACK_BOT_TOKEN ...)": settings.has_slack,
     }
-    missing = [name for name, is_set in named.items() if not is_set]
+    missing = [name for name, is_set in credentials.items() if not is_set]
     if missing:
         return failed(
             SETTINGS,
@@ -46,8 +46,8 @@ def judge_completeness(settings: Settings) -> Finding:
         )
     if settings.is_sandbox:
         return ok(SETTINGS, "complete, on the local sandbox")
-    told = "sends" if settings.ripe_mode == "live" else "decides and records, sends nothing"
-    return ok(SETTINGS, f"complete; mode {settings.ripe_mode}: {told}")
+    does = "sends" if settings.ripe_mode == "live" else "decides and records, sends nothing"
+    return ok(SETTINGS, f"complete; mode {settings.ripe_mode}: {does}")
 
 
 def judge_public_url(settings: Settings) -> Finding:
@@ -85,7 +85,7 @@ def _lost_without_address(settings: Settings) -> str | None:
 
 
 def judge_secret_keys(settings: Settings) -> Finding:
-    """Whether tokens at rest can be encrypted, and read again."""
+    """Whether tokens can be encrypted for the database, and decrypted again."""
     if not settings.secret_keys:
         return warning(SECRET_KEYS, "none, so no token can be kept in the database", _MAKE_KEY)
     keys = MultiFernet([Fernet(key.get_secret_value()) for key in settings.secret_keys])
@@ -98,6 +98,6 @@ def judge_secret_keys(settings: Settings) -> Finding:
 
 
 def judge_undecrypted(error: Exception) -> Finding:
-    """What was entered at /setup is there, and no key fits."""
-    told, _, remedy = str(error).removeprefix("SECRET_KEYS: ").partition("; ")
-    return failed(SECRET_KEYS, told, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else _MAKE_KEY)
+    """Credentials were entered at /setup, but no key decrypts them."""
+    detail, _, remedy = str(error).removeprefix("SECRET_KEYS: ").partition("; ")
+    return failed(SECRET_KEYS, detail, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else _MAKE_KEY)

@@ -1,4 +1,4 @@
-"""Whether Slack accepts the bot, and lets it do what Ripe does."""
+"""Whether Slack accepts the bot and grants it what Ripe needs."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -11,14 +11,13 @@ from bot.slack.model import SlackGrant
 from bot.slack.scopes import NEEDED, USEFUL
 from jobq import Postpone
 
-TOKEN, SCOPES, WAY = "slack.token", "slack.scopes", "slack.connection"
-
+TOKEN, SCOPES, CONNECTION = "slack.token", "slack.scopes", "slack.connection"
 
 _REINSTALL = "then reinstall it to the workspace and set SLACK_BOT_TOKEN to the token that is shown."
 
 
 async def check_token(ports: DoctorPorts) -> Sequence[Finding]:
-    """Whose token it is, and what it may do."""
+    """Which workspace the bot token belongs to, and whether it has the scopes that Ripe needs."""
     try:
         grant = await ports.load_slack().load_grant()
     except SlackRefused as error:
@@ -34,28 +33,28 @@ async def check_token(ports: DoctorPorts) -> Sequence[Finding]:
     return [ok(TOKEN, f"workspace {grant.team} ({grant.team_id})"), judge_scopes(grant)]
 
 
-async def check_way(ports: DoctorPorts) -> Sequence[Finding]:
-    """Whether what people do in Slack can come here: to an address, or over a connection that is opened."""
+async def check_connection(ports: DoctorPorts) -> Sequence[Finding]:
+    """How clicks and commands in Slack reach us: over HTTP, or over a Socket Mode connection that opens."""
     settings = ports.settings
     if settings.slack_app_token is None:
-        return [ok(WAY, "over HTTP: Slack posts to /slack/events")]
-    # Not the bot's own door: this is the app's token.
+        return [ok(CONNECTION, "over HTTP: Slack posts to /slack/events")]
+    # A gateway of its own: the bot's uses another token.
     slack = SlackGateway(settings.slack_app_token, settings.slack_api_url, timeout=5.0)
     try:
         await slack.try_socket_mode()
     except SlackRefused as error:
         return [judge_app_token(error.error)]
     except (Postpone, SlackOutcomeUnknown) as error:
-        return [_judge_silence(WAY, error, settings)]
+        return [_judge_silence(CONNECTION, error, settings)]
     finally:
         await slack.close()
-    return [ok(WAY, "Socket Mode: no address of ours is needed")]
+    return [ok(CONNECTION, "Socket Mode: no address of ours is needed")]
 
 
 def judge_app_token(error: str) -> Finding:
-    """Why Slack opens no connection, by its error code."""
+    """Why Slack opens no connection, by Slack's error code."""
     return failed(
-        WAY,
+        CONNECTION,
         f"Slack opens no connection for SLACK_APP_TOKEN: {error}",
         "Open the app at https://api.slack.com/apps, switch Socket Mode on, make an app-level token with the"
         " scope connections:write under Basic Information, and set SLACK_APP_TOKEN to it.",
@@ -72,7 +71,7 @@ def _judge_silence(check: str, error: Exception, settings: Settings) -> Finding:
 
 
 def judge_scopes(grant: SlackGrant) -> Finding:
-    """Each missing scope is named with what is off without it."""
+    """Whether a scope is missing, and what does not work without it."""
     missing = [name for name in (*NEEDED, *USEFUL) if name not in grant.scopes]
     if not missing:
         return ok(SCOPES, ", ".join(sorted(grant.scopes)))

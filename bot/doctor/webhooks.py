@@ -1,10 +1,10 @@
-"""Whether what happens on GitHub arrives here."""
+"""Whether we hear of what happens on GitHub."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.doctor.github import APP, describe_outage
-from bot.doctor.model import Finding, Skipped, failed, ok, skipped, warning
+from bot.doctor.model import CheckSkippedError, Finding, failed, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.github.inspection import Attempt, Hook, list_last_attempts, load_hook
 from bot.github.model import AccessLost, NotFound
@@ -30,15 +30,15 @@ _FIXES: Mapping[int, str] = {
     404: f"Set the webhook URL {_PAGE} to PUBLIC_URL{PATH}.",
     415: f"Set the webhook's content type {_PAGE} to application/json.",
 }
-_USUAL_FIX = "See what the web process, or the proxy before it, says in its log."
+_USUAL_FIX = "See the log of the web process, or of the proxy before it."
 
 
 async def check_hook(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether GitHub posts to where we listen."""
     if ports.settings.github_poll:
-        raise Skipped("GITHUB_POLL is set: GitHub is asked, and need not reach us")
+        raise CheckSkippedError("GITHUB_POLL is set: GitHub is asked, and need not reach us")
     if ports.settings.public_url is None:
-        raise Skipped("needs settings.public_url")
+        raise CheckSkippedError("needs settings.public_url")
     try:
         hook = await load_hook(ports.load_github())
     except AccessLost:
@@ -51,10 +51,10 @@ async def check_hook(ports: DoctorPorts) -> Sequence[Finding]:
 
 
 def judge_hook(hook: Hook, wanted: str, settings: Settings) -> Finding:
-    """`wanted` is where it should point."""
+    """Whether the webhook points to the address `wanted`, as JSON and with its certificate checked."""
     if hook.url.rstrip("/") != wanted:
-        told = f"goes to {hook.url}, not to {wanted}" if hook.url else "is not set"
-        return failed(HOOK, f"the webhook {told}", f"Set the webhook URL {_PAGE} to {wanted}.")
+        target = f"goes to {hook.url}, not to {wanted}" if hook.url else "is not set"
+        return failed(HOOK, f"the webhook {target}", f"Set the webhook URL {_PAGE} to {wanted}.")
     if hook.content_type != "json":
         return failed(HOOK, f"its content type is {hook.content_type}", _FIXES[415])
     if hook.insecure_ssl != "0" and not settings.is_sandbox:
@@ -67,9 +67,9 @@ def judge_hook(hook: Hook, wanted: str, settings: Settings) -> Finding:
 
 
 async def check_deliveries(ports: DoctorPorts) -> Sequence[Finding]:
-    """The round trip: what GitHub says became of the last webhooks."""
+    """The round trip: whether the last webhooks arrived, as GitHub says."""
     if ports.settings.github_poll:
-        raise Skipped("GITHUB_POLL is set")
+        raise CheckSkippedError("GITHUB_POLL is set")
     try:
         return [judge_attempts(await list_last_attempts(ports.load_github()))]
     except AccessLost:
@@ -81,28 +81,26 @@ async def check_deliveries(ports: DoctorPorts) -> Sequence[Finding]:
 
 
 def judge_attempts(newest_first: Sequence[Attempt]) -> Finding:
-    """What was delivered at a later attempt has arrived."""
+    """Whether each delivery arrived, at its first attempt or a later one."""
     if not newest_first:
         return ok(DELIVERIES, "GitHub has sent nothing lately")
-    arrived = {one.guid for one in newest_first if one.is_delivered}
-    all_of_them = {one.guid for one in newest_first}
-    lost = [one for one in newest_first if one.guid not in arrived]
+    total = len({attempt.guid for attempt in newest_first})
+    arrived = {attempt.guid for attempt in newest_first if attempt.is_delivered}
+    lost = [attempt for attempt in newest_first if attempt.guid not in arrived]
     if not lost:
-        return ok(
-            DELIVERIES, f"the last {len(all_of_them)} arrived, the newest at {_instant(newest_first[0])}"
-        )
+        return ok(DELIVERIES, f"the last {total} arrived, the newest at {_instant(newest_first[0])}")
     newest = lost[0]
-    told = f"{len({one.guid for one in lost})} of the last {len(all_of_them)} did not arrive"
-    detail = f"{told}; the newest at {_instant(newest)}: {newest.event}, {newest.status}"
+    missing = f"{len({attempt.guid for attempt in lost})} of the last {total} did not arrive"
+    detail = f"{missing}; the newest at {_instant(newest)}: {newest.event}, {newest.status}"
     if newest is newest_first[0]:
         return failed(DELIVERIES, detail, _FIXES.get(newest.status_code, _USUAL_FIX))
     return warning(DELIVERIES, detail, f"Later ones arrived; redeliver these {_PAGE}, under Advanced.")
 
 
 async def check_polling(ports: DoctorPorts) -> Sequence[Finding]:
-    """Whether GitHub is asked as often as it should be, where it cannot reach us."""
+    """Whether the worker polls GitHub as often as it should, if GITHUB_POLL is set."""
     if not ports.settings.github_poll:
-        return [ok(POLLING, "not set, as webhooks are to arrive")]
+        return [ok(POLLING, "off, since webhooks are expected")]
     rows = await ports.load_database().fetch(_POLLED)
     if not rows:
         return [ok(POLLING, "there is no repository to ask about")]
@@ -111,19 +109,22 @@ async def check_polling(ports: DoctorPorts) -> Sequence[Finding]:
 
 
 def judge_polling(account: str, repositories: int, oldest: datetime | None, now: datetime) -> Finding:
-    """Of one installation. `oldest` is when the one was asked about that waits longest; None: never."""
-    # They take turns, so many of them take longer to come round.
+    """Whether the repositories of one installation are polled in time.
+
+    `oldest` is the last poll of the repository that waits longest; None: it was never polled.
+    """
+    # Repositories take turns, so with many of them each turn takes longer.
     limit = LATE + repositories // REPOSITORIES_A_POLL * POLL_EVERY
     if oldest is not None and now - oldest <= limit:
         detail = (
             f"{account}: {repositories} repositories, the last look at each at most {_minutes(limit)} ago"
         )
         return ok(POLLING, detail)
-    told = "was never asked about" if oldest is None else f"was asked about {_minutes(now - oldest)} ago"
+    last = "was never asked about" if oldest is None else f"was asked about {_minutes(now - oldest)} ago"
     return warning(
         POLLING,
-        f"{account}: of {repositories} repositories one {told}",
-        "See that `ripe worker` runs with GITHUB_POLL set, and whether its log tells of a rate limit.",
+        f"{account}: of {repositories} repositories one {last}",
+        "See that `ripe worker` runs with GITHUB_POLL set, and whether its log names a rate limit.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The sandbox: a local GitHub and Slack in one process, which deliver to the bot beside them."""
+"""The sandbox: a local GitHub and a local Slack in one process, which send to the bot on this machine."""
 
 import asyncio
 from contextlib import suppress
@@ -8,6 +8,7 @@ from quart import Quart, Response, jsonify
 
 from bot.clock import Clock, follow_clock, sync_clock
 from bot.encryption import tls_context
+from bot.sandbox.documents import find_document
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.control import github_control
 from bot.sandbox.github.manifest_routes import NEW_APP
@@ -19,9 +20,8 @@ from bot.sandbox.github.user_access import UserAccess
 from bot.sandbox.github.user_routes import AUTHORIZE
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.jobs import reporting_jobs
-from bot.sandbox.keeping import find_kept
 from bot.sandbox.news import News
-from bot.sandbox.report import report
+from bot.sandbox.report import report_news
 from bot.sandbox.slack.oauth import OAuth
 from bot.sandbox.slack.routes import slack_blueprint
 from bot.sandbox.slack.world import SlackWorld
@@ -40,11 +40,11 @@ LOOK_EVERY = 0.1
 def create_sandbox(
     github: GitHubServer, slack: SlackWorld, news: News | None = None, oauth: OAuth | None = None
 ) -> Quart:
-    """GitHub under /api, Slack under /slack, how both stand at `GET /sandbox/world`; the page's routes."""
+    """GitHub under /api, Slack under /slack, a snapshot of both at `/sandbox/world`, the page's routes."""
     web = Quart("sandbox")
     guard_sandbox(web, open_pages=NEW_APP | AUTHORIZE)
     news = news or News(slack.now)
-    report(github, slack, news)
+    report_news(github, slack, news)
     web.register_blueprint(page_routes(github.world, slack, news))
     web.register_blueprint(github_blueprint(github))
     web.register_blueprint(github_control(github))
@@ -59,13 +59,20 @@ def create_sandbox(
                     {"repository": github.world.repo_of(pull).full_name, **pull.model_dump(mode="json")}
                     for pull in document.pulls
                 ],
-                "installations": [one.model_dump(mode="json") for one in document.installations],
+                "installations": [
+                    installation.model_dump(mode="json") for installation in document.installations
+                ],
                 "deliveries": [
-                    {"guid": d.guid, "event": d.event, "action": d.action, "status": d.status}
-                    for d in webhooks.log
+                    {
+                        "guid": delivery.guid,
+                        "event": delivery.event,
+                        "action": delivery.action,
+                        "status": delivery.status,
+                    }
+                    for delivery in webhooks.log
                 ],
                 "github_calls": github.calls,
-                "slack": slack.shown(),
+                "slack": slack.snapshot(),
             }
         )
 
@@ -73,13 +80,13 @@ def create_sandbox(
 
 
 async def run_sandbox(settings: Settings, port: int, stop: asyncio.Event) -> None:
-    """Serves until `stop` is set. What people did is kept in RIPE_HOME/sandbox."""
+    """Serve until `stop` is set. What people did is saved in RIPE_HOME/sandbox."""
     async with Database(require_database(settings)) as database:
         clock = Clock()
         await sync_clock(clock, database)
         news = News(clock.now)
         follower = asyncio.create_task(
-            follow_clock(clock, database, lambda: news.tell("clock", "time passed"))
+            follow_clock(clock, database, lambda: news.add("clock", "time passed"))
         )
         try:
             async with reporting_jobs(database, news):
@@ -93,25 +100,25 @@ async def _serve(settings: Settings, clock: Clock, news: News, port: int, stop: 
     address = f"http://{HOST}:{port}"
     github = _make_github(settings, clock, address)
     slack = _make_slack(settings, clock, address)
-    settling = asyncio.create_task(_settle_in(settings, github))
-    closing = asyncio.create_task(_close_when(stop, news))
+    installing = asyncio.create_task(_install_app(settings, github))
+    closing = asyncio.create_task(_close_news(stop, news))
     try:
         await serve_until(create_sandbox(github, slack, news), HOST, port, stop)
     finally:
-        settling.cancel()
+        installing.cancel()
         closing.cancel()
-        await asyncio.wait({settling, closing})
+        await asyncio.wait({installing, closing})
         await github.world.webhooks.close()
         await slack.close()
 
 
-async def _close_when(stop: asyncio.Event, news: News) -> None:
+async def _close_news(stop: asyncio.Event, news: News) -> None:
     await stop.wait()
     news.close()
 
 
-async def _settle_in(settings: Settings, github: GitHubServer) -> None:
-    """The App is installed once, as soon as the bot can hear of it."""
+async def _install_app(settings: Settings, github: GitHubServer) -> None:
+    """Install the App once, as soon as the bot can receive the webhook about it."""
     async with httpx.AsyncClient(timeout=5.0, verify=tls_context()) as client:
         while True:
             with suppress(httpx.HTTPError):
@@ -130,7 +137,7 @@ def _make_github(settings: Settings, clock: Clock, address: str) -> GitHubServer
         f"{settings.public_url}/github/webhooks", settings.github_webhook_secret[0], clock.now
     )
     world = GitHubWorld(
-        find_kept(file, Document) or seed(settings.github_app_id),
+        find_document(file, Document) or seed(settings.github_app_id),
         webhooks,
         clock.now,
         api=f"{address}/api/v3",

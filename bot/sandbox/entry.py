@@ -1,4 +1,4 @@
-"""What the command line starts of the sandbox: its process, its story, and its page in the web process."""
+"""What the command line uses of the sandbox: its process, its story, and its page in the web process."""
 
 from collections.abc import Sequence
 

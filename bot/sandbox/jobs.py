@@ -1,6 +1,6 @@
-"""Tells the sandbox's news what becomes of each job.
+"""Adds the outcome of each job to the sandbox's news.
 
-By two triggers that only a sandbox's database has, so that neither queue nor worker knows that it is watched.
+Two triggers report them, which only a sandbox's database has: queue and worker need no code for it.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from jobq import Database, wait_without_cancelling
 
 CHANNEL = "ripe_sandbox_job"
 MOST_OF_GUID = 13
-"""Characters: enough to tell deliveries apart."""
+"""Characters: enough to distinguish deliveries."""
 
-# A settled job loses its row or its lease; a cancelled one had no lease. A heartbeat keeps it.
+# A settled job loses its row or its lease. A cancelled job had no lease, and a heartbeat keeps the lease.
 WATCH = """
-CREATE OR REPLACE FUNCTION sandbox_tell_job() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION sandbox_report_job() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_notify('ripe_sandbox_job', json_build_object(
         'job_type', OLD.job_type, 'arguments', OLD.arguments, 'is_gone', TG_OP = 'DELETE',
@@ -28,35 +28,37 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER sandbox_job_gone AFTER DELETE ON job FOR EACH ROW
-    WHEN (OLD.leased_until IS NOT NULL) EXECUTE FUNCTION sandbox_tell_job();
+    WHEN (OLD.leased_until IS NOT NULL) EXECUTE FUNCTION sandbox_report_job();
 CREATE OR REPLACE TRIGGER sandbox_job_again AFTER UPDATE ON job FOR EACH ROW
-    WHEN (OLD.leased_until IS NOT NULL AND NEW.leased_until IS NULL) EXECUTE FUNCTION sandbox_tell_job();
+    WHEN (OLD.leased_until IS NOT NULL AND NEW.leased_until IS NULL) EXECUTE FUNCTION sandbox_report_job();
 """
-UNWATCH = "DROP FUNCTION IF EXISTS sandbox_tell_job() CASCADE"
+UNWATCH = "DROP FUNCTION IF EXISTS sandbox_report_job() CASCADE"
 
 
 @asynccontextmanager
 async def reporting_jobs(database: Database, news: News) -> AsyncIterator[None]:
-    """Tells `news` for as long as the block lasts."""
+    """Add the outcome of each job to `news` while the block runs."""
     await database.execute(WATCH)
     connection = await database.connect(database.direct_dsn)
     try:
-        await connection.add_listener(CHANNEL, lambda *told: _tell(news, json.loads(told[-1])))
+        await connection.add_listener(
+            CHANNEL, lambda *notification: _report(news, json.loads(notification[-1]))
+        )
         yield
     finally:
-        # Not close(): it would wait for a server that may be gone.
+        # Not close(): that would wait for a server that may be gone.
         connection.terminate()
         await _unwatch(database)
 
 
 async def _unwatch(database: Database) -> None:
-    """Postgres stops soon after us, or before us; then the triggers stay, which the next start replaces."""
+    """Drop the triggers, unless Postgres has stopped before us. The next start replaces what is left."""
     await wait_without_cancelling(asyncio.ensure_future(database.execute(UNWATCH)), 0.5)
 
 
-def _tell(news: News, settled: Mapping[str, Any]) -> None:
+def _report(news: News, settled: Mapping[str, Any]) -> None:
     arguments = " ".join(str(value)[:MOST_OF_GUID] for value in settled["arguments"].values())
     until = datetime.fromisoformat(settled["until"]) if settled["until"] else None
     error = settled["error"]
     outcome = "done" if settled["is_gone"] else f"tried again: {error}" if error else "postponed"
-    news.tell("job", f"{settled['job_type']} {arguments}".rstrip(), outcome, is_ok=error is None, until=until)
+    news.add("job", f"{settled['job_type']} {arguments}".rstrip(), outcome, is_ok=error is None, until=until)

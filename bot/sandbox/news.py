@@ -1,4 +1,4 @@
-"""What happens in the sandbox, as it happens: a short memory that any number of people may follow."""
+"""What happens in the sandbox, as it happens: the newest items, which any number of browsers may follow."""
 
 import asyncio
 import uuid
@@ -10,20 +10,20 @@ from typing import Literal
 from bot.model import Value
 
 MOST_KEPT = 300
-"""Items. Whoever was away for longer has missed the older ones."""
+"""Items. Older ones are gone."""
 LASTS = 10.0
-"""Seconds of one answer, which then ends in good order, and the browser asks again where it left off.
+"""Seconds of one answer. Then it ends, and the browser asks for what comes after the last item it saw.
 
-The server drops whoever has been silent for 15 seconds, and a browser that only listens is silent.
+It must end by itself, since the server drops a browser that sends nothing for 15 seconds.
 """
 COMES_BACK_AFTER = 200
-"""Milliseconds, as told to the browser."""
+"""Milliseconds that the browser waits before it asks again."""
 
 Kind = Literal["webhook", "github", "slack", "person", "job", "clock"]
 
 
 class Item(Value):
-    """One thing that happened. `until`: when it goes on, such as a job that was postponed."""
+    """One thing that happened. `until` is when it goes on, such as the next run of a postponed job."""
 
     number: int
     at: datetime
@@ -35,7 +35,7 @@ class Item(Value):
 
 
 class News:
-    """`now` is the sandbox's clock. Items count up from 1; another process counts anew under another name."""
+    """`now` is the sandbox's clock. Items count up from 1, and the name of the process is in their ids."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -45,10 +45,10 @@ class News:
         self._more = asyncio.Event()
         self._is_over = False
 
-    def tell(
+    def add(
         self, kind: Kind, text: str, outcome: str = "", *, is_ok: bool = True, until: datetime | None = None
     ) -> None:
-        """Adds an item and wakes whoever follows."""
+        """Add an item and send it to everybody who follows."""
         self._count += 1
         self._items.append(
             Item(
@@ -64,12 +64,12 @@ class News:
         self._wake()
 
     def close(self) -> None:
-        """Ends every answer that is being given, so that nobody waits for the end of the process."""
+        """End every open answer, so that none delays the end of the process."""
         self._is_over = True
         self._wake()
 
     async def follow(self, last_id: str, lasts: float = LASTS) -> AsyncIterator[bytes]:
-        """Server-sent events after the one with `last_id` ("": all that is kept), as they happen.
+        """Server-sent events after the item with `last_id`, as they happen. Without an id: all items.
 
         https://html.spec.whatwg.org/multipage/server-sent-events.html
         """
@@ -89,13 +89,13 @@ class News:
         more.set()
 
     def _number(self, last_id: str) -> int:
-        """The number of the item with this id; 0 if another process gave it."""
+        """The number of the item with this id; 0 if it is of another process."""
         name, _, number = last_id.partition("-")
         return int(number) if name == self._name and number.isdecimal() else 0
 
 
 async def _happens_before(event: asyncio.Event, instant: float) -> bool:
-    """Whether it does, by the loop's clock."""
+    """Whether the event is set before this instant of the loop's clock."""
     try:
         async with asyncio.timeout_at(instant):
             await event.wait()

@@ -1,4 +1,4 @@
-"""Tells the sandbox's news of every webhook, every call to GitHub and Slack, and what people do in Slack."""
+"""Adds to the sandbox's news: webhooks, calls to GitHub and Slack, and what people do in Slack."""
 
 import json
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from bot.sandbox.webhooks import Delivery
 API = "/api/v3"
 
 
-def report(github: GitHubServer, slack: SlackWorld, news: News) -> None:
-    """From now on."""
+def report_news(github: GitHubServer, slack: SlackWorld, news: News) -> None:
+    """Add what happens from now on to `news`."""
 
     def on_delivery(delivery: Delivery) -> None:
         status = delivery.status or 0
-        news.tell(
+        news.add(
             "webhook",
             _describe_delivery(delivery),
             str(status) if status else "no answer",
@@ -27,7 +27,7 @@ def report(github: GitHubServer, slack: SlackWorld, news: News) -> None:
         )
 
     def on_github_call(method: str, path: str, status: int) -> None:
-        news.tell(
+        news.add(
             "github",
             f"{method} {path.removeprefix(API).removeprefix('/api')}",
             str(status),
@@ -35,12 +35,12 @@ def report(github: GitHubServer, slack: SlackWorld, news: News) -> None:
         )
 
     def on_slack_call(call: Call) -> None:
-        wrong = call.error or call.fault
-        news.tell("slack", _describe_call(call, slack), wrong or "ok", is_ok=wrong is None)
+        problem = call.error or call.fault
+        news.add("slack", _describe_call(call, slack), problem or "ok", is_ok=problem is None)
 
     def on_person(reply: Reply) -> None:
         outcome = reply.error or str(reply.status)
-        news.tell("person", _describe_act(reply.sent, _names(slack)), outcome, is_ok=reply.is_ok)
+        news.add("person", _describe_act(reply.sent, _names(slack)), outcome, is_ok=reply.is_ok)
 
     github.world.webhooks.on_answer = on_delivery
     github.on_answer = on_github_call
@@ -54,9 +54,9 @@ def _describe_delivery(delivery: Delivery) -> str:
     repository = payload.get("repository", {}).get("full_name", "")
     number = payload.get("pull_request", {}).get("number")
     about = f"{repository}#{number}" if number else repository
-    who = payload.get("requested_reviewer", {}).get("login", "")
+    reviewer = payload.get("requested_reviewer", {}).get("login", "")
     again = "redelivered" if delivery.is_redelivery else ""
-    return " ".join(filter(None, (name, about, who, again)))
+    return " ".join(filter(None, (name, about, reviewer, again)))
 
 
 def _describe_call(call: Call, slack: SlackWorld) -> str:
@@ -71,7 +71,7 @@ def _names(slack: SlackWorld) -> dict[str, str]:
 
 
 def _describe_act(sent: Sent, names: Mapping[str, str]) -> str:
-    """Who did what in Slack, as the request says that went to the bot."""
+    """Who did what in Slack, read from the request that Slack sent to the bot."""
     if sent.content_type == "application/json":
         return _describe_event(json.loads(sent.body), names)
     fields = {name: values[0] for name, values in parse_qs(sent.body).items()}

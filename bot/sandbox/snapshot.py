@@ -1,4 +1,4 @@
-"""What the sandbox's page asks this process for: how it stands, what happens, and where a link leads."""
+"""Routes for the sandbox's page: a snapshot of GitHub and Slack, the news, and the links to pull requests."""
 
 from urllib.parse import urlsplit
 
@@ -21,8 +21,8 @@ def page_routes(github: GitHubWorld, slack: SlackWorld, news: News) -> Blueprint
     blueprint = Blueprint("sandbox_page", __name__)
 
     @blueprint.get("/sandbox/shown")
-    async def shown() -> Response:
-        return jsonify(_show(github, slack))
+    async def snapshot() -> Response:
+        return jsonify(_take_snapshot(github, slack))
 
     @blueprint.get("/sandbox/news")
     async def follow() -> Response:
@@ -39,8 +39,8 @@ def page_routes(github: GitHubWorld, slack: SlackWorld, news: News) -> Blueprint
     return blueprint
 
 
-def _show(github: GitHubWorld, slack: SlackWorld) -> Json:
-    document, world = github.document, slack.shown()
+def _take_snapshot(github: GitHubWorld, slack: SlackWorld) -> Json:
+    document, workspace = github.document, slack.snapshot()
     newest = document.pulls[: -MOST_PULL_REQUESTS - 1 : -1]
     return {
         "github_url": github.shapes.web,
@@ -52,8 +52,8 @@ def _show(github: GitHubWorld, slack: SlackWorld) -> Json:
             if not (user.is_bot or user.deleted)
         ],
         "pulls": [_show_pull(github, pull) for pull in newest],
-        "dms": {dm["user"]: dm["messages"][-MOST_MESSAGES:] for dm in world["dms"]},
-        "views": world["views"],
+        "dms": {dm["user"]: dm["messages"][-MOST_MESSAGES:] for dm in workspace["dms"]},
+        "views": workspace["views"],
         "names": {user.id: user.name for user in slack.state.users.values()},
     }
 

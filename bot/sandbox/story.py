@@ -1,4 +1,4 @@
-"""Plays one pull request by itself in a new sandbox, and tells the terminal what happens from then on."""
+"""Plays one pull request in a new sandbox, and prints in the terminal what happens from then on."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from bot.working_time import WorkingHours, local_day, local_instant
 Show = Callable[[str], None]
 
 LOOK_EVERY = 0.25
-"""Seconds between two looks at what is new."""
+"""Seconds between two looks for news."""
 ANSWER_WITHIN = 10.0
 MOST_PULL_REQUESTS = 20
 EARLY_IN_THE_WEEK = (0, 1, 2)
@@ -49,7 +49,7 @@ repositories:
 
 
 async def run_story(settings: Settings, stop: asyncio.Event, show: Show) -> None:
-    """Tells until `stop` is set."""
+    """Print the story until `stop` is set."""
     if settings.sandbox_url is None:
         raise SettingsError("SANDBOX_URL: missing; `ripe up` starts the sandbox and sets it")
     async with (
@@ -59,7 +59,7 @@ async def run_story(settings: Settings, stop: asyncio.Event, show: Show) -> None
             base_url=settings.sandbox_url, timeout=ANSWER_WITHIN, verify=tls_context()
         ) as sandbox,
     ):
-        telling = asyncio.create_task(_Story(app, sandbox, show).tell())
+        telling = asyncio.create_task(_Story(app, sandbox, show).run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -74,31 +74,31 @@ class _Story:
         self._app = app
         self._sandbox = sandbox
         self._show = show
-        self._told_decisions: set[int] = set()
-        self._told_dms: dict[str, str] = {}
+        self._shown_decisions: set[int] = set()
+        self._shown_dms: dict[str, str] = {}
 
-    async def tell(self) -> None:
-        """First the beginning, or what an earlier run left; then whatever is new, for ever."""
-        await self._reach_sandbox()
-        while not await list_repository_names(self._app.workspace_id):  # noqa: ASYNC110 - told by a webhook
+    async def run(self) -> None:
+        """Play the beginning, unless an earlier run did; then show all that is new, for ever."""
+        await self._wait_for_sandbox()
+        while not await list_repository_names(self._app.workspace_id):  # noqa: ASYNC110 - a webhook brings them
             await asyncio.sleep(LOOK_EVERY)
         if await list_people(self._app.workspace_id):
             self._show("Back where you left it.")
         else:
-            await self._begin()
+            await self._play_beginning()
         while True:
-            await self._tell_news()
+            await self._show_news()
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _reach_sandbox(self) -> None:
-        """Everything starts at once, so it may not listen yet."""
+    async def _wait_for_sandbox(self) -> None:
+        """All processes start at once, so the sandbox may not listen yet."""
         while True:
             with suppress(httpx.TransportError):
                 await self._sandbox.get("/sandbox/world")
                 return
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _begin(self) -> None:
+    async def _play_beginning(self) -> None:
         app = self._app
         await import_people(
             PEOPLE, "people.csv", app.workspace_id, apply=True,
@@ -108,7 +108,7 @@ class _Story:
         await self._pass_time(time_until_early_in_the_week(app.clock.now()))
         self._show(f"It is {_in_berlin(app.clock.now())} in Berlin. Cho types: /ooo until friday")
         await self._post("/slack/sandbox/command", user="cho", command="/ooo", text="until friday")
-        await self._tell_news()
+        await self._show_news()
         self._show(
             "Ben opens a pull request in acme/api that changes billing/invoice.py and billing/tax.sql."
         )
@@ -119,10 +119,10 @@ class _Story:
             title="Round invoice totals half up",
             files=["billing/invoice.py", "billing/tax.sql"],
         )
-        await self._pass_a_minute_when_heard()
+        await self._pass_first_minute()
 
-    async def _pass_a_minute_when_heard(self) -> None:
-        """The minute that humans have to ask somebody themselves passes at once, here."""
+    async def _pass_first_minute(self) -> None:
+        """Skip the minute that Ripe leaves to people, once it knows the pull request."""
         while not await list_newest_pull_requests(self._app.workspace_id, 1):  # noqa: ASYNC110 - as above
             await asyncio.sleep(LOOK_EVERY)
         self._show("A minute passes, in which nobody asks for a review.")
@@ -134,30 +134,30 @@ class _Story:
     async def _post(self, path: str, **body: Any) -> None:
         (await self._sandbox.post(path, json=body)).raise_for_status()
 
-    async def _tell_news(self) -> None:
+    async def _show_news(self) -> None:
         now = self._app.clock.now()
         pulls = await list_newest_pull_requests(self._app.workspace_id, MOST_PULL_REQUESTS)
         for pull_request in reversed(pulls):
             for assignment in await list_assignments(pull_request.id):
-                if assignment.id not in self._told_decisions:
-                    self._told_decisions.add(assignment.id)
-                    self._tell(
+                if assignment.id not in self._shown_decisions:
+                    self._shown_decisions.add(assignment.id)
+                    self._show_lines(
                         f"Decision on {pull_request.label}", describe_decision(assignment.decision, now)
                     )
-        world = (await self._sandbox.get("/sandbox/world")).raise_for_status().json()
-        for dm in world["slack"]["dms"]:
+        snapshot = (await self._sandbox.get("/sandbox/world")).raise_for_status().json()
+        for dm in snapshot["slack"]["dms"]:
             for message in dm["messages"]:
-                self._tell_message(dm["user"], message)
+                self._show_message(dm["user"], message)
 
-    def _tell_message(self, user: str, message: dict[str, Any]) -> None:
-        shown, told = message["rendered"], self._told_dms.get(message["ts"])
-        if shown == told or message["author"] == user:
+    def _show_message(self, user: str, message: dict[str, Any]) -> None:
+        text, before = message["rendered"], self._shown_dms.get(message["ts"])
+        if text == before or message["author"] == user:
             return
-        self._told_dms[message["ts"]] = shown
-        headline = _headline(user.title(), is_answer=message["is_ephemeral"], is_new=told is None)
-        self._tell(headline, shown.splitlines())
+        self._shown_dms[message["ts"]] = text
+        headline = _headline(user.title(), is_answer=message["is_ephemeral"], is_new=before is None)
+        self._show_lines(headline, text.splitlines())
 
-    def _tell(self, title: str, lines: list[str]) -> None:
+    def _show_lines(self, title: str, lines: list[str]) -> None:
         self._show("")
         self._show(title)
         for line in lines:
@@ -171,16 +171,16 @@ def _headline(name: str, *, is_answer: bool, is_new: bool) -> str:
 
 
 def time_until_early_in_the_week(now: datetime) -> timedelta:
-    """None at all while it is early in a working week in Berlin, else until the next such morning at ten.
+    """Zero while it is early in a working week in Berlin, else the time until ten on the next such morning.
 
-    "Out until Friday" means something only before Friday, and DMs arrive only in working hours.
+    The story needs this: "until Friday" makes sense only before Friday, and DMs arrive in working hours only.
     """
     for days in range(8):
         day = local_day(BERLIN, now) + timedelta(days=days)
         opens, closes = (local_instant(BERLIN, day, wall) for wall in (time(10), time(15)))
         if day.weekday() in EARLY_IN_THE_WEEK and now < closes:
             return max(opens - now, timedelta(0))
-    raise AssertionError("a week has a Monday")
+    raise AssertionError("no week is without a Monday")
 
 
 def _in_berlin(now: datetime) -> str:

@@ -20,7 +20,7 @@ from bot.encryption import tls_context
 TIMEOUT = 10.0
 """GitHub gives a webhook ten seconds: https://docs.github.com/en/webhooks."""
 MOST_KEPT = 1_000
-"""Deliveries in the log. GitHub forgets them after days, the sandbox after many."""
+"""Deliveries in the log. GitHub deletes old ones after days, the sandbox after so many."""
 
 
 @dataclass
@@ -43,13 +43,13 @@ class Delivery:
 
 
 class Webhooks:
-    """Posts to `url`, one after the other. `hold` collects deliveries until `release` lets them go."""
+    """Posts to `url`, one delivery after the other. `hold` collects them until `release` sends them."""
 
     def __init__(self, url: str, secret: SecretStr, now: Callable[[], datetime]) -> None:
         self.url = url
         self.log: list[Delivery] = []
         self.on_answer: Callable[[Delivery], object] = lambda _: None
-        """Hears of every attempt once its `status` is known."""
+        """Called with every attempt once its `status` is known."""
         self.secret = secret
         self._now = now
         self._ids = itertools.count(1)
@@ -59,7 +59,7 @@ class Webhooks:
         self._poster: asyncio.Task[None] | None = None
 
     def emit(self, event: str, payload: dict[str, Any]) -> Delivery:
-        """Deliver an event soon."""
+        """Deliver an event to the bot soon, in the background."""
         delivery = Delivery(
             id=next(self._ids),
             guid=str(uuid.uuid4()),
@@ -74,11 +74,11 @@ class Webhooks:
         return delivery
 
     def hold(self) -> None:
-        """Keep what is emitted from now on."""
+        """Keep back what is emitted from now on."""
         self._held = self._held or []
 
     def release(self, order: Callable[[list[Delivery]], list[Delivery]] = list) -> None:
-        """Deliver what was kept, in the order that `order` makes of it. What it leaves out is lost."""
+        """Deliver what `hold` kept back, as `order` sorts it. What `order` leaves out is lost."""
         held, self._held = self._held or [], None
         for delivery in order(held):
             self._enqueue(delivery)
@@ -93,15 +93,15 @@ class Webhooks:
         return again
 
     def find(self, delivery_id: int) -> Delivery | None:
-        """An attempt by its id."""
+        """The attempt with this id, if it is still in the log."""
         return next((delivery for delivery in self.log if delivery.id == delivery_id), None)
 
     async def idle(self) -> None:
-        """Until everything emitted so far was answered."""
+        """Wait until everything emitted so far was answered."""
         await self._queue.join()
 
     async def close(self) -> None:
-        """Deliver nothing more."""
+        """Stop delivering."""
         if self._poster is not None:
             self._poster.cancel()
             with suppress(asyncio.CancelledError):

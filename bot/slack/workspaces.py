@@ -7,7 +7,7 @@ from typing import NamedTuple
 import structlog
 from pydantic import SecretStr
 
-from bot.encryption import Cipher, Undecryptable
+from bot.encryption import Cipher, UndecryptableError
 from bot.model import WorkspaceId
 from bot.slack import store
 from bot.slack.gateway import SlackGateway
@@ -108,7 +108,7 @@ class SlackWorkspaces:
             if not self._keys().is_newest(sealed):
                 try:
                     await store.replace_sealed_token(workspace_id, sealed, self._keys().renew(sealed))
-                except Undecryptable:
+                except UndecryptableError:
                     log.error(_unreadable(workspace_id))
 
     async def close(self) -> None:
@@ -124,7 +124,7 @@ class SlackWorkspaces:
             return known.gateway
         try:
             gateway = self._open(workspace_id, self._keys().decrypt(sealed))
-        except Undecryptable:
+        except UndecryptableError:
             raise TokenUnreadable(_unreadable(workspace_id)) from None
         if known is not None:
             # A call may be under way in it: it is closed at the end.

@@ -1,1 +1,1 @@
-"""The HTTP side: routes of a few lines each, and the server that carries them."""
+"""The HTTP side: routes of a few lines each, and the server that runs them."""

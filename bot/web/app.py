@@ -1,4 +1,4 @@
-"""The web process: a few routes, each of which stores and queues what it is told, and answers."""
+"""The web process: a few routes, each of which stores a request, queues its work and answers."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -33,12 +33,12 @@ from jobq import Database, DatabaseUnavailableError, Queue
 
 log = structlog.get_logger()
 
-
 MakePages = Callable[[App], Sequence[Blueprint]]
+"""Makes the pages that only the sandbox has."""
 
 
 def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Quart:
-    """Every route of the bot, bound to the parts of `app`; the sandbox adds its `pages`."""
+    """Every route of the bot. The sandbox adds its `pages`; without them `/setup` is closed."""
     web = Quart("ripe")
     web.request_class = RoomyRequest
     settings = app.settings
@@ -52,12 +52,12 @@ def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Qu
     for page in pages or [closed_blueprint(settings.github_web_url)]:
         web.register_blueprint(page)
     web.register_blueprint(installed_blueprint(settings.github_web_url))
-    _add_doors(web, app.database)
+    _finish(web, app.database)
     return web
 
 
 async def create_setup_web(settings: Settings, database: Database) -> Quart:
-    """/setup, for a bot that may have no credentials yet. GitHub's first deliveries are stored already."""
+    """/setup, for a bot that may have no credentials yet. It already stores the deliveries of a new App."""
     web = Quart("ripe")
     web.request_class = RoomyRequest
     entered = await complete_settings(settings)
@@ -68,19 +68,19 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
     web.register_blueprint(challenge_blueprint())
     web.register_blueprint(setup_blueprint(ports))
     web.register_blueprint(installed_blueprint(settings.github_web_url))
-    _add_doors(web, database)
+    _finish(web, database)
     return web
 
 
-def _add_doors(web: Quart, database: Database) -> None:
+def _finish(web: Quart, database: Database) -> None:
     web.response_class = WebResponse
-    web.register_error_handler(DatabaseUnavailableError, _no_database)
-    web.register_error_handler(Exception, _bug)
+    web.register_error_handler(DatabaseUnavailableError, _answer_without_database)
+    web.register_error_handler(Exception, _answer_after_bug)
     _make_ambient(web, database)
 
 
 def _exposition(app: App) -> Exposition:
-    """How the queue is. What became of its jobs is counted by the workers: see docs/decisions.md."""
+    """The metrics of queue and database. The workers count the outcomes of jobs: see docs/decisions.md."""
     registry = CollectorRegistry()
     lanes, health = LaneMetrics(app.queue, registry), DatabaseHealthMetrics(app.queue, app.clock, registry)
     return Exposition(registry, (lanes.look, health.look))
@@ -96,7 +96,7 @@ def _slack_blueprint(settings: Settings, slack: SlackApp) -> Blueprint:
 
 
 def _make_ambient(web: Quart, database: Database) -> None:
-    """Lets every request find the ambient database."""
+    """Let every request find the ambient database."""
 
     async def asgi_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         with database.ambient():
@@ -106,14 +106,14 @@ def _make_ambient(web: Quart, database: Database) -> None:
     web.asgi_app = asgi_app  # type: ignore[method-assign]
 
 
-async def _no_database(_: DatabaseUnavailableError) -> Response:
-    # GitHub lists a failed delivery, from where it is repaired; nothing is remembered here.
+async def _answer_without_database(_: DatabaseUnavailableError) -> Response:
+    # GitHub lists the failed delivery, and a person can redeliver it there.
     return Response(
         "Postgres cannot be reached; nothing was stored\n", status=503, headers={"Retry-After": "5"}
     )
 
 
-async def _bug(error: Exception) -> Response | HTTPException:
+async def _answer_after_bug(error: Exception) -> Response | HTTPException:
     if isinstance(error, HTTPException):
         return error
     log.exception("a request failed")
@@ -121,10 +121,10 @@ async def _bug(error: Exception) -> Response | HTTPException:
 
 
 async def run_web(settings: Settings, stop: asyncio.Event, make_pages: MakePages | None = None) -> None:
-    """Serves until `stop` is set; the sandbox on this machine only. While it is set up, /setup instead."""
+    """Serve the bot, or /setup while that is open, until `stop` is set."""
     if settings.ripe_setup:
         async with make_database(settings) as database:
-            # RIPE_SETUP may stay set for ever: only `ripe up` opens the setup.
+            # RIPE_SETUP may stay set for ever, so it is not enough: `ripe up` must have opened the setup.
             if await is_opened():
                 web = await create_setup_web(settings, database)
                 await serve_until(web, settings.host, settings.port, stop)

@@ -1,4 +1,4 @@
-"""Answers with our own files, which are small, from memory."""
+"""Serves our static files, which are small, from memory."""
 
 from os import PathLike
 from types import TracebackType
@@ -9,7 +9,7 @@ from quart.wrappers.response import FileBody
 
 
 class WholeFile(FileBody):
-    """A file read at once. Quart reads piece by piece, and leaves it open when the browser goes away."""
+    """A file that is read at once. Quart's own body stays open if the browser goes away half-way."""
 
     def __init__(self, file_path: str | PathLike[str], *, buffer_size: int | None = None) -> None:
         super().__init__(file_path, buffer_size=buffer_size)
@@ -19,17 +19,17 @@ class WholeFile(FileBody):
         return self
 
     async def __aexit__(self, exc_type: type, exc_value: BaseException, tb: TracebackType) -> None:
-        """Nothing is open."""
+        """Closes nothing, since nothing is open."""
 
     async def __anext__(self) -> bytes:
         content, self._content = self._content, None
         if content is None:
             raise StopAsyncIteration
-        # A part of it, where the browser asked for one.
+        # A range, if the browser asked for one.
         return content[self.begin : self.end]
 
 
 class WebResponse(Response):
-    """What every route answers with."""
+    """The response class of every route."""
 
     file_body_class = WholeFile

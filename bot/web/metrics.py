@@ -9,7 +9,7 @@ from bot.web.operators import refuse_stranger
 
 
 def metrics_blueprint(exposition: Exposition, token: SecretStr | None) -> Blueprint:
-    """`GET /metrics`. Whoever may not read them gets 401 or 403; 503 where Postgres does not answer."""
+    """`GET /metrics`: 401 or 403 for a stranger, 503 if Postgres does not answer."""
     blueprint = Blueprint("metrics", __name__)
 
     @blueprint.get("/metrics")
@@ -26,7 +26,7 @@ def metrics_blueprint(exposition: Exposition, token: SecretStr | None) -> Bluepr
 
 
 def create_metrics_web(exposition: Exposition, token: SecretStr | None) -> Quart:
-    """`GET /metrics` and nothing else, for a process that serves nothing else."""
+    """`GET /metrics` and nothing else, for the worker."""
     web = Quart("ripe-metrics")
     web.register_blueprint(metrics_blueprint(exposition, token))
     return web

@@ -1,4 +1,4 @@
-"""Who may read what operators read: with METRICS_TOKEN from anywhere, without one from this machine only."""
+"""Guards the routes for operators: they need METRICS_TOKEN or, if it is not set, this machine."""
 
 import hmac
 from ipaddress import ip_address
@@ -7,11 +7,11 @@ from pydantic import SecretStr
 from quart import Request, Response
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
-"""A proxy on this machine says with one of these that somebody else asks."""
+"""The headers with which a proxy on this machine says that the request comes from elsewhere."""
 
 
 def refuse_stranger(asked: Request, token: SecretStr | None) -> Response | None:
-    """401 or 403 for whoever may not read, or None."""
+    """The answer 401 or 403 for a stranger; None: the request may go on."""
     if token is not None:
         if _has_token(asked, token):
             return None
@@ -23,7 +23,7 @@ def refuse_stranger(asked: Request, token: SecretStr | None) -> Response | None:
 
 def _has_token(asked: Request, token: SecretStr) -> bool:
     scheme, _, given = asked.headers.get("Authorization", "").partition(" ")
-    # Bytes, as they came: compare_digest refuses text that is not ASCII, and headers are read as Latin-1.
+    # As bytes: compare_digest refuses text that is not ASCII, and headers are read as Latin-1.
     is_same = hmac.compare_digest(
         given.strip().encode("latin-1", "replace"), token.get_secret_value().encode()
     )

@@ -1,4 +1,4 @@
-"""What may go wrong with a bot. Each breaks one thing of a healthy one."""
+"""Faults: each function breaks one thing of a healthy bot."""
 
 from datetime import datetime, timedelta
 

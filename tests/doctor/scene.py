@@ -1,4 +1,4 @@
-"""A whole, healthy bot for the doctor to look at; a test then breaks one thing of it."""
+"""A whole, healthy bot for the doctor to examine. A test then breaks one thing of it."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ from tests.journeys.whole import MONDAY_MORNING, Whole, whole_bot
 
 @dataclass
 class Scene:
-    """The bot, and what the doctor is told of it. `settings` and `clock` may be replaced."""
+    """The bot, and the settings and the clock with which the doctor looks at it. Tests may replace both."""
 
     bot: Whole
     settings: Settings
@@ -33,21 +33,21 @@ class Scene:
     clock: Callable[[], Clock] = Clock
 
     def set(self, **values: Any) -> None:
-        """Changes settings."""
+        """Change settings of the doctor."""
         self.settings = Settings(_env_file=None, **(self.settings.model_dump() | values))
 
     async def execute(self, sql: str, *arguments: object) -> None:
-        """On the bot's database."""
+        """Run SQL on the bot's database."""
         await self.bot.app.database.execute(sql, *arguments)
 
     async def change_app(self, **changes: Any) -> None:
-        """What the owner of the App sets on its page."""
+        """Change what the App asks for, as its owner does on GitHub's page."""
         async with httpx.AsyncClient(verify=tls_context()) as client:
             answer = await client.post(f"{self.settings.sandbox_url}/sandbox/github/change_app", json=changes)
         assert answer.is_success, answer.text
 
     async def change_hook(self, **changes: str) -> None:
-        """As the App itself may."""
+        """Change the webhook's configuration, as the App itself may."""
         now = int(utc_now().timestamp())
         claims = {"iat": now - 10, "exp": now + 300, "iss": str(APP_ID)}
         token = jwt.encode(claims, load_private_key(private_key().get_secret_value()), algorithm="RS256")
@@ -66,10 +66,10 @@ class Scene:
 
 @asynccontextmanager
 async def healthy(dsn: str, sockets: Sockets | None = None) -> AsyncIterator[Scene]:
-    """A bot with a pull request that has come all the way. With `sockets` it is in Socket Mode."""
+    """A bot with a pull request that has led to a DM. With `sockets` it is in Socket Mode."""
     async with whole_bot(dsn, MONDAY_MORNING, sockets=sockets) as bot:
         await bot.open_pull_request("billing/invoice.py")
-        # Its clock was moved without a word to the database, from where the doctor learns it.
+        # The doctor reads the clock's shift from the database, which this bot has not written to.
         await bot.app.database.execute("INSERT INTO sandbox_clock (shift) VALUES ($1)", bot.clock.shift)
         settings = bot.app.settings.model_copy(
             update={"secret_keys": [SecretStr(Fernet.generate_key().decode())]}

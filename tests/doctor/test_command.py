@@ -1,4 +1,4 @@
-"""`ripe doctor` as a shell sees it: what it prints, and the code it ends with."""
+"""`ripe doctor` as a shell sees it: its output and its exit code."""
 
 import asyncio
 import json
@@ -68,14 +68,14 @@ async def test_a_failure_ends_with_1_and_a_mere_warning_with_2(
     await break_it(scene)
     ended = await doctor(tmp_path, scene, "--json")
     assert (ended.returncode, ended.stderr) == (code, "")
-    told = json.loads(ended.stdout)
-    assert list(told) == ["state", "findings"]
-    assert told["state"] == state
-    assert [one["check"] for one in told["findings"]] == NAMES
-    (found,) = (one for one in told["findings"] if one["check"] == check)
-    assert list(found) == ["check", "state", "detail", "fix"]
-    assert found["state"] == state
-    assert found["fix"]
+    report = json.loads(ended.stdout)
+    assert list(report) == ["state", "findings"]
+    assert report["state"] == state
+    assert [each["check"] for each in report["findings"]] == NAMES
+    (finding,) = (each for each in report["findings"] if each["check"] == check)
+    assert list(finding) == ["check", "state", "detail", "fix"]
+    assert finding["state"] == state
+    assert finding["fix"]
 
 
 async def test_no_secret_is_printed(scene: Scene, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ async def test_no_secret_is_printed(scene: Scene, tmp_path: Path) -> None:
     assert [secret for secret in secrets if secret in ended.stdout + ended.stderr] == []
 
 
-def test_settings_that_cannot_be_read_are_a_finding_too(tmp_path: Path) -> None:
+def test_unreadable_settings_are_a_finding(tmp_path: Path) -> None:
     ended = ripe(tmp_path, "doctor", "--json", PORT="eighty", SLACK_BOT_TOKEN="nonsense")
     assert (ended.returncode, ended.stderr) == (1, "")
     first, *others = json.loads(ended.stdout)["findings"]
@@ -97,22 +97,24 @@ def test_settings_that_cannot_be_read_are_a_finding_too(tmp_path: Path) -> None:
     assert "SLACK_BOT_TOKEN: must start with xoxb-." in first["detail"]
     assert "nonsense" not in ended.stdout
     assert ".env.example" in first["fix"]
-    assert [one["check"] for one in others] == NAMES[1:]
-    assert {one["state"] for one in others} == {"skipped"}
+    assert [each["check"] for each in others] == NAMES[1:]
+    assert {each["state"] for each in others} == {"skipped"}
 
 
-def test_where_nothing_is_set_the_way_to_start_is_told(tmp_path: Path) -> None:
+def test_without_any_settings_the_fix_says_how_to_start(tmp_path: Path) -> None:
     ended = ripe(tmp_path, "doctor")
     assert (ended.returncode, ended.stderr) == (1, "")
     assert "-> Start `ripe up`" in ended.stdout
 
 
-def test_help_tells_the_exit_codes(tmp_path: Path) -> None:
-    shown = " ".join(ripe(tmp_path, "doctor", "--help").stdout.split())
-    assert "Exits with 0 when all is well, 1 when something failed, 2 when there are only warnings." in shown
+def test_help_lists_the_exit_codes(tmp_path: Path) -> None:
+    help_text = " ".join(ripe(tmp_path, "doctor", "--help").stdout.split())
+    assert (
+        "Exits with 0 when all is well, 1 when something failed, 2 when there are only warnings." in help_text
+    )
 
 
-def test_findings_are_aligned_and_a_fix_stands_under_what_it_mends() -> None:
+def test_findings_are_aligned_and_each_fix_stands_under_its_finding() -> None:
     findings = [
         ok("a", "fine"),
         warning("bb.c", "so so", "Look at it."),

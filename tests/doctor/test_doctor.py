@@ -1,4 +1,4 @@
-"""What becomes of checks that hang or fail, and how single facts are judged."""
+"""Checks that hang or fail, and how single facts are judged."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ import pytest
 from bot.doctor.database import judge_skew, judge_version
 from bot.doctor.doctor import Check, examine
 from bot.doctor.github import judge_refusal
-from bot.doctor.model import Finding, Skipped, State, ok, overall, skipped
+from bot.doctor.model import CheckSkippedError, Finding, State, ok, overall, skipped
 from bot.doctor.ports import DoctorPorts, open_ports
 from bot.doctor.queue import judge_lag
 from bot.doctor.settings import judge_completeness, judge_public_url
@@ -38,7 +38,7 @@ async def fails(ports: DoctorPorts) -> Sequence[Finding]:
 
 
 async def cannot_say(ports: DoctorPorts) -> Sequence[Finding]:
-    raise Skipped("no pull request yet")
+    raise CheckSkippedError("no pull request yet")
 
 
 async def examined(*checks: Check) -> list[Finding]:
@@ -94,58 +94,58 @@ async def test_while_a_table_is_locked_the_others_are_examined(scene: Scene) -> 
     try:
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE job")
-            found = await scene.examine()
+            findings = await scene.examine()
     finally:
         await blocker.close()
-    assert (found["queue.lag"].state, found["queue.lag"].detail) == (State.FAILED, "no answer in 0.7 s")
-    assert "Postgres" in found["queue.lag"].fix
-    assert found["queue.dead"].state is State.OK
+    assert (findings["queue.lag"].state, findings["queue.lag"].detail) == (State.FAILED, "no answer in 0.7 s")
+    assert "Postgres" in findings["queue.lag"].fix
+    assert findings["queue.dead"].state is State.OK
 
 
 async def test_a_postgres_that_never_answers_is_given_up(scene: Scene) -> None:
-    # The kernel takes the connection; nobody ever says a word on it.
+    # The kernel accepts the connection, but nothing ever answers on it.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         scene.set(database_url=f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/ripe")
         async with asyncio.timeout(10):
-            found = await scene.examine()
-    assert found["database"].detail == "cannot connect: no answer in 1 s"
-    assert found["queue.lag"] == skipped("queue.lag", "needs the database")
-    assert found["slack.token"].state is State.OK
+            findings = await scene.examine()
+    assert findings["database"].detail == "cannot connect: no answer in 1 s"
+    assert findings["queue.lag"] == skipped("queue.lag", "needs the database")
+    assert findings["slack.token"].state is State.OK
 
 
 async def test_a_github_and_a_slack_that_hang_are_given_up(scene: Scene) -> None:
     scene.within = 0.7
     scene.bot.server.faults.append(Fault(hang=1.5, times=50, path="/api"))
     scene.bot.slack.faults.add(SlackFault(method="auth.test", kind="hang"))
-    found = await scene.examine()
+    findings = await scene.examine()
     for check in ("github.app", "github.installations", "github.webhook", "github.deliveries", "slack.token"):
-        assert (found[check].state, found[check].detail) == (State.FAILED, "no answer in 0.7 s"), check
-    assert found["github.events"].state is State.SKIPPED
-    assert found["database"].state is State.OK
+        assert (findings[check].state, findings[check].detail) == (State.FAILED, "no answer in 0.7 s"), check
+    assert findings["github.events"].state is State.SKIPPED
+    assert findings["database"].state is State.OK
 
 
 async def test_without_the_schema_the_migrations_are_all_that_fails(scene: Scene) -> None:
     await scene.execute("DROP SCHEMA public CASCADE")
     await scene.execute("CREATE SCHEMA public")
-    found = await scene.examine()
-    assert found["database.migrations"].state is State.FAILED
-    assert found["database.migrations"].fix == "Run `ripe migrate`."
-    assert found["queue.lag"] == skipped("queue.lag", "needs database.migrations")
-    failed = [name for name, finding in found.items() if finding.state is State.FAILED]
+    findings = await scene.examine()
+    assert findings["database.migrations"].state is State.FAILED
+    assert findings["database.migrations"].fix == "Run `ripe migrate`."
+    assert findings["queue.lag"] == skipped("queue.lag", "needs database.migrations")
+    failed = [name for name, finding in findings.items() if finding.state is State.FAILED]
     assert failed == ["database.migrations"]
 
 
-async def test_a_role_that_may_only_read_is_told_what_to_grant(scene: Scene) -> None:
+async def test_a_role_that_may_only_read_is_a_finding_with_the_grant(scene: Scene) -> None:
     await scene.execute("CREATE ROLE onlooker LOGIN")
     try:
         await scene.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO onlooker")
         scene.set(database_url=scene.dsn.replace("//postgres@", "//onlooker@"))
-        found = await scene.examine()
+        findings = await scene.examine()
     finally:
         await scene.execute("DROP OWNED BY onlooker")
         await scene.execute("DROP ROLE onlooker")
-    assert found["database.rights"].detail.startswith("onlooker may not change absence, account, ")
-    assert found["database.rights"].fix.endswith('ON ALL TABLES IN SCHEMA public TO "onlooker".')
+    assert findings["database.rights"].detail.startswith("onlooker may not change absence, account, ")
+    assert findings["database.rights"].fix.endswith('ON ALL TABLES IN SCHEMA public TO "onlooker".')
 
 
 @pytest.mark.parametrize(("major", "state"), [(13, State.FAILED), (14, State.OK), (18, State.OK)])
@@ -154,7 +154,7 @@ def test_postgres_may_not_be_older_than_14(major: int, state: State) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "state", "told"),
+    ("minutes", "state", "detail"),
     [
         (None, State.OK, "3 ripe, none for longer than 2 minutes"),
         (2, State.OK, "3 ripe"),
@@ -164,19 +164,19 @@ def test_postgres_may_not_be_older_than_14(major: int, state: State) -> None:
         (60 * 24 * 3, State.FAILED, "calls for 3 days"),
     ],
 )
-def test_how_long_ripe_jobs_wait_is_judged(minutes: int | None, state: State, told: str) -> None:
+def test_how_long_ripe_jobs_wait_is_judged(minutes: int | None, state: State, detail: str) -> None:
     age = None if minutes is None else timedelta(minutes=minutes)
-    found = judge_lag([LaneStats(1, 3, 0, 0, 0, age), LaneStats(0, 0, 0, 0, 0, None)])
-    assert found.state is state
-    assert told in found.detail
+    finding = judge_lag([LaneStats(1, 3, 0, 0, 0, age), LaneStats(0, 0, 0, 0, 0, None)])
+    assert finding.state is state
+    assert detail in finding.detail
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(-31, State.FAILED), (-30, State.OK), (30, State.OK)])
-def test_half_a_minute_of_skew_is_borne(seconds: int, state: State) -> None:
+def test_half_a_minute_of_skew_is_tolerated(seconds: int, state: State) -> None:
     assert judge_skew(timedelta(seconds=seconds)).state is state
 
 
-def test_a_slow_clock_is_told_as_such() -> None:
+def test_a_slow_clock_is_called_slow() -> None:
     assert "45 s behind Postgres" in judge_skew(timedelta(seconds=-45)).detail
 
 
@@ -206,6 +206,6 @@ def test_in_shadow_mode_an_address_without_encryption_is_only_a_warning() -> Non
     assert judge_public_url(real(public_url="https://ripe.example.com", ripe_mode="live")).state is State.OK
 
 
-def test_the_mode_is_told() -> None:
+def test_the_mode_is_named() -> None:
     assert judge_completeness(real()).detail == "complete; mode shadow: decides and records, sends nothing"
     assert judge_completeness(real(ripe_mode="live")).detail == "complete; mode live: sends"

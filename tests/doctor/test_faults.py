@@ -68,7 +68,7 @@ FOUND = [
     (faults.a_missing_scope, "slack.scopes", FAILED, "im:write (every first DM)", "Add im:write"),
     (faults.a_scope_that_is_only_useful, "slack.scopes", WARNING, "im:history", "Add im:history"),
 ]  # fmt: skip
-"""A fault, what finds it, and words of what is said about it."""
+"""A fault, the check that finds it, and words from its finding."""
 
 
 @pytest.mark.parametrize(
@@ -83,15 +83,15 @@ async def test_a_fault_is_found_with_its_fix(
     fix: str,
 ) -> None:
     await break_it(scene)
-    found = await scene.examine()
-    assert found[check].state is state, found[check]
-    assert detail in found[check].detail
-    assert fix in found[check].fix
-    for finding in found.values():
+    findings = await scene.examine()
+    assert findings[check].state is state, findings[check]
+    assert detail in findings[check].detail
+    assert fix in findings[check].fix
+    for finding in findings.values():
         assert "Traceback" not in finding.detail
         assert bool(finding.fix) == (finding.state in (FAILED, WARNING)), finding
 
 
-def test_no_two_faults_are_told_in_the_same_words() -> None:
-    told = [(check, detail, fix) for _, check, _, detail, fix in FOUND]
-    assert len(set(told)) == len(told) >= 20
+def test_no_two_faults_have_the_same_finding() -> None:
+    texts = [(check, detail, fix) for _, check, _, detail, fix in FOUND]
+    assert len(set(texts)) == len(texts) >= 20

@@ -1,4 +1,4 @@
-"""`GET /health`, as an operator or a monitor asks it."""
+"""`GET /health`, as an operator or a monitor sees it."""
 
 import asyncio
 from typing import Any
@@ -25,21 +25,23 @@ def client_of(app: App) -> Any:
 
 async def test_a_healthy_bot_answers_200_and_lists_what_was_examined(scene: Scene) -> None:
     answer = await client_of(scene.bot.app).get("/health", scope_base=HERE)
-    told = await answer.get_json()
-    assert (answer.status_code, told["state"]) == (200, "ok")
-    assert [one["check"] for one in told["findings"]] == [name for one in OPERATIONS for name in one.names]
-    assert {one["state"] for one in told["findings"]} == {"ok"}
+    report = await answer.get_json()
+    assert (answer.status_code, report["state"]) == (200, "ok")
+    assert [finding["check"] for finding in report["findings"]] == [
+        name for check in OPERATIONS for name in check.names
+    ]
+    assert {finding["state"] for finding in report["findings"]} == {"ok"}
 
 
-async def test_a_warning_is_told_with_200_and_a_failure_with_503(scene: Scene) -> None:
+async def test_a_warning_answers_200_and_a_failure_503(scene: Scene) -> None:
     await faults.a_rejected_payload(scene)
     answer = await client_of(scene.bot.app).get("/health", scope_base=HERE)
     assert (answer.status_code, (await answer.get_json())["state"]) == (200, "warning")
     await faults.no_worker_for_an_hour(scene)
     answer = await client_of(scene.bot.app).get("/health", scope_base=HERE)
-    told = await answer.get_json()
-    assert (answer.status_code, told["state"]) == (503, "failed")
-    (lag,) = (one for one in told["findings"] if one["check"] == "queue.lag")
+    report = await answer.get_json()
+    assert (answer.status_code, report["state"]) == (503, "failed")
+    (lag,) = (finding for finding in report["findings"] if finding["check"] == "queue.lag")
     assert set(lag) == {"check", "state", "detail", "fix"}
     assert "`ripe worker`" in lag["fix"]
 

@@ -1,4 +1,4 @@
-"""A bot that is well is told so."""
+"""A healthy bot has no findings."""
 
 from bot.doctor.doctor import CHECKS
 from bot.doctor.model import State, overall
@@ -6,7 +6,7 @@ from tests.doctor.scene import Scene
 
 
 async def test_a_healthy_bot_has_no_finding_that_is_not_ok(scene: Scene) -> None:
-    found = await scene.examine()
-    assert {name: finding for name, finding in found.items() if finding.state is not State.OK} == {}
-    assert overall(found.values()) is State.OK
-    assert list(found) == [name for check in CHECKS for name in check.names]
+    findings = await scene.examine()
+    assert {name: finding for name, finding in findings.items() if finding.state is not State.OK} == {}
+    assert overall(findings.values()) is State.OK
+    assert list(findings) == [name for check in CHECKS for name in check.names]

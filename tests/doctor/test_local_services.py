@@ -1,4 +1,4 @@
-"""What the local GitHub and Slack tell a doctor, as the real ones do."""
+"""The local GitHub and Slack answer the doctor's questions as the real ones do."""
 
 import httpx
 import pytest
@@ -56,7 +56,7 @@ async def test_what_the_apps_owner_changes_must_be_json_and_known(scene: Scene) 
         assert (await client.post(url, json={"name": "Ripe"})).status_code == 422
 
 
-async def test_slack_tells_a_good_token_its_scopes_and_a_bad_one_nothing(scene: Scene) -> None:
+async def test_slack_names_the_scopes_to_a_good_token_only(scene: Scene) -> None:
     grant = await scene.bot.app.slack.load_grant()
     assert (grant.team_id, grant.team, grant.scopes) == ("T0ACME0001", "Acme", SCOPES)
     url = f"{scene.settings.slack_api_url}auth.test"

@@ -1,4 +1,4 @@
-"""How what people do in Slack comes here, and what the doctor says where it cannot."""
+"""How clicks and commands in Slack reach the bot, and what the doctor says if they cannot."""
 
 from collections.abc import AsyncIterator
 
@@ -28,33 +28,33 @@ async def scene(dsn: str, sockets: Sockets) -> AsyncIterator[Scene]:
         yield made
 
 
-async def test_a_healthy_bot_in_socket_mode_is_told_so(scene: Scene) -> None:
-    found = await scene.examine()
-    assert {name: one for name, one in found.items() if one.state is not State.OK} == {}
-    assert found[CHECK].detail == "Socket Mode: no address of ours is needed"
+async def test_a_healthy_bot_in_socket_mode_has_no_findings(scene: Scene) -> None:
+    findings = await scene.examine()
+    assert {name: finding for name, finding in findings.items() if finding.state is not State.OK} == {}
+    assert findings[CHECK].detail == "Socket Mode: no address of ours is needed"
 
 
-async def test_a_token_without_the_scope_is_told_which(scene: Scene, sockets: Sockets) -> None:
+async def test_a_token_without_the_scope_is_a_finding_that_names_it(scene: Scene, sockets: Sockets) -> None:
     sockets.scopes.clear()
-    found = (await scene.examine())[CHECK]
-    assert found.state is State.FAILED
-    assert found.detail.endswith("missing_scope")
-    assert "connections:write" in found.fix
+    finding = (await scene.examine())[CHECK]
+    assert finding.state is State.FAILED
+    assert finding.detail.endswith("missing_scope")
+    assert "connections:write" in finding.fix
 
 
-async def test_another_apps_token_is_told(scene: Scene) -> None:
+async def test_another_apps_token_is_a_finding(scene: Scene) -> None:
     scene.set(slack_app_token="xapp-of-another-app")
-    found = (await scene.examine())[CHECK]
-    assert found.state is State.FAILED
-    assert "SLACK_APP_TOKEN: invalid_auth" in found.detail
-    assert "xapp" not in found.detail
+    finding = (await scene.examine())[CHECK]
+    assert finding.state is State.FAILED
+    assert "SLACK_APP_TOKEN: invalid_auth" in finding.detail
+    assert "xapp" not in finding.detail
 
 
-async def test_a_slack_that_is_silent_is_told(scene: Scene) -> None:
+async def test_a_silent_slack_is_a_finding(scene: Scene) -> None:
     scene.set(slack_api_url="http://127.0.0.1:9/api/")
-    found = (await scene.examine())[CHECK]
-    assert found.state is State.FAILED
-    assert "no answer" in found.detail
+    finding = (await scene.examine())[CHECK]
+    assert finding.state is State.FAILED
+    assert "no answer" in finding.detail
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,10 @@ async def read(news: News, after: str = "", lasts: float = AT_ONCE) -> dict[str,
 
 async def test_whoever_comes_late_hears_what_is_kept_and_a_reconnect_only_what_is_new() -> None:
     news = new_news()
-    news.tell("job", "one")
+    news.add("job", "one")
     first = await read(news)
     assert [*first.values()] == ["one"]
-    news.tell("job", "two")
+    news.add("job", "two")
     assert [*(await read(news, after=[*first][-1])).values()] == ["two"]
 
 
@@ -43,7 +43,7 @@ async def test_what_happens_meanwhile_is_told_at_once() -> None:
     news = new_news()
 
     async def happen() -> None:
-        news.tell("clock", "time passed")
+        news.add("clock", "time passed")
         news.close()
 
     async with asyncio.TaskGroup() as group:
@@ -59,16 +59,16 @@ async def test_an_answer_ends_by_itself_before_the_server_drops_it() -> None:
 async def test_memory_is_bounded() -> None:
     news = new_news()
     for number in range(MOST_KEPT + 50):
-        news.tell("job", str(number))
+        news.add("job", str(number))
     told = [*(await read(news)).values()]
     assert (len(told), told[0], told[-1]) == (MOST_KEPT, "50", str(MOST_KEPT + 49))
 
 
 async def test_after_a_restart_the_ids_of_the_one_before_mean_nothing() -> None:
     before, after = new_news(), new_news()
-    before.tell("job", "old")
+    before.add("job", "old")
     [seen] = await read(before)
-    after.tell("job", "new")
+    after.add("job", "new")
     assert [*(await read(after, after=seen)).values()] == ["new"]
     for nonsense in ("", "-", "x-1", seen.partition("-")[0], f"{seen}x"):
         assert [*(await read(after, after=nonsense)).values()] == ["new"]

@@ -1,4 +1,4 @@
-"""Who may call the sandbox's GitHub: the App by a signed JWT, an installation by a token minted with one."""
+"""Who may call the sandbox's GitHub: the App with a signed JWT, an installation with a token."""
 
 import secrets
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ import jwt
 from pydantic import SecretStr
 
 from bot.encryption import load_private_key
+from bot.sandbox.github.errors import RefusedError, UnauthorizedError
 from bot.sandbox.github.model import Installation
 from jobq import utc_now
 
@@ -24,17 +25,9 @@ _EXPIRED = (
 _LEVELS = ("read", "write", "admin")
 
 
-class Unauthorized(Exception):
-    """Bad credentials (401). Its text is what GitHub says."""
-
-
-class NotGranted(Exception):
-    """A token was asked for that may do more than its installation (422)."""
-
-
 @dataclass(frozen=True)
 class Token:
-    """What an installation's token was minted for. None: everything that its installation may."""
+    """What an installation's token allows. None: all that its installation may do."""
 
     installation_id: int
     expires_at: datetime
@@ -44,7 +37,7 @@ class Token:
 
 @dataclass
 class Access:
-    """Tokens live on real time, whatever the sandbox's clock says. `minted` counts them."""
+    """The App's key and the tokens, which expire on real time. `minted` counts the tokens."""
 
     app_id: int
     private_key: SecretStr
@@ -52,23 +45,23 @@ class Access:
     minted: int = 0
 
     def check_app(self, authorization: str) -> None:
-        """Raises Unauthorized."""
+        """Check the App's JWT. Raises UnauthorizedError."""
         kind, _, text = authorization.partition(" ")
         if kind.lower() != "bearer" or not text:
-            raise Unauthorized(_UNREADABLE)
+            raise UnauthorizedError(_UNREADABLE)
         key = load_private_key(self.private_key.get_secret_value())
         try:
             claims = jwt.decode(
                 text, key.public_key(), algorithms=["RS256"], options={"require": ["exp", "iat", "iss"]}
             )
         except jwt.ExpiredSignatureError:
-            raise Unauthorized(_EXPIRED) from None
+            raise UnauthorizedError(_EXPIRED) from None
         except jwt.InvalidTokenError:
-            raise Unauthorized(_UNREADABLE) from None
+            raise UnauthorizedError(_UNREADABLE) from None
         if str(claims["iss"]) != str(self.app_id):
-            raise Unauthorized("Integration not found")
+            raise UnauthorizedError("Integration not found")
         if claims["exp"] - utc_now().timestamp() > LONGEST_JWT.total_seconds():
-            raise Unauthorized("'Expiration time' claim ('exp') is too far in the future")
+            raise UnauthorizedError("'Expiration time' claim ('exp') is too far in the future")
 
     def mint(
         self,
@@ -76,11 +69,14 @@ class Access:
         permissions: Mapping[str, str] | None = None,
         repository_ids: frozenset[int] | None = None,
     ) -> tuple[str, Token]:
-        """A new token, for less than everything if so asked. Raises NotGranted."""
+        """A new token, for all that the installation may do or for the part that is asked for.
+
+        Raises RefusedError if more is asked for.
+        """
         if not all(allows(installation.permissions, *asked) for asked in (permissions or {}).items()):
-            raise NotGranted("The permissions requested are not granted to this installation.")
+            raise RefusedError("The permissions requested are not granted to this installation.")
         if not (repository_ids or frozenset()) <= {*installation.repository_ids}:
-            raise NotGranted(
+            raise RefusedError(
                 "There is at least one repository that does not exist or is not accessible to the parent"
                 " installation."
             )
@@ -91,15 +87,15 @@ class Access:
         return text, token
 
     def find_token(self, authorization: str) -> Token:
-        """What the caller's token was minted for. Raises Unauthorized."""
+        """The caller's token. Raises UnauthorizedError."""
         kind, _, text = authorization.partition(" ")
         token = self.tokens.get(text) if kind.lower() in ("token", "bearer") else None
         if token is None or token.expires_at <= utc_now():
-            raise Unauthorized("Bad credentials")
+            raise UnauthorizedError("Bad credentials")
         return token
 
 
 def allows(granted: Mapping[str, str], permission: str, level: str) -> bool:
-    """Whether what was granted includes this: who may write may read."""
-    held = granted.get(permission)
-    return held in _LEVELS and level in _LEVELS[: _LEVELS.index(held) + 1]
+    """Whether the granted permissions include this level: `write` includes `read`."""
+    granted_level = granted.get(permission)
+    return granted_level in _LEVELS and level in _LEVELS[: _LEVELS.index(granted_level) + 1]

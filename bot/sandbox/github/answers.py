@@ -1,4 +1,4 @@
-"""What GitHub's answers have in common: errors, and lists in pages with links to the others."""
+"""What GitHub's answers have in common: the form of errors, and lists in pages with links to the others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,28 +6,21 @@ from urllib.parse import urlencode
 
 from quart import Response, jsonify, request
 
+from bot.sandbox.github.errors import AnswerError
+
 DOCUMENTATION = "https://docs.github.com/rest"
 MOST_PER_PAGE = 100
 USUAL_PER_PAGE = 30
-
-
-class Answer(Exception):
-    """An error answer, raised where it is found. `errors` say which fields are wrong."""
-
-    def __init__(self, status: int, message: str, errors: Sequence[Mapping[str, Any]] = ()) -> None:
-        super().__init__(message)
-        self.status = status
-        self.errors = errors
 
 
 NOT_FOUND = "Not Found"
 FORBIDDEN = "Resource not accessible by integration"
 
 
-def invalid_field(resource: str, name: str, message: str) -> Answer:
+def invalid_field(resource: str, name: str, message: str) -> AnswerError:
     """422 for one bad argument."""
     error = {"resource": resource, "field": name, "code": "custom", "message": message}
-    return Answer(422, "Validation Failed", [error])
+    return AnswerError(422, "Validation Failed", [error])
 
 
 def answer_error(
@@ -47,10 +40,10 @@ def answer_error(
 
 
 def answer_page(rows: Sequence[Any], item: str | None = None) -> Response:
-    """The page of a list that the caller asks for. With `item` it is wrapped and counted."""
+    """The page of a list that the caller asks for. With `item`, an object with this key and the total."""
     size, page = per_page(), max(request.args.get("page", 1, int), 1)
-    shown, last = list(rows[(page - 1) * size : page * size]), max(-(-len(rows) // size), 1)
-    response = jsonify(shown if item is None else {"total_count": len(rows), item: shown})
+    listed, last = list(rows[(page - 1) * size : page * size]), max(-(-len(rows) // size), 1)
+    response = jsonify(listed if item is None else {"total_count": len(rows), item: listed})
     links: dict[str, Any] = {}
     if page > 1:
         links |= {"prev": {"page": min(page - 1, last)}, "first": {"page": 1}}
@@ -60,12 +53,12 @@ def answer_page(rows: Sequence[Any], item: str | None = None) -> Response:
 
 
 def per_page() -> int:
-    """GitHub bends a size it does not like."""
+    """The size of a page. GitHub replaces an impossible size by the nearest possible one."""
     return min(max(request.args.get("per_page", USUAL_PER_PAGE, int), 1), MOST_PER_PAGE)
 
 
 def add_links(response: Response, links: Mapping[str, Mapping[str, Any]]) -> Response:
-    """Addresses of other pages: those of this one with other arguments."""
+    """Add the header with the addresses of other pages: this one's with other arguments."""
     if links:
         response.headers["Link"] = ", ".join(
             f'<{request.base_url}?{urlencode({**request.args, **changed})}>; rel="{name}"'

@@ -1,12 +1,12 @@
-"""What the App asks as itself, with a JWT: its installations, their tokens, its webhooks' deliveries."""
+"""The App's own routes, with its JWT: its installations, their tokens, its webhooks' deliveries."""
 
 import json
 
 from pydantic import BaseModel, ConfigDict
 from quart import Blueprint, Response, jsonify, request
 
-from bot.sandbox.github.access import NotGranted
-from bot.sandbox.github.answers import NOT_FOUND, Answer, add_links, answer_page, invalid_field, per_page
+from bot.sandbox.github.answers import NOT_FOUND, add_links, answer_page, invalid_field, per_page
+from bot.sandbox.github.errors import AnswerError
 from bot.sandbox.github.manifest_routes import add_manifest_routes
 from bot.sandbox.github.model import Installation
 from bot.sandbox.github.registration import Registration, add_registration
@@ -26,7 +26,7 @@ class _TokenWish(BaseModel):
 
 
 def add_app_routes(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
-    """Adds them under `api`."""
+    """Add these routes under `api`."""
     registration = add_registration(blueprint, server, api)
     add_manifest_routes(blueprint, server, api, registration)
     _add_installations(blueprint, server, api, registration)
@@ -39,8 +39,8 @@ def _add_installations(
 ) -> None:
     world = server.world
 
-    def show(one: Installation) -> Shape:
-        return world.shapes.installation(one) | {"events": registration.events}
+    def show(installation: Installation) -> Shape:
+        return world.shapes.installation(installation) | {"events": registration.events}
 
     @blueprint.get(f"{api}/app")
     async def app() -> Response:
@@ -51,7 +51,7 @@ def _add_installations(
     @blueprint.get(f"{api}/app/installations")
     async def installations() -> Response:
         server.check_app()
-        return answer_page([show(one) for one in world.document.installations])
+        return answer_page([show(installation) for installation in world.document.installations])
 
     @blueprint.get(f"{api}/app/installations/<int:number>")
     async def installation(number: int) -> Response:
@@ -62,10 +62,10 @@ def _add_installations(
     async def installation_of_repo(owner: str, name: str) -> Response:
         server.check_app()
         repo = world.find_repo(f"{owner}/{name}")
-        found = world.installation_of(repo) if repo is not None else None
-        if found is None:
-            raise Answer(404, NOT_FOUND)
-        return jsonify(show(found))
+        installation = world.installation_of(repo) if repo is not None else None
+        if installation is None:
+            raise AnswerError(404, NOT_FOUND)
+        return jsonify(show(installation))
 
 
 def _add_tokens(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
@@ -76,11 +76,8 @@ def _add_tokens(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
         server.check_app()
         installation, wish = server.load_installation(number), await read_body(_TokenWish)
         if installation.suspended_at is not None:
-            raise Answer(403, "This installation has been suspended")
-        try:
-            text, token = server.access.mint(installation, wish.permissions, _repository_ids(server, wish))
-        except NotGranted as error:
-            raise Answer(422, str(error)) from None
+            raise AnswerError(403, "This installation has been suspended")
+        text, token = server.access.mint(installation, wish.permissions, _repository_ids(server, wish))
         answer: Shape = {
             "token": text,
             "expires_at": instant(token.expires_at),
@@ -94,7 +91,7 @@ def _add_tokens(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
 
 
 def _repository_ids(server: GitHubServer, wish: _TokenWish) -> frozenset[int]:
-    """-1 stands for a name that nobody has: no installation has that one either."""
+    """The ids that are asked for. A name without a repository becomes -1, which no installation has."""
     ids = {repo.name.lower(): repo.id for repo in server.world.document.repositories}
     return frozenset([*wish.repository_ids, *(ids.get(name.lower(), -1) for name in wish.repositories)])
 
@@ -108,28 +105,28 @@ def _add_deliveries(blueprint: Blueprint, server: GitHubServer, path: str) -> No
         return _delivery_page(list(reversed(webhooks.log)))
 
     @blueprint.get(f"{path}/<int:number>")
-    async def delivery(number: int) -> Response:
+    async def show_delivery(number: int) -> Response:
         server.check_app()
-        found = _delivery(server, number)
-        sent = {"headers": {"X-GitHub-Event": found.event}, "payload": json.loads(found.body)}
+        delivery = _load_delivery(server, number)
+        sent = {"headers": {"X-GitHub-Event": delivery.event}, "payload": json.loads(delivery.body)}
         answer = {"url": webhooks.url, "request": sent, "response": {"headers": {}, "payload": None}}
-        return jsonify(_show_delivery(found) | answer)
+        return jsonify(_show_delivery(delivery) | answer)
 
     @blueprint.post(f"{path}/<int:number>/attempts")
     async def attempts(number: int) -> tuple[Response, int]:
         server.check_app()
-        webhooks.redeliver(_delivery(server, number).guid)
+        webhooks.redeliver(_load_delivery(server, number).guid)
         return jsonify({}), 202
 
 
-def _delivery(server: GitHubServer, number: int) -> Delivery:
-    if (found := server.world.webhooks.find(number)) is None:
-        raise Answer(404, NOT_FOUND)
-    return found
+def _load_delivery(server: GitHubServer, number: int) -> Delivery:
+    if (delivery := server.world.webhooks.find(number)) is None:
+        raise AnswerError(404, NOT_FOUND)
+    return delivery
 
 
 def _delivery_page(newest_first: list[Delivery]) -> Response:
-    """Deliveries go page by page with a cursor, not with numbers: new ones come while one reads."""
+    """A page of deliveries. Pages have a cursor, not a number, as new deliveries come while one reads."""
     cursor, size = request.args.get("cursor", ""), per_page()
     rows = newest_first
     if cursor:

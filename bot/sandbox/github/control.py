@@ -1,4 +1,4 @@
-"""What people do on the sandbox's GitHub, as JSON over HTTP: for pages, demonstrations and scripts."""
+"""JSON routes through which the page, scripts and demonstrations act on the sandbox's GitHub."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -6,6 +6,7 @@ from typing import TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from quart import Blueprint, Response, jsonify, request
 
+from bot.sandbox.github.errors import RefusedError
 from bot.sandbox.github.model import File
 from bot.sandbox.github.operations import (
     ON_INSTALLATIONS,
@@ -22,19 +23,19 @@ from bot.sandbox.github.operations import (
     Release,
 )
 from bot.sandbox.github.server import Fault, GitHubServer
-from bot.sandbox.github.world import GitHubWorld, Refused
+from bot.sandbox.github.world import GitHubWorld
 
 T = TypeVar("T", bound=BaseModel)
 
 _FAULT = TypeAdapter(Fault)
 
 
-class _BadRequest(Exception):
-    """What was sent is no JSON."""
+class _NotJsonError(Exception):
+    """The body is not JSON."""
 
 
 def github_control(server: GitHubServer) -> Blueprint:
-    """`POST /sandbox/github/<operation>`: 400 says what is wrong with a body, 404 what there is not."""
+    """`POST /sandbox/github/<operation>`: 400 says what is wrong with the body, 404 what does not exist."""
     blueprint = Blueprint("github_control", __name__, url_prefix="/sandbox/github")
     _add_errors(blueprint)
     _add_pull_operations(blueprint, server.world)
@@ -45,8 +46,8 @@ def github_control(server: GitHubServer) -> Blueprint:
 
 
 def _add_errors(blueprint: Blueprint) -> None:
-    @blueprint.errorhandler(_BadRequest)
-    async def malformed(error: _BadRequest) -> tuple[Response, int]:
+    @blueprint.errorhandler(_NotJsonError)
+    async def malformed(error: _NotJsonError) -> tuple[Response, int]:
         return jsonify({"error": str(error)}), 400
 
     @blueprint.errorhandler(ValidationError)
@@ -57,16 +58,16 @@ def _add_errors(blueprint: Blueprint) -> None:
     async def missing(error: LookupError) -> tuple[Response, int]:
         return jsonify({"error": f"there is no {error}"}), 404
 
-    @blueprint.errorhandler(Refused)
-    async def refused(error: Refused) -> tuple[Response, int]:
+    @blueprint.errorhandler(RefusedError)
+    async def refused(error: RefusedError) -> tuple[Response, int]:
         return jsonify({"error": str(error)}), 422
 
 
 def _add_pull_operations(blueprint: Blueprint, world: GitHubWorld) -> None:
     async def open_pull_request() -> Response:
-        it = await _read(Opening)
-        files: Sequence[str | File] = it.files
-        return _shown(world.open_pull_request(files=files, **it.model_dump(exclude={"files"})))
+        order = await _read(Opening)
+        files: Sequence[str | File] = order.files
+        return _show(world.open_pull_request(files=files, **order.model_dump(exclude={"files"})))
 
     _add(blueprint, "open_pull_request", open_pull_request)
     for name, (kind, act) in ON_PULLS.items():
@@ -75,18 +76,18 @@ def _add_pull_operations(blueprint: Blueprint, world: GitHubWorld) -> None:
 
 def _on_pull(world: GitHubWorld, kind: type[OnPull], act: PullAct) -> Callable[[], Awaitable[Response]]:
     async def route() -> Response:
-        it = await _read(kind)
-        pull = world.load_pull(it.repository, it.number)
-        act(world, pull, it)
-        return _shown(pull)
+        order = await _read(kind)
+        pull = world.load_pull(order.repository, order.number)
+        act(world, pull, order)
+        return _show(pull)
 
     return route
 
 
 def _add_installation_operations(blueprint: Blueprint, world: GitHubWorld) -> None:
     async def install() -> Response:
-        it = await _read(Installing)
-        return _shown(world.install(it.repositories, it.permissions))
+        order = await _read(Installing)
+        return _show(world.install(order.repositories, order.permissions))
 
     _add(blueprint, "install", install)
     for name, (kind, act) in ON_INSTALLATIONS.items():
@@ -97,12 +98,12 @@ def _on_installation(
     world: GitHubWorld, kind: type[OnInstallation], act: InstallationAct
 ) -> Callable[[], Awaitable[Response]]:
     async def route() -> Response:
-        it = await _read(kind)
-        installation = world.find_installation(it.installation_id)
+        order = await _read(kind)
+        installation = world.find_installation(order.installation_id)
         if installation is None:
-            raise LookupError(f"installation {it.installation_id}")
-        act(world, installation, it)
-        return _shown(installation)
+            raise LookupError(f"installation {order.installation_id}")
+        act(world, installation, order)
+        return _show(installation)
 
     return route
 
@@ -145,9 +146,9 @@ async def _read(kind: type[T]) -> T:
 async def _raw() -> str | bytes:
     # A page from elsewhere may post a form to loopback, but not JSON.
     if not request.is_json:
-        raise _BadRequest("send JSON, with Content-Type: application/json")
+        raise _NotJsonError("send JSON, with Content-Type: application/json")
     return await request.get_data(as_text=False)
 
 
-def _shown(what: BaseModel) -> Response:
-    return jsonify(what.model_dump(mode="json"))
+def _show(changed: BaseModel) -> Response:
+    return jsonify(changed.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""What GitHub tells the App when something happens: one webhook for each event, to whoever may hear it."""
+"""The webhooks that GitHub sends to the App: one for each event that its installation may see."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,55 +9,58 @@ from bot.sandbox.webhooks import Webhooks
 
 
 class Events:
-    """Emits the webhooks about one document. People are named by login.
+    """Emits the webhooks about one document. Methods take people by login.
 
-    Before anything is told, `keep` writes down what happened.
+    Before each webhook, `save` writes the document.
     """
 
     def __init__(
-        self, document: Document, webhooks: Webhooks, shapes: Shapes, keep: Callable[[], None]
+        self, document: Document, webhooks: Webhooks, shapes: Shapes, save: Callable[[], None]
     ) -> None:
         self._document = document
         self._webhooks = webhooks
         self._shapes = shapes
-        self._keep = keep
+        self._save = save
 
-    def tell(self, pull: Pull, action: str, sender: str, **more: Any) -> None:
-        """A pull_request event, with what this action adds to it."""
+    def emit_pull(self, pull: Pull, action: str, sender: str, **more: Any) -> None:
+        """A pull_request event, with the fields that this action adds."""
         repo = self._document.repo_of(pull)
-        shown = self._shapes.pull(pull)
-        payload = {"action": action, "number": pull.number, "pull_request": shown, **more}
-        self._emit("pull_request", repo, payload, sender)
-
-    def tell_request(self, pull: Pull, action: str, sender: str, asked: User | Team) -> None:
-        """A pull_request event about one who was asked, or is not any more."""
-        if isinstance(asked, Team):
-            named = {"requested_team": self._shapes.team(asked)}
-        else:
-            named = {"requested_reviewer": self._shapes.user(asked)}
-        self.tell(pull, action, sender, organization=self._shapes.organization(), **named)
-
-    def tell_label(self, pull: Pull, action: str, sender: str, name: str) -> None:
-        """A pull_request event about a label that came or went."""
-        self.tell(pull, action, sender, label=self._shapes.label(self._document.repo_of(pull), name))
-
-    def tell_review(self, pull: Pull, review: Review, action: str, sender: str) -> None:
-        """A pull_request_review event."""
-        repo = self._document.repo_of(pull)
-        shown = self._shapes.review(review, pull)
         payload = {
             "action": action,
-            # In capitals in the API, in small letters in events.
-            "review": shown | {"state": review.state.lower()},
+            "number": pull.number,
+            "pull_request": self._shapes.pull(pull),
+            **more,
+        }
+        self._emit("pull_request", repo, payload, sender)
+
+    def emit_request(self, pull: Pull, action: str, sender: str, asked: User | Team) -> None:
+        """A pull_request event about a review request that came or went."""
+        if isinstance(asked, Team):
+            reviewer = {"requested_team": self._shapes.team(asked)}
+        else:
+            reviewer = {"requested_reviewer": self._shapes.user(asked)}
+        self.emit_pull(pull, action, sender, organization=self._shapes.organization(), **reviewer)
+
+    def emit_label(self, pull: Pull, action: str, sender: str, name: str) -> None:
+        """A pull_request event about a label that came or went."""
+        self.emit_pull(pull, action, sender, label=self._shapes.label(self._document.repo_of(pull), name))
+
+    def emit_review(self, pull: Pull, review: Review, action: str, sender: str) -> None:
+        """A pull_request_review event."""
+        repo = self._document.repo_of(pull)
+        payload = {
+            "action": action,
+            # The state has capitals in the API and small letters in events.
+            "review": self._shapes.review(review, pull) | {"state": review.state.lower()},
             "pull_request": self._shapes.listed_pull(pull),
         }
         self._emit("pull_request_review", repo, payload, sender)
 
-    def tell_installation(
+    def emit_installation(
         self, installation: Installation, action: str, sender: str, repos: Iterable[Repo]
     ) -> None:
-        """An installation event. The App hears of these also while it is suspended."""
-        self._keep()
+        """An installation event. The App gets these even while it is suspended."""
+        self._save()
         self._webhooks.emit(
             "installation",
             {
@@ -68,18 +71,20 @@ class Events:
             },
         )
 
-    def tell_repositories(
+    def emit_repositories(
         self, installation: Installation, action: str, sender: str, repos: Iterable[Repo]
     ) -> None:
         """An installation_repositories event: `added` or `removed`."""
-        shown = self._shapes.installation_in_event(installation)
-        self._keep()
+        shape = self._shapes.installation_in_event(installation)
+        self._save()
         listed = [self._shapes.small_repository(repo) for repo in repos]
         self._webhooks.emit(
             "installation_repositories",
             {
                 "action": action,
-                "installation": {k: v for k, v in shown.items() if not k.startswith("suspended")},
+                "installation": {
+                    name: value for name, value in shape.items() if not name.startswith("suspended")
+                },
                 "repository_selection": "selected",
                 "repositories_added": listed if action == "added" else [],
                 "repositories_removed": listed if action == "removed" else [],
@@ -87,8 +92,8 @@ class Events:
             },
         )
 
-    def tell_ping(self, repo: Repo, sender: str) -> None:
-        """What GitHub sends first to a new address."""
+    def emit_ping(self, repo: Repo, sender: str) -> None:
+        """The ping event, which GitHub sends first to a new address."""
         self._webhooks.emit(
             "ping",
             {
@@ -101,8 +106,8 @@ class Events:
         )
 
     def _emit(self, event: str, repo: Repo, payload: Shape, sender: str) -> None:
-        self._keep()
-        installation = next((i for i in self._document.installations if repo.id in i.repository_ids), None)
+        self._save()
+        installation = self._document.installation_of(repo)
         if installation is None or installation.suspended_at is not None:
             return
         about = {

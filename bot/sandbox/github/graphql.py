@@ -1,4 +1,4 @@
-"""The part of GitHub's GraphQL schema that Ripe reads. Any other field is refused, as GitHub would."""
+"""The part of GitHub's GraphQL schema that Ripe reads. Any other field is refused, as GitHub refuses it."""
 
 import re
 from base64 import b64decode, b64encode
@@ -45,8 +45,8 @@ _UNKNOWN_FIELD = re.compile(r"Cannot query field '(?P<field>\w+)' on type '(?P<t
 _LONGEST_PAGE = 100
 
 
-class _Problem(Exception):
-    """An error with one of GitHub's types."""
+class _QueryError(Exception):
+    """A query fails, with one of GitHub's error types."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -54,13 +54,13 @@ class _Problem(Exception):
 
 
 def answer_query(world: GitHubWorld, caller: Caller, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """GitHub's answer to an installation: status 200 also for errors."""
+    """GitHub's answer to an installation. Its status is 200, even for errors."""
     try:
         document = parse(query)
     except GraphQLSyntaxError as error:
         return {"errors": [_show(error)]}
-    if problems := validate(_SCHEMA, document):
-        return {"errors": [_show(problem) for problem in problems]}
+    if errors := validate(_SCHEMA, document):
+        return {"errors": [_show(error) for error in errors]}
     result = execute_sync(_SCHEMA, document, root_value=_Root(world, caller), variable_values=variables)
     if result.errors:
         return {"data": result.data, "errors": [_show(error) for error in result.errors]}
@@ -76,18 +76,18 @@ def refuse_query(kind: str, message: str) -> dict[str, Any]:
 
 
 def _show(error: GraphQLError) -> dict[str, Any]:
-    shown: dict[str, Any] = {"message": error.message}
+    answer: dict[str, Any] = {"message": error.message}
     if error.locations:
-        shown["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+        answer["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
     if error.path:
-        shown["path"] = error.path
-    if isinstance(error.original_error, _Problem):
-        shown["type"] = error.original_error.kind
+        answer["path"] = error.path
+    if isinstance(error.original_error, _QueryError):
+        answer["type"] = error.original_error.kind
     if unknown := _UNKNOWN_FIELD.match(error.message):
         name, owner = unknown["field"], unknown["type"]
-        shown["message"] = f"Field '{name}' doesn't exist on type '{owner}'"
-        shown["extensions"] = {"code": "undefinedField", "typeName": owner, "fieldName": name}
-    return shown
+        answer["message"] = f"Field '{name}' doesn't exist on type '{owner}'"
+        answer["extensions"] = {"code": "undefinedField", "typeName": owner, "fieldName": name}
+    return answer
 
 
 class _Root:
@@ -98,7 +98,9 @@ class _Root:
     def repository(self, _: GraphQLResolveInfo[Any], owner: str, name: str) -> "_Repository":
         repo = self._world.find_repo(f"{owner}/{name}")
         if repo is None or repo.id not in self._caller.repository_ids:
-            raise _Problem("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
+            raise _QueryError(
+                "NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'."
+            )
         return _Repository(self._world, self._caller, repo)
 
 
@@ -112,10 +114,10 @@ class _Repository:
 
     def pullRequest(self, _: GraphQLResolveInfo[Any], number: int) -> "_PullRequest":
         if not self._caller.may("pull_requests", "read"):
-            raise _Problem("FORBIDDEN", FORBIDDEN)
+            raise _QueryError("FORBIDDEN", FORBIDDEN)
         pull = self._world.find_pull(self._repo.full_name, number)
         if pull is None:
-            raise _Problem("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
+            raise _QueryError("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
         return _PullRequest(pull)
 
 
@@ -151,12 +153,12 @@ def _node(file: File) -> dict[str, Any]:
 
 def _size(first: int | None) -> int:
     if first is None:
-        raise _Problem(
+        raise _QueryError(
             "MISSING_PAGINATION_BOUNDARIES",
             "You must provide a `first` or `last` value to properly paginate the `files` connection.",
         )
     if not 0 <= first <= _LONGEST_PAGE:
-        raise _Problem(
+        raise _QueryError(
             "EXCESSIVE_PAGINATION",
             f"Requesting {first} records on the `files` connection exceeds the `first` limit of"
             f" {_LONGEST_PAGE} records.",
@@ -165,10 +167,10 @@ def _size(first: int | None) -> int:
 
 
 def _position(after: str | None) -> int:
-    """Cursors are opaque to callers; here they hold how many files were shown."""
+    """How many files come before a cursor, which is opaque to callers."""
     try:
         return int(b64decode(after, validate=True)) if after else 0
     except (NotBase64, ValueError):
-        raise _Problem(
+        raise _QueryError(
             "INVALID_CURSOR_ARGUMENTS", f"`{after}` does not appear to be a valid cursor."
         ) from None

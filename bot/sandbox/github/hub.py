@@ -1,27 +1,23 @@
-"""The ground on which people act: what there is on the sandbox's GitHub, and where the App is installed."""
+"""The accounts and repositories of the sandbox's GitHub, and the installations of the App."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from bot.sandbox.documents import save_document
 from bot.sandbox.github.events import Events
 from bot.sandbox.github.model import Document, Installation, Pull, Repo, User
 from bot.sandbox.github.shapes import Shapes
-from bot.sandbox.keeping import keep
 from bot.sandbox.webhooks import Webhooks
 
 _PERMISSIONS = {"metadata": "read", "pull_requests": "write", "members": "read"}
 
 
-class Refused(Exception):
-    """GitHub says no (422). Its text is what it says."""
-
-
 class Hub:
     """Accounts, repositories, pull requests and installations of one document.
 
-    `file` keeps the document; without one it is gone with the process. `api` and `web` are the addresses in
-    links, `webhooks` carry what happens to the App, `now` is the sandbox's clock.
+    The document is saved in `file`; without one it ends with the process. `api` and `web` are the addresses
+    in links, `webhooks` reports to the App, `now` is the sandbox's clock.
     """
 
     def __init__(
@@ -37,7 +33,7 @@ class Hub:
         self.document = document
         self.webhooks = webhooks
         self.shapes = Shapes(document, api, web)
-        self._events = Events(document, webhooks, self.shapes, self.keep)
+        self._events = Events(document, webhooks, self.shapes, self.save)
         self._now = now
         self._file = file
 
@@ -45,7 +41,7 @@ class Hub:
 
     @property
     def users(self) -> dict[str, User]:
-        """Everybody by login, the App's bot user included."""
+        """Everybody by login, including the App's bot user."""
         return self.document.accounts
 
     @property
@@ -59,7 +55,9 @@ class Hub:
     def find_pull(self, full_name: str, number: int) -> Pull | None:
         repo = self.find_repo(full_name)
         pulls = self.document.pulls
-        return next((p for p in pulls if repo and p.repository_id == repo.id and p.number == number), None)
+        return next(
+            (pull for pull in pulls if repo and pull.repository_id == repo.id and pull.number == number), None
+        )
 
     def load_pull(self, full_name: str, number: int) -> Pull:
         """Raises LookupError."""
@@ -71,10 +69,11 @@ class Hub:
         return self.document.repo_of(pull)
 
     def installation_of(self, repo: Repo) -> Installation | None:
-        return next((i for i in self.document.installations if repo.id in i.repository_ids), None)
+        return self.document.installation_of(repo)
 
     def find_installation(self, installation_id: int) -> Installation | None:
-        return next((i for i in self.document.installations if i.id == installation_id), None)
+        installations = self.document.installations
+        return next((each for each in installations if each.id == installation_id), None)
 
     # --- installing ----------------------------------------------------------------------------------------
 
@@ -86,56 +85,56 @@ class Hub:
             permissions=permissions or dict(_PERMISSIONS),
         )
         self.document.installations.append(installation)
-        self._tell_installation(installation, "created")
+        self._emit_installation(installation, "created")
         return installation
 
     def uninstall(self, installation: Installation) -> None:
         self.document.installations.remove(installation)
-        self._tell_installation(installation, "deleted")
+        self._emit_installation(installation, "deleted")
 
     def suspend(self, installation: Installation) -> None:
         installation.suspended_at, installation.suspended_by = self._second(), self._owner
-        self._tell_installation(installation, "suspend")
+        self._emit_installation(installation, "suspend")
 
     def unsuspend(self, installation: Installation) -> None:
         installation.suspended_at = installation.suspended_by = None
-        self._tell_installation(installation, "unsuspend")
+        self._emit_installation(installation, "unsuspend")
 
     def accept_permissions(self, installation: Installation, permissions: dict[str, str]) -> None:
-        """The owner grants what the App asks for since it was changed."""
+        """The owner grants what the App has asked for since it was changed."""
         installation.permissions = dict(permissions)
-        self._tell_installation(installation, "new_permissions_accepted")
+        self._emit_installation(installation, "new_permissions_accepted")
 
     def change_repositories(
         self, installation: Installation, added: Sequence[str] = (), removed: Sequence[str] = ()
     ) -> None:
-        """Gives repositories to an installation, or takes them from it."""
-        coming, going = [self._repo(name) for name in added], [self._repo(name) for name in removed]
-        taken = {repo.id for repo in going}
-        ids = [*installation.repository_ids, *(repo.id for repo in coming)]
-        installation.repository_ids = [number for number in dict.fromkeys(ids) if number not in taken]
-        for action, repos in (("added", coming), ("removed", going)):
+        """Add repositories to an installation, or remove them from it."""
+        new, old = [self._repo(name) for name in added], [self._repo(name) for name in removed]
+        removed_ids = {repo.id for repo in old}
+        ids = [*installation.repository_ids, *(repo.id for repo in new)]
+        installation.repository_ids = [number for number in dict.fromkeys(ids) if number not in removed_ids]
+        for action, repos in (("added", new), ("removed", old)):
             if repos:
-                self._events.tell_repositories(installation, action, self._owner, repos)
+                self._events.emit_repositories(installation, action, self._owner, repos)
 
     def ping(self, repository: str) -> None:
-        """GitHub tries the webhook address."""
-        self._events.tell_ping(self._repo(repository), self._owner)
+        """Let GitHub try the webhook address."""
+        self._events.emit_ping(self._repo(repository), self._owner)
 
-    def _tell_installation(self, installation: Installation, action: str) -> None:
+    def _emit_installation(self, installation: Installation, action: str) -> None:
         repos = [repo for repo in self.document.repositories if repo.id in installation.repository_ids]
-        self._events.tell_installation(installation, action, self._owner, repos)
+        self._events.emit_installation(installation, action, self._owner, repos)
 
     @property
     def _owner(self) -> str:
         return self.document.owner
 
-    # --- keeping -------------------------------------------------------------------------------------------
+    # --- saving --------------------------------------------------------------------------------------------
 
-    def keep(self) -> None:
-        """Writes the document down."""
+    def save(self) -> None:
+        """Write the document."""
         if self._file is not None:
-            keep(self._file, self.document)
+            save_document(self._file, self.document)
 
     def _repo(self, full_name: str) -> Repo:
         if (repo := self.find_repo(full_name)) is None:
@@ -143,10 +142,10 @@ class Hub:
         return repo
 
     def _login(self, login: str) -> str:
-        """As the account writes it: case does not matter to GitHub."""
-        for known in self.users:
-            if known.lower() == login.lower():
-                return known
+        """The login as the account writes it: case does not matter to GitHub. Raises LookupError."""
+        for account_login in self.users:
+            if account_login.lower() == login.lower():
+                return account_login
         raise LookupError(login)
 
     def _actor(self, pull: Pull, by: str | None) -> str:

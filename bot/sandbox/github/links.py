@@ -1,4 +1,4 @@
-"""Keys of GitHub's accounts and repositories that hold links, and others that never change here."""
+"""Fields of GitHub's accounts and repositories: those that hold links, and those that never change here."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""GitHub's manifest flow: an App is made from a document, and its secrets are told once for a code.
+"""GitHub's manifest flow: it makes an App from a document, and gives the App's secrets once for a code.
 
-The sandbox has one App. Making another means that the same one asks for what the new document says.
+The sandbox has one App. Making another changes what this one asks for.
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 """
 
@@ -14,13 +14,14 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from quart import Blueprint, Response, jsonify, redirect, request
 
-from bot.sandbox.github.answers import NOT_FOUND, Answer
+from bot.sandbox.github.answers import NOT_FOUND
+from bot.sandbox.github.errors import AnswerError
 from bot.sandbox.github.registration import Registration
 from bot.sandbox.github.server import GitHubServer
 from bot.sandbox.github.shapes import Shape
 
 NEW_APP = frozenset({"github.new_app", "github.new_app_of_organization"})
-"""Pages that other pages may post to, as on GitHub: they only ask the person."""
+"""Pages to which any site may post, as on GitHub: they only ask the person."""
 
 _NEEDS = {
     "pull_request": "pull_requests",
@@ -50,7 +51,7 @@ class _Hook(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What GitHub accepts. Keys that it does not know are refused here, so that a misspelt one is noticed."""
+    """A manifest that GitHub accepts. Unknown keys are refused, so that tests notice a misspelt one."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -75,41 +76,41 @@ class Manifest(BaseModel):
         return value
 
     def problems(self) -> list[str]:
-        """What GitHub's page says instead of asking for a name."""
-        wrong = [
+        """What GitHub's page says is wrong, instead of asking the person."""
+        problems = [
             f"Default permission {name}: {level} is not valid"
             for name, level in self.default_permissions.items()
             if level not in _LEVELS
         ]
         for event in self.default_events:
             if event.startswith("installation") or event not in _NEEDS:
-                wrong.append(f"Default events unsupported: {event}")
+                problems.append(f"Default events unsupported: {event}")
             elif _NEEDS[event] not in self.default_permissions:
-                wrong.append(f"Default events are not supported by permissions: {event}")
-        return wrong
+                problems.append(f"Default events are not supported by permissions: {event}")
+        return problems
 
 
 @dataclass
-class _Made:
-    """Manifests by the code that was given for them; a code is good once."""
+class _Codes:
+    """Manifests by the code that was given for them. A code works once."""
 
-    by_code: dict[str, Manifest] = field(default_factory=dict)
+    manifests: dict[str, Manifest] = field(default_factory=dict)
 
 
 def add_manifest_routes(
     blueprint: Blueprint, server: GitHubServer, api: str, registration: Registration
 ) -> None:
-    """The pages that a person sees, and the exchange of the code under `api`."""
-    made = _Made()
-    _add_pages(blueprint, server, made)
-    _add_conversion(blueprint, server, api, registration, made)
+    """Add the pages that a person sees, and the exchange of the code under `api`."""
+    codes = _Codes()
+    _add_pages(blueprint, server, codes)
+    _add_conversion(blueprint, server, api, registration, codes)
 
 
-def _add_pages(blueprint: Blueprint, server: GitHubServer, made: _Made) -> None:
+def _add_pages(blueprint: Blueprint, server: GitHubServer, codes: _Codes) -> None:
     async def ask(owner: str) -> Response | tuple[Response, int]:
         text = (await request.form).get("manifest", "")
-        if (wrong := _problems(text)) is not None:
-            return Response(escape(wrong), status=422, mimetype="text/html"), 422
+        if (problem := _find_problem(text)) is not None:
+            return Response(escape(problem), status=422, mimetype="text/html"), 422
         manifest = Manifest.model_validate_json(text)
         page = _PAGE.format(
             owner=escape(owner),
@@ -126,45 +127,45 @@ def _add_pages(blueprint: Blueprint, server: GitHubServer, made: _Made) -> None:
     @blueprint.post("/organizations/<owner>/settings/apps/new")
     async def new_app_of_organization(owner: str) -> Any:
         if owner.lower() != server.world.document.organization.login.lower():
-            raise Answer(404, NOT_FOUND)
+            raise AnswerError(404, NOT_FOUND)
         return await ask(owner)
 
     @blueprint.post("/settings/apps")
     async def create_app() -> Any:
         form = await request.form
-        if (wrong := _problems(form.get("manifest", ""))) is not None:
-            raise Answer(422, wrong)
+        if (problem := _find_problem(form.get("manifest", ""))) is not None:
+            raise AnswerError(422, problem)
         manifest = Manifest.model_validate_json(form["manifest"])
         code = secrets.token_hex(20)
-        made.by_code[code] = manifest
-        back = {"code": code} | ({"state": form["state"]} if form.get("state") else {})
-        joint = "&" if urlsplit(manifest.redirect_url).query else "?"
-        return redirect(f"{manifest.redirect_url}{joint}{urlencode(back)}", 302)
+        codes.manifests[code] = manifest
+        query = {"code": code} | ({"state": form["state"]} if form.get("state") else {})
+        separator = "&" if urlsplit(manifest.redirect_url).query else "?"
+        return redirect(f"{manifest.redirect_url}{separator}{urlencode(query)}", 302)
 
 
-def _problems(text: str) -> str | None:
+def _find_problem(text: str) -> str | None:
     try:
-        found = Manifest.model_validate_json(text).problems()
+        problems = Manifest.model_validate_json(text).problems()
     except ValidationError as error:
-        found = [f"{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-    return "; ".join(found) or None
+        problems = [f"{'/'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
+    return "; ".join(problems) or None
 
 
 def _add_conversion(
-    blueprint: Blueprint, server: GitHubServer, api: str, registration: Registration, made: _Made
+    blueprint: Blueprint, server: GitHubServer, api: str, registration: Registration, codes: _Codes
 ) -> None:
     world = server.world
 
     @blueprint.post(f"{api}/app-manifests/<code>/conversions")
     async def conversions(code: str) -> tuple[Response, int]:
-        if (manifest := made.by_code.pop(code, None)) is None:
-            raise Answer(404, NOT_FOUND)
+        if (manifest := codes.manifests.pop(code, None)) is None:
+            raise AnswerError(404, NOT_FOUND)
         registration.permissions = dict(manifest.default_permissions)
         registration.events = list(manifest.default_events)
         hook = manifest.hook_attributes
         if hook is not None:
             world.webhooks.url = hook.url
-        told: Shape = {
+        secret_fields: Shape = {
             "name": manifest.name,
             "description": manifest.description,
             "external_url": manifest.url,
@@ -173,4 +174,4 @@ def _add_conversion(
             "webhook_secret": world.webhooks.secret.get_secret_value() if hook else None,
             "pem": server.access.private_key.get_secret_value(),
         }
-        return jsonify(world.shapes.app() | registration.shape | told), 201
+        return jsonify(world.shapes.app() | registration.shape | secret_fields), 201

@@ -1,4 +1,4 @@
-"""What the sandbox's GitHub holds. Everything is one document, so that it can be kept in one file."""
+"""The data of the sandbox's GitHub: one document, which is saved in one file."""
 
 from datetime import datetime
 from typing import Literal
@@ -85,11 +85,11 @@ class Installation(BaseModel):
     suspended_at: datetime | None = None
     suspended_by: str | None = None
     account: User | None = None
-    """Whose it is; None: the organization's."""
+    """The account that installed it; None: the organization."""
 
 
 class Document(BaseModel):
-    """All of it. Ids count up and are never used twice."""
+    """All data. Ids count up and are never used twice."""
 
     organization: User
     app: User
@@ -103,19 +103,23 @@ class Document(BaseModel):
 
     @property
     def owner(self) -> str:
-        """The login of whoever owns the organization."""
+        """The login of the organization's owner."""
         return self.users[0].login
 
     @property
     def bot(self) -> User:
-        """As whom the App acts."""
+        """The bot user of the App, which acts for it."""
         return User(id=self.app.id + 1, login=f"{self.app_slug}[bot]", type="Bot")
 
     @property
     def accounts(self) -> dict[str, User]:
-        """All who can act, by login: people and the App's bot user."""
+        """Everybody who can act, by login: people and the App's bot user."""
         return {user.login: user for user in [*self.users, self.bot]}
 
     def repo_of(self, pull: Pull) -> Repo:
         """The repository of a pull request."""
         return next(repo for repo in self.repositories if repo.id == pull.repository_id)
+
+    def installation_of(self, repo: Repo) -> Installation | None:
+        """The installation that covers a repository, if there is one."""
+        return next((each for each in self.installations if repo.id in each.repository_ids), None)

@@ -1,4 +1,4 @@
-"""What can be done on the sandbox's GitHub from outside: the shape of each order, and its act."""
+"""What can be ordered on the sandbox's GitHub from outside: the shape of each order, and its act."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ class OnPull(Body):
 
 
 class Acting(OnPull):
-    """`by`: a login; the author if none is named."""
+    """`by` is a login; without one, the author acts."""
 
     by: str | None = None
 
@@ -99,38 +99,43 @@ PullAct = Callable[[GitHubWorld, Pull, Any], object]
 InstallationAct = Callable[[GitHubWorld, Installation, Any], object]
 
 ON_PULLS: Mapping[str, tuple[type[OnPull], PullAct]] = {
-    "push": (Push, lambda world, pull, it: world.push(pull, it.files, it.by)),
-    "edit_title": (Named, lambda world, pull, it: world.edit_title(pull, it.name, it.by)),
-    "label": (Named, lambda world, pull, it: world.label(pull, it.name, it.by)),
-    "unlabel": (Named, lambda world, pull, it: world.unlabel(pull, it.name, it.by)),
+    "push": (Push, lambda world, pull, order: world.push(pull, order.files, order.by)),
+    "edit_title": (Named, lambda world, pull, order: world.edit_title(pull, order.name, order.by)),
+    "label": (Named, lambda world, pull, order: world.label(pull, order.name, order.by)),
+    "unlabel": (Named, lambda world, pull, order: world.unlabel(pull, order.name, order.by)),
     "request_review": (
         Asking,
-        lambda world, pull, it: world.request_review(pull, it.reviewers, it.by, it.teams),
+        lambda world, pull, order: world.request_review(pull, order.reviewers, order.by, order.teams),
     ),
     "remove_request": (
         Asking,
-        lambda world, pull, it: world.remove_request(pull, it.reviewers, it.by, it.teams),
+        lambda world, pull, order: world.remove_request(pull, order.reviewers, order.by, order.teams),
     ),
-    "review": (Reviewing, lambda world, pull, it: world.review(pull, it.reviewer, it.state)),
-    "inline_reply": (Replying, lambda world, pull, it: world.inline_reply(pull, it.reviewer)),
+    "review": (Reviewing, lambda world, pull, order: world.review(pull, order.reviewer, order.state)),
+    "inline_reply": (Replying, lambda world, pull, order: world.inline_reply(pull, order.reviewer)),
     "dismiss_review": (
         Dismissing,
-        lambda world, pull, it: world.dismiss_review(pull, pull.load_review(it.review_id), it.by),
+        lambda world, pull, order: world.dismiss_review(pull, pull.load_review(order.review_id), order.by),
     ),
-    "merge": (Acting, lambda world, pull, it: world.merge(pull, it.by)),
-    "close": (Acting, lambda world, pull, it: world.close(pull, it.by)),
-    "reopen": (Acting, lambda world, pull, it: world.reopen(pull, it.by)),
-    "convert_to_draft": (Acting, lambda world, pull, it: world.convert_to_draft(pull, it.by)),
-    "ready_for_review": (Acting, lambda world, pull, it: world.ready_for_review(pull, it.by)),
+    "merge": (Acting, lambda world, pull, order: world.merge(pull, order.by)),
+    "close": (Acting, lambda world, pull, order: world.close(pull, order.by)),
+    "reopen": (Acting, lambda world, pull, order: world.reopen(pull, order.by)),
+    "convert_to_draft": (Acting, lambda world, pull, order: world.convert_to_draft(pull, order.by)),
+    "ready_for_review": (Acting, lambda world, pull, order: world.ready_for_review(pull, order.by)),
 }
 ON_INSTALLATIONS: Mapping[str, tuple[type[OnInstallation], InstallationAct]] = {
-    "uninstall": (OnInstallation, lambda world, one, _: world.uninstall(one)),
-    "suspend": (OnInstallation, lambda world, one, _: world.suspend(one)),
-    "unsuspend": (OnInstallation, lambda world, one, _: world.unsuspend(one)),
-    "accept_permissions": (Granting, lambda world, one, it: world.accept_permissions(one, it.permissions)),
+    "uninstall": (OnInstallation, lambda world, installation, _: world.uninstall(installation)),
+    "suspend": (OnInstallation, lambda world, installation, _: world.suspend(installation)),
+    "unsuspend": (OnInstallation, lambda world, installation, _: world.unsuspend(installation)),
+    "accept_permissions": (
+        Granting,
+        lambda world, installation, order: world.accept_permissions(installation, order.permissions),
+    ),
     "change_repositories": (
         Repositories,
-        lambda world, one, it: world.change_repositories(one, it.added, it.removed),
+        lambda world, installation, order: world.change_repositories(
+            installation, order.added, order.removed
+        ),
     ),
 }
 ORDERS: Mapping[str, Callable[[list[Delivery]], list[Delivery]]] = {

@@ -1,4 +1,4 @@
-"""What an installation asks about pull requests, and does with their review requests."""
+"""An installation's routes for pull requests and their review requests."""
 
 from pydantic import BaseModel, ConfigDict
 from quart import Blueprint, Response, jsonify, request
@@ -16,12 +16,12 @@ class _Asked(BaseModel):
     team_reviewers: list[str] = []
 
 
-class _TakenBack(_Asked):
+class _Removed(_Asked):
     reviewers: list[str]
 
 
 def add_pull_routes(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
-    """Adds them under `api`."""
+    """Add these routes under `api`."""
     pulls = f"{api}/repos/<owner>/<name>/pulls"
     _add_list(blueprint, server, pulls)
     _add_pull(blueprint, server, f"{pulls}/<int:number>")
@@ -35,17 +35,17 @@ def _add_list(blueprint: Blueprint, server: GitHubServer, path: str) -> None:
         sort = request.args.get("sort", "created")
         if state not in _STATES:
             raise invalid_field("PullRequest", "state", f"state must be one of {', '.join(_STATES)}")
-        found = [
+        listed = [
             pull
             for pull in reversed(server.world.document.pulls)
             if pull.repository_id == repo.id and state in (pull.state, "all")
         ]
         if sort == "updated":
-            found.sort(key=lambda pull: pull.updated_at, reverse=True)
+            listed.sort(key=lambda pull: pull.updated_at, reverse=True)
         # https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
         if request.args.get("direction", "desc" if sort == "created" else "asc") == "asc":
-            found.reverse()
-        return answer_page([server.world.shapes.listed_pull(pull) for pull in found])
+            listed.reverse()
+        return answer_page([server.world.shapes.listed_pull(pull) for pull in listed])
 
 
 def _add_pull(blueprint: Blueprint, server: GitHubServer, path: str) -> None:
@@ -57,14 +57,14 @@ def _add_pull(blueprint: Blueprint, server: GitHubServer, path: str) -> None:
 
     @blueprint.get(f"{path}/reviews")
     async def reviews(owner: str, name: str, number: int) -> Response:
-        found = server.load_pull(owner, name, number)
-        return answer_page([shapes.review(review, found) for review in found.reviews])
+        reviewed = server.load_pull(owner, name, number)
+        return answer_page([shapes.review(review, reviewed) for review in reviewed.reviews])
 
     @blueprint.get(f"{path}/files")
     async def files(owner: str, name: str, number: int) -> Response:
-        # With every patch: it is here so that tests can show that Ripe never asks for it.
-        found = server.load_pull(owner, name, number)
-        return answer_page([shapes.file(file, found) for file in found.files])
+        # With every patch. This route exists so that tests can show that Ripe never calls it.
+        changed = server.load_pull(owner, name, number)
+        return answer_page([shapes.file(file, changed) for file in changed.files])
 
 
 def _add_requests(blueprint: Blueprint, server: GitHubServer, path: str) -> None:
@@ -72,20 +72,20 @@ def _add_requests(blueprint: Blueprint, server: GitHubServer, path: str) -> None
 
     @blueprint.get(path)
     async def requested(owner: str, name: str, number: int) -> Response:
-        found = server.load_pull(owner, name, number)
-        users = [shapes.login(login) for login in found.requested]
-        return jsonify({"users": users, "teams": shapes.requested_teams(found)})
+        pull = server.load_pull(owner, name, number)
+        users = [shapes.login(login) for login in pull.requested]
+        return jsonify({"users": users, "teams": shapes.requested_teams(pull)})
 
     @blueprint.post(path)
     async def ask(owner: str, name: str, number: int) -> tuple[Response, int]:
-        found = server.load_pull(owner, name, number, "write")
+        pull = server.load_pull(owner, name, number, "write")
         asked = await read_body(_Asked)
-        world.request_review(found, asked.reviewers, world.bot.login, asked.team_reviewers)
-        return jsonify(shapes.listed_pull(found)), 201
+        world.request_review(pull, asked.reviewers, world.bot.login, asked.team_reviewers)
+        return jsonify(shapes.listed_pull(pull)), 201
 
     @blueprint.delete(path)
     async def take_back(owner: str, name: str, number: int) -> Response:
-        found = server.load_pull(owner, name, number, "write")
-        gone = await read_body(_TakenBack)
-        world.remove_request(found, gone.reviewers, world.bot.login, gone.team_reviewers)
-        return jsonify(shapes.listed_pull(found))
+        pull = server.load_pull(owner, name, number, "write")
+        removed = await read_body(_Removed)
+        world.remove_request(pull, removed.reviewers, world.bot.login, removed.team_reviewers)
+        return jsonify(shapes.listed_pull(pull))

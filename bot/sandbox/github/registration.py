@@ -1,7 +1,7 @@
 """How the App is registered: what it asks for, and where its webhooks go.
 
-On GitHub its owner sets the first on the App's page, and the App itself may change the second. What the App
-asks for is not what an installation has: that was granted by whoever installed it.
+On GitHub the App's owner sets the first on the App's page, and the App itself may change the second. An
+installation has what its owner granted, which may be less than what the App asks for.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _HIDDEN = "********"
 
 @dataclass
 class Registration:
-    """What the App asks for."""
+    """The permissions and events that the App asks for."""
 
     permissions: dict[str, str] = field(
         default_factory=lambda: {"metadata": "read", "pull_requests": "write", "members": "read"}
@@ -29,7 +29,7 @@ class Registration:
 
     @property
     def shape(self) -> Shape:
-        """As the App and its installations show it."""
+        """The fields of answers about the App and its installations."""
         return {"permissions": self.permissions, "events": self.events}
 
 
@@ -50,7 +50,7 @@ class _Changes(BaseModel):
 
 
 def add_registration(blueprint: Blueprint, server: GitHubServer, api: str) -> Registration:
-    """Adds the webhook's configuration under `api`, and what the App's owner does on its page.
+    """Add the webhook's configuration under `api`, and the route for what the App's owner does on its page.
 
     https://docs.github.com/en/rest/apps/webhooks
     """
@@ -59,7 +59,7 @@ def add_registration(blueprint: Blueprint, server: GitHubServer, api: str) -> Re
 
     @blueprint.post("/sandbox/github/change_app")
     async def change_app() -> tuple[Response, int] | Response:
-        # As for everything that people do: a page from elsewhere may post a form to loopback, but not JSON.
+        # Like all acts of people: a page of another site may post a form to this machine, but not JSON.
         if not request.is_json:
             return jsonify({"error": "send JSON, with Content-Type: application/json"}), 400
         changes = await read_body(_Changes)
@@ -92,6 +92,6 @@ def _add_hook_config(blueprint: Blueprint, server: GitHubServer, path: str) -> N
 
 
 def _apply(wish: _HookConfig, config: dict[str, str], webhooks: Webhooks) -> None:
-    """What is not named stays. The sandbox posts JSON, signed as before, whatever is set."""
+    """Change the fields that are named. The sandbox still posts JSON, and signs with the same secret."""
     webhooks.url = wish.url or webhooks.url
     config |= wish.model_dump(include={"content_type", "insecure_ssl"}, exclude_none=True)

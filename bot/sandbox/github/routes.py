@@ -1,4 +1,4 @@
-"""GitHub's REST and GraphQL over HTTP: the part that Ripe calls, as strict as the real one."""
+"""GitHub's REST and GraphQL: the routes that Ripe calls, as strict as the real ones."""
 
 import asyncio
 from typing import Any
@@ -7,15 +7,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from quart import Blueprint, Response, jsonify, request
 
-from bot.sandbox.github.access import Unauthorized
-from bot.sandbox.github.answers import NOT_FOUND, Answer, answer_error, answer_page
+from bot.sandbox.github.answers import NOT_FOUND, answer_error, answer_page
 from bot.sandbox.github.app_routes import add_app_routes
+from bot.sandbox.github.errors import AnswerError
 from bot.sandbox.github.graphql import answer_query, refuse_query
 from bot.sandbox.github.model import User
 from bot.sandbox.github.pull_routes import add_pull_routes
 from bot.sandbox.github.server import Fault, GitHubServer, read_body
 from bot.sandbox.github.user_routes import add_user_routes
-from bot.sandbox.github.world import Refused
 from jobq import utc_now
 
 __all__ = ["Fault", "GitHubServer", "github_blueprint"]
@@ -23,7 +22,7 @@ __all__ = ["Fault", "GitHubServer", "github_blueprint"]
 API = "/api/v3"
 GRAPHQL = "/api/graphql"
 LIMIT = 5000
-"""Calls an hour, as told in headers. The sandbox does not count: what comes of too many is a Fault."""
+"""Calls an hour, as the headers say. The sandbox does not count; order a Fault for too many calls."""
 EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -75,31 +74,23 @@ def _limits() -> dict[str, int]:
 
 
 def _add_errors(blueprint: Blueprint) -> None:
-    @blueprint.errorhandler(Answer)
-    async def answer(error: Answer) -> Response:
+    @blueprint.errorhandler(AnswerError)
+    async def answer(error: AnswerError) -> Response:
         return answer_error(error.status, str(error), error.errors)
-
-    @blueprint.errorhandler(Unauthorized)
-    async def unauthorized(error: Unauthorized) -> Response:
-        return answer_error(401, str(error))
-
-    @blueprint.errorhandler(Refused)
-    async def refused(error: Refused) -> Response:
-        return answer_error(422, str(error))
 
     @blueprint.errorhandler(ValidationError)
     async def invalid(error: ValidationError) -> Response:
-        wrong = error.errors(include_url=False)[0]
-        return answer_error(422, f"Invalid request.\n\n{_describe(wrong)}")
+        first = error.errors(include_url=False)[0]
+        return answer_error(422, f"Invalid request.\n\n{_describe(first)}")
 
 
-def _describe(wrong: ErrorDetails) -> str:
-    name = "/".join(str(part) for part in wrong["loc"])
-    if wrong["type"] == "missing":
+def _describe(detail: ErrorDetails) -> str:
+    name = "/".join(str(part) for part in detail["loc"])
+    if detail["type"] == "missing":
         return f'"{name}" wasn\'t supplied.'
-    if wrong["type"] == "extra_forbidden":
+    if detail["type"] == "extra_forbidden":
         return f'"{name}" is not a permitted key.'
-    return f"For 'properties/{name}', {wrong['msg']}."
+    return f"For 'properties/{name}', {detail['msg']}."
 
 
 def _add_repository_routes(blueprint: Blueprint, server: GitHubServer) -> None:
@@ -111,8 +102,8 @@ def _add_repository_routes(blueprint: Blueprint, server: GitHubServer) -> None:
 
     @blueprint.get(f"{API}/repositories/<int:number>")
     async def repository_by_id(number: int) -> Response:
-        found = next((repo for repo in world.document.repositories if repo.id == number), None)
-        return jsonify(shapes.repository(server.seen(found)))
+        repo = next((repo for repo in world.document.repositories if repo.id == number), None)
+        return jsonify(shapes.repository(server.require_visible(repo)))
 
     @blueprint.get(f"{API}/installation/repositories")
     async def repositories() -> Response:
@@ -122,20 +113,21 @@ def _add_repository_routes(blueprint: Blueprint, server: GitHubServer) -> None:
 
 
 def _add_account_routes(blueprint: Blueprint, server: GitHubServer) -> None:
-    def show(found: User | None) -> Response:
+    def show(user: User | None) -> Response:
         server.load_caller()
-        if found is None:
-            raise Answer(404, NOT_FOUND)
-        return jsonify(server.world.shapes.user(found))
+        if user is None:
+            raise AnswerError(404, NOT_FOUND)
+        return jsonify(server.world.shapes.user(user))
 
     @blueprint.get(f"{API}/users/<login>")
-    async def user(login: str) -> Response:
+    async def user_by_login(login: str) -> Response:
         people = server.world.users.values()
-        return show(next((one for one in people if one.login.lower() == login.lower()), None))
+        return show(next((user for user in people if user.login.lower() == login.lower()), None))
 
     @blueprint.get(f"{API}/user/<int:number>")
     async def user_by_id(number: int) -> Response:
-        return show(next((one for one in server.world.users.values() if one.id == number), None))
+        people = server.world.users.values()
+        return show(next((user for user in people if user.id == number), None))
 
 
 def _add_graphql(blueprint: Blueprint, server: GitHubServer) -> None:
@@ -154,4 +146,4 @@ def _add_others(blueprint: Blueprint) -> None:
 
     @blueprint.route("/api/<path:_>", methods=EVERY_METHOD)
     async def unknown(_: str) -> Response:
-        raise Answer(404, NOT_FOUND)
+        raise AnswerError(404, NOT_FOUND)

@@ -1,4 +1,4 @@
-"""The sandbox's GitHub as it is called: by whom, what they may see, and what goes wrong on demand."""
+"""Calls to the sandbox's GitHub: who calls, what they may see, and the faults that were ordered."""
 
 import json
 from collections import deque
@@ -9,8 +9,9 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict
 from quart import request
 
-from bot.sandbox.github.access import Access, Unauthorized, allows
-from bot.sandbox.github.answers import FORBIDDEN, NOT_FOUND, Answer
+from bot.sandbox.github.access import Access, allows
+from bot.sandbox.github.answers import FORBIDDEN, NOT_FOUND
+from bot.sandbox.github.errors import AnswerError, UnauthorizedError
 from bot.sandbox.github.model import Installation, Pull, Repo
 from bot.sandbox.github.user_access import UserAccess
 from bot.sandbox.github.world import GitHubWorld
@@ -22,10 +23,10 @@ MOST_CALLS_KEPT = 10_000
 
 @dataclass(frozen=True)
 class Fault:
-    """What the next `times` calls are answered instead, or those only whose path contains `path`.
+    """The answer to the next `times` calls whose path contains `path`, in place of the right one.
 
-    `hang` is in seconds, before the answer. A status of 200 answers truly, unless `graphql` is a
-    type of error: then GraphQL calls are answered 200 with that error, as GitHub does.
+    `hang` is in seconds, before the answer. With status 200 the answer is the right one, unless `graphql` is
+    a type of error: then GraphQL calls get status 200 and that error, as on GitHub.
     """
 
     status: int = 200
@@ -39,13 +40,13 @@ class Fault:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     def meets(self, path: str) -> bool:
-        """Whether a call to this path is answered so."""
+        """Whether this fault applies to a call to this path."""
         return self.path in path and (not self.graphql or path.endswith("/graphql"))
 
 
 @dataclass(frozen=True)
 class Caller:
-    """An installation, as far as the token reaches that it calls with."""
+    """An installation that calls, with the permissions and repositories of its token."""
 
     installation: Installation
     permissions: Mapping[str, str]
@@ -57,7 +58,7 @@ class Caller:
 
 @dataclass
 class GitHubServer:
-    """A world and who may see it. `faults` are used up one a call; `calls` lists the last calls made."""
+    """A world and who may see it. Each call uses up one of `faults`; `calls` lists the last calls."""
 
     world: GitHubWorld
     access: Access
@@ -65,15 +66,15 @@ class GitHubServer:
     faults: deque[Fault] = field(default_factory=deque)
     calls: list[str] = field(default_factory=list)
     on_answer: Callable[[str, str, int], object] = lambda method, path, status: None
-    """Hears of every call that was answered."""
+    """Called with method, path and status of every call that was answered."""
 
     def note_call(self, method: str, path: str) -> Fault | None:
-        """Writes a call down; returns what is to go wrong with it."""
+        """Note a call. Returns the fault that applies to it, if any."""
         self.calls.append(f"{method} {path}")
         del self.calls[:-MOST_CALLS_KEPT]
         for index, fault in enumerate(self.faults):
             if fault.meets(path):
-                # Replaced, never changed: one fault may be ordered twice.
+                # Replaced, not changed: the same fault may have been ordered twice.
                 self.faults[index] = replace(fault, times=fault.times - 1)
                 if fault.times <= 1:
                     del self.faults[index]
@@ -81,17 +82,17 @@ class GitHubServer:
         return None
 
     def check_app(self) -> None:
-        """The caller is the App itself. Raises Unauthorized."""
+        """Check that the caller is the App itself. Raises UnauthorizedError."""
         self.access.check_app(_authorization())
 
     def load_caller(self) -> Caller:
-        """The installation that calls. Raises Unauthorized, and Answer for one that is suspended."""
+        """The installation that calls. Raises AnswerError, also for one that is suspended."""
         token = self.access.find_token(_authorization())
         installation = self.world.find_installation(token.installation_id)
         if installation is None:
-            raise Unauthorized("Bad credentials")
+            raise UnauthorizedError("Bad credentials")
         if installation.suspended_at is not None:
-            raise Answer(403, "This installation has been suspended")
+            raise AnswerError(403, "This installation has been suspended")
         within = frozenset(installation.repository_ids)
         return Caller(
             installation,
@@ -100,45 +101,45 @@ class GitHubServer:
         )
 
     def load_repo(self, owner: str, name: str) -> Repo:
-        """A repository that the caller may see. Others do not exist for it. Raises Answer."""
-        return self.seen(self.world.find_repo(f"{owner}/{name}"))
+        """A repository that the caller may see. Raises AnswerError."""
+        return self.require_visible(self.world.find_repo(f"{owner}/{name}"))
 
-    def seen(self, repo: Repo | None) -> Repo:
-        """The same, once it was found."""
+    def require_visible(self, repo: Repo | None) -> Repo:
+        """The repository, if it exists for the caller. Raises AnswerError."""
         if repo is None or repo.id not in self.load_caller().repository_ids:
-            raise Answer(404, NOT_FOUND)
+            raise AnswerError(404, NOT_FOUND)
         return repo
 
     def load_pull(self, owner: str, name: str, number: int, level: str = "read") -> Pull:
-        """A pull request with which the caller may do this. Raises Answer."""
+        """A pull request to which the caller has this level of access. Raises AnswerError."""
         repo = self.load_pulls_repo(owner, name, level)
         if (pull := self.world.find_pull(repo.full_name, number)) is None:
-            raise Answer(404, NOT_FOUND)
+            raise AnswerError(404, NOT_FOUND)
         return pull
 
     def load_pulls_repo(self, owner: str, name: str, level: str = "read") -> Repo:
-        """A repository with whose pull requests the caller may do this. Raises Answer."""
+        """A repository to whose pull requests the caller has this level of access. Raises AnswerError."""
         caller, repo = self.load_caller(), self.load_repo(owner, name)
         if not caller.may("pull_requests", level):
-            raise Answer(403, FORBIDDEN)
+            raise AnswerError(403, FORBIDDEN)
         return repo
 
     def load_installation(self, installation_id: int) -> Installation:
-        """Raises Answer."""
+        """Raises AnswerError."""
         if (installation := self.world.find_installation(installation_id)) is None:
-            raise Answer(404, NOT_FOUND)
+            raise AnswerError(404, NOT_FOUND)
         return installation
 
 
 async def read_body(kind: type[Body]) -> Body:
-    """The JSON that was sent. Raises Answer, and pydantic's ValidationError."""
+    """The JSON that was sent. Raises AnswerError, and pydantic's ValidationError."""
     raw = await request.get_data(as_text=False)
     try:
         given: Any = json.loads(raw or b"{}")
     except ValueError:
-        raise Answer(400, "Problems parsing JSON") from None
+        raise AnswerError(400, "Problems parsing JSON") from None
     if not isinstance(given, dict):
-        raise Answer(400, "Body should be a JSON object")
+        raise AnswerError(400, "Body should be a JSON object")
     return kind.model_validate(given)
 
 

@@ -1,6 +1,6 @@
-"""Payloads and answers with all the keys that GitHub sends, so that whoever reads them is read as in earnest.
+"""Payloads and answers with all the fields that GitHub sends, as its published samples show them.
 
-The key sets are those of GitHub's published samples: see tests/contracts/github.
+Tests compare the fields with those samples: see tests/contracts/github.
 """
 
 import base64
@@ -15,11 +15,11 @@ Shape = dict[str, Any]
 
 _LABEL_COLOR = "d73a4a"
 _MADE_AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-"""When everything that the sandbox begins with was made."""
+"""The age of everything that the sandbox begins with."""
 
 
 def instant(at: datetime | None) -> str | None:
-    """GitHub's timestamps are in whole seconds: that is why events tie."""
+    """A timestamp in GitHub's format. It has whole seconds, so several events may have the same."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 

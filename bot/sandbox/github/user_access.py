@@ -1,4 +1,4 @@
-"""Who may call the sandbox's GitHub as a person: codes that are good once, and tokens given for them.
+"""Who may call the sandbox's GitHub as a person: codes that work once, and the tokens given for them.
 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
 """
@@ -11,19 +11,11 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
-from bot.sandbox.github.access import Unauthorized
+from bot.sandbox.github.errors import CodeRefusedError, UnauthorizedError
 from jobq import utc_now
 
 CODE_LIFE = timedelta(minutes=10)
 TOKEN_LIFE = timedelta(hours=8)
-
-
-class CodeRefused(Exception):
-    """No token for this code. `error` is GitHub's name of the reason."""
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(description)
-        self.error = error
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ def _make_client_secret() -> SecretStr:
 
 @dataclass
 class UserAccess:
-    """The App's OAuth credentials, and what was given for them. Lives on real time."""
+    """The App's OAuth credentials, and the codes and tokens given for them, which expire on real time."""
 
     client_id: str = field(default_factory=_make_client_id)
     client_secret: SecretStr = field(default_factory=_make_client_secret)
@@ -60,7 +52,7 @@ class UserAccess:
     _tokens: dict[str, _Token] = field(default_factory=dict)
 
     def agree(self, login: str, redirect_uri: str, challenge: str) -> str:
-        """A code for a person who agreed. `challenge` is PKCE's, empty where none was sent."""
+        """A code for a person who agreed. `challenge` is PKCE's; empty: none was sent."""
         code = secrets.token_hex(10)
         self._codes[code] = Consent(login, redirect_uri, challenge, utc_now() + CODE_LIFE)
         return code
@@ -68,16 +60,16 @@ class UserAccess:
     def exchange(
         self, client_id: str, client_secret: str, code: str, redirect_uri: str, verifier: str
     ) -> str:
-        """A token for a code. Raises CodeRefused; a code that was shown is used up all the same."""
+        """A token for a code. Raises CodeRefusedError. The code is used up in any case."""
         if client_id != self.client_id or client_secret != self.client_secret.get_secret_value():
-            raise CodeRefused(
+            raise CodeRefusedError(
                 "incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect."
             )
         consent = self._codes.pop(code, None)
         if consent is None or consent.expires_at <= utc_now() or not _fits(verifier, consent.challenge):
-            raise CodeRefused("bad_verification_code", "The code passed is incorrect or expired.")
+            raise CodeRefusedError("bad_verification_code", "The code passed is incorrect or expired.")
         if redirect_uri != consent.redirect_uri:
-            raise CodeRefused(
+            raise CodeRefusedError(
                 "redirect_uri_mismatch", "The redirect_uri MUST match the registered callback URL."
             )
         token = f"ghu_{secrets.token_hex(18)}"
@@ -85,11 +77,11 @@ class UserAccess:
         return token
 
     def load_login(self, authorization: str) -> str:
-        """Whose token the caller has. Raises Unauthorized."""
+        """The login of the caller's token. Raises UnauthorizedError."""
         kind, _, text = authorization.partition(" ")
         token = self._tokens.get(text) if kind.lower() in ("token", "bearer") else None
         if token is None or token.expires_at <= utc_now():
-            raise Unauthorized("Bad credentials")
+            raise UnauthorizedError("Bad credentials")
         return token.login
 
 

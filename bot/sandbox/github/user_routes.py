@@ -1,6 +1,6 @@
-"""What people do with the App on the sandbox's GitHub: let it know who they are, and what it asks for them.
+"""The App's OAuth on the sandbox's GitHub: a page that asks people, and the routes for their token.
 
-There are no passwords here: whoever sits before the page says who they are.
+There are no passwords: people choose on the page who they are.
 """
 
 from html import escape
@@ -10,14 +10,14 @@ from urllib.parse import urlencode, urlsplit
 from quart import Blueprint, Response, jsonify, redirect, request
 
 from bot.sandbox.github.access import allows
-from bot.sandbox.github.answers import FORBIDDEN, NOT_FOUND, Answer, answer_page
+from bot.sandbox.github.answers import FORBIDDEN, NOT_FOUND, answer_page
+from bot.sandbox.github.errors import AnswerError, CodeRefusedError
 from bot.sandbox.github.model import User
 from bot.sandbox.github.server import GitHubServer
 from bot.sandbox.github.shapes import Shape
-from bot.sandbox.github.user_access import CodeRefused
 
 AUTHORIZE = frozenset({"github.authorize"})
-"""A page that other pages may lead to, as on GitHub: it only asks the person."""
+"""A page to which any site may link, as on GitHub: it only asks the person."""
 
 _FIELDS = ("client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method")
 _PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
@@ -30,7 +30,7 @@ button {{ display: block; width: 100%; margin: .5rem 0; padding: .6rem; font: in
 
 
 def add_user_routes(blueprint: Blueprint, server: GitHubServer, api: str) -> None:
-    """The pages that a person sees, and under `api` what may be asked with a person's token."""
+    """Add the pages that a person sees, and under `api` the routes for a person's token."""
     _add_pages(blueprint, server)
     _add_exchange(blueprint, server)
     _add_questions(blueprint, server, api)
@@ -61,24 +61,24 @@ def _add_pages(blueprint: Blueprint, server: GitHubServer) -> None:
         form = await request.form
         asked = {name: form.get(name, "") for name in _FIELDS}
         _check(server, asked)
-        back = {"state": asked["state"]} if asked["state"] else {}
+        query = {"state": asked["state"]} if asked["state"] else {}
         if form.get("login"):
             login = _load_user(server, form["login"]).login
-            back["code"] = server.users.agree(login, asked["redirect_uri"], asked["code_challenge"])
+            query["code"] = server.users.agree(login, asked["redirect_uri"], asked["code_challenge"])
         else:
-            back["error"] = "access_denied"
-        return redirect(f"{asked['redirect_uri']}?{urlencode(back)}", 302)
+            query["error"] = "access_denied"
+        return redirect(f"{asked['redirect_uri']}?{urlencode(query)}", 302)
 
 
 def _check(server: GitHubServer, asked: dict[str, str]) -> None:
-    """Sends nobody to where the App is not. Raises Answer."""
+    """Check that people will be sent back to the App only. Raises AnswerError."""
     if asked["client_id"] != server.users.client_id:
-        raise Answer(404, NOT_FOUND)
-    there, bot = urlsplit(asked["redirect_uri"]), urlsplit(server.world.webhooks.url)
-    if (there.scheme, there.netloc) != (bot.scheme, bot.netloc):
-        raise Answer(400, "The redirect_uri is not associated with this application.")
+        raise AnswerError(404, NOT_FOUND)
+    target, bot = urlsplit(asked["redirect_uri"]), urlsplit(server.world.webhooks.url)
+    if (target.scheme, target.netloc) != (bot.scheme, bot.netloc):
+        raise AnswerError(400, "The redirect_uri is not associated with this application.")
     if asked["code_challenge_method"] not in ("", "S256"):
-        raise Answer(400, "code_challenge_method must be S256")
+        raise AnswerError(400, "code_challenge_method must be S256")
 
 
 def _add_exchange(blueprint: Blueprint, server: GitHubServer) -> None:
@@ -88,9 +88,9 @@ def _add_exchange(blueprint: Blueprint, server: GitHubServer) -> None:
         names = ("client_id", "client_secret", "code", "redirect_uri", "code_verifier")
         try:
             token = server.users.exchange(*(form.get(name, "") for name in names))
-        except CodeRefused as refused:
-            # With 200, as GitHub does.
-            return jsonify({"error": refused.error, "error_description": str(refused)})
+        except CodeRefusedError as error:
+            # With status 200, as on GitHub.
+            return jsonify({"error": error.error, "error_description": str(error)})
         return jsonify({"access_token": token, "token_type": "bearer", "scope": ""})
 
 
@@ -104,16 +104,16 @@ def _add_questions(blueprint: Blueprint, server: GitHubServer, api: str) -> None
     @blueprint.get(f"{api}/user/installations")
     async def my_installations() -> Response:
         _caller(server)
-        # Everybody here works in every repository, which is enough to be shown an installation.
-        return answer_page([shapes.installation(one) for one in document.installations], "installations")
+        # People see an installation if they have access to one of its repositories: here everybody has.
+        return answer_page([shapes.installation(each) for each in document.installations], "installations")
 
     @blueprint.get(f"{api}/user/memberships/orgs/<name>")
     async def my_membership(name: str) -> Response:
         user = _caller(server)
         if name.lower() != document.organization.login.lower():
-            raise Answer(404, NOT_FOUND)
-        if not any(allows(one.permissions, "members", "read") for one in document.installations):
-            raise Answer(403, FORBIDDEN)
+            raise AnswerError(404, NOT_FOUND)
+        if not any(allows(each.permissions, "members", "read") for each in document.installations):
+            raise AnswerError(403, FORBIDDEN)
         answer: Shape = {
             "url": f"{shapes.api}/orgs/{document.organization.login}/memberships/{user.login}",
             "state": "active",
@@ -129,7 +129,7 @@ def _caller(server: GitHubServer) -> User:
 
 
 def _load_user(server: GitHubServer, login: str) -> User:
-    found = next((user for user in server.world.document.users if user.login == login), None)
-    if found is None:
-        raise Answer(404, NOT_FOUND)
-    return found
+    user = next((user for user in server.world.document.users if user.login == login), None)
+    if user is None:
+        raise AnswerError(404, NOT_FOUND)
+    return user

@@ -1,17 +1,16 @@
 """The sandbox's GitHub: what people do on it, and the webhooks that follow.
 
-It behaves like the real one where that hurts: one event for each reviewer, whole-second timestamps, a request
-that vanishes with the review and without an event, authors who cannot be asked, inline replies that arrive as
-reviews. What changes nothing tells nothing.
+It copies what makes the real one hard to follow: one event for each reviewer, timestamps in whole seconds, a
+request that vanishes with the review and without an event, authors who cannot be asked, inline replies that
+arrive as reviews. An act that changes nothing sends no webhook.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from bot.sandbox.github.hub import Hub, Refused
+from bot.sandbox.github.errors import RefusedError
+from bot.sandbox.github.hub import Hub
 from bot.sandbox.github.model import File, Pull, Review, Team, User
-
-__all__ = ["GitHubWorld", "Refused", "Verdict"]
 
 Verdict = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED"]
 
@@ -22,10 +21,10 @@ _OWN = {
 
 
 class GitHubWorld(Hub):
-    """People act by their logins, `by` being the author unless another is named.
+    """Acts take people by login. Without `by`, the author acts.
 
-    Acts raise LookupError for what does not exist and Refused for what GitHub would refuse; then nothing has
-    changed.
+    Acts raise LookupError for what does not exist and RefusedError for what GitHub would refuse; then nothing
+    has changed.
     """
 
     # --- what authors do -----------------------------------------------------------------------------------
@@ -64,10 +63,10 @@ class GitHubWorld(Hub):
         asked = self._collaborators(pull, reviewers)
         pull.requested = [user.login for user in asked]
         self.document.pulls.append(pull)
-        self._events.tell(pull, "opened", pull.author)
+        self._events.emit_pull(pull, "opened", pull.author)
         for name in pull.labels:
-            self._events.tell_label(pull, "labeled", pull.author, name)
-        self._tell_requests(pull, "review_requested", pull.author, asked)
+            self._events.emit_label(pull, "labeled", pull.author, name)
+        self._emit_requests(pull, "review_requested", pull.author, asked)
         return pull
 
     def push(self, pull: Pull, files: Sequence[str | File] = (), by: str | None = None) -> None:
@@ -76,18 +75,18 @@ class GitHubWorld(Hub):
         before, pull.head_sha = pull.head_sha, self._sha()
         pull.files = list({file.path: file for file in [*pull.files, *touched]}.values())
         if pull.state == "closed":
-            # Its branch goes on, but nobody is told about the pull request.
-            self.keep()
+            # The branch changes, but no webhook reports it.
+            self.save()
             return
         self._touch(pull)
-        self._events.tell(pull, "synchronize", actor, before=before, after=pull.head_sha)
+        self._events.emit_pull(pull, "synchronize", actor, before=before, after=pull.head_sha)
 
     def edit_title(self, pull: Pull, title: str, by: str | None = None) -> None:
         actor, before = self._actor(pull, by), pull.title
         if title != before:
             pull.title = title
             self._touch(pull)
-            self._events.tell(pull, "edited", actor, changes={"title": {"from": before}})
+            self._events.emit_pull(pull, "edited", actor, changes={"title": {"from": before}})
 
     def convert_to_draft(self, pull: Pull, by: str | None = None) -> None:
         self._set_draft(pull, True, "converted_to_draft", by)
@@ -100,7 +99,7 @@ class GitHubWorld(Hub):
         if name not in pull.labels:
             pull.labels.append(name)
             self._touch(pull)
-            self._events.tell_label(pull, "labeled", actor, name)
+            self._events.emit_label(pull, "labeled", actor, name)
 
     def unlabel(self, pull: Pull, name: str, by: str | None = None) -> None:
         actor = self._actor(pull, by)
@@ -108,75 +107,79 @@ class GitHubWorld(Hub):
             raise LookupError(f"label {name}")
         pull.labels.remove(name)
         self._touch(pull)
-        self._events.tell_label(pull, "unlabeled", actor, name)
+        self._events.emit_label(pull, "unlabeled", actor, name)
 
     def merge(self, pull: Pull, by: str | None = None) -> None:
         actor = self._actor(pull, by)
         if pull.state == "closed" or pull.draft:
-            raise Refused("Pull Request is still a draft" if pull.draft else "Pull Request is not mergeable")
+            raise RefusedError(
+                "Pull Request is still a draft" if pull.draft else "Pull Request is not mergeable"
+            )
         self._touch(pull)
         pull.state, pull.merged_at, pull.closed_at = "closed", pull.updated_at, pull.updated_at
         pull.merged_by = actor
-        self._events.tell(pull, "closed", actor)
+        self._events.emit_pull(pull, "closed", actor)
 
     def close(self, pull: Pull, by: str | None = None) -> None:
         actor = self._actor(pull, by)
         if pull.state == "open":
             self._touch(pull)
             pull.state, pull.closed_at = "closed", pull.updated_at
-            self._events.tell(pull, "closed", actor)
+            self._events.emit_pull(pull, "closed", actor)
 
     def reopen(self, pull: Pull, by: str | None = None) -> None:
         actor = self._actor(pull, by)
         if pull.merged_at is not None:
-            raise Refused("state cannot be changed. The pull request cannot be reopened.")
+            raise RefusedError("state cannot be changed. The pull request cannot be reopened.")
         if pull.state == "closed":
             pull.state, pull.closed_at = "open", None
             self._touch(pull)
-            self._events.tell(pull, "reopened", actor)
+            self._events.emit_pull(pull, "reopened", actor)
 
     def _set_draft(self, pull: Pull, draft: bool, action: str, by: str | None) -> None:
         actor = self._actor(pull, by)
         if pull.draft != draft:
             pull.draft = draft
             self._touch(pull)
-            self._events.tell(pull, action, actor)
+            self._events.emit_pull(pull, action, actor)
 
     # --- asking and reviewing ------------------------------------------------------------------------------
 
     def request_review(
         self, pull: Pull, reviewers: Iterable[str], by: str, teams: Iterable[str] = ()
     ) -> None:
-        """Asks people and teams: all or, if one cannot be asked, nobody. One event each."""
+        """Ask people and teams, with one event each. If one cannot be asked, nobody is."""
         actor = self._login(by)
         people, groups = self._collaborators(pull, reviewers), self._teams(pull, teams)
         asked: list[User | Team] = [user for user in people if user.login not in pull.requested]
         asked += [team for team in groups if team.slug not in pull.requested_teams]
-        for one in asked:
-            if isinstance(one, Team):
-                pull.requested_teams.append(one.slug)
+        for reviewer in asked:
+            if isinstance(reviewer, Team):
+                pull.requested_teams.append(reviewer.slug)
             else:
-                pull.requested.append(one.login)
-        self._tell_requests(pull, "review_requested", actor, asked)
+                pull.requested.append(reviewer.login)
+        self._emit_requests(pull, "review_requested", actor, asked)
 
     def remove_request(
         self, pull: Pull, reviewers: Iterable[str], by: str, teams: Iterable[str] = ()
     ) -> None:
-        """Takes requests back; whoever was not asked is passed over."""
+        """Take requests back. People who were not asked are ignored."""
         actor = self._login(by)
         logins, slugs = {login.lower() for login in reviewers}, {slug.lower() for slug in teams}
-        gone: list[User | Team] = [self.users[login] for login in pull.requested if login.lower() in logins]
-        gone += [
+        removed: list[User | Team] = [
+            self.users[login] for login in pull.requested if login.lower() in logins
+        ]
+        removed += [
             team
             for team in self.document.teams
             if team.slug in pull.requested_teams and team.slug.lower() in slugs
         ]
         pull.requested = [login for login in pull.requested if login.lower() not in logins]
         pull.requested_teams = [slug for slug in pull.requested_teams if slug.lower() not in slugs]
-        self._tell_requests(pull, "review_request_removed", actor, gone)
+        self._emit_requests(pull, "review_request_removed", actor, removed)
 
     def review(self, pull: Pull, reviewer: str, state: Verdict, body: str = "") -> Review:
-        """A submitted review. The request goes with it, also that of a team, and no event says so.
+        """A submitted review. It ends the person's request and their team's, without an event.
 
         https://docs.github.com/en/rest/pulls/review-requests
         """
@@ -187,26 +190,26 @@ class GitHubWorld(Hub):
         return self._submit(pull, login, state, body)
 
     def inline_reply(self, pull: Pull, reviewer: str, body: str = "") -> Review:
-        """A reply in a thread: GitHub makes a review of it. Here the request stays.
+        """A reply in a thread, which GitHub turns into a review. Here the request stays.
 
-        GitHub documents neither; people report that a first single comment ends the request as any review
-        does, which is `review(..., "COMMENTED")`.
+        GitHub documents neither. People report that a first single comment ends the request, as any review
+        does: that is `review(..., "COMMENTED")`.
         """
         return self._submit(pull, self._reviewer(pull, reviewer, "COMMENTED"), "COMMENTED", body)
 
     def dismiss_review(self, pull: Pull, review: Review, by: str) -> None:
         actor = self._login(by)
         if review.state not in _OWN:
-            raise Refused(f"Can not dismiss a {review.state.lower()} pull request review")
+            raise RefusedError(f"Can not dismiss a {review.state.lower()} pull request review")
         review.state = "DISMISSED"
         self._touch(pull)
-        self._events.tell_review(pull, review, "dismissed", actor)
+        self._events.emit_review(pull, review, "dismissed", actor)
 
     def _collaborators(self, pull: Pull, logins: Iterable[str]) -> list[User]:
         people = {user.login.lower(): user for user in self.document.users}
         wanted = [login.lower() for login in logins]
         if pull.author.lower() in wanted:
-            raise Refused("Review cannot be requested from pull request author.")
+            raise RefusedError("Review cannot be requested from pull request author.")
         if not {*wanted} <= {*people}:
             raise self._no_collaborator(pull)
         return [people[login] for login in dict.fromkeys(wanted)]
@@ -218,29 +221,29 @@ class GitHubWorld(Hub):
             raise self._no_collaborator(pull)
         return [teams[slug] for slug in dict.fromkeys(wanted)]
 
-    def _no_collaborator(self, pull: Pull) -> Refused:
-        return Refused(
+    def _no_collaborator(self, pull: Pull) -> RefusedError:
+        return RefusedError(
             "Reviews may only be requested from collaborators. One or more of the users or teams you"
             f" specified is not a collaborator of the {self.repo_of(pull).full_name} repository."
         )
 
-    def _tell_requests(self, pull: Pull, action: str, actor: str, who: Sequence[User | Team]) -> None:
-        if who:
+    def _emit_requests(self, pull: Pull, action: str, actor: str, reviewers: Sequence[User | Team]) -> None:
+        if reviewers:
             self._touch(pull)
-        for one in who:
-            self._events.tell_request(pull, action, actor, one)
+        for reviewer in reviewers:
+            self._events.emit_request(pull, action, actor, reviewer)
 
     def _reviewer(self, pull: Pull, reviewer: str, state: Verdict) -> str:
         login = self._login(reviewer)
         if login == pull.author and state in _OWN:
-            raise Refused(_OWN[state])
+            raise RefusedError(_OWN[state])
         return login
 
     def _submit(self, pull: Pull, login: str, state: Verdict, body: str) -> Review:
         self._touch(pull)
         review = Review(id=self._next_id(), login=login, state=state, body=body, submitted_at=pull.updated_at)
         pull.reviews.append(review)
-        self._events.tell_review(pull, review, "submitted", login)
+        self._events.emit_review(pull, review, "submitted", login)
         return review
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's own routes: how everything stands, and a clock that people may move."""
+"""The sandbox's own routes: a snapshot of everything, and a clock that people may move."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from bot.reviews.store import list_newest_pull_requests
 from bot.web.origin import guard_sandbox_changes
 
 ASKS_WITHIN = 5.0
-"""Seconds for the sandbox, which is on this machine."""
+"""Seconds for the sandbox's process, which is on this machine."""
 MOST_SHOWN = 50
 """Pull requests, the newest ones."""
 
@@ -36,8 +36,8 @@ def sandbox_blueprint(app: App, sandbox_url: str) -> Blueprint:
     @blueprint.get("/sandbox/state")
     async def state() -> Response:
         async with httpx.AsyncClient(timeout=ASKS_WITHIN, verify=tls_context()) as client:
-            world = (await client.get(f"{sandbox_url}/sandbox/world")).raise_for_status().json()
-        return jsonify({"now": app.clock.now().isoformat(), "decisions": await _decisions(app), **world})
+            snapshot = (await client.get(f"{sandbox_url}/sandbox/world")).raise_for_status().json()
+        return jsonify({"now": app.clock.now().isoformat(), "decisions": await _decisions(app), **snapshot})
 
     @blueprint.post("/sandbox/clock")
     async def clock() -> tuple[Response, int] | Response:

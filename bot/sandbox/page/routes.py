@@ -19,7 +19,7 @@ from bot.web.origin import guard_sandbox_changes
 log = structlog.get_logger()
 
 ANSWERS_WITHIN = 10.0
-"""Seconds for the sandbox, which waits three of them for the bot, as Slack does."""
+"""Seconds for the sandbox's process, which itself waits 3 s for the bot, as Slack does."""
 LARGEST_BODY = 64 * 1024
 ON_GITHUB = frozenset({"open_pull_request", *ON_PULLS})
 IN_SLACK = frozenset({"click", "command", "submit", "close", "dm", "home"})
@@ -36,14 +36,14 @@ Answer = tuple[Response, int]
 
 
 class WorkingTime(BaseModel):
-    """Let so many working hours of a person pass."""
+    """The body of `/page/working-hours`: how many working hours of a person shall pass."""
 
     slack_user_id: str
     hours: float = Field(gt=0, le=40)
 
 
 def page_blueprint(app: App, sandbox_url: str) -> Blueprint:
-    """`GET /` and what its script asks for under `/page/`. Only the sandbox has it."""
+    """`GET /`, and the routes of its script under `/page/`. Only the sandbox has them."""
     blueprint = Blueprint(
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/page/static"
     )
@@ -80,20 +80,20 @@ def _add_page(blueprint: Blueprint, app: App, client: httpx.AsyncClient) -> None
     @blueprint.get("/")
     async def page() -> str:
         try:
-            state: dict[str, Any] | None = await load_page(app, await _look(client))
+            state: dict[str, Any] | None = await load_page(app, await _load_snapshot(client))
         except httpx.TransportError:
-            # Everything starts at once: the script asks again until the sandbox is there.
+            # All processes start at once: the script asks again until the sandbox answers.
             state = None
         return await render_template("page.html", state=state)
 
     @blueprint.get("/page/state")
     async def state() -> Response:
-        return jsonify(await load_page(app, await _look(client)))
+        return jsonify(await load_page(app, await _load_snapshot(client)))
 
 
-async def _look(client: httpx.AsyncClient) -> dict[str, Any]:
-    shown: dict[str, Any] = (await client.get("/sandbox/shown")).raise_for_status().json()
-    return shown
+async def _load_snapshot(client: httpx.AsyncClient) -> dict[str, Any]:
+    snapshot: dict[str, Any] = (await client.get("/sandbox/shown")).raise_for_status().json()
+    return snapshot
 
 
 def _add_orders(blueprint: Blueprint, client: httpx.AsyncClient) -> None:
@@ -111,7 +111,7 @@ def _add_orders(blueprint: Blueprint, client: httpx.AsyncClient) -> None:
 
 
 async def _order(client: httpx.AsyncClient, path: str) -> Answer:
-    """Hands an order on; whoever carries it out checks it."""
+    """Pass an order on to the sandbox, which checks it."""
     request.max_content_length = LARGEST_BODY
     body = await request.get_data(as_text=False)
     answer = await client.post(path, content=body, headers={"Content-Type": "application/json"})
@@ -129,8 +129,8 @@ def _add_clock(blueprint: Blueprint, app: App, client: httpx.AsyncClient) -> Non
     @blueprint.post("/page/working-hours")
     async def pass_working_time() -> Answer:
         wanted = WorkingTime.model_validate_json(await request.get_data(as_text=False))
-        people = (await _look(client))["people"]
-        user = next((one for one in people if one["id"] == wanted.slack_user_id), None)
+        people = (await _load_snapshot(client))["people"]
+        user = next((person for person in people if person["id"] == wanted.slack_user_id), None)
         if user is None:
             return jsonify({"error": f"nobody in Slack is {wanted.slack_user_id}"}), 404
         ahead = await working_hours_from_now(app, user, wanted.hours)
@@ -150,7 +150,7 @@ def _add_events(blueprint: Blueprint, client: httpx.AsyncClient) -> None:
 
 
 async def _follow(client: httpx.AsyncClient, last_id: str) -> AsyncIterator[bytes]:
-    """The sandbox's news. They end where it ends them; the browser then asks again."""
+    """The sandbox's news, until it ends the answer. The browser then asks again."""
     try:
         headers = {"Last-Event-ID": last_id}
         async with client.stream("GET", "/sandbox/news", headers=headers, timeout=None) as answer:

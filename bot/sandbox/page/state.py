@@ -1,4 +1,4 @@
-"""How everything stands, as the sandbox's page shows it."""
+"""The state that the sandbox's page shows."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -20,35 +20,35 @@ MOST_PULL_REQUESTS = 30
 THURSDAY = 3
 FRIDAY = 4
 
-Shown = dict[str, Any]
+Json = dict[str, Any]
 
 
-async def load_page(app: App, world: Shown) -> Shown:
-    """What `world` (the sandbox's own view of itself) and the bot know, in one piece."""
+async def load_page(app: App, snapshot: Json) -> Json:
+    """What the sandbox (in its `snapshot`) and the bot know, in one document."""
     now = app.clock.now()
     people = {person.slack_user_id: person for person in await list_people(app.workspace_id)}
-    known = {
+    reviews = {
         pull_request.label: await _show_review(app, pull_request, now)
         for pull_request in await list_newest_pull_requests(app.workspace_id, MOST_PULL_REQUESTS)
     }
     return {
-        **world,
+        **snapshot,
         "now": now.isoformat(),
-        "people": [_show_person(user, people.get(user["id"]), now) for user in world["people"]],
-        "pulls": [{**pull, **known.get(pull["label"], {})} for pull in world["pulls"]],
+        "people": [_show_person(user, people.get(user["id"]), now) for user in snapshot["people"]],
+        "pulls": [{**pull, **reviews.get(pull["label"], {})} for pull in snapshot["pulls"]],
     }
 
 
-async def working_hours_from_now(app: App, user: Shown, hours: float) -> timedelta | None:
-    """How far ahead it is until a Slack user has worked so long, absences aside. None: not in three years."""
+async def working_hours_from_now(app: App, user: Json, hours: float) -> timedelta | None:
+    """The time until a Slack user has worked so many hours, without absences. None: more than three years."""
     person = await find_person_by_slack_user(app.workspace_id, user["id"])
     now = app.clock.now()
-    away = [(one.starts_at, one.ends_at) for one in person.absences] if person else []
+    away = [(absence.starts_at, absence.ends_at) for absence in person.absences] if person else []
     end = add_working_time(_hours_of(user, person), now, timedelta(hours=hours), away)
     return None if end is None else end - now
 
 
-def _show_person(user: Shown, person: Person | None, now: datetime) -> Shown:
+def _show_person(user: Json, person: Person | None, now: datetime) -> Json:
     hours = _hours_of(user, person)
     absence = current_absence(person, now) if person else None
     return {
@@ -60,13 +60,13 @@ def _show_person(user: Shown, person: Person | None, now: datetime) -> Shown:
     }
 
 
-def _hours_of(user: Shown, person: Person | None) -> WorkingHours:
-    """Whom the bot does not know works as most people do."""
+def _hours_of(user: Json, person: Person | None) -> WorkingHours:
+    """A person's hours. People whom the bot does not know have the usual ones."""
     return person.hours if person else WorkingHours(zone=user["zone"])
 
 
 def _until_friday(hours: WorkingHours, now: datetime) -> str:
-    """What somebody types after /ooo to be away for the rest of the week, or for the next one."""
+    """What a person types after /ooo to be away for the rest of this week or, from Friday on, the next."""
     today = local_day(hours, now)
     if today.weekday() <= THURSDAY:
         return "until friday"
@@ -74,19 +74,21 @@ def _until_friday(hours: WorkingHours, now: datetime) -> str:
     return f"until {friday.day} {friday:%b}".lower()
 
 
-async def _show_review(app: App, pull_request: PullRequest, now: datetime) -> Shown:
+async def _show_review(app: App, pull_request: PullRequest, now: datetime) -> Json:
     due = await _due_at(app, ASSIGN_REVIEWERS, "pull_request_id", [pull_request.id])
     requests = await list_requests(pull_request.id)
     wakes = await _due_at(app, REMIND_REVIEWER, "request_id", [request.id for request in requests])
     return {
         "decides_at": due.get(pull_request.id),
-        "decisions": [_show_decision(one, now) for one in await list_assignments(pull_request.id)],
+        "decisions": [
+            _show_decision(assignment, now) for assignment in await list_assignments(pull_request.id)
+        ],
         "requests": [_show_request(request, wakes) for request in requests],
     }
 
 
 async def _due_at(app: App, job_type: str, argument: str, ids: Iterable[int]) -> dict[int, str]:
-    """When the job about each of these runs next."""
+    """When the job about each of these ids runs next."""
     rows = await app.database.fetch(
         """
         SELECT (arguments ->> $2)::bigint AS id, coalesce(ripe_at, created_at) AS due_at FROM job
@@ -99,7 +101,7 @@ async def _due_at(app: App, job_type: str, argument: str, ids: Iterable[int]) ->
     return {row["id"]: row["due_at"].isoformat() for row in rows}
 
 
-def _show_decision(assignment: Assignment, now: datetime) -> Shown:
+def _show_decision(assignment: Assignment, now: datetime) -> Json:
     decision = assignment.decision
     lines = describe_decision(decision, now)
     people = [
@@ -119,7 +121,7 @@ def _show_decision(assignment: Assignment, now: datetime) -> Shown:
     }
 
 
-def _show_request(request: ReviewRequest, wakes: Mapping[int, str]) -> Shown:
+def _show_request(request: ReviewRequest, wakes: Mapping[int, str]) -> Json:
     return {
         "login": request.reviewer_login,
         "opened_at": request.opened_at.isoformat(),

@@ -1,1 +1,1 @@
-"""A small Slack on loopback: the real Web API, strict, and people who click, type and get answers."""
+"""A small Slack on this machine: the real Web API, as strict as Slack's, and people who click and type."""

@@ -1,4 +1,4 @@
-"""What becomes of the bot's answers: to commands, to forms, and through response URLs."""
+"""Applies the bot's answers: to commands, to forms, and through response URLs."""
 
 import json
 from collections.abc import Mapping
@@ -9,40 +9,40 @@ from pydantic import ValidationError
 from bot.sandbox.slack.arguments import Answer
 from bot.sandbox.slack.blocks import check_view
 from bot.sandbox.slack.explain import explain
-from bot.sandbox.slack.model import Json, Message, Reply, ResponseUrl, SlackError, View
+from bot.sandbox.slack.model import Json, Message, MethodError, Reply, ResponseUrl, View
 from bot.sandbox.slack.workspace import Workspace
 from jobq import utc_now
 
 MOST_USES = 5
 
 
-def use_response_url(world: Workspace, name: str, given: object) -> None:
-    """Raises SlackError: used_url, expired_url, or what is wrong with the answer."""
-    place = world.state.response_urls.get(name)
+def use_response_url(workspace: Workspace, name: str, given: object) -> None:
+    """Apply what the bot posts to a response URL. Raises MethodError: used_url, expired_url, a bad answer."""
+    place = workspace.state.response_urls.get(name)
     if place is None or utc_now() >= place.expires_at:
-        raise SlackError("expired_url")
+        raise MethodError("expired_url")
     if place.uses >= MOST_USES:
-        raise SlackError("used_url")
+        raise MethodError("used_url")
     answer = parse_answer(given)
     place.uses += 1
-    original = world.state.messages.get(place.message_ts or "")
+    original = workspace.state.messages.get(place.message_ts or "")
     if original is not None and answer.delete_original:
         original.is_deleted = True
     elif original is not None and answer.replace_original:
         _require_content(answer)
-        world.change_message(original, answer.text or "", answer.blocks)
+        workspace.change_message(original, answer.text or "", answer.blocks)
     else:
-        show_answer(world, place, answer)
+        show_answer(workspace, place, answer)
 
 
-def show_answer(world: Workspace, place: ResponseUrl, answer: Answer) -> Message:
-    """A new message where the person acted, for their eyes only unless the bot says otherwise."""
+def show_answer(workspace: Workspace, place: ResponseUrl, answer: Answer) -> Message:
+    """A new message where the person acted, which only they see unless the bot says otherwise."""
     _require_content(answer)
-    return world.add_message(
+    return workspace.add_message(
         Message(
-            ts=world.new_ts(),
+            ts=workspace.new_ts(),
             channel=place.channel,
-            author=world.state.bot_user_id,
+            author=workspace.state.bot_user_id,
             text=answer.text or "",
             blocks=answer.blocks or [],
             parse=answer.parse,
@@ -54,28 +54,28 @@ def show_answer(world: Workspace, place: ResponseUrl, answer: Answer) -> Message
 
 
 def parse_answer(given: object) -> Answer:
-    """Raises SlackError."""
+    """An answer of the bot. Raises MethodError."""
     if not isinstance(given, Mapping):
-        raise SlackError("invalid_payload")
-    known = {name: value for name, value in given.items() if value is not None}
+        raise MethodError("invalid_payload")
+    fields = {name: value for name, value in given.items() if value is not None}
     try:
-        return Answer.model_validate(known)
+        return Answer.model_validate(fields)
     except ValidationError as error:
-        raise SlackError("invalid_payload", explain(error, known)) from None
+        raise MethodError("invalid_payload", explain(error, fields)) from None
 
 
 def _require_content(answer: Answer) -> None:
     if not (answer.text or answer.blocks):
-        raise SlackError("no_text")
+        raise MethodError("no_text")
 
 
-def hear_command(world: Workspace, place: ResponseUrl, reply: Reply) -> Reply:
-    """The body of an answer to a command is a message, as text or as JSON."""
+def apply_command_answer(workspace: Workspace, place: ResponseUrl, reply: Reply) -> Reply:
+    """Show the body of an answer to a command, which is a message, as text or as JSON."""
     if not reply.is_ok or not reply.body.strip():
         return reply
     try:
-        message = show_answer(world, place, parse_answer(_read_body(reply.body)))
-    except SlackError as error:
+        message = show_answer(workspace, place, parse_answer(_read_body(reply.body)))
+    except MethodError as error:
         return _refused(reply, error)
     return reply.model_copy(update={"message_ts": message.ts})
 
@@ -87,34 +87,34 @@ def _read_body(body: str) -> Any:
         return {"text": body}
 
 
-def hear_submission(world: Workspace, view: View, reply: Reply) -> Reply:
-    """The body of an answer to a form: nothing closes it, else it says what to show.
+def apply_submission_answer(workspace: Workspace, view: View, reply: Reply) -> Reply:
+    """Do what the answer to a form says. An empty body closes the modal; any other says what to show.
 
     https://docs.slack.dev/surfaces/modals#response_actions
     """
     if not reply.is_ok:
         return reply
     try:
-        return _follow(world, view, reply, _read_body(reply.body or "{}"))
-    except SlackError as error:
+        return _apply(workspace, view, reply, _read_body(reply.body or "{}"))
+    except MethodError as error:
         return _refused(reply, error)
 
 
-def _follow(world: Workspace, view: View, reply: Reply, answer: Json) -> Reply:
+def _apply(workspace: Workspace, view: View, reply: Reply, answer: Json) -> Reply:
     match answer.get("response_action"):
         case None:
-            world.state.views.pop(view.id, None)
+            workspace.state.views.pop(view.id, None)
         case "errors":
             return reply.model_copy(update={"errors": _field_errors(view, answer)})
         case "update":
-            world.change_view(view, _checked(answer))
+            workspace.change_view(view, _checked(answer))
         case "push":
-            world.add_view(view.user, _checked(answer), view)
+            workspace.add_view(view.user, _checked(answer), view)
         case "clear":
-            for modal in world.modals_of(view.user):
-                del world.state.views[modal.id]
-        case unknown:
-            raise SlackError("invalid_response_action", [f"[ERROR] unknown response_action: {unknown}"])
+            for modal in workspace.modals_of(view.user):
+                del workspace.state.views[modal.id]
+        case other:
+            raise MethodError("invalid_response_action", [f"[ERROR] unknown response_action: {other}"])
     return reply
 
 
@@ -122,17 +122,17 @@ def _field_errors(view: View, answer: Json) -> dict[str, str]:
     errors = answer.get("errors")
     fields = {block["block_id"] for block in view.definition["blocks"] if block["type"] == "input"}
     if not isinstance(errors, dict) or not errors or set(errors) - fields:
-        raise SlackError("invalid_errors", [f"[ERROR] errors must name input blocks: {sorted(fields)}"])
-    return {str(field): str(words) for field, words in errors.items()}
+        raise MethodError("invalid_errors", [f"[ERROR] errors must name input blocks: {sorted(fields)}"])
+    return {str(field): str(text) for field, text in errors.items()}
 
 
 def _checked(answer: Json) -> Json:
     view = answer.get("view")
     if messages := check_view(view):
-        raise SlackError("invalid_arguments", messages)
+        raise MethodError("invalid_arguments", messages)
     return dict(view or {})
 
 
-def _refused(reply: Reply, error: SlackError) -> Reply:
-    words = "; ".join([error.code, *error.messages])
-    return reply.model_copy(update={"error": f"invalid_answer: {words}"})
+def _refused(reply: Reply, error: MethodError) -> Reply:
+    reason = "; ".join([error.code, *error.messages])
+    return reply.model_copy(update={"error": f"invalid_answer: {reason}"})

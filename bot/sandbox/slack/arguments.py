@@ -1,4 +1,4 @@
-"""What each method of the Web API takes. Stricter than Slack in one thing: what it does not know is refused.
+"""The arguments of each method of the Web API. Stricter than Slack: an unknown argument is refused.
 
 https://docs.slack.dev/reference/methods
 """
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.sandbox.slack.blocks import check_blocks, check_view, is_view_too_large
-from bot.sandbox.slack.model import Json, SlackError
+from bot.sandbox.slack.model import Json, MethodError
 
 LARGEST_METADATA = 16_000
 """Bytes."""
@@ -18,7 +18,7 @@ Limit = Annotated[int, Field(ge=1, le=999)]
 
 
 def _decode(code: str) -> Any:
-    """JSON in a string, as forms carry it, becomes what it says; `code` is the error if it says nothing."""
+    """Parses JSON in a string, as forms carry it. `code` is the error if it is not JSON."""
 
     def decode(value: object) -> object:
         if not isinstance(value, str):
@@ -26,14 +26,14 @@ def _decode(code: str) -> Any:
         try:
             return json.loads(value)
         except ValueError:
-            raise SlackError(code) from None
+            raise MethodError(code) from None
 
     return BeforeValidator(decode)
 
 
 def _blocks(value: object) -> object:
     if messages := check_blocks(value):
-        raise SlackError("invalid_blocks", messages, errors=[_without_mark(line) for line in messages])
+        raise MethodError("invalid_blocks", messages, errors=[_without_mark(line) for line in messages])
     return value
 
 
@@ -43,22 +43,22 @@ def _without_mark(line: str) -> str:
 
 def _view(value: object) -> object:
     if is_view_too_large(value):
-        raise SlackError("view_too_large")
+        raise MethodError("view_too_large")
     if messages := check_view(value):
-        raise SlackError("invalid_arguments", messages)
+        raise MethodError("invalid_arguments", messages)
     return value
 
 
 def _metadata(value: object) -> object:
     if not isinstance(value, dict) or set(value) - {"event_type", "event_payload"}:
-        raise SlackError("invalid_metadata_format")
-    # An empty object takes away what is there.
+        raise MethodError("invalid_metadata_format")
+    # An empty object is allowed: it removes the metadata.
     if value and not (
         isinstance(value.get("event_type"), str) and isinstance(value.get("event_payload"), dict)
     ):
-        raise SlackError("invalid_metadata_format")
+        raise MethodError("invalid_metadata_format")
     if len(json.dumps(value).encode()) > LARGEST_METADATA:
-        raise SlackError("metadata_too_large")
+        raise MethodError("metadata_too_large")
     return value
 
 
@@ -77,7 +77,7 @@ class NoArguments(Arguments):
 
 
 class Content(Arguments):
-    """What a message shows. Slack wants at least one of text and blocks."""
+    """The text and blocks of a message. Slack needs at least one of them."""
 
     text: str | None = None
     blocks: Blocks | None = None
@@ -136,7 +136,7 @@ class UserInfo(Arguments):
 class ListUsers(Arguments):
     cursor: str | None = None
     limit: Annotated[int, Field(ge=0, le=1000)] = 0
-    """0: everybody."""
+    """0: all users."""
     include_locale: bool = False
 
 
@@ -163,7 +163,7 @@ class PublishView(Arguments):
 
 
 class Answer(Content):
-    """What a response URL takes, and what may come as the body of an answer to a command."""
+    """The body of a request to a response URL, and of an answer to a command."""
 
     response_type: Literal["ephemeral", "in_channel"] = "ephemeral"
     replace_original: bool = False

@@ -1,4 +1,4 @@
-"""Says what Slack would say about blocks and views: nothing, or why it refuses them.
+"""Checks blocks and views as Slack does, with Slack's error messages.
 
 https://docs.slack.dev/reference/block-kit/blocks and .../reference/views
 """
@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from bot.sandbox.slack import parts
+from bot.sandbox.slack import elements
+from bot.sandbox.slack.elements import Part, Text, at_most, refuse
 from bot.sandbox.slack.explain import explain
-from bot.sandbox.slack.parts import Part, Text, at_most, refuse
 
 MOST_IN_MESSAGE = 50
 MOST_IN_VIEW = 100
@@ -26,40 +26,42 @@ class _Block(Part):
 
 
 Accessory = Annotated[
-    parts.Button
-    | parts.Checkboxes
-    | parts.DatePicker
-    | parts.ImageElement
-    | parts.MultiStaticSelect
-    | parts.Overflow
-    | parts.RadioButtons
-    | parts.StaticSelect
-    | parts.TimePicker,
+    elements.Button
+    | elements.Checkboxes
+    | elements.DatePicker
+    | elements.ImageElement
+    | elements.MultiStaticSelect
+    | elements.Overflow
+    | elements.RadioButtons
+    | elements.StaticSelect
+    | elements.TimePicker,
     Field(discriminator="type"),
 ]
 ActionElement = Annotated[
-    parts.Button
-    | parts.Checkboxes
-    | parts.DatePicker
-    | parts.DateTimePicker
-    | parts.Overflow
-    | parts.RadioButtons
-    | parts.StaticSelect
-    | parts.TimePicker,
+    elements.Button
+    | elements.Checkboxes
+    | elements.DatePicker
+    | elements.DateTimePicker
+    | elements.Overflow
+    | elements.RadioButtons
+    | elements.StaticSelect
+    | elements.TimePicker,
     Field(discriminator="type"),
 ]
 InputElement = Annotated[
-    parts.Checkboxes
-    | parts.DatePicker
-    | parts.DateTimePicker
-    | parts.MultiStaticSelect
-    | parts.PlainTextInput
-    | parts.RadioButtons
-    | parts.StaticSelect
-    | parts.TimePicker,
+    elements.Checkboxes
+    | elements.DatePicker
+    | elements.DateTimePicker
+    | elements.MultiStaticSelect
+    | elements.PlainTextInput
+    | elements.RadioButtons
+    | elements.StaticSelect
+    | elements.TimePicker,
     Field(discriminator="type"),
 ]
-ContextElement = Annotated[parts.PlainText | parts.Mrkdwn | parts.ImageElement, Field(discriminator="type")]
+ContextElement = Annotated[
+    elements.PlainText | elements.Mrkdwn | elements.ImageElement, Field(discriminator="type")
+]
 
 
 class Section(_Block):
@@ -94,27 +96,27 @@ class Divider(_Block):
 
 class Header(_Block):
     type: Literal["header"]
-    text: Annotated[parts.PlainText, at_most(150)]
+    text: Annotated[elements.PlainText, at_most(150)]
 
 
 class Input(_Block):
     type: Literal["input"]
-    label: Annotated[parts.PlainText, at_most(2000)]
+    label: Annotated[elements.PlainText, at_most(2000)]
     element: InputElement
-    hint: Annotated[parts.PlainText, at_most(2000)] | None = None
+    hint: Annotated[elements.PlainText, at_most(2000)] | None = None
     optional: bool = False
     dispatch_action: bool = False
 
 
 class Image(_Block):
     type: Literal["image"]
-    image_url: parts.Url
+    image_url: elements.Url
     alt_text: Annotated[str, Field(min_length=1, max_length=2000)]
-    title: Annotated[parts.PlainText, at_most(2000)] | None = None
+    title: Annotated[elements.PlainText, at_most(2000)] | None = None
 
 
 Block = Annotated[Section | Context | Actions | Divider | Header | Input | Image, Field(discriminator="type")]
-Title = Annotated[parts.PlainText, at_most(24)]
+Title = Annotated[elements.PlainText, at_most(24)]
 ViewBlocks = Annotated[list[Block], Field(max_length=MOST_IN_VIEW)]
 
 
@@ -150,15 +152,15 @@ _VIEW: TypeAdapter[object] = TypeAdapter(Annotated[Modal | Home, Field(discrimin
 
 
 def check_blocks(blocks: object) -> list[str]:
-    """What is wrong with the blocks of a message, in Slack's form; empty if nothing is."""
+    """What is wrong with the blocks of a message, in Slack's words; empty if nothing is."""
     return _check(_MESSAGE_BLOCKS, blocks, "/blocks") or [*_check_ids(blocks, "/blocks")]
 
 
 def check_view(view: object) -> list[str]:
     """What is wrong with a modal or a Home tab; empty if nothing is."""
-    wrong = _check(_VIEW, view, "/view")
-    if wrong or not isinstance(view, Mapping):
-        return wrong
+    messages = _check(_VIEW, view, "/view")
+    if messages or not isinstance(view, Mapping):
+        return messages
     return [*_check_ids(view["blocks"], "/view/blocks")]
 
 
@@ -175,7 +177,7 @@ def _check(shape: TypeAdapter[object], value: object, root: str) -> list[str]:
 
 
 def _check_ids(blocks: Any, root: str) -> Iterator[str]:
-    """block_id is unique in a message or view, action_id in its block, and only one element has the focus."""
+    """Block ids are unique in a view, action ids in a block, and at most one element has the focus."""
     seen: set[str] = set()
     focused = 0
     for index, block in enumerate(blocks):
@@ -183,16 +185,16 @@ def _check_ids(blocks: Any, root: str) -> Iterator[str]:
         if block_id and block_id in seen:
             yield f"[ERROR] block_id already exists: {block_id} [json-pointer:{root}/{index}/block_id]"
         seen.add(block_id)
-        elements = elements_of(block)
-        yield from _check_action_ids(elements, f"{root}/{index}")
-        focused += sum(bool(element.get("focus_on_load")) for element in elements)
+        usable = elements_of(block)
+        yield from _check_action_ids(usable, f"{root}/{index}")
+        focused += sum(bool(element.get("focus_on_load")) for element in usable)
     if focused > 1:
         yield f"[ERROR] only one element may have focus_on_load [json-pointer:{root}]"
 
 
-def _check_action_ids(elements: list[dict[str, Any]], pointer: str) -> Iterator[str]:
+def _check_action_ids(usable: list[dict[str, Any]], pointer: str) -> Iterator[str]:
     seen: set[str] = set()
-    for element in elements:
+    for element in usable:
         action_id = element.get("action_id")
         if action_id and action_id in seen:
             yield f"[ERROR] action_id already exists: {action_id} [json-pointer:{pointer}]"
@@ -201,8 +203,8 @@ def _check_action_ids(elements: list[dict[str, Any]], pointer: str) -> Iterator[
 
 def elements_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The elements in a block that a person can use."""
-    found = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
-    return [element for element in found if element and "type" in element and element["type"] in INTERACTIVE]
+    inside = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
+    return [element for element in inside if element and element.get("type") in INTERACTIVE]
 
 
 INTERACTIVE = frozenset(

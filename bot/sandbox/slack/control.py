@@ -1,4 +1,4 @@
-"""JSON routes by which others act in the local Slack: people, scripts, the sandbox's page."""
+"""JSON routes through which people, scripts and the sandbox's page act in the local Slack."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -8,7 +8,7 @@ from quart import Blueprint, Response, jsonify, request
 from quart.typing import ResponseReturnValue
 
 from bot.sandbox.slack.explain import explain
-from bot.sandbox.slack.model import Fault, Impossible, Json, Reply
+from bot.sandbox.slack.model import Fault, ImpossibleError, Json, Reply
 from bot.sandbox.slack.world import SlackWorld
 
 T = TypeVar("T", bound=BaseModel)
@@ -23,7 +23,7 @@ class _Act(BaseModel):
 
 
 class Click(_Act):
-    """On a message, or with `view_id` in a modal or on the Home tab."""
+    """A click on a message or, with `view_id`, in a modal or on the Home tab."""
 
     action_id: str
     message_ts: str | None = None
@@ -71,7 +71,7 @@ def add_control(blueprint: Blueprint, world: SlackWorld) -> None:
 
     @blueprint.get("/sandbox/state")
     async def state() -> Response:
-        return jsonify(world.shown())
+        return jsonify(world.snapshot())
 
 
 async def _click(world: SlackWorld, given: Click) -> Json:
@@ -80,7 +80,7 @@ async def _click(world: SlackWorld, given: Click) -> Json:
     elif given.message_ts is not None:
         reply = await world.click(given.user, given.message_ts, given.action_id, given.value)
     else:
-        raise Impossible("click on what? message_ts or view_id is missing")
+        raise ImpossibleError("click on what? message_ts or view_id is missing")
     return _show(world, reply)
 
 
@@ -130,15 +130,15 @@ def _add(
             return jsonify(await act(world, shape.model_validate_json(body)))
         except ValidationError as error:
             return jsonify({"errors": explain(error, None)}), 400
-        except Impossible as error:
+        except ImpossibleError as error:
             return jsonify({"errors": [f"[ERROR] {error}"]}), 400
 
     blueprint.add_url_rule(f"/sandbox/{name}", name, route, methods=["POST"])
 
 
 def _show(world: SlackWorld, reply: Reply) -> Json:
-    """What the bot answered and what the person sees of it."""
-    shown: Json = reply.model_dump(mode="json", exclude={"sent"})
+    """What the bot answered, and the message that the person sees of it."""
+    answer: Json = reply.model_dump(mode="json", exclude={"sent"})
     if reply.message_ts is not None:
-        shown["shown"] = world.rendered_text(world.state.messages[reply.message_ts])
-    return shown
+        answer["shown"] = world.rendered_text(world.state.messages[reply.message_ts])
+    return answer

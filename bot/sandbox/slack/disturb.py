@@ -1,4 +1,4 @@
-"""How a call goes wrong, as the caller meets it on the wire."""
+"""Makes a call go wrong, as the caller meets it on the wire."""
 
 import asyncio
 from typing import Self
@@ -9,7 +9,7 @@ from bot.sandbox.slack.model import Fault
 
 
 async def disturb(fault: Fault) -> Response:
-    """The answer in place of the right one, if there is any."""
+    """The answer in place of the right one. It may never come."""
     match fault.kind:
         case "ratelimited":
             limited = jsonify({"ok": False, "error": "ratelimited"})
@@ -19,13 +19,13 @@ async def disturb(fault: Fault) -> Response:
         case "error":
             return Response("the sandbox was asked to fail\n", status=fault.status)
         case "hang":
-            # Quart cancels this once whoever asks has gone away.
+            # Quart cancels this when the caller goes away.
             await asyncio.Event().wait()
     return Response(_NeverComes(), headers={"Content-Length": "1000", "Content-Type": "application/json"})
 
 
 class _NeverComes:
-    """A body: Quart drops the response at a time-out, and the server then drops the connection."""
+    """A body that never comes: at its time-out Quart ends the response, and the server the connection."""
 
     def __aiter__(self) -> Self:
         return self

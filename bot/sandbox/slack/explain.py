@@ -1,4 +1,4 @@
-"""Turns what is wrong with some data into the messages that Slack sends back."""
+"""Turns a validation error into the messages that Slack would send."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 _AT_THE_PARENT = frozenset({"missing", "extra_forbidden"})
 
-_WORDS: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
+_MESSAGES: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
     "missing": lambda name, _: f"missing required field: {name}",
     "extra_forbidden": lambda name, _: f"invalid additional property: {name}",
     "string_too_long": lambda _, limits: f"must be less than {limits['max_length'] + 1} characters",
@@ -32,18 +32,18 @@ def explain(error: ValidationError, data: object, root: str = "") -> list[str]:
 def _explain(detail: ErrorDetails, data: object, root: str) -> str:
     kind, path = detail["type"], _without_tags(detail["loc"], data)
     name = path[-1] if path else ""
-    words = _WORDS.get(kind)
-    told = words(name, detail.get("ctx") or {}) if words else _lowered(detail["msg"])
+    make_message = _MESSAGES.get(kind)
+    message = make_message(name, detail.get("ctx") or {}) if make_message else _lowered(detail["msg"])
     pointer = "/".join([root, *(path[:-1] if kind in _AT_THE_PARENT else path)])
-    return f"[ERROR] {told} [json-pointer:{pointer or '/'}]"
+    return f"[ERROR] {message} [json-pointer:{pointer or '/'}]"
 
 
-def _lowered(words: str) -> str:
-    return words[:1].lower() + words[1:]
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _without_tags(location: Sequence[str | int], data: Any) -> list[str]:
-    """The path in the data: pydantic also names the member of a union that it chose."""
+    """The path in the data, without the names of union members that pydantic puts into it."""
     path: list[str] = []
     for step in location:
         if isinstance(data, Mapping) and step not in data and data.get("type") == step:

@@ -1,4 +1,4 @@
-"""What goes wrong on demand."""
+"""Faults that were ordered, and the calls that meet them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from bot.sandbox.slack.model import Fault
 
 
 class Faults:
-    """Those that wait for their calls. `now` is the application's clock."""
+    """The faults that wait for their calls. `now` is the application's clock."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now

@@ -1,4 +1,8 @@
-"""What the local Slack remembers, and what it says about each thing that happened."""
+"""What the local Slack remembers, and how it reports what happened.
+
+MethodError       a method of the Web API refuses a call
+ImpossibleError   a person cannot do this, for example click on a button that does not exist
+"""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -11,8 +15,8 @@ from bot.model import Value
 Json = dict[str, Any]
 
 
-class SlackError(Exception):
-    """What a method answers instead of what was asked: Slack's error code, and lines that explain it."""
+class MethodError(Exception):
+    """A method refuses a call, with Slack's error code and messages that explain it."""
 
     def __init__(self, code: str, messages: list[str] | None = None, **more: object) -> None:
         super().__init__(code)
@@ -21,8 +25,8 @@ class SlackError(Exception):
         self.more = more
 
 
-class Impossible(Exception):
-    """A person cannot do this: there is no such button, message or field. The text says what there is."""
+class ImpossibleError(Exception):
+    """A person cannot do this: there is no such button, message or field. The text lists what exists."""
 
 
 class _Kept(BaseModel):
@@ -94,7 +98,7 @@ class View(_Kept):
 
 
 class Trigger(_Kept):
-    """The right to open a modal once, within three real seconds of what the person did."""
+    """The right to open a modal once, within three real seconds after a person's act."""
 
     user: str
     expires_at: datetime
@@ -103,7 +107,7 @@ class Trigger(_Kept):
 
 
 class ResponseUrl(_Kept):
-    """Where the bot may answer what one person did: five times, for thirty real minutes."""
+    """The place where the bot may answer a person's act: five times, for thirty real minutes."""
 
     user: str
     channel: str
@@ -113,7 +117,7 @@ class ResponseUrl(_Kept):
 
 
 class State(_Kept):
-    """Everything that outlives the process."""
+    """Everything that is saved for the next start."""
 
     team_id: str = "T0ACME0001"
     team_name: str = "Acme"
@@ -126,7 +130,7 @@ class State(_Kept):
     last_ts: int = 0
     users: dict[str, User] = Field(default_factory=dict)
     channels: dict[str, str] = Field(default_factory=dict)
-    """A DM's id, and the user at its other end."""
+    """The bot's DMs: user by channel."""
     messages: dict[str, Message] = Field(default_factory=dict)
     views: dict[str, View] = Field(default_factory=dict)
     triggers: dict[str, Trigger] = Field(default_factory=dict)
@@ -136,8 +140,8 @@ class State(_Kept):
 class Call(Value):
     """One call of the Web API, or of a response URL (`response_url`). `error`: None if it was done.
 
-    `at` is on the application's clock, `arguments` are without the token. `fault` is what went wrong with it
-    on demand; without an error, what was asked was done nevertheless.
+    `at` is on the application's clock; `arguments` are without the token. `fault` is the fault that was
+    ordered for it. With a fault and no error the call was carried out, and only its answer was lost.
     """
 
     method: str
@@ -152,7 +156,7 @@ class Fault(BaseModel):
 
     ratelimited: 429 with Retry-After, to every call until `retry_after` seconds of the application's clock
     are over. error: an HTTP `status` of 500 or more. hang: no answer. cut: the connection ends before one.
-    `moment` after: only once it was done, so that the reply is all that is lost.
+    `moment` after: the call is carried out first, so only its answer is lost.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -167,7 +171,7 @@ class Fault(BaseModel):
 
 
 class Sent(Value):
-    """A request that went to the bot, as it went, so that it can be sent again."""
+    """A request to the bot, exactly as it was sent, so that it can be sent again."""
 
     body: str
     content_type: str
@@ -176,9 +180,9 @@ class Sent(Value):
 class Reply(Value):
     """What the bot answered, and what the person saw of it.
 
-    `status` is None when nothing came. `in_time`: within the three seconds that Slack waits. `error` is what
-    Slack shows in place of an answer: operation_timeout, dispatch_failed. `message_ts` is the message that
-    the answer became, `errors` what a modal shows under its fields, `url` what the click opened.
+    `status` is None if there was no answer. `in_time`: within the three seconds that Slack waits. `error` is
+    what Slack shows in place of an answer: operation_timeout, dispatch_failed. `message_ts` is the message
+    that the answer became, `errors` what a modal shows under its fields, `url` the link that a click opened.
     """
 
     status: int | None

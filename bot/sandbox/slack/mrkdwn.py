@@ -1,7 +1,7 @@
-"""What Slack makes of a message's text: who is pinged and what becomes a link.
+"""Reads a message's text as Slack does: who is notified, and what becomes a link.
 
-https://docs.slack.dev/messaging/formatting-message-text. Where the documentation leaves room, this finds
-more rather than less: it is what injection is tested with.
+https://docs.slack.dev/messaging/formatting-message-text. Where the documentation leaves room, this
+reports more rather than less, since tests look for injection with it.
 """
 
 import html
@@ -33,7 +33,7 @@ class Mention(Value):
 
 
 class Link(Value):
-    """Something to click. `label` is what is shown; `is_bare`: nobody marked it up, Slack found it."""
+    """Something to click. `label` is its text; `is_bare`: it had no markup, Slack recognized it."""
 
     url: str
     label: str
@@ -41,9 +41,9 @@ class Link(Value):
 
 
 class Run(Value):
-    """A piece of text that Slack parses. `is_auto`: also for addresses that nobody marked up.
+    """A piece of text that Slack parses.
 
-    `is_naming`: also for names after an @.
+    `is_auto`: Slack recognizes addresses without markup in it. `is_naming`: and names after an @.
     """
 
     text: str
@@ -52,17 +52,17 @@ class Run(Value):
 
 
 def mentions_in(message: Message, names: Mapping[str, str]) -> list[Mention]:
-    """Who is pinged. `names` are the workspace's user names and ids."""
+    """Who is notified. `names` maps the workspace's user names to ids."""
     return [mention for run in runs_of(message) for mention in _mentions(run, names)]
 
 
 def links_in(message: Message) -> list[Link]:
-    """What can be clicked in the text. Buttons and images are not text."""
+    """The links in the text. Buttons and images are not text."""
     return [link for run in runs_of(message) for link in _links(run)]
 
 
 def runs_of(message: Message) -> Iterator[Run]:
-    """The text of the notification, then whatever in the blocks is mrkdwn."""
+    """The text of the notification, then every mrkdwn object in the blocks."""
     is_full = message.parse == "full"
     yield Run(text=message.text, is_auto=message.parse != "none", is_naming=is_full or message.link_names)
     for text in mrkdwn_in(message.blocks):
@@ -71,7 +71,7 @@ def runs_of(message: Message) -> Iterator[Run]:
 
 
 def mrkdwn_in(part: Any) -> Iterator[Json]:
-    """Every mrkdwn object in some blocks, wherever it is."""
+    """Every mrkdwn object in some blocks, at any depth."""
     if isinstance(part, Mapping):
         if part.get("type") == "mrkdwn" and isinstance(part.get("text"), str):
             yield dict(part)
@@ -116,8 +116,8 @@ def _links(run: Run) -> Iterator[Link]:
             yield Link(url=address, label=html.unescape(label) if bar else address)
     if not run.is_auto:
         return
-    for found in _BARE_LINK.finditer(html.unescape(_CONTROL.sub(" ", run.text))):
-        yield Link(url=found.group(), label=found.group(), is_bare=True)
+    for match in _BARE_LINK.finditer(html.unescape(_CONTROL.sub(" ", run.text))):
+        yield Link(url=match.group(), label=match.group(), is_bare=True)
 
 
 def _is_address(control: str) -> bool:

@@ -1,4 +1,4 @@
-"""The local Slack's OAuth: a page on which a person installs the app, and the code that is worth a token.
+"""The local Slack's OAuth: the page on which a person installs the app, and the code to exchange for a token.
 
 https://docs.slack.dev/authentication/installing-with-oauth
 """
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from quart import Blueprint, Response, redirect, render_template_string, request
 from quart.typing import ResponseReturnValue
 
-from bot.sandbox.slack.model import Json, SlackError
+from bot.sandbox.slack.model import Json, MethodError
 from bot.sandbox.slack.world import SlackWorld
 from jobq import utc_now
 
@@ -39,7 +39,7 @@ class _Code(NamedTuple):
 
 
 class OAuth:
-    """One app that may be installed in any of `worlds`, and where it does not lie about its address."""
+    """One app that may be installed in any of `worlds`. Slack sends codes to its `redirect_uri` only."""
 
     def __init__(
         self, client_id: str, client_secret: SecretStr, redirect_uri: str, worlds: Sequence[SlackWorld]
@@ -51,37 +51,37 @@ class OAuth:
         self._codes: dict[str, _Code] = {}
 
     def check(self, asked: Json) -> None:
-        """Whether the page may be shown. Raises SlackError."""
+        """Check the query of the page. Raises MethodError if the page may not be shown."""
         if asked.get("client_id") != self.client_id:
-            raise SlackError("invalid_client_id")
+            raise MethodError("invalid_client_id")
         if asked.get("redirect_uri") != self._redirect_uri:
-            raise SlackError("bad_redirect_uri")
+            raise MethodError("bad_redirect_uri")
         if not asked.get("scope"):
-            raise SlackError("invalid_scope")
+            raise MethodError("invalid_scope")
 
     def allow(self, team_id: str, scope: str) -> str:
-        """A person installs the app; the code that Slack sends with the browser."""
-        world = next((one for one in self.worlds if one.state.team_id == team_id), None)
+        """Install the app for a person. Returns the code that Slack sends along with the browser."""
+        world = next((world for world in self.worlds if world.state.team_id == team_id), None)
         if world is None:
-            raise SlackError("team_access_not_granted")
+            raise MethodError("team_access_not_granted")
         code = secrets.token_hex(20)
         scopes = frozenset(scope.split(","))
         self._codes[code] = _Code(world, self._redirect_uri, scopes, utc_now() + CODE_LASTS)
         return code
 
     def exchange(self, client_id: str, client_secret: str, given: Json) -> Json:
-        """A new token, which is the only good one from now on. Raises SlackError; a code is good once."""
+        """A new token, which replaces every older one. Raises MethodError; a code works once."""
         if client_id != self.client_id:
-            raise SlackError("invalid_client_id")
+            raise MethodError("invalid_client_id")
         if not secrets.compare_digest(client_secret, self._secret.get_secret_value()):
-            raise SlackError("bad_client_secret")
+            raise MethodError("bad_client_secret")
         code = self._codes.pop(str(given.get("code", "")), None)
         if code is None:
-            raise SlackError("invalid_code")
+            raise MethodError("invalid_code")
         if code.expires_at <= utc_now():
-            raise SlackError("code_expired")
+            raise MethodError("code_expired")
         if given.get("redirect_uri") != code.redirect_uri:
-            raise SlackError("bad_redirect_uri")
+            raise MethodError("bad_redirect_uri")
         return self._install(code)
 
     def _install(self, code: _Code) -> Json:
@@ -103,14 +103,14 @@ class OAuth:
 
 
 def add_oauth(blueprint: Blueprint, oauth: OAuth) -> None:
-    """Adds the page, `/oauth/v2/authorize`. The method beside it is `oauth.v2.access`."""
+    """Add the page, `/oauth/v2/authorize`. The method `oauth.v2.access` belongs to it."""
 
     @blueprint.get("/oauth/v2/authorize")
     async def ask() -> ResponseReturnValue:
         asked = dict(request.args)
         try:
             oauth.check(asked)
-        except SlackError as error:
+        except MethodError as error:
             return Response(f"{error.code}\n", status=400)
         return await render_template_string(_PAGE, worlds=oauth.worlds, **asked)
 
@@ -122,6 +122,6 @@ def add_oauth(blueprint: Blueprint, oauth: OAuth) -> None:
             outcome = (
                 {"code": oauth.allow(team_id, asked["scope"])} if team_id else {"error": "access_denied"}
             )
-        except SlackError as error:
+        except MethodError as error:
             return Response(f"{error.code}\n", status=400)
         return redirect(f"{asked['redirect_uri']}?{urlencode(outcome | {'state': asked.get('state', '')})}")

@@ -31,9 +31,9 @@ def render_blocks(blocks: list[Json], names: Mapping[str, str]) -> str:
 
 
 def read_mrkdwn(text: str, names: Mapping[str, str]) -> str:
-    """Links and mentions as they are shown, without the marks of bold; what is struck keeps its marks."""
-    shown = _CONTROL.sub(lambda found: _show_control(found[1], names), text)
-    return html.unescape(_BOLD.sub(r"\1", shown))
+    """Links and mentions as Slack shows them. The marks of bold are removed, those of struck text stay."""
+    readable = _CONTROL.sub(lambda match: _show_control(match[1], names), text)
+    return html.unescape(_BOLD.sub(r"\1", readable))
 
 
 def _show_control(control: str, names: Mapping[str, str]) -> str:
@@ -48,8 +48,8 @@ def _show_control(control: str, names: Mapping[str, str]) -> str:
 
 
 def _read(text: Json, names: Mapping[str, str]) -> str:
-    shown = str(text["text"])
-    return read_mrkdwn(shown, names) if text["type"] == "mrkdwn" else shown
+    content = str(text["text"])
+    return read_mrkdwn(content, names) if text["type"] == "mrkdwn" else content
 
 
 def _section(block: Json, names: Mapping[str, str]) -> Iterator[str]:

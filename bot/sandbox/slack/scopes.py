@@ -1,4 +1,4 @@
-"""What a token may do, as Slack tells it: in a header of every answer that a good token gets.
+"""A token's scopes, which Slack names in a header of every answer to a good token.
 
 https://docs.slack.dev/authentication/installing-with-oauth#scopes
 """
@@ -9,10 +9,10 @@ from quart.typing import ResponseTypes
 from bot.sandbox.slack.workspace import Workspace
 
 
-def tell_scopes(world: Workspace) -> None:
-    """Adds the header to the answer to the current request."""
+def add_scopes_header(workspace: Workspace) -> None:
+    """Add the header to the answer to the current request."""
 
     @after_this_request
     def add(response: ResponseTypes) -> ResponseTypes:
-        response.headers["X-OAuth-Scopes"] = ",".join(sorted(world.scopes))
+        response.headers["X-OAuth-Scopes"] = ",".join(sorted(workspace.scopes))
         return response

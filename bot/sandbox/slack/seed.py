@@ -13,9 +13,9 @@ _PEOPLE = (
 
 
 def seed_state(state: State | None = None) -> State:
-    """A new workspace: five colleagues, an owner, and the bot. Nobody has written anything.
+    """A new workspace: five colleagues, an owner and the bot, without any message.
 
-    `state` names it, where it is not the usual one; its people are called the same.
+    `state` names a workspace other than the usual one. Its people have the same names.
     """
     state = state or State()
     users = [

@@ -1,4 +1,4 @@
-"""Sends to the bot what Slack sends: signed, and patient for three seconds."""
+"""Sends to the bot what Slack sends: signed, and with three seconds for the answer."""
 
 import asyncio
 import hashlib
@@ -29,9 +29,9 @@ class Sender:
         self.bot_url = bot_url
         self.patience = PATIENCE
         self.sockets: Sockets | None = None
-        """Where the app has an app-level token. While Socket Mode is on, nothing is posted."""
+        """Set if the app has an app-level token. While Socket Mode is on, nothing is posted."""
         self.on_reply: Callable[[Reply], object] = lambda _: None
-        """Hears of every request that was sent, once it was answered or given up."""
+        """Called with every request that was sent, once it was answered or given up."""
         self._client: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
@@ -40,19 +40,19 @@ class Sender:
             await client.aclose()
 
     async def send_form(self, fields: Mapping[str, str]) -> Reply:
-        """A slash command."""
+        """Send a slash command."""
         return await self.send(Sent(body=urlencode(fields), content_type=FORM))
 
     async def send_payload(self, payload: Json) -> Reply:
-        """An interaction: JSON inside of a form."""
+        """Send an interaction: JSON inside a form."""
         return await self.send_form({"payload": json.dumps(payload)})
 
     async def send_event(self, envelope: Json) -> Reply:
-        """An event: plain JSON."""
+        """Send an event: plain JSON."""
         return await self.send(Sent(body=json.dumps(envelope), content_type=JSON))
 
     async def send(self, sent: Sent, retry: Mapping[str, str] | None = None) -> Reply:
-        """Signs with the real time, as Slack does whatever the application's clock shows."""
+        """Send a request, signed with the real time, as Slack knows nothing of the application's clock."""
         reply = await self._send(sent, retry or {})
         self.on_reply(reply)
         return reply

@@ -1,16 +1,16 @@
-"""How Slack shows users, messages and views, in answers and in what it sends."""
+"""Users, messages and views as Slack writes them in answers and payloads."""
 
 from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.model import Json, Message, User, View
 from bot.sandbox.slack.workspace import Workspace
 
 
-def user_shape(world: Workspace, user: User) -> Json:
+def user_shape(workspace: Workspace, user: User) -> Json:
     first, _, last = user.real_name.partition(" ")
-    offset = user.offset(world.now())
+    offset = user.offset(workspace.now())
     shape: Json = {
         "id": user.id,
-        "team_id": world.state.team_id,
+        "team_id": workspace.state.team_id,
         "name": user.name,
         "deleted": user.deleted,
         "color": "9f69e7",
@@ -30,7 +30,7 @@ def user_shape(world: Workspace, user: User) -> Json:
             "status_emoji": "",
             "status_expiration": 0,
             "avatar_hash": "",
-            "team": world.state.team_id,
+            "team": workspace.state.team_id,
         },
         "is_admin": user.is_admin,
         "is_owner": user.is_owner,
@@ -43,22 +43,22 @@ def user_shape(world: Workspace, user: User) -> Json:
         "is_email_confirmed": bool(user.email),
         "who_can_share_contact_card": "EVERYONE",
     }
-    if user.email and "users:read.email" in world.scopes:
+    if user.email and "users:read.email" in workspace.scopes:
         shape["profile"]["email"] = user.email
     return shape
 
 
-def message_shape(world: Workspace, message: Message, with_metadata: bool = False) -> Json:
-    """`with_metadata`: history leaves it out unless it is asked for."""
+def message_shape(workspace: Workspace, message: Message, with_metadata: bool = False) -> Json:
+    """A message. `with_metadata`: history leaves the metadata out unless it is asked for."""
     shape: Json = {
         "type": "message",
         "user": message.author,
         "text": message.text,
         "ts": message.ts,
-        "team": world.state.team_id,
+        "team": workspace.state.team_id,
     }
-    if message.author == world.state.bot_user_id:
-        shape |= {"bot_id": world.state.bot_id, "app_id": world.state.app_id}
+    if message.author == workspace.state.bot_user_id:
+        shape |= {"bot_id": workspace.state.bot_id, "app_id": workspace.state.app_id}
     if message.blocks:
         shape["blocks"] = message.blocks
     if message.thread_ts:
@@ -70,11 +70,11 @@ def message_shape(world: Workspace, message: Message, with_metadata: bool = Fals
     return shape
 
 
-def view_shape(world: Workspace, view: View) -> Json:
+def view_shape(workspace: Workspace, view: View) -> Json:
     definition = view.definition
     return {
         "id": view.id,
-        "team_id": world.state.team_id,
+        "team_id": workspace.state.team_id,
         "type": definition["type"],
         "blocks": definition["blocks"],
         "private_metadata": definition.get("private_metadata", ""),
@@ -89,10 +89,10 @@ def view_shape(world: Workspace, view: View) -> Json:
         "submit": definition.get("submit"),
         "previous_view_id": view.previous_view_id,
         "root_view_id": view.root_view_id,
-        "app_id": world.state.app_id,
+        "app_id": workspace.state.app_id,
         "external_id": definition.get("external_id", ""),
-        "app_installed_team_id": world.state.team_id,
-        "bot_id": world.state.bot_id,
+        "app_installed_team_id": workspace.state.team_id,
+        "bot_id": workspace.state.bot_id,
     }
 
 
@@ -117,7 +117,7 @@ _INITIAL = {
 
 
 def view_values(blocks: list[Json], choices: dict[str, dict[str, Json]]) -> dict[str, dict[str, Json]]:
-    """What is selected or typed in each element that keeps something: `values` of the state Slack sends."""
+    """What is selected or typed in each element that holds a value: `values` of the state Slack sends."""
     values: dict[str, dict[str, Json]] = {}
     for block in blocks:
         for element in elements_of(block):

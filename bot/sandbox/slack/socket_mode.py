@@ -1,4 +1,4 @@
-"""The local Slack's Socket Mode: what people do goes to the bot over connections that the bot has opened.
+"""The local Slack's Socket Mode: it sends what people do over connections that the bot has opened.
 
 https://docs.slack.dev/apis/events-api/using-socket-mode
 """
@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl, urlencode
 from pydantic import SecretStr
 from quart import Blueprint, abort, websocket
 
-from bot.sandbox.slack.model import Json, Reply, Sent, SlackError
+from bot.sandbox.slack.model import Json, MethodError, Reply, Sent
 from jobq import utc_now
 
 SCOPE = "connections:write"
 TICKET_LASTS = timedelta(seconds=30)
 CONNECTION_LASTS = 18_060
-"""Seconds, as Slack tells them in advance. Here a connection ends when it is told to."""
+"""Seconds, as Slack announces them. Here a connection ends only on demand."""
 
 Reason = Literal["warning", "refresh_requested", "link_disabled"]
 Moment = Literal["sent", "answered"]
@@ -32,36 +32,36 @@ class Sockets:
 
     def __init__(self, app_token: SecretStr) -> None:
         self.is_on = True
-        """Socket Mode's switch on the app's page. Off: Slack posts, and ends connections at once."""
+        """Socket Mode's switch on the app's page. When off, Slack posts, and ends connections at once."""
         self.scopes = {SCOPE}
         self.connected = asyncio.Event()
-        """Set while there is a connection that is to last."""
+        """Set while there is a connection that Slack has not asked to replace."""
         self.cut_next: Moment | None = None
-        """The connection ends with the next envelope: once it is `sent`, or when its answer arrives."""
+        """Ends the connection with the next envelope: when it is `sent`, or when it is `answered`."""
         self.refuse_next = 0
-        """How many of the next who come with a good address are sent away. It is not good any more."""
+        """How many of the next connections with a good address are refused. The address is then used up."""
         self.spent: list[str] = []
-        """The tickets with which somebody came."""
+        """The tickets that were used, good or not."""
         self._app_token = app_token
         self._tickets: dict[str, datetime] = {}
         self._connections: deque[_Connection] = deque()
 
     def open(self, token: str, base_url: str) -> Json:
-        """What `apps.connections.open` answers: an address that is good once. Raises SlackError."""
+        """The answer of `apps.connections.open`: an address that works once. Raises MethodError."""
         if not token:
-            raise SlackError("not_authed")
+            raise MethodError("not_authed")
         if token.startswith("xoxb-"):
-            raise SlackError("not_allowed_token_type")
+            raise MethodError("not_allowed_token_type")
         if not secrets.compare_digest(token, self._app_token.get_secret_value()):
-            raise SlackError("invalid_auth")
+            raise MethodError("invalid_auth")
         if SCOPE not in self.scopes:
-            raise SlackError("missing_scope", needed=SCOPE, provided=",".join(sorted(self.scopes)))
+            raise MethodError("missing_scope", needed=SCOPE, provided=",".join(sorted(self.scopes)))
         ticket = secrets.token_hex(16)
         self._tickets[ticket] = utc_now() + TICKET_LASTS
         return {"url": f"ws{base_url.removeprefix('http')}/link?{urlencode({'ticket': ticket})}"}
 
     def spend(self, ticket: str) -> bool:
-        """Whether it was good. It is not any more."""
+        """Use up a ticket. Returns whether it was good."""
         self.spent.append(ticket)
         expires_at = self._tickets.pop(ticket, None)
         if self.refuse_next:
@@ -70,18 +70,18 @@ class Sockets:
         return expires_at is not None and utc_now() < expires_at
 
     def refresh(self, reason: Reason = "refresh_requested") -> None:
-        """Asks the bot to open another connection in place of each."""
+        """Ask the bot to replace each connection by a new one."""
         self.connected.clear()
         for connection in self._connections:
             connection.outbox.put_nowait(_disconnect(reason))
 
     def drop(self) -> None:
-        """Ends every connection, without a word before."""
+        """End every connection without a warning."""
         for connection in tuple(self._connections):
             self.remove(connection)
 
     async def carry(self, sent: Sent, patience: float, retry: Mapping[str, str]) -> Reply:
-        """Sends one envelope down one connection and waits `patience` seconds for its acknowledgement."""
+        """Send an envelope over one connection and wait `patience` seconds for its acknowledgement."""
         if not self._connections:
             return Reply(status=None, body="", in_time=True, sent=sent, error="dispatch_failed")
         self._connections.rotate()
@@ -113,19 +113,19 @@ class Sockets:
         )
         return connection
 
-    def hear(self, connection: "_Connection", message: str) -> None:
-        """What the bot says: which envelope it has dealt with. What no connection asked is ignored."""
-        said = json.loads(message)
-        answer = connection.unanswered.get(str(said.get("envelope_id")))
+    def receive(self, connection: "_Connection", message: str) -> None:
+        """Take the bot's acknowledgement of an envelope. One that waits for none is ignored."""
+        acknowledgement = json.loads(message)
+        answer = connection.unanswered.get(str(acknowledgement.get("envelope_id")))
         if answer is None or answer.done():
             return
         if self.cut_next == "answered":
             self._cut(connection)
         else:
-            answer.set_result(said.get("payload") or {})
+            answer.set_result(acknowledgement.get("payload") or {})
 
     def remove(self, connection: "_Connection") -> None:
-        """It has ended, or is to."""
+        """Take a connection that has ended, or shall end, out of use."""
         if connection in self._connections:
             self._connections.remove(connection)
         if not self._connections:
@@ -138,14 +138,14 @@ class Sockets:
 
 
 class _Connection:
-    """One of the bot's. What is put into `outbox` is sent; None ends it."""
+    """One connection of the bot. What is put into `outbox` is sent; None ends it."""
 
     def __init__(self) -> None:
         self.outbox: asyncio.Queue[Json | None] = asyncio.Queue()
         self.unanswered: dict[str, asyncio.Future[Json | None]] = {}
 
     def end(self) -> None:
-        """Whatever has no answer yet gets none."""
+        """End the connection. Envelopes without an answer get none."""
         self.outbox.put_nowait(None)
         for answer in self.unanswered.values():
             if not answer.done():
@@ -153,7 +153,7 @@ class _Connection:
 
 
 def add_socket_mode(blueprint: Blueprint, sockets: Sockets) -> None:
-    """Adds the websocket, `/link`. The method beside it is `apps.connections.open`."""
+    """Add the websocket, `/link`. The method `apps.connections.open` gives its address."""
 
     @blueprint.websocket("/link")
     async def link() -> None:
@@ -164,8 +164,8 @@ def add_socket_mode(blueprint: Blueprint, sockets: Sockets) -> None:
             return
         connection = sockets.add()
         tasks = [
-            asyncio.ensure_future(_tell(connection)),
-            asyncio.ensure_future(_listen(sockets, connection)),
+            asyncio.ensure_future(_send_all(connection)),
+            asyncio.ensure_future(_receive_all(sockets, connection)),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -176,14 +176,14 @@ def add_socket_mode(blueprint: Blueprint, sockets: Sockets) -> None:
             await asyncio.wait(tasks)
 
 
-async def _tell(connection: _Connection) -> None:
+async def _send_all(connection: _Connection) -> None:
     while (message := await connection.outbox.get()) is not None:
         await websocket.send_json(message)
 
 
-async def _listen(sockets: Sockets, connection: _Connection) -> None:
+async def _receive_all(sockets: Sockets, connection: _Connection) -> None:
     while True:
-        sockets.hear(connection, str(await websocket.receive()))
+        sockets.receive(connection, str(await websocket.receive()))
 
 
 def _disconnect(reason: Reason) -> Json:
@@ -205,7 +205,7 @@ def _envelope(sent: Sent, retry: Mapping[str, str]) -> Json:
 
 
 def _unpack(sent: Sent) -> tuple[str, Any]:
-    """What would be posted, as an envelope has it."""
+    """Type and payload of the envelope for a request that would otherwise be posted."""
     if sent.content_type == "application/json":
         return "events_api", json.loads(sent.body)
     fields = dict(parse_qsl(sent.body, keep_blank_values=True))

@@ -1,4 +1,4 @@
-"""The methods of the Web API, each as Slack documents it. https://docs.slack.dev/reference/methods"""
+"""The methods of the Web API, as Slack documents them: https://docs.slack.dev/reference/methods."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from bot.sandbox.slack import arguments as take
 from bot.sandbox.slack.explain import explain
-from bot.sandbox.slack.model import Json, Message, SlackError, View
+from bot.sandbox.slack.model import Json, Message, MethodError, View
 from bot.sandbox.slack.shapes import message_shape, user_shape, view_shape
 from bot.sandbox.slack.workspace import Workspace
 
@@ -23,23 +23,23 @@ class Method(NamedTuple):
     answer: Callable[[Workspace, Any], Json]
 
 
-def call_method(world: Workspace, name: str, given: Json) -> Json:
-    """What the method answers. Raises SlackError."""
+def call_method(workspace: Workspace, name: str, given: Json) -> Json:
+    """Carry out a method and return its answer. Raises MethodError."""
     method = METHODS[name]
-    if method.scope and method.scope not in world.scopes:
-        provided = ",".join(sorted(world.scopes))
-        raise SlackError("missing_scope", needed=method.scope, provided=provided)
-    # The SDKs add the workspace to every call; it says nothing that the token does not.
+    if method.scope and method.scope not in workspace.scopes:
+        provided = ",".join(sorted(workspace.scopes))
+        raise MethodError("missing_scope", needed=method.scope, provided=provided)
+    # The SDKs add the workspace to every call, although the token implies it.
     given = {name: value for name, value in given.items() if name != "team_id"}
     try:
         arguments = method.arguments.model_validate(given)
     except ValidationError as error:
-        raise SlackError("invalid_arguments", explain(error, given)) from None
-    return method.answer(world, arguments)
+        raise MethodError("invalid_arguments", explain(error, given)) from None
+    return method.answer(workspace, arguments)
 
 
-def _test_auth(world: Workspace, _: take.NoArguments) -> Json:
-    state = world.state
+def _test_auth(workspace: Workspace, _: take.NoArguments) -> Json:
+    state = workspace.state
     return {
         "url": f"https://{state.team_domain}.slack.com/",
         "team": state.team_name,
@@ -51,14 +51,14 @@ def _test_auth(world: Workspace, _: take.NoArguments) -> Json:
     }
 
 
-def _post_message(world: Workspace, given: take.PostMessage) -> Json:
-    channel = world.find_channel(given.channel)
+def _post_message(workspace: Workspace, given: take.PostMessage) -> Json:
+    channel = workspace.find_channel(given.channel)
     _require_content(given)
-    message = world.add_message(
+    message = workspace.add_message(
         Message(
-            ts=world.new_ts(),
+            ts=workspace.new_ts(),
             channel=channel,
-            author=world.state.bot_user_id,
+            author=workspace.state.bot_user_id,
             text=given.text or "",
             blocks=given.blocks or [],
             metadata=given.metadata or None,
@@ -70,20 +70,20 @@ def _post_message(world: Workspace, given: take.PostMessage) -> Json:
     return {
         "channel": channel,
         "ts": message.ts,
-        "message": message_shape(world, message, with_metadata=True),
+        "message": message_shape(workspace, message, with_metadata=True),
     }
 
 
-def _post_ephemeral(world: Workspace, given: take.PostEphemeral) -> Json:
-    channel = world.find_channel(given.channel)
-    if world.state.channels[channel] != world.find_user(given.user).id:
-        raise SlackError("user_not_in_channel")
+def _post_ephemeral(workspace: Workspace, given: take.PostEphemeral) -> Json:
+    channel = workspace.find_channel(given.channel)
+    if workspace.state.channels[channel] != workspace.find_user(given.user).id:
+        raise MethodError("user_not_in_channel")
     _require_content(given)
-    message = world.add_message(
+    message = workspace.add_message(
         Message(
-            ts=world.new_ts(),
+            ts=workspace.new_ts(),
             channel=channel,
-            author=world.state.bot_user_id,
+            author=workspace.state.bot_user_id,
             text=given.text or "",
             blocks=given.blocks or [],
             parse=given.parse,
@@ -97,76 +97,78 @@ def _post_ephemeral(world: Workspace, given: take.PostEphemeral) -> Json:
 
 def _require_content(given: take.Content) -> None:
     if not given.text and not given.blocks:
-        raise SlackError("no_text")
+        raise MethodError("no_text")
 
 
-def _update(world: Workspace, given: take.Update) -> Json:
-    message = _own_message(world, given.channel, given.ts, "cant_update_message")
+def _update(workspace: Workspace, given: take.Update) -> Json:
+    message = _own_message(workspace, given.channel, given.ts, "cant_update_message")
     if given.text is None and given.blocks is None and given.metadata is None:
-        raise SlackError("no_text")
+        raise MethodError("no_text")
     if not (given.text or given.blocks or message.blocks):
-        raise SlackError("no_text")
-    world.change_message(message, given.text, given.blocks)
+        raise MethodError("no_text")
+    workspace.change_message(message, given.text, given.blocks)
     message.parse, message.link_names = given.parse, given.link_names
     if given.metadata is not None:
         message.metadata = given.metadata or None
-    shape = message_shape(world, message, with_metadata=True)
+    shape = message_shape(workspace, message, with_metadata=True)
     return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": shape}
 
 
-def _delete(world: Workspace, given: take.Delete) -> Json:
-    message = _own_message(world, given.channel, given.ts, "cant_delete_message")
+def _delete(workspace: Workspace, given: take.Delete) -> Json:
+    message = _own_message(workspace, given.channel, given.ts, "cant_delete_message")
     message.is_deleted = True
     return {"channel": message.channel, "ts": message.ts}
 
 
-def _own_message(world: Workspace, channel: str, ts: str, otherwise: str) -> Message:
-    # Unlike chat.postMessage, these take the DM's own id only.
-    if channel not in world.state.channels:
-        raise SlackError("channel_not_found")
-    message = world.find_message(channel, ts)
-    if message.author != world.state.bot_user_id:
-        raise SlackError(otherwise)
+def _own_message(workspace: Workspace, channel: str, ts: str, otherwise: str) -> Message:
+    # Unlike chat.postMessage, these methods take the DM's own id only.
+    if channel not in workspace.state.channels:
+        raise MethodError("channel_not_found")
+    message = workspace.find_message(channel, ts)
+    if message.author != workspace.state.bot_user_id:
+        raise MethodError(otherwise)
     return message
 
 
-def _open_conversation(world: Workspace, given: take.OpenConversation) -> Json:
+def _open_conversation(workspace: Workspace, given: take.OpenConversation) -> Json:
     if given.channel is not None:
         channel = given.channel
-        if channel not in world.state.channels:
-            raise SlackError("channel_not_found")
-        user = world.find_user(world.state.channels[channel])
+        if channel not in workspace.state.channels:
+            raise MethodError("channel_not_found")
+        user = workspace.find_user(workspace.state.channels[channel])
     else:
         user_ids = [user for user in (given.users or "").split(",") if user]
         if not user_ids:
-            raise SlackError("users_list_not_supplied")
+            raise MethodError("users_list_not_supplied")
         if len(user_ids) > 1:
-            raise SlackError("missing_scope", needed="mpim:write", provided=",".join(sorted(world.scopes)))
-        user = world.find_user(user_ids[0])
+            raise MethodError(
+                "missing_scope", needed="mpim:write", provided=",".join(sorted(workspace.scopes))
+            )
+        user = workspace.find_user(user_ids[0])
     if user.is_bot:
-        raise SlackError("cannot_dm_bot")
+        raise MethodError("cannot_dm_bot")
     if user.deleted:
-        raise SlackError("user_disabled")
-    was_open = user.id in world.state.channels.values()
-    shape: Json = {"id": world.dm_with(user)}
+        raise MethodError("user_disabled")
+    was_open = user.id in workspace.state.channels.values()
+    shape: Json = {"id": workspace.dm_with(user)}
     if given.return_im:
         shape |= {"is_im": True, "user": user.id, "is_open": True, "is_archived": False}
     return {"channel": shape, **({"no_op": True, "already_open": True} if was_open else {})}
 
 
-def _history(world: Workspace, given: take.History) -> Json:
-    if given.channel not in world.state.channels:
-        raise SlackError("channel_not_found")
-    found = [
+def _history(workspace: Workspace, given: take.History) -> Json:
+    if given.channel not in workspace.state.channels:
+        raise MethodError("channel_not_found")
+    messages = [
         message
-        for message in reversed(world.state.messages.values())
+        for message in reversed(workspace.state.messages.values())
         if message.channel == given.channel
         and not (message.is_deleted or message.is_ephemeral)
         and _is_within(message, given)
     ]
-    page, cursor = _page(found, given.limit, given.cursor)
+    page, cursor = _page(messages, given.limit, given.cursor)
     answer: Json = {
-        "messages": [message_shape(world, message, given.include_all_metadata) for message in page],
+        "messages": [message_shape(workspace, message, given.include_all_metadata) for message in page],
         "has_more": bool(cursor),
         "pin_count": 0,
     }
@@ -179,112 +181,112 @@ def _is_within(message: Message, given: take.History) -> bool:
     return oldest <= ts <= latest if given.inclusive else oldest < ts < latest
 
 
-def _page(found: Sequence[T], limit: int, cursor: str | None) -> tuple[Sequence[T], str]:
+def _page(rows: Sequence[T], limit: int, cursor: str | None) -> tuple[Sequence[T], str]:
     start = _read_cursor(cursor) if cursor else 0
     end = start + limit
-    following = base64.b64encode(f"after:{end}".encode()).decode() if end < len(found) else ""
-    return found[start:end], following
+    following = base64.b64encode(f"after:{end}".encode()).decode() if end < len(rows) else ""
+    return rows[start:end], following
 
 
 def _read_cursor(cursor: str) -> int:
     try:
         word, _, number = base64.b64decode(cursor, validate=True).decode().partition(":")
         if word != "after":
-            raise SlackError("invalid_cursor")
+            raise MethodError("invalid_cursor")
         return int(number)
     except (binascii.Error, ValueError):
-        raise SlackError("invalid_cursor") from None
+        raise MethodError("invalid_cursor") from None
 
 
-def _show_user(world: Workspace, given: take.UserInfo) -> Json:
-    return {"user": user_shape(world, world.find_user(given.user))}
+def _show_user(workspace: Workspace, given: take.UserInfo) -> Json:
+    return {"user": user_shape(workspace, workspace.find_user(given.user))}
 
 
-def _list_users(world: Workspace, given: take.ListUsers) -> Json:
-    everybody = [*world.state.users.values()]
+def _list_users(workspace: Workspace, given: take.ListUsers) -> Json:
+    everybody = [*workspace.state.users.values()]
     page, cursor = _page(everybody, given.limit or len(everybody), given.cursor)
     return {
-        "members": [user_shape(world, user) for user in page],
-        "cache_ts": int(world.now().timestamp()),
+        "members": [user_shape(workspace, user) for user in page],
+        "cache_ts": int(workspace.now().timestamp()),
         "response_metadata": {"next_cursor": cursor},
     }
 
 
-def _look_up_by_email(world: Workspace, given: take.LookupByEmail) -> Json:
-    for user in world.state.users.values():
+def _look_up_by_email(workspace: Workspace, given: take.LookupByEmail) -> Json:
+    for user in workspace.state.users.values():
         if user.email and user.email.lower() == given.email.lower() and not user.deleted:
-            return {"user": user_shape(world, user)}
-    raise SlackError("users_not_found")
+            return {"user": user_shape(workspace, user)}
+    raise MethodError("users_not_found")
 
 
-def _open_view(world: Workspace, given: take.OpenView) -> Json:
+def _open_view(workspace: Workspace, given: take.OpenView) -> Json:
     _require_modal(given.view)
-    _require_unused_external_id(world, given.view)
-    trigger = world.use_trigger(given.trigger_id)
-    return {"view": view_shape(world, world.add_view(trigger.user, given.view))}
+    _require_unused_external_id(workspace, given.view)
+    trigger = workspace.use_trigger(given.trigger_id)
+    return {"view": view_shape(workspace, workspace.add_view(trigger.user, given.view))}
 
 
-def _push_view(world: Workspace, given: take.OpenView) -> Json:
+def _push_view(workspace: Workspace, given: take.OpenView) -> Json:
     _require_modal(given.view)
-    _require_unused_external_id(world, given.view)
-    trigger = world.use_trigger(given.trigger_id)
-    opened = world.modals_of(trigger.user)
+    _require_unused_external_id(workspace, given.view)
+    trigger = workspace.use_trigger(given.trigger_id)
+    opened = workspace.modals_of(trigger.user)
     if trigger.view_id is None or not opened:
-        raise SlackError("not_found")
+        raise MethodError("not_found")
     if len(opened) >= MOST_PUSHED:
-        raise SlackError("push_limit_reached")
-    return {"view": view_shape(world, world.add_view(trigger.user, given.view, opened[-1]))}
+        raise MethodError("push_limit_reached")
+    return {"view": view_shape(workspace, workspace.add_view(trigger.user, given.view, opened[-1]))}
 
 
-def _update_view(world: Workspace, given: take.UpdateView) -> Json:
-    view = _find_view(world, given)
+def _update_view(workspace: Workspace, given: take.UpdateView) -> Json:
+    view = _find_view(workspace, given)
     if given.view["type"] != view.definition["type"]:
-        raise SlackError(
+        raise MethodError(
             "invalid_arguments", ["[ERROR] the type of a view cannot change [json-pointer:/view/type]"]
         )
     _require_hash(view, given.hash)
-    world.change_view(view, given.view)
-    return {"view": view_shape(world, view)}
+    workspace.change_view(view, given.view)
+    return {"view": view_shape(workspace, view)}
 
 
-def _find_view(world: Workspace, given: take.UpdateView) -> View:
+def _find_view(workspace: Workspace, given: take.UpdateView) -> View:
     if (given.view_id is None) == (given.external_id is None):
-        raise SlackError("invalid_arguments", ["[ERROR] must have exactly one of view_id, external_id"])
-    for view in world.state.views.values():
+        raise MethodError("invalid_arguments", ["[ERROR] must have exactly one of view_id, external_id"])
+    for view in workspace.state.views.values():
         external_id = view.definition.get("external_id")
         if given.view_id == view.id or (external_id and given.external_id == external_id):
             return view
-    raise SlackError("not_found")
+    raise MethodError("not_found")
 
 
-def _publish_view(world: Workspace, given: take.PublishView) -> Json:
+def _publish_view(workspace: Workspace, given: take.PublishView) -> Json:
     if given.view["type"] != "home":
-        raise SlackError("invalid_arguments", ["[ERROR] must be a home view [json-pointer:/view/type]"])
-    user = world.find_user(given.user_id)
-    view = world.home_of(user.id)
+        raise MethodError("invalid_arguments", ["[ERROR] must be a home view [json-pointer:/view/type]"])
+    user = workspace.find_user(given.user_id)
+    view = workspace.home_of(user.id)
     if view is None:
-        return {"view": view_shape(world, world.add_view(user.id, given.view))}
+        return {"view": view_shape(workspace, workspace.add_view(user.id, given.view))}
     _require_hash(view, given.hash)
-    world.change_view(view, given.view)
-    return {"view": view_shape(world, view)}
+    workspace.change_view(view, given.view)
+    return {"view": view_shape(workspace, view)}
 
 
 def _require_hash(view: View, expected: str | None) -> None:
     if expected is not None and expected != view.hash:
-        raise SlackError("hash_conflict")
+        raise MethodError("hash_conflict")
 
 
 def _require_modal(view: Json) -> None:
     if view["type"] != "modal":
-        raise SlackError("invalid_arguments", ["[ERROR] must be a modal [json-pointer:/view/type]"])
+        raise MethodError("invalid_arguments", ["[ERROR] must be a modal [json-pointer:/view/type]"])
 
 
-def _require_unused_external_id(world: Workspace, definition: Json) -> None:
+def _require_unused_external_id(workspace: Workspace, definition: Json) -> None:
     external_id = definition.get("external_id")
     if external_id and any(
-        view.definition.get("external_id") == external_id for view in world.state.views.values()
+        view.definition.get("external_id") == external_id for view in workspace.state.views.values()
     ):
-        raise SlackError("duplicate_external_id")
+        raise MethodError("duplicate_external_id")
 
 
 METHODS: dict[str, Method] = {

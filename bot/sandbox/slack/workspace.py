@@ -1,4 +1,4 @@
-"""The workspace itself: its people, DMs, messages and views. Nothing here speaks HTTP."""
+"""A workspace: its people, DMs, messages and views. Nothing here speaks HTTP."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bot.sandbox.keeping import find_kept, keep
+from bot.sandbox.documents import find_document, save_document
 from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.model import (
     Call,
-    Impossible,
+    ImpossibleError,
     Json,
     Message,
+    MethodError,
     ResponseUrl,
-    SlackError,
     State,
     Trigger,
     User,
@@ -27,7 +27,7 @@ from bot.sandbox.slack.seed import seed_state
 from jobq import utc_now
 
 LONGEST_TEXT = 40_000
-"""Characters; Slack cuts what is over."""
+"""Characters. Slack cuts longer texts."""
 TRIGGER_LASTS = timedelta(seconds=3)
 RESPONSE_URL_LASTS = timedelta(minutes=30)
 MOST_CALLS = 20_000
@@ -37,7 +37,7 @@ SCOPES = frozenset({"commands", "chat:write", "im:write", "im:history", "users:r
 class Workspace:
     """`now` is the application's clock, which dates messages; triggers and URLs expire on real time.
 
-    `state_file`: where everything is kept for the next start; None keeps nothing.
+    `state_file` is where everything is saved for the next start; None: nothing is saved.
     """
 
     def __init__(
@@ -49,50 +49,50 @@ class Workspace:
         self.faults = Faults(now)
         self.calls: deque[Call] = deque(maxlen=MOST_CALLS)
         self.on_call: Callable[[Call], object] = lambda _: None
-        """Hears of every call of the Web API and of a response URL."""
+        """Called with every call of the Web API and of a response URL."""
         self.base_url: str | None = None
-        """Where this Slack is reached, without a slash at the end. Its routes set it when first asked."""
+        """The address of this Slack, without a slash at the end. Its routes set it at the first request."""
         self._state_file = state_file
-        kept = find_kept(state_file, State) if state_file else None
-        self.state = kept or seed_state()
+        saved = find_document(state_file, State) if state_file else None
+        self.state = saved or seed_state()
 
     def save(self) -> None:
-        """Writes the state file, whole or not at all."""
+        """Write the state file, whole or not at all."""
         if self._state_file is not None:
-            keep(self._state_file, self.state)
+            save_document(self._state_file, self.state)
 
     # Names
 
     def number(self) -> int:
-        """Never given before."""
+        """A number that was never given before."""
         self.state.last_number += 1
         return self.state.last_number
 
     def new_ts(self) -> str:
-        """The name of what happens now, unique and never older than the last one."""
+        """The ts of something that happens now, unique and later than the last one."""
         self.state.last_ts = max(int(self.now().timestamp() * 1_000_000), self.state.last_ts + 100)
         return as_ts(self.state.last_ts)
 
     # People
 
     def user(self, id_or_name: str) -> User:
-        """Raises Impossible if there is nobody with this id or name."""
+        """Raises ImpossibleError if there is nobody with this id or name."""
         for user in self.state.users.values():
             if id_or_name in (user.id, user.name):
                 return user
         names = ", ".join(user.name for user in self.state.users.values())
-        raise Impossible(f"nobody here is called {id_or_name!r}; there are {names}")
+        raise ImpossibleError(f"nobody here is called {id_or_name!r}; there are {names}")
 
     def find_user(self, user_id: str) -> User:
-        """Raises SlackError as a method would."""
+        """Raises MethodError as a method would."""
         if user_id not in self.state.users:
-            raise SlackError("user_not_found")
+            raise MethodError("user_not_found")
         return self.state.users[user_id]
 
     # DMs and messages
 
     def dm_with(self, user: User) -> str:
-        """The channel in which the bot and this user talk; it is opened if there is none yet."""
+        """The channel of the bot's DM with this user, which is opened if there is none yet."""
         for channel, user_id in self.state.channels.items():
             if user_id == user.id:
                 return channel
@@ -101,19 +101,19 @@ class Workspace:
         return channel
 
     def find_channel(self, channel: str) -> str:
-        """The DM named by its id or by its user's. Raises SlackError."""
+        """The DM with this id, or with the user who has it. Raises MethodError."""
         if channel in self.state.channels:
             return channel
         user = self.state.users.get(channel)
         if user is None or user.is_bot or user.deleted:
-            raise SlackError("channel_not_found")
+            raise MethodError("channel_not_found")
         return self.dm_with(user)
 
     def find_message(self, channel: str, ts: str) -> Message:
-        """A message that methods can find. Raises SlackError."""
+        """A message that methods can find. Raises MethodError."""
         message = self.state.messages.get(ts)
         if message is None or message.channel != channel or message.is_deleted or message.is_ephemeral:
-            raise SlackError("message_not_found")
+            raise MethodError("message_not_found")
         return message
 
     def add_message(self, message: Message) -> Message:
@@ -123,7 +123,10 @@ class Workspace:
         return message
 
     def change_message(self, message: Message, text: str | None, blocks: list[Json] | None) -> None:
-        """As chat.update: text alone takes the blocks away; what has blocks is not marked as edited."""
+        """Change it as chat.update does: text alone removes the blocks.
+
+        Only messages without blocks are marked as edited.
+        """
         if text is not None:
             message.text = text[:LONGEST_TEXT]
         if text is not None or blocks is not None:
@@ -133,7 +136,7 @@ class Workspace:
             message.edited_ts = self.new_ts()
 
     def with_block_ids(self, blocks: list[Json]) -> list[Json]:
-        """Slack names what the bot left without a name, and spells out what is so by default."""
+        """The blocks as Slack returns them: with ids where the bot gave none, and with default values."""
         return [self._named(block) for block in blocks]
 
     def _named(self, block: Json) -> Json:
@@ -145,11 +148,11 @@ class Workspace:
 
     def messages_to(self, user: str) -> list[Message]:
         """What this person (id or name) sees in their DM with the bot, oldest first."""
-        seen_by = self.user(user).id
+        user_id = self.user(user).id
         return [
             message
             for message in self.state.messages.values()
-            if self.state.channels[message.channel] == seen_by and not message.is_deleted
+            if self.state.channels[message.channel] == user_id and not message.is_deleted
         ]
 
     # Views
@@ -188,7 +191,7 @@ class Workspace:
         homes = (view for view in self.state.views.values() if view.user == user_id and view.is_home)
         return next(homes, None)
 
-    # What a person's act lets the bot do
+    # What the bot may do after a person's act
 
     def new_trigger(self, user: User, view_id: str | None = None) -> str:
         now = utc_now()
@@ -204,26 +207,28 @@ class Workspace:
         return trigger_id
 
     def use_trigger(self, trigger_id: str) -> Trigger:
-        """Raises SlackError if it never was, is too old or was used."""
+        """Use up a trigger. Raises MethodError if it is unknown, too old or used."""
         trigger = self.state.triggers.get(trigger_id)
         if trigger is None:
-            raise SlackError("invalid_trigger_id")
+            raise MethodError("invalid_trigger_id")
         if trigger.is_used:
-            raise SlackError("exchanged_trigger_id")
+            raise MethodError("exchanged_trigger_id")
         if utc_now() >= trigger.expires_at:
-            raise SlackError("expired_trigger_id")
+            raise MethodError("expired_trigger_id")
         trigger.is_used = True
         return trigger
 
     def expire_triggers(self) -> None:
-        """As if three seconds had passed."""
+        """Let all triggers expire, as they do after three seconds."""
         for trigger in self.state.triggers.values():
             trigger.expires_at = utc_now()
 
     def new_response_url(self, user: User, channel: str, message_ts: str | None = None) -> str:
-        """Raises Impossible when nobody knows yet where this Slack is reached."""
+        """A new response URL. Raises ImpossibleError while the address of this Slack is unknown."""
         if self.base_url is None:
-            raise Impossible("this Slack has not been reached yet: set its base_url to where it is served")
+            raise ImpossibleError(
+                "this Slack has not been reached yet: set its base_url to where it is served"
+            )
         now = utc_now()
         urls = {name: url for name, url in self.state.response_urls.items() if url.expires_at > now}
         name = f"{self.state.team_id}/{self.number()}/{self.number():024x}"
@@ -238,7 +243,7 @@ _BY_DEFAULT = {"plain_text": {"emoji": True}, "mrkdwn": {"verbatim": False}}
 
 
 def _spelled_out(part: Any) -> Any:
-    """A copy in which every text object says how it is to be read."""
+    """A copy in which every text object has Slack's default values."""
     if isinstance(part, dict):
         copy = {name: _spelled_out(value) for name, value in part.items()}
         return {**copy, **_BY_DEFAULT.get(part.get("type", ""), {}), **copy}

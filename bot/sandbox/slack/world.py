@@ -7,22 +7,22 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bot.sandbox.slack import payloads
-from bot.sandbox.slack.answers import hear_command, hear_submission
-from bot.sandbox.slack.hands import Typed, action_of, choose, escape_command, fill_in, find_element
-from bot.sandbox.slack.model import Impossible, Json, Message, Reply, ResponseUrl, User, View
+from bot.sandbox.slack.answers import apply_command_answer, apply_submission_answer
+from bot.sandbox.slack.interaction import Typed, action_of, choose, escape_command, fill_in, find_element
+from bot.sandbox.slack.model import ImpossibleError, Json, Message, Reply, ResponseUrl, User, View
 from bot.sandbox.slack.mrkdwn import Link, Mention, links_in, mentions_in
 from bot.sandbox.slack.render import render_message, render_view
 from bot.sandbox.slack.sender import Sender
-from bot.sandbox.slack.shown import show_world
+from bot.sandbox.slack.snapshot import take_snapshot
 from bot.sandbox.slack.workspace import Workspace
 
 
 class SlackWorld(Workspace):
     """A workspace whose people use the bot at `bot_url`.
 
-    People are named by id or name. What they do really is a signed HTTP request; every such method returns
-    what came back, and raises Impossible for what nobody could do, such as a click on a button that is not
-    there.
+    Methods take people by id or name. Each act of a person sends a signed HTTP request to the bot and returns
+    its answer. It raises ImpossibleError if a person could not do it, such as click on a button that does not
+    exist.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class SlackWorld(Workspace):
         return render_view(view, self._names())
 
     def mentions_in(self, message: Message) -> list[Mention]:
-        """Whom the message pings."""
+        """Who is notified by the message."""
         ids = {name: user_id for user_id, name in self._names().items()}
         return mentions_in(message, ids)
 
     def links_in(self, message: Message) -> list[Link]:
-        """What can be clicked in the message's text."""
+        """The links in the message's text."""
         return links_in(message)
 
-    def shown(self) -> Json:
-        """Everything as JSON: users, DMs as they are read, open views, and the last calls."""
-        return show_world(self, self._names())
+    def snapshot(self) -> Json:
+        """Everything as JSON: users, DMs as people read them, open views, and the last calls."""
+        return take_snapshot(self, self._names())
 
     def _names(self) -> dict[str, str]:
         return {user.id: user.name for user in self.state.users.values()}
@@ -93,22 +93,22 @@ class SlackWorld(Workspace):
         fields = payloads.command_fields(self, person, command, escaped, channel)
         reply = await self.sender.send_form(fields)
         place = ResponseUrl(user=person.id, channel=channel, expires_at=self.now())
-        return self._done(hear_command(self, place, reply))
+        return self._done(apply_command_answer(self, place, reply))
 
     async def submit_view(self, user: str, view: View | str, values: Mapping[str, Typed]) -> Reply:
         """Fill in a modal and press its button. `values` by block id or action id.
 
-        `errors` in the reply: it stays open, with these words under its fields.
+        With `errors` in the reply the modal stays open and shows them under its fields.
         """
         person, opened = self._person(user), self._opened(user, view)
         if "submit" not in opened.definition:
-            raise Impossible("this modal has no button to submit it")
+            raise ImpossibleError("this modal has no button to submit it")
         opened.choices |= fill_in(opened.definition["blocks"], values)
         reply = await self.sender.send_payload(payloads.view_submission(self, person, opened))
-        return self._done(hear_submission(self, opened, reply))
+        return self._done(apply_submission_answer(self, opened, reply))
 
     async def close_view(self, user: str, view: View | str) -> Reply | None:
-        """Cancel a modal. None if the bot does not want to hear of it."""
+        """Cancel a modal. None if the bot did not ask to be notified of that."""
         person, opened = self._person(user), self._opened(user, view)
         del self.state.views[opened.id]
         if not opened.definition.get("notify_on_close"):
@@ -126,17 +126,17 @@ class SlackWorld(Workspace):
         return self._done(await self.sender.send_event(payloads.message_event(self, message)))
 
     async def echo(self, message_ts: str) -> Reply:
-        """Tell the bot of a message of its own, as Slack does with every one it posts."""
+        """Send the bot the event about a message of its own, as Slack does for each."""
         return self._done(
             await self.sender.send_event(payloads.message_event(self, self.state.messages[message_ts]))
         )
 
     async def open_home(self, user: str) -> Reply:
-        """Look at the bot's Home tab."""
+        """Open the bot's Home tab."""
         return self._done(await self.sender.send_event(payloads.home_event(self, self._person(user))))
 
     async def shortcut(self, user: str, callback_id: str, message: str | None = None) -> Reply:
-        """Use a shortcut of the bot's: anywhere, or on the message with this ts."""
+        """Use a shortcut of the bot, globally or on the message with this ts."""
         person = self._person(user)
         if message is None:
             payload = payloads.global_shortcut(self, person, callback_id)
@@ -147,20 +147,20 @@ class SlackWorld(Workspace):
     # What happens to the workspace
 
     async def change_user(self, user: str, **changes: str | bool) -> Reply:
-        """Change what a profile says: tz, real_name, email, deleted, is_admin, is_restricted, ..."""
+        """Change fields of a profile: tz, real_name, email, deleted, is_admin, is_restricted, ..."""
         before = self.user(user)
         after = User.model_validate(before.model_dump() | changes | {"updated": int(self.now().timestamp())})
         self.state.users[before.id] = after
         return self._done(await self.sender.send_event(payloads.user_event(self, after)))
 
     async def uninstall(self, events: Sequence[str] = ("app_uninstalled", "tokens_revoked")) -> list[Reply]:
-        """Remove the app: its token is dead at once, and the events come in the order given."""
+        """Remove the app: its token is revoked at once, and then the events come in the order given."""
         self.state.is_revoked = True
         made = {"app_uninstalled": payloads.uninstalled_event, "tokens_revoked": payloads.revoked_event}
         return [self._done(await self.sender.send_event(made[event](self))) for event in events]
 
     async def verify_url(self, challenge: str = "a-challenge") -> Reply:
-        """What Slack asks when the request URL is entered. A good bot answers with the challenge."""
+        """Send the challenge with which Slack tries a new request URL. A good bot answers with it."""
         body = {
             "token": payloads.VERIFICATION_TOKEN,
             "challenge": challenge,
@@ -169,7 +169,7 @@ class SlackWorld(Workspace):
         return await self.sender.send_event(body)
 
     async def send_again(self, reply: Reply, number: int = 1, reason: str = "http_timeout") -> Reply:
-        """The very same request once more, signed afresh, as Slack does with events it got no answer to."""
+        """Send the same request again, signed anew, as Slack repeats events without an answer."""
         retry = {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": reason}
         return await self.sender.send(reply.sent, retry)
 
@@ -180,22 +180,22 @@ class SlackWorld(Workspace):
     def _person(self, user: str) -> User:
         person = self.user(user)
         if self.state.is_revoked:
-            raise Impossible("the app is not installed any more")
+            raise ImpossibleError("the app is not installed any more")
         if person.deleted or person.is_bot:
-            raise Impossible(f"{person.name} cannot use the app")
+            raise ImpossibleError(f"{person.name} cannot use the app")
         return person
 
     def _seen(self, user: str, ts: str) -> Message:
         for message in self.messages_to(user):
             if message.ts == ts:
                 return message
-        raise Impossible(f"{user} sees no message {ts}")
+        raise ImpossibleError(f"{user} sees no message {ts}")
 
     def _opened(self, user: str, view: View | str) -> View:
         view_id = view if isinstance(view, str) else view.id
         opened = self.state.views.get(view_id)
         if opened is None or opened.user != self.user(user).id:
-            raise Impossible(f"{user} has no view {view_id} open")
+            raise ImpossibleError(f"{user} has no view {view_id} open")
         return opened
 
 

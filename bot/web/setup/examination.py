@@ -8,7 +8,7 @@ from bot.clock import Clock
 from bot.doctor.github import check_app, check_installations
 from bot.doctor.model import Finding
 from bot.doctor.ports import DoctorPorts
-from bot.doctor.slack import check_token, check_way
+from bot.doctor.slack import check_connection, check_token
 from bot.settings import Settings
 from jobq import Database
 
@@ -20,7 +20,7 @@ async def examine_entered(settings: Settings, database: Database) -> Sequence[Fi
     slack = make_slack(settings, clock) if settings.has_slack else None
     ports = DoctorPorts(settings, clock, database, None, github, slack)
     checks = [check_app, check_installations] if github else []
-    checks += [check_token, check_way] if slack else []
+    checks += [check_token, check_connection] if slack else []
     try:
         answers = await asyncio.gather(*(check(ports) for check in checks))
     finally:

@@ -9,10 +9,11 @@ import pytest
 
 from bot.github.model import PullRequestFact, ReviewFact, ReviewState
 from bot.github.payloads import parse_event
+from bot.sandbox.documents import find_document
+from bot.sandbox.github.errors import RefusedError
 from bot.sandbox.github.model import Document, File, Pull
 from bot.sandbox.github.seed import seed
-from bot.sandbox.github.world import GitHubWorld, Refused
-from bot.sandbox.keeping import find_kept
+from bot.sandbox.github.world import GitHubWorld
 from tests.sandbox.github.conftest import NOON
 
 
@@ -109,7 +110,7 @@ def test_one_who_cannot_be_asked_spoils_the_whole_call(world: GitHubWorld, pull:
         (["ana", "zoe"], [], "collaborator of the acme/api repository"),
         (["ana"], ["nobody"], "collaborator"),
     ):
-        with pytest.raises(Refused, match=why):
+        with pytest.raises(RefusedError, match=why):
             world.request_review(pull, wanted, by="cho", teams=teams)
     assert (pull.requested, requests(world)) == ([], [])
 
@@ -147,15 +148,15 @@ def test_what_changes_nothing_tells_nothing(
 
 
 def test_what_github_would_refuse_is_refused_and_told_to_nobody(world: GitHubWorld, pull: Pull) -> None:
-    with pytest.raises(Refused, match="approve your own"):
+    with pytest.raises(RefusedError, match="approve your own"):
         world.review(pull, "ben", "APPROVED")
     comment = world.review(pull, "ana", "COMMENTED")
-    with pytest.raises(Refused, match="dismiss a commented"):
+    with pytest.raises(RefusedError, match="dismiss a commented"):
         world.dismiss_review(pull, comment, by="ben")
     world.merge(pull)
-    with pytest.raises(Refused, match="not mergeable"):
+    with pytest.raises(RefusedError, match="not mergeable"):
         world.merge(pull)
-    with pytest.raises(Refused, match="cannot be reopened"):
+    with pytest.raises(RefusedError, match="cannot be reopened"):
         world.reopen(pull)
     assert actions(world)[-2:] == ["submitted", "closed"]
 
@@ -190,7 +191,7 @@ def test_a_second_start_finds_what_was_kept_and_counts_on(still_world: GitHubWor
     file = tmp_path / "sandbox" / "github.json"
 
     def start() -> GitHubWorld:
-        document = find_kept(file, Document) or seed(1)
+        document = find_document(file, Document) or seed(1)
         return GitHubWorld(
             document, still_world.webhooks, lambda: NOON, api="http://api", web="http://web", file=file
         )

@@ -12,7 +12,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.slack.model import Impossible
+from bot.sandbox.slack.model import ImpossibleError
 from bot.sandbox.slack.world import SlackWorld
 from tests.sandbox.slack.conftest import SECRET, actions, button, form, line, menu, section
 
@@ -133,13 +133,13 @@ async def test_buttons_that_share_an_action_are_told_apart_by_value(
 
 async def test_nobody_clicks_what_is_not_there(slack: AsyncWebClient, world: SlackWorld) -> None:
     ts = await post_card(slack)
-    with pytest.raises(Impossible, match="there is: mute, snooze"):
+    with pytest.raises(ImpossibleError, match="there is: mute, snooze"):
         await world.click("ana", ts, "open")
-    with pytest.raises(Impossible, match="there is: mute, snooze"):
+    with pytest.raises(ImpossibleError, match="there is: mute, snooze"):
         await world.click("ana", ts, "snooze", "year")
-    with pytest.raises(Impossible, match="ben sees no message"):
+    with pytest.raises(ImpossibleError, match="ben sees no message"):
         await world.click("ben", ts, "mute")
-    with pytest.raises(Impossible, match="nobody here is called 'zoe'; there are ana, ben"):
+    with pytest.raises(ImpossibleError, match="nobody here is called 'zoe'; there are ana, ben"):
         await world.click("zoe", ts, "mute")
 
 
@@ -259,11 +259,11 @@ async def test_a_form_can_turn_into_another_view(form_bot: list[Body], world: Sl
 async def test_a_form_cannot_be_sent_half_filled_in(form_bot: list[Body], world: SlackWorld) -> None:
     await world.run_command("ana", "/ooo")
     [view] = world.modals_of("ana")
-    with pytest.raises(Impossible, match="please fill in 'until'"):
+    with pytest.raises(ImpossibleError, match="please fill in 'until'"):
         await world.submit_view("ana", view, {})
-    with pytest.raises(Impossible, match="there is no field from"):
+    with pytest.raises(ImpossibleError, match="there is no field from"):
         await world.submit_view("ana", view, {"until": "friday", "from": "monday"})
-    with pytest.raises(Impossible, match="ben has no view"):
+    with pytest.raises(ImpossibleError, match="ben has no view"):
         await world.submit_view("ben", view, {"until": "friday"})
     assert form_bot == []
 
@@ -356,7 +356,7 @@ async def test_uninstalling_kills_the_token_at_once_and_tells_in_any_order(
     told = [json.loads(reply.sent.body)["event"]["type"] for reply in replies]
     assert told == ["tokens_revoked", "app_uninstalled"]
     assert world.state.is_revoked
-    with pytest.raises(Impossible, match="not installed any more"):
+    with pytest.raises(ImpossibleError, match="not installed any more"):
         await world.run_command("ana", "/snooze", "2h")
 
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 
 class Part(BaseModel):
-    """Some part of a message or view. Slack refuses what it does not know, and so does this."""
+    """A part of a message or view. Like Slack, it refuses fields that it does not know."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -32,7 +32,7 @@ Text = Annotated[PlainText | Mrkdwn, Field(discriminator="type")]
 
 
 def at_most(limit: int) -> AfterValidator:
-    """A text object that may be shorter than others: at most `limit` characters."""
+    """A text object of at most `limit` characters, fewer than usual."""
 
     def check(text: PlainText | Mrkdwn) -> PlainText | Mrkdwn:
         if len(text.text) > limit:
@@ -44,9 +44,9 @@ def at_most(limit: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def refuse(words: str) -> PydanticCustomError:
-    """A rule that spans more than one field was broken."""
-    return PydanticCustomError("rule", "{words}", {"words": words})
+def refuse(message: str) -> PydanticCustomError:
+    """The error for a broken rule that spans more than one field."""
+    return PydanticCustomError("rule", "{message}", {"message": message})
 
 
 def _check_date(value: str) -> str:
@@ -74,7 +74,7 @@ class Confirm(Part):
 
 
 class Option(Part):
-    """A choice in a menu. In groups of buttons it may be formatted (RichOption), in overflows lead away."""
+    """A choice in a menu. In groups of buttons it may be formatted (RichOption), in overflows have a link."""
 
     text: Label75
     value: Annotated[str, Field(min_length=1, max_length=150)]

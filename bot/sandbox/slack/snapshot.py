@@ -1,4 +1,4 @@
-"""The whole workspace as JSON, for people and tests who look at it from outside."""
+"""A snapshot of the whole workspace as JSON, for people and tests outside."""
 
 from collections.abc import Mapping
 
@@ -9,19 +9,19 @@ from bot.sandbox.slack.workspace import Workspace
 MOST_CALLS_SHOWN = 200
 
 
-def show_world(world: Workspace, names: Mapping[str, str]) -> Json:
+def take_snapshot(workspace: Workspace, names: Mapping[str, str]) -> Json:
     return {
-        "team_id": world.state.team_id,
-        "users": [user.model_dump() for user in world.state.users.values()],
-        "dms": [_show_dm(world, channel, names) for channel in world.state.channels],
-        "views": [_show_view(view, names) for view in world.state.views.values()],
-        "calls": [call.model_dump(mode="json") for call in [*world.calls][-MOST_CALLS_SHOWN:]],
+        "team_id": workspace.state.team_id,
+        "users": [user.model_dump() for user in workspace.state.users.values()],
+        "dms": [_show_dm(workspace, channel, names) for channel in workspace.state.channels],
+        "views": [_show_view(view, names) for view in workspace.state.views.values()],
+        "calls": [call.model_dump(mode="json") for call in [*workspace.calls][-MOST_CALLS_SHOWN:]],
     }
 
 
-def _show_dm(world: Workspace, channel: str, names: Mapping[str, str]) -> Json:
-    user_id = world.state.channels[channel]
-    messages = [_show_message(message, names) for message in world.messages_to(user_id)]
+def _show_dm(workspace: Workspace, channel: str, names: Mapping[str, str]) -> Json:
+    user_id = workspace.state.channels[channel]
+    messages = [_show_message(message, names) for message in workspace.messages_to(user_id)]
     return {"channel": channel, "user": names[user_id], "messages": messages}
 
 

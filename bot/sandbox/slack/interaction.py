@@ -1,32 +1,31 @@
-"""What a person can do with what they see: find a button, choose, fill in a form."""
+"""How a person uses what they see: finds a button, chooses an option, fills in a form, types a name."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.sandbox.slack.blocks import elements_of
-from bot.sandbox.slack.model import Impossible, Json, User
+from bot.sandbox.slack.model import ImpossibleError, Json, User
 
 Typed = str | Sequence[str] | None
-"""What a person types or chooses: an option's value, several of them, a date, a time, words."""
+"""What a person types or chooses: the value of an option, or of several, a date, a time, a text."""
 
 
 def find_element(blocks: list[Json], action_id: str, value: Typed) -> tuple[Json, Json]:
     """The block and the element in it. Several with one action id are told apart by `value`.
 
-    Raises Impossible, which lists what there is.
+    Raises ImpossibleError, which lists the elements that exist.
     """
-    found = [
+    matching = [
         (block, element)
         for block in blocks
         for element in elements_of(block)
         if element["action_id"] == action_id and _offers(element, value)
     ]
-    if not found:
-        there = ", ".join(
-            sorted({element["action_id"] for block in blocks for element in elements_of(block)})
-        )
-        raise Impossible(f"there is no {action_id!r} with {value!r} to click; there is: {there or 'nothing'}")
-    return found[0]
+    if not matching:
+        existing = {element["action_id"] for block in blocks for element in elements_of(block)}
+        listed = ", ".join(sorted(existing)) or "nothing"
+        raise ImpossibleError(f"there is no {action_id!r} with {value!r} to click; there is: {listed}")
+    return matching[0]
 
 
 def _offers(element: Json, value: Typed) -> bool:
@@ -43,7 +42,7 @@ def _options(element: Json) -> list[Json]:
 
 
 def choose(element: Json, value: Typed) -> Json:
-    """What Slack keeps of the choice in its state. Raises Impossible for what the element does not take."""
+    """The choice as Slack's state holds it. Raises ImpossibleError if the element does not take the value."""
     kind = element["type"]
     return {"type": kind, **_CHOICES[kind](element, value)}
 
@@ -51,7 +50,7 @@ def choose(element: Json, value: Typed) -> Json:
 def _one_option(element: Json, value: Typed) -> Json:
     options = [option for option in _options(element) if option["value"] == value]
     if not options:
-        raise Impossible(f"{value!r} is not one of: {', '.join(o['value'] for o in _options(element))}")
+        raise ImpossibleError(f"{value!r} is not one of: {', '.join(o['value'] for o in _options(element))}")
     return {"selected_option": options[0]}
 
 
@@ -64,7 +63,7 @@ def _text(element: Json, value: Typed) -> Json:
     text = "" if value is None else str(value)
     shortest, longest = element.get("min_length", 0), element.get("max_length", 3000)
     if text and not shortest <= len(text) <= longest:
-        raise Impossible(f"between {shortest} and {longest} characters, please")
+        raise ImpossibleError(f"between {shortest} and {longest} characters, please")
     return {"value": text or None}
 
 
@@ -97,7 +96,7 @@ def action_of(block: Json, element: Json, value: Typed, action_ts: str) -> Json:
 def fill_in(blocks: list[Json], values: Mapping[str, Typed]) -> dict[str, dict[str, Json]]:
     """The state of a form after a person filled it in; `values` by block id or action id.
 
-    Raises Impossible where Slack would not let them submit it, and for a field that is not there.
+    Raises ImpossibleError where Slack would not let them submit it, and for a field that is not there.
     """
     choices: dict[str, dict[str, Json]] = {}
     unused = set(values)
@@ -109,9 +108,9 @@ def fill_in(blocks: list[Json], values: Mapping[str, Typed]) -> dict[str, dict[s
             kept = choices.setdefault(block["block_id"], {})
             kept[element["action_id"]] = choose(element, values[name])
         elif block["type"] == "input" and not block.get("optional") and not _has_initial(element):
-            raise Impossible(f"please fill in {block['block_id']!r}")
+            raise ImpossibleError(f"please fill in {block['block_id']!r}")
     if unused:
-        raise Impossible(f"there is no field {', '.join(sorted(unused))}")
+        raise ImpossibleError(f"there is no field {', '.join(sorted(unused))}")
     return choices
 
 
@@ -124,15 +123,15 @@ _ADDRESS = re.compile(r"\bhttps?://[^\s<>|]+")
 
 
 def escape_command(text: str, users: Mapping[str, User]) -> str:
-    """What an app gets that asked for `should_escape`: names and addresses become control sequences.
+    """The text that an app with `should_escape` gets: names and addresses become control sequences.
 
     `users` by name. https://docs.slack.dev/interactivity/implementing-slash-commands
     """
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    linked = _ADDRESS.sub(lambda found: f"<{found.group()}>", escaped)
-    return _NAMED.sub(lambda found: _escape_name(found, users), linked)
+    linked = _ADDRESS.sub(lambda match: f"<{match.group()}>", escaped)
+    return _NAMED.sub(lambda match: _escape_name(match, users), linked)
 
 
-def _escape_name(found: re.Match[str], users: Mapping[str, User]) -> str:
-    user = users.get(found[1])
-    return f"<@{user.id}|{user.name}>" if user else found.group()
+def _escape_name(match: re.Match[str], users: Mapping[str, User]) -> str:
+    user = users.get(match[1])
+    return f"<@{user.id}|{user.name}>" if user else match.group()
