@@ -38,7 +38,9 @@ from bot.jobs.enter_installation import enter_installation
 from bot.jobs.forget_installation import forget_installation
 from bot.jobs.forget_workspace import forget_workspace
 from bot.jobs.greet_installer import greet_installer
-from bot.jobs.poll import poll, poll_installation, poll_repository
+from bot.jobs.poll import poll
+from bot.jobs.poll_installation import poll_installation
+from bot.jobs.poll_repository import poll_repository
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair

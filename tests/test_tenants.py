@@ -135,8 +135,8 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     forgetting.list_installations_of: lambda a: forgetting.list_installations_of(a.workspace_id, "acme"),
     forgetting.list_recent_requests: lambda a: forgetting.list_recent_requests([a.installation_id], MONDAY),
     forgetting.count_holdings: lambda a: forgetting.count_holdings([a.installation_id]),
-    polling.find_known_installation: lambda a: polling.find_known_installation(a.installation_id),
-    polling.list_known_repositories: lambda a: polling.list_known_repositories(a.installation_id),
+    polling.find_polled_installation: lambda a: polling.find_polled_installation(a.installation_id),
+    polling.list_polled_repositories: lambda a: polling.list_polled_repositories(a.installation_id),
     polling.list_longest_unpolled: lambda a: polling.list_longest_unpolled(a.installation_id, 10),
     modes.find_pause: lambda a: modes.find_pause(a.workspace_id),
     modes.lock_pause: lambda a: modes.lock_pause(a.workspace_id),
@@ -231,9 +231,7 @@ OF_ALL = {
     "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "list_sealed_tokens",  # to renew them
     "list_pauses",  # for who runs the bot
-    "list_seen_installations",
-    "list_known_installations",
-    "is_gone",  # as GitHub tells the App
+    "list_polled_installations",  # each has a job of its own
     "find_gone_at",  # of the workspace that is asked about, in a test of its own
     "time_since_sending",  # of one message; never the same twice
 }

@@ -16,7 +16,7 @@ from bot.flows.account_forgetting import (
 )
 from bot.flows.reminding import bring_to_rest
 from bot.flows.repositories import leave_repositories
-from bot.github.model import AccessLost, NotFound
+from bot.github.model import AccessLostError, NotFoundError
 from bot.github.store import list_repository_ids, mark_installation
 from bot.model import InstallationId, RequestId, UserError, WorkspaceId
 from jobq import Postpone, Queue, write_transaction
@@ -102,9 +102,9 @@ async def _load(owner: str, workspace_id: WorkspaceId) -> Sequence[OwnedInstalla
 async def _check_uninstalled(owner: str, installation: OwnedInstallation, github: GitHub) -> None:
     try:
         await github.load_as_app(f"/app/installations/{installation.id}")
-    except NotFound:
+    except NotFoundError:
         return
-    except (AccessLost, Postpone) as error:
+    except (AccessLostError, Postpone) as error:
         raise UserError(
             f"GitHub cannot be asked whether the App is still installed on {owner} ({error}): try again"
             " later, or see `ripe doctor`."

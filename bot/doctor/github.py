@@ -8,13 +8,13 @@ from bot.doctor.ports import DoctorPorts
 from bot.flows.visibility import Address, find_address
 from bot.github.gateway import GitHubGateway
 from bot.github.inspection import (
-    Installation,
+    ListedInstallation,
     Registration,
     count_repositories,
     list_installations,
     load_registration,
 )
-from bot.github.model import AccessLost, NotFound, PathsRefused
+from bot.github.model import AccessLostError, NotFoundError, PathsRefusedError
 from bot.model import PullRequestId
 from jobq import Database, Postpone
 
@@ -47,9 +47,9 @@ async def check_app(ports: DoctorPorts) -> Sequence[Finding]:
     """Whether the credentials are right, and what the App asks its owners for."""
     try:
         app = await load_registration(ports.load_github())
-    except AccessLost as error:
+    except AccessLostError as error:
         return [judge_refusal(str(error))]
-    except NotFound:
+    except NotFoundError:
         return [failed(APP, "GitHub knows no such App", "Set GITHUB_APP_ID to the number on the App's page.")]
     except Postpone as error:
         return [failed(APP, *describe_outage(error))]
@@ -107,7 +107,7 @@ async def check_installations(ports: DoctorPorts) -> Sequence[Finding]:
     github = ports.load_github()
     try:
         installations = await list_installations(github)
-    except AccessLost:
+    except AccessLostError:
         return [skipped(INSTALLATIONS, f"needs {APP}")]
     except Postpone as error:
         return [failed(INSTALLATIONS, *describe_outage(error))]
@@ -133,7 +133,7 @@ def _merge(problems: Sequence[Finding]) -> Finding:
     )
 
 
-async def _judge_installation(github: GitHubGateway, installation: Installation) -> Finding | None:
+async def _judge_installation(github: GitHubGateway, installation: ListedInstallation) -> Finding | None:
     """What is wrong with it, if anything is."""
     login, page = installation.login, installation.html_url
     if installation.suspended_at is not None:
@@ -147,11 +147,11 @@ async def _judge_installation(github: GitHubGateway, installation: Installation)
     return lacking or await _try_token(github, installation)
 
 
-async def _try_token(github: GitHubGateway, installation: Installation) -> Finding | None:
+async def _try_token(github: GitHubGateway, installation: ListedInstallation) -> Finding | None:
     login, page = installation.login, installation.html_url
     try:
         repositories = await count_repositories(github, installation.id)
-    except (AccessLost, NotFound) as error:
+    except (AccessLostError, NotFoundError) as error:
         return failed(
             INSTALLATIONS,
             f"{login}: GitHub refuses ({error})",
@@ -195,7 +195,7 @@ async def check_paths(ports: DoctorPorts) -> Sequence[Finding]:
     name = f"{address.repository}#{address.number}"
     try:
         changed = await github.load_changed_paths(address.installation_id, address.repository, address.number)
-    except PathsRefused as error:
+    except PathsRefusedError as error:
         return [
             warning(
                 PATHS,
@@ -203,9 +203,9 @@ async def check_paths(ports: DoctorPorts) -> Sequence[Finding]:
                 "Have the owner accept the permission 'Pull requests' on the installation's page on GitHub.",
             )
         ]
-    except NotFound:
+    except NotFoundError:
         return [skipped(PATHS, f"{name} is not there any more")]
-    except AccessLost:
+    except AccessLostError:
         return [skipped(PATHS, f"needs {INSTALLATIONS}")]
     except Postpone as error:
         return [failed(PATHS, *describe_outage(error))]

@@ -7,7 +7,7 @@ from bot.doctor.github import APP, describe_outage
 from bot.doctor.model import CheckSkippedError, Finding, failed, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.github.inspection import Attempt, Hook, list_last_attempts, load_hook
-from bot.github.model import AccessLost, NotFound
+from bot.github.model import AccessLostError, NotFoundError
 from bot.github.polling import POLL_EVERY, REPOSITORIES_A_POLL
 from bot.settings import Settings
 from jobq import Postpone
@@ -41,9 +41,9 @@ async def check_hook(ports: DoctorPorts) -> Sequence[Finding]:
         raise CheckSkippedError("needs settings.public_url")
     try:
         hook = await load_hook(ports.load_github())
-    except AccessLost:
+    except AccessLostError:
         return [skipped(HOOK, f"needs {APP}")]
-    except NotFound:
+    except NotFoundError:
         hook = Hook()
     except Postpone as error:
         return [failed(HOOK, *describe_outage(error))]
@@ -72,9 +72,9 @@ async def check_deliveries(ports: DoctorPorts) -> Sequence[Finding]:
         raise CheckSkippedError("GITHUB_POLL is set")
     try:
         return [judge_attempts(await list_last_attempts(ports.load_github()))]
-    except AccessLost:
+    except AccessLostError:
         return [skipped(DELIVERIES, f"needs {APP}")]
-    except NotFound:
+    except NotFoundError:
         return [skipped(DELIVERIES, f"needs {HOOK}")]
     except Postpone as error:
         return [failed(DELIVERIES, *describe_outage(error))]

@@ -1,4 +1,4 @@
-"""Webhook deliveries in Postgres: each is stored under its GUID before anything is made of it."""
+"""Webhook deliveries in Postgres: each is stored under its GUID before its fact is applied."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,8 +11,9 @@ from jobq import current_database
 class DeliveryOutcome(StrEnum):
     """What became of a delivery.
 
-    LATE: a newer fact was known already. TIED: it contradicts another of the same second, GitHub is asked.
-    IGNORED: an event that we do not follow. REJECTED: one that we follow, in a shape we do not understand.
+    LATE: a newer fact was applied before it. TIED: it contradicts another fact of the same second, so GitHub
+    is asked. IGNORED: Ripe does not follow this event. REJECTED: Ripe follows this event, but does not
+    understand this payload.
     """
 
     QUEUED = "queued"
@@ -26,7 +27,7 @@ class DeliveryOutcome(StrEnum):
 class Delivery(Value):
     """One webhook POST, reduced to the allow-listed fields of its fact.
 
-    Without a workspace it is of an installation that joined none, and tells nothing.
+    `workspace_id` is None if its installation belongs to no workspace; then there is no fact either.
     """
 
     guid: str
@@ -40,15 +41,15 @@ class Delivery(Value):
 
     @property
     def tenant(self) -> WorkspaceId:
-        """Whose it is. Raises LookupError where it is nobody's."""
+        """The workspace. Raises LookupError if there is none."""
         if self.workspace_id is None:
-            raise LookupError(f"delivery {self.guid} is of no workspace")
+            raise LookupError(f"delivery {self.guid} belongs to no workspace")
         return self.workspace_id
 
 
 async def insert_delivery(delivery: Delivery) -> bool:
-    """Whether it is new. The same GUID again changes nothing: the first wins."""
-    inserted = await current_database().fetchval(
+    """Whether it is new. A delivery whose GUID is stored already changes nothing."""
+    is_new = await current_database().fetchval(
         """
         INSERT INTO delivery (workspace_id, guid, event, action, received_at, fact, outcome, note)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -63,7 +64,7 @@ async def insert_delivery(delivery: Delivery) -> bool:
         delivery.outcome,
         delivery.note,
     )
-    return inserted is not None
+    return is_new is not None
 
 
 async def find_delivery(guid: str) -> Delivery | None:

@@ -1,7 +1,7 @@
 """The one door to GitHub. PyGithub blocks, so its calls run on threads of their own.
 
-Every method raises NotFound, AccessLost (uninstalled, suspended, or not permitted) or jobq.Postpone (a rate
-limit, an outage or a time-out: nothing is wrong with the question, ask again then).
+Every method raises NotFoundError, AccessLostError, or jobq.Postpone until the instant when it may be called
+again, after a rate limit, an outage or a time-out.
 """
 
 import asyncio
@@ -17,22 +17,21 @@ import github  # noqa: TID251 - the one door
 import jwt
 import requests
 from github.Auth import AppAuth, AppInstallationAuth  # noqa: TID251
-from github.PullRequest import PullRequest  # noqa: TID251
 from pydantic import SecretStr
 
 from bot.encryption import load_private_key
 from bot.github.model import (
-    AccessLost,
+    AccessLostError,
     Account,
     ChangedPaths,
-    NotFound,
-    PathsRefused,
+    NotFoundError,
+    PathsRefusedError,
     PullRequestPage,
     PullRequestSnapshot,
     RepositoryPage,
     Review,
     ReviewDecision,
-    ReviewersRefused,
+    ReviewersRefusedError,
 )
 from bot.github.payloads import parse_account, parse_pull_request, parse_repository, parse_review
 from bot.model import InstallationId
@@ -54,7 +53,7 @@ query($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
-"""Paths by GraphQL: REST's "list files" would answer with every patch."""
+"""Not REST, whose "list files" answers with every patch."""
 
 
 class _SharedToken(AppInstallationAuth):
@@ -87,22 +86,22 @@ class GitHubGateway:
         self._now = now
         self._timeout = timeout
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
-        # Under None: the App as itself.
+        # The key None stands for the App itself.
         self._clients: dict[InstallationId | None, github.Github] = {}
         self._turns: dict[InstallationId | None, asyncio.Semaphore] = {}
         self._closed_until: dict[InstallationId | None, datetime] = {}
         self._failures = 0
 
     async def close(self) -> None:
-        """Starts no more calls. Those under way end within their time-out."""
+        """Starts no more calls. Those that have started end within their time-out."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def load_as_app(self, path: str) -> Any:
-        """What GitHub answers the App itself, who has no installation, to a GET of `path`."""
+        """GitHub's answer to a GET of `path` by the App itself, without an installation."""
         return await self._call(None, lambda client: client.requester.requestJsonAndCheck("GET", path)[1])
 
     async def load_as_installation(self, installation_id: InstallationId, path: str) -> Any:
-        """What GitHub answers an installation to a GET of `path`."""
+        """GitHub's answer to a GET of `path` by an installation."""
         return await self._call(
             installation_id, lambda client: client.requester.requestJsonAndCheck("GET", path)[1]
         )
@@ -113,47 +112,47 @@ class GitHubGateway:
         """The pull request as it stands now."""
 
         def load(client: github.Github) -> PullRequestSnapshot:
-            _, found = client.requester.requestJsonAndCheck("GET", f"/repos/{repository}/pulls/{number}")
-            return parse_pull_request(found)
+            _, answer = client.requester.requestJsonAndCheck("GET", f"/repos/{repository}/pulls/{number}")
+            return parse_pull_request(answer)
 
         return await self._call(installation_id, load)
 
     async def list_open_pull_requests(
         self, installation_id: InstallationId, repository: str, page: int
     ) -> PullRequestPage:
-        """A page of a hundred of the open pull requests, the last touched first. Pages count from 1."""
+        """A hundred open pull requests, the last updated first. Pages count from 1."""
         return await self._list_pull_requests(installation_id, repository, page, "open")
 
     async def list_touched_pull_requests(
         self, installation_id: InstallationId, repository: str, page: int
     ) -> PullRequestPage:
-        """The same of all pull requests, also those that are over."""
+        """A hundred pull requests in any state, the last updated first. Pages count from 1."""
         return await self._list_pull_requests(installation_id, repository, page, "all")
 
     async def _list_pull_requests(
         self, installation_id: InstallationId, repository: str, page: int, state: str
     ) -> PullRequestPage:
         def load(client: github.Github) -> PullRequestPage:
-            asked = {"state": state, "sort": "updated", "direction": "desc", "per_page": 100, "page": page}
-            headers, found = client.requester.requestJsonAndCheck(
-                "GET", f"/repos/{repository}/pulls", parameters=asked
+            query = {"state": state, "sort": "updated", "direction": "desc", "per_page": 100, "page": page}
+            headers, answer = client.requester.requestJsonAndCheck(
+                "GET", f"/repos/{repository}/pulls", parameters=query
             )
             return PullRequestPage(
-                pull_requests=tuple(parse_pull_request(one) for one in found),
+                pull_requests=tuple(parse_pull_request(pull_request) for pull_request in answer),
                 is_last='rel="next"' not in headers.get("link", ""),
             )
 
         return await self._call(installation_id, load)
 
     async def list_repositories(self, installation_id: InstallationId, page: int) -> RepositoryPage:
-        """A page of a hundred of the repositories that an installation sees. Pages count from 1."""
+        """A hundred of the repositories that an installation sees. Pages count from 1."""
 
         def load(client: github.Github) -> RepositoryPage:
-            headers, found = client.requester.requestJsonAndCheck(
+            headers, answer = client.requester.requestJsonAndCheck(
                 "GET", "/installation/repositories", parameters={"per_page": 100, "page": page}
             )
             return RepositoryPage(
-                repositories=tuple(parse_repository(one) for one in found["repositories"]),
+                repositories=tuple(parse_repository(repository) for repository in answer["repositories"]),
                 is_last='rel="next"' not in headers.get("link", ""),
             )
 
@@ -162,25 +161,25 @@ class GitHubGateway:
     async def list_reviews(
         self, installation_id: InstallationId, repository: str, number: int
     ) -> tuple[Review, ...]:
-        """Every submitted review, oldest first. Drafts of reviews are their authors' own business."""
+        """Every submitted review, oldest first, without those that their authors have not submitted yet."""
 
         def load(client: github.Github) -> tuple[Review, ...]:
-            reviews = _pull_request(client, repository, number).get_reviews()
-            return tuple(parse_review(r.raw_data) for r in reviews if r.state != "PENDING")
+            reviews = client.get_repo(repository).get_pull(number).get_reviews()
+            return tuple(parse_review(review.raw_data) for review in reviews if review.state != "PENDING")
 
         return await self._call(installation_id, load)
 
     async def load_changed_paths(
         self, installation_id: InstallationId, repository: str, number: int
     ) -> ChangedPaths:
-        """What the pull request touches, and GitHub's verdict on its reviews. Raises PathsRefused."""
+        """The paths that a pull request touches, and GitHub's review decision. Raises PathsRefusedError."""
 
         def load(client: github.Github) -> ChangedPaths:
             try:
                 return _load_paths(client, repository, number)
             except github.GithubException as error:
                 if "not accessible" in _message(error):
-                    raise PathsRefused(_message(error)) from error
+                    raise PathsRefusedError(_message(error)) from error
                 raise
 
         return await self._call(installation_id, load)
@@ -188,7 +187,10 @@ class GitHubGateway:
     async def request_reviewers(
         self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
     ) -> tuple[Account, ...]:
-        """Asks for reviews; returns all who are asked now, by GitHub's answer. Raises ReviewersRefused."""
+        """Asks for reviews. Returns everybody who is asked now, as GitHub lists them.
+
+        Raises ReviewersRefusedError.
+        """
 
         def ask(client: github.Github) -> tuple[Account, ...]:
             url = f"/repos/{repository}/pulls/{number}/requested_reviewers"
@@ -196,25 +198,14 @@ class GitHubGateway:
                 _, answer = client.requester.requestJsonAndCheck("POST", url, input={"reviewers": [*logins]})
             except github.GithubException as error:
                 if error.status == 422:
-                    raise ReviewersRefused(_message(error)) from error
+                    raise ReviewersRefusedError(_message(error)) from error
                 raise
             return tuple(parse_account(account) for account in answer["requested_reviewers"])
 
         return await self._call(installation_id, ask)
 
-    async def remove_reviewers(
-        self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
-    ) -> None:
-        """Takes requests back. Whoever is not asked any more is no error."""
-        await self._call(
-            installation_id,
-            lambda client: _pull_request(client, repository, number).delete_review_request(
-                reviewers=list(logins), team_reviewers=[]
-            ),
-        )
-
     async def find_account(self, installation_id: InstallationId, login: str) -> Account | None:
-        """None if nobody has this login."""
+        """None if no account has this login."""
 
         def find(client: github.Github) -> Account | None:
             try:
@@ -258,17 +249,17 @@ class GitHubGateway:
         if error.status >= 500:
             return self._outage()
         if error.status == 404:
-            return NotFound(_message(error))
+            return NotFoundError(_message(error))
         if (wait := _rate_limited_for(error)) is not None:
-            # For every job of this process: a job that is saved again does not know that it has to wait.
+            # Kept for the installation's other jobs, which would run into the same limit.
             until = self._closed_until[installation_id] = self._now() + wait
             return Postpone(until)
         if error.status in (401, 403):
-            return AccessLost(_message(error))
+            return AccessLostError(_message(error))
         return error
 
     def _outage(self) -> Postpone:
-        """One minute, doubling while nothing succeeds; spread, so that not everybody returns at once."""
+        """Waits a minute, doubled while no call succeeds; at random, so that not all jobs return at once."""
         pause = min(SHORTEST_OUTAGE * 2**self._failures, LONGEST_OUTAGE)
         self._failures = min(self._failures + 1, 10)
         return Postpone(self._now() + pause * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
@@ -279,10 +270,6 @@ def _sign(pem: str, claims: dict[str, Any]) -> str:
     return jwt.encode(claims, load_private_key(pem), algorithm="RS256")
 
 
-def _pull_request(client: github.Github, repository: str, number: int) -> PullRequest:
-    return client.get_repo(repository).get_pull(number)
-
-
 def _load_paths(client: github.Github, repository: str, number: int) -> ChangedPaths:
     owner, _, name = repository.partition("/")
     paths: list[str] = []
@@ -290,12 +277,13 @@ def _load_paths(client: github.Github, repository: str, number: int) -> ChangedP
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
         _, answer = client.requester.graphql_query(_PATHS, variables)
-        if (found := (answer["data"]["repository"] or {}).get("pullRequest")) is None:
+        pull_request = (answer["data"]["repository"] or {}).get("pullRequest")
+        if pull_request is None:
             raise github.UnknownObjectException(404, answer)
-        paths += [node["path"] for node in found["files"]["nodes"]]
-        page = found["files"]["pageInfo"]
+        paths += [node["path"] for node in pull_request["files"]["nodes"]]
+        page = pull_request["files"]["pageInfo"]
         if not page["hasNextPage"]:
-            decision = found["reviewDecision"]
+            decision = pull_request["reviewDecision"]
             return ChangedPaths(
                 paths=tuple(paths), review_decision=ReviewDecision(decision) if decision else None
             )
@@ -307,8 +295,8 @@ def _message(error: github.GithubException) -> str:
     if isinstance(data, Mapping):
         errors = data.get("errors")
         first = errors[0] if isinstance(errors, list) and errors else None
-        told = first.get("message") if isinstance(first, Mapping) else first
-        return str(told or data.get("message") or error.status)
+        detail = first.get("message") if isinstance(first, Mapping) else first
+        return str(detail or data.get("message") or error.status)
     return str(error.message or error.status)
 
 

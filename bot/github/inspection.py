@@ -1,13 +1,17 @@
-"""What GitHub says about the App itself: what it asks for, where it is installed, how its webhooks fare."""
+"""Asks GitHub about the App itself: its registration, its installations, and how its webhooks fare."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.model import InstallationId
+from bot.github.model import Account, NotFoundError
+from bot.github.payloads import parse_account
+from bot.model import InstallationId, Value
 
 LAST_DELIVERIES = 50
+PER_PAGE = 100
 
 
 class GitHub(Protocol):
@@ -18,14 +22,19 @@ class GitHub(Protocol):
     async def load_as_installation(self, installation_id: InstallationId, path: str) -> Any: ...
 
 
-class _Told(BaseModel):
-    """GitHub tells more than we look at."""
+class AsApp(Protocol):
+    """What the App asks for itself. Raises as the gateway does."""
 
+    async def load_as_app(self, path: str) -> Any: ...
+
+
+class _Answer(BaseModel):
+    # GitHub answers with more fields than are looked at here.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Registration(_Told):
-    """The App as its owner has registered it. What an installation has was granted by its own owner."""
+class Registration(_Answer):
+    """The App as its owner registered it. What an installation may do is granted by that account's owner."""
 
     name: str
     html_url: str
@@ -33,35 +42,35 @@ class Registration(_Told):
     events: tuple[str, ...]
 
 
-class _Owner(_Told):
-    login: str = "an account that is gone"
-
-
-class Installation(_Told):
-    """The App on one account."""
+class ListedInstallation(Value):
+    """The App on one account, as GitHub lists it. `account` is None if that account was deleted."""
 
     id: InstallationId
-    account: _Owner | None
+    account: Account | None
     html_url: str
     permissions: dict[str, str]
-    suspended_at: datetime | None = None
+    suspended_at: datetime | None
 
     @property
     def login(self) -> str:
-        """Whose it is."""
-        return (self.account or _Owner()).login
+        """The login of the account, for people to read."""
+        return self.account.login if self.account else "an account that is gone"
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.suspended_at is not None
 
 
-class Hook(_Told):
-    """Where the App's webhooks go."""
+class Hook(_Answer):
+    """The address to which GitHub sends the App's webhooks."""
 
     url: str = ""
     content_type: str = "form"
     insecure_ssl: str = "0"
 
 
-class Attempt(_Told):
-    """One attempt to deliver. `status_code` is 0 where nobody answered; `status` says it in words."""
+class Attempt(_Answer):
+    """One attempt to deliver a webhook. `status_code` is 0 if nothing answered; `status` says it in words."""
 
     guid: str
     delivered_at: datetime
@@ -78,30 +87,55 @@ class Attempt(_Told):
         return 200 <= self.status_code < 300
 
 
-async def load_registration(github: GitHub) -> Registration:
+async def load_registration(github: AsApp) -> Registration:
     """https://docs.github.com/en/rest/apps/apps#get-the-authenticated-app"""
     return Registration.model_validate(await github.load_as_app("/app"))
 
 
-async def list_installations(github: GitHub) -> list[Installation]:
-    """The first hundred."""
-    found = await github.load_as_app("/app/installations?per_page=100")
-    return [Installation.model_validate(one) for one in found]
+async def list_installations(github: AsApp) -> tuple[ListedInstallation, ...]:
+    """Every installation of the App."""
+    installations: list[ListedInstallation] = []
+    while True:
+        page = len(installations) // PER_PAGE + 1
+        answer = await github.load_as_app(f"/app/installations?per_page={PER_PAGE}&page={page}")
+        installations += [_parse_installation(installation) for installation in answer]
+        if len(answer) < PER_PAGE:
+            return tuple(installations)
 
 
-async def load_hook(github: GitHub) -> Hook:
+def _parse_installation(answer: Mapping[str, Any]) -> ListedInstallation:
+    account = answer["account"]
+    return ListedInstallation(
+        id=answer["id"],
+        account=parse_account(account) if account else None,
+        html_url=answer["html_url"],
+        permissions=answer["permissions"],
+        suspended_at=answer.get("suspended_at"),
+    )
+
+
+async def is_uninstalled(github: AsApp, installation_id: InstallationId) -> bool:
+    """Whether GitHub says that there is no such installation. That a list lacks it is not proof enough."""
+    try:
+        await github.load_as_app(f"/app/installations/{installation_id}")
+    except NotFoundError:
+        return True
+    return False
+
+
+async def load_hook(github: AsApp) -> Hook:
     """https://docs.github.com/en/rest/apps/webhooks"""
     return Hook.model_validate(await github.load_as_app("/app/hook/config"))
 
 
-async def list_last_attempts(github: GitHub) -> list[Attempt]:
-    """The newest first, those without those that are under way."""
-    found = await github.load_as_app(f"/app/hook/deliveries?per_page={LAST_DELIVERIES}")
-    attempts = [Attempt.model_validate(one) for one in found]
-    return [one for one in attempts if one.has_ended]
+async def list_last_attempts(github: AsApp) -> list[Attempt]:
+    """The newest first, without those that have not ended."""
+    answer = await github.load_as_app(f"/app/hook/deliveries?per_page={LAST_DELIVERIES}")
+    attempts = [Attempt.model_validate(attempt) for attempt in answer]
+    return [attempt for attempt in attempts if attempt.has_ended]
 
 
 async def count_repositories(github: GitHub, installation_id: InstallationId) -> int:
-    """How many an installation may see: asked with a token of its own, which is minted for it."""
-    found = await github.load_as_installation(installation_id, "/installation/repositories?per_page=1")
-    return int(found["total_count"])
+    """How many repositories an installation sees. GitHub mints a token of the installation to answer this."""
+    answer = await github.load_as_installation(installation_id, "/installation/repositories?per_page=1")
+    return int(answer["total_count"])

@@ -1,4 +1,4 @@
-"""Which installations are whose, in Postgres. Uses the ambient transaction."""
+"""Lets an installation join a workspace, in Postgres. Uses the ambient transaction."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from jobq import current_database
 async def list_foreign(
     workspace_id: WorkspaceId, installation_ids: Iterable[InstallationId]
 ) -> frozenset[InstallationId]:
-    """Those of these that cannot join this workspace: they are another one's, or were deleted."""
+    """Those of these that cannot join the workspace: they belong to another one, or were deleted."""
     rows = await current_database().fetch(
         """
         SELECT id FROM installation
@@ -24,8 +24,8 @@ async def list_foreign(
 
 
 async def claim_installation(workspace_id: WorkspaceId, installation: ProvenInstallation) -> bool:
-    """From now on it is this workspace's. False where it is another one's, or was deleted."""
-    claimed = await current_database().fetchval(
+    """Gives an installation to a workspace. False if it belongs to another one, or was deleted."""
+    is_claimed = await current_database().fetchval(
         """
         INSERT INTO installation (workspace_id, id, account_id, account_login, permissions)
         VALUES ($1, $2, $3, $4, $5::jsonb)
@@ -40,4 +40,4 @@ async def claim_installation(workspace_id: WorkspaceId, installation: ProvenInst
         installation.account.login,
         json.dumps(installation.permissions),
     )
-    return claimed is not None
+    return is_claimed is not None

@@ -1,4 +1,7 @@
-"""What GitHub tells us, reduced to the fields we keep. Never bodies, patches or commit texts."""
+"""What GitHub says, reduced to the fields that Ripe keeps: never bodies, patches or commit texts.
+
+First the things that GitHub has, then the facts in its webhooks, its other answers, and its refusals.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -25,17 +28,10 @@ class Team(Value):
 
 
 class Repository(Value):
-    """A repository. `full_name` is a label ("acme/api"): it can be renamed and reused."""
+    """A repository. `full_name` ("acme/api") is a label that may change and be reused."""
 
     id: RepositoryId
     full_name: str
-
-
-class RepositoryPage(Value):
-    """One page of what an installation sees. `is_last`: GitHub has no more."""
-
-    repositories: tuple[Repository, ...]
-    is_last: bool
 
 
 class PullRequestState(StrEnum):
@@ -45,9 +41,9 @@ class PullRequestState(StrEnum):
 
 
 class PullRequestSnapshot(Value):
-    """A pull request as GitHub saw it at `updated_at` (whole seconds: two snapshots can tie).
+    """A pull request as it was at `updated_at`. Those are whole seconds, so two snapshots may share one.
 
-    The sizes are None where GitHub leaves them out (in review payloads and lists).
+    Sizes are None if GitHub leaves them out, as in review payloads and lists.
     """
 
     id: PullRequestId
@@ -69,13 +65,6 @@ class PullRequestSnapshot(Value):
     updated_at: datetime
 
 
-class PullRequestPage(Value):
-    """One page of a list. `is_last`: GitHub has no more."""
-
-    pull_requests: tuple[PullRequestSnapshot, ...]
-    is_last: bool
-
-
 class ReviewState(StrEnum):
     APPROVED = "approved"
     CHANGES_REQUESTED = "changes_requested"
@@ -90,21 +79,6 @@ class Review(Value):
     author: Account
     state: ReviewState
     submitted_at: datetime
-
-
-class ReviewDecision(StrEnum):
-    """GitHub's own verdict, where branch protection asks for reviews."""
-
-    APPROVED = "APPROVED"
-    CHANGES_REQUESTED = "CHANGES_REQUESTED"
-    REVIEW_REQUIRED = "REVIEW_REQUIRED"
-
-
-class ChangedPaths(Value):
-    """The paths a pull request touches, and GitHub's verdict on its reviews (None: no rule asks for any)."""
-
-    paths: tuple[str, ...]
-    review_decision: ReviewDecision | None
 
 
 class PullRequestAction(StrEnum):
@@ -124,7 +98,7 @@ class PullRequestAction(StrEnum):
 class PullRequestFact(Value):
     """Something happened to a pull request.
 
-    `reviewer` or `team` is set when a request was made or removed, `label` when one came or went.
+    `reviewer` or `team` is set when a request was made or removed, `label` when a label came or went.
     """
 
     kind: Literal["pull_request"] = "pull_request"
@@ -157,9 +131,9 @@ class InstallationAction(StrEnum):
 
 
 class InstallationFact(Value):
-    """The App was installed on, or removed from, an account, or its standing there changed.
+    """The App was installed on an account or removed from it, or its permissions or suspension changed.
 
-    `sender` is who did it; None in facts that were stored before it was kept.
+    `sender` is who did it. It is None in facts of polling, and in those stored by older releases.
     """
 
     kind: Literal["installation"] = "installation"
@@ -172,7 +146,7 @@ class InstallationFact(Value):
 
 
 class RepositoriesFact(Value):
-    """Repositories were added to, or taken from, an installation."""
+    """Repositories were added to an installation or removed from it."""
 
     kind: Literal["repositories"] = "repositories"
     installation_id: InstallationId
@@ -190,7 +164,7 @@ class RepositoryAction(StrEnum):
 
 
 class RepositoryFact(Value):
-    """A repository has another name or owner, or is (not) to be worked on any more."""
+    """A repository was renamed, given away, deleted, archived or unarchived."""
 
     kind: Literal["repository"] = "repository"
     action: RepositoryAction
@@ -199,7 +173,7 @@ class RepositoryFact(Value):
 
 
 class Ping(Value):
-    """GitHub tried the webhook address."""
+    """GitHub tested the webhook address."""
 
     kind: Literal["ping"] = "ping"
 
@@ -211,17 +185,50 @@ Fact = Annotated[
 FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
-class ReviewersRefused(Exception):
-    """GitHub refused a review request (422). Its text is GitHub's reason."""
+class RepositoryPage(Value):
+    """One page of the repositories that an installation sees."""
+
+    repositories: tuple[Repository, ...]
+    is_last: bool
 
 
-class PathsRefused(Exception):
-    """This installation may not read changed paths. Its text is GitHub's reason."""
+class PullRequestPage(Value):
+    """One page of a list of pull requests."""
+
+    pull_requests: tuple[PullRequestSnapshot, ...]
+    is_last: bool
 
 
-class NotFound(Exception):
-    """GitHub does not know what was asked for, or hides it from this installation."""
+class ReviewDecision(StrEnum):
+    """GitHub's own verdict, if branch protection demands reviews."""
+
+    APPROVED = "APPROVED"
+    CHANGES_REQUESTED = "CHANGES_REQUESTED"
+    REVIEW_REQUIRED = "REVIEW_REQUIRED"
 
 
-class AccessLost(Exception):
-    """This installation may not, or no longer: uninstalled, suspended, or the permission was not granted."""
+class ChangedPaths(Value):
+    """The paths that a pull request touches. `review_decision` is None if no rule demands reviews."""
+
+    paths: tuple[str, ...]
+    review_decision: ReviewDecision | None
+
+
+class GitHubError(Exception):
+    """GitHub refused, or sent something unusable. A rate limit or an outage is a jobq.Postpone instead."""
+
+
+class NotFoundError(GitHubError):
+    """GitHub does not know it, or hides it from this installation."""
+
+
+class AccessLostError(GitHubError):
+    """The installation may not ask this: uninstalled, suspended, or the permission was never granted."""
+
+
+class PathsRefusedError(GitHubError):
+    """The installation may not read changed paths. The text is GitHub's reason."""
+
+
+class ReviewersRefusedError(GitHubError):
+    """GitHub refused a review request (422). The text is GitHub's reason."""

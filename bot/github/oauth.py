@@ -15,7 +15,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from bot.encryption import tls_context
-from bot.github.model import Account
+from bot.github.model import Account, GitHubError
 from bot.model import AccountId, InstallationId, UserError, Value
 
 ANSWERS_WITHIN = 15.0
@@ -27,7 +27,7 @@ LONGEST_CODE = 200
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
-class OAuthError(UserError):
+class OAuthError(GitHubError, UserError):
     """GitHub did not say who the person is. The text is for the person; nothing was changed."""
 
 

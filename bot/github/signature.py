@@ -1,4 +1,4 @@
-"""Tells GitHub's deliveries from anybody else's."""
+"""Checks that a delivery was signed by GitHub."""
 
 import hashlib
 import hmac
@@ -19,8 +19,8 @@ def sign(body: bytes, secret: SecretStr) -> str:
 
 
 def is_signed(body: bytes, header: str | None, secrets: Iterable[SecretStr]) -> bool:
-    """Whether the raw body was signed with any of the secrets. A malformed header is just not a signature."""
+    """Whether the raw body was signed with any of the secrets. A malformed header is no signature."""
     if header is None or _SHAPE.fullmatch(header) is None:
         return False
-    # Every secret is tried, so that the time taken does not tell which one fits.
+    # Every secret is tried, so that the time taken does not reveal which one fits.
     return any([hmac.compare_digest(header, sign(body, secret)) for secret in secrets])

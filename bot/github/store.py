@@ -9,80 +9,19 @@ from bot.model import InstallationId, RepositoryId, Value, WorkspaceId
 from jobq import current_database
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before any word of GitHub's."""
-
-
-class StoredRepository(Value):
-    """A repository as it was stored before a fact changed it. GitHub last used its name at `named_at`."""
-
-    id: RepositoryId
-    workspace_id: WorkspaceId
-    full_name: str
-    named_at: datetime
-
-
-class RecordedRepository(Value):
-    """How a repository is stored now, and whether Ripe may look at it."""
-
-    full_name: str
-    is_visible: bool
-
-
-class VisibleRepository(Value):
-    """A repository that an installation sees. `polled_to` is the newest change that polling saw, if any."""
-
-    workspace_id: WorkspaceId
-    full_name: str
-    polled_to: datetime | None
+"""Earlier than any fact."""
 
 
 class ActiveInstallation(Value):
-    """An installation that is neither deleted nor suspended. `account` is whose repositories it sees."""
+    """An installation that is neither deleted nor suspended. `account` is the login that it is on."""
 
     workspace_id: WorkspaceId
     account: str
     repositories: tuple[str, ...]
 
 
-async def list_installation_ids(workspace_id: WorkspaceId) -> tuple[InstallationId, ...]:
-    """Of every installation that joined this workspace, also those that were uninstalled."""
-    rows = await current_database().fetch(
-        "SELECT id FROM installation WHERE workspace_id = $1 ORDER BY id", workspace_id
-    )
-    return tuple(InstallationId(row["id"]) for row in rows)
-
-
-async def find_visible_repository(
-    installation_id: InstallationId, repository_id: RepositoryId
-) -> VisibleRepository | None:
-    """None if this installation does not see it any more."""
-    row = await current_database().fetchrow(
-        """
-        SELECT repository.workspace_id, full_name, polled_to
-        FROM repository JOIN installation ON installation.id = installation_id
-        WHERE repository.id = $2 AND installation_id = $1 AND removed_at IS NULL
-            AND deleted_at IS NULL AND suspended_at IS NULL
-        """,
-        installation_id,
-        repository_id,
-    )
-    return VisibleRepository.model_validate(dict(row)) if row else None
-
-
-async def lock_repositories(repository_ids: Iterable[RepositoryId]) -> tuple[StoredRepository, ...]:
-    """Those of these that are stored, in any workspace. They stay as they are until the transaction ends."""
-    rows = await current_database().fetch(
-        """
-        SELECT id, workspace_id, full_name, named_at FROM repository
-        WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
-        """,
-        list(repository_ids),
-    )
-    return tuple(StoredRepository.model_validate(dict(row)) for row in rows)
-
-
 async def find_active_installation(installation_id: InstallationId) -> ActiveInstallation | None:
-    """With the names of its repositories. None where it is deleted or suspended."""
+    """With the names of its repositories. None if it is deleted or suspended."""
     row = await current_database().fetchrow(
         """
         SELECT workspace_id, coalesce(account_login, '') AS account, ARRAY(
@@ -97,13 +36,29 @@ async def find_active_installation(installation_id: InstallationId) -> ActiveIns
 
 
 async def find_any_installation(workspace_id: WorkspaceId) -> InstallationId | None:
-    """An installation in good standing, for questions that any of them may ask."""
-    found = await current_database().fetchval(
+    """An active installation, for questions to GitHub that any of them may ask."""
+    installation_id = await current_database().fetchval(
         "SELECT id FROM installation"
         " WHERE workspace_id = $1 AND deleted_at IS NULL AND suspended_at IS NULL ORDER BY id LIMIT 1",
         workspace_id,
     )
-    return InstallationId(found) if found is not None else None
+    return None if installation_id is None else InstallationId(installation_id)
+
+
+async def list_installation_ids(workspace_id: WorkspaceId) -> tuple[InstallationId, ...]:
+    """Every installation that joined this workspace, including those that were uninstalled."""
+    rows = await current_database().fetch(
+        "SELECT id FROM installation WHERE workspace_id = $1 ORDER BY id", workspace_id
+    )
+    return tuple(InstallationId(row["id"]) for row in rows)
+
+
+async def is_installed(installation_id: InstallationId) -> bool:
+    """Whether it is stored and was not deleted. It may be suspended."""
+    is_stored: bool = await current_database().fetchval(
+        "SELECT EXISTS (SELECT FROM installation WHERE id = $1 AND deleted_at IS NULL)", installation_id
+    )
+    return is_stored
 
 
 async def save_installation(
@@ -112,7 +67,7 @@ async def save_installation(
     account: Account | None = None,
     permissions: dict[str, str] | None = None,
 ) -> None:
-    """Records an installation, or what is new about it. What is None stays as it was."""
+    """Inserts or updates an installation. What is None here keeps its stored value."""
     await current_database().execute(
         """
         INSERT INTO installation (workspace_id, id, account_id, account_login, permissions)
@@ -136,7 +91,7 @@ async def mark_installation(
     suspended_at: datetime | None = None,
     deleted_at: datetime | None = None,
 ) -> None:
-    """How it stands. A deletion is final: GitHub never uses an id again."""
+    """Records whether it is suspended or deleted. A deletion is final: GitHub never uses an id again."""
     await current_database().execute(
         "UPDATE installation SET suspended_at = $2, deleted_at = coalesce(deleted_at, $3) WHERE id = $1",
         installation_id,
@@ -145,12 +100,69 @@ async def mark_installation(
     )
 
 
-async def is_installed(installation_id: InstallationId) -> bool:
-    """Whether it is known, and was not deleted. It may be suspended."""
-    found: bool = await current_database().fetchval(
-        "SELECT EXISTS (SELECT FROM installation WHERE id = $1 AND deleted_at IS NULL)", installation_id
+class VisibleRepository(Value):
+    """A repository that an installation sees. `polled_to` is the newest change that polling saw, if any."""
+
+    workspace_id: WorkspaceId
+    full_name: str
+    polled_to: datetime | None
+
+
+async def find_visible_repository(
+    installation_id: InstallationId, repository_id: RepositoryId
+) -> VisibleRepository | None:
+    """None if this installation does not see it any more."""
+    row = await current_database().fetchrow(
+        """
+        SELECT repository.workspace_id, full_name, polled_to
+        FROM repository JOIN installation ON installation.id = installation_id
+        WHERE repository.id = $2 AND installation_id = $1 AND removed_at IS NULL
+            AND deleted_at IS NULL AND suspended_at IS NULL
+        """,
+        installation_id,
+        repository_id,
     )
-    return found
+    return VisibleRepository.model_validate(dict(row)) if row else None
+
+
+async def list_repository_ids(installation_id: InstallationId) -> tuple[RepositoryId, ...]:
+    rows = await current_database().fetch(
+        "SELECT id FROM repository WHERE installation_id = $1 AND removed_at IS NULL", installation_id
+    )
+    return tuple(RepositoryId(row["id"]) for row in rows)
+
+
+async def list_repository_names(workspace_id: WorkspaceId) -> tuple[str, ...]:
+    """The repositories in which the GitHub App is installed."""
+    rows = await current_database().fetch(
+        """
+        SELECT full_name FROM repository JOIN installation ON installation.id = installation_id
+        WHERE repository.workspace_id = $1 AND removed_at IS NULL AND deleted_at IS NULL ORDER BY full_name
+        """,
+        workspace_id,
+    )
+    return tuple(row["full_name"] for row in rows)
+
+
+class StoredRepository(Value):
+    """A repository as it was stored before a fact changed it. GitHub last used its name at `named_at`."""
+
+    id: RepositoryId
+    workspace_id: WorkspaceId
+    full_name: str
+    named_at: datetime
+
+
+async def lock_repositories(repository_ids: Iterable[RepositoryId]) -> tuple[StoredRepository, ...]:
+    """Those that are stored, in any workspace. Nobody else changes them until the transaction ends."""
+    rows = await current_database().fetch(
+        """
+        SELECT id, workspace_id, full_name, named_at FROM repository
+        WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+        """,
+        list(repository_ids),
+    )
+    return tuple(StoredRepository.model_validate(dict(row)) for row in rows)
 
 
 async def save_repositories(
@@ -159,9 +171,9 @@ async def save_repositories(
     repositories: Iterable[Repository],
     at: datetime = LONG_AGO,
 ) -> dict[RepositoryId, str]:
-    """Records repositories that an installation may see at `at`; returns how each is called now.
+    """Records the repositories that an installation saw at `at`. Returns the name that each has now.
 
-    A name that GitHub used later stays. A repository of another workspace stays as it is, and is left out.
+    A name that GitHub used later stays. A repository of another workspace stays as it is and is left out.
     """
     names = {repository.id: repository.full_name for repository in repositories}
     rows = await current_database().fetch(
@@ -210,6 +222,13 @@ async def confirm_repository(
     return is_visible
 
 
+class RecordedRepository(Value):
+    """How a repository is stored now, and whether Ripe may look at it."""
+
+    full_name: str
+    is_visible: bool
+
+
 async def record_repository(
     workspace_id: WorkspaceId, installation_id: InstallationId, repository: Repository, at: datetime
 ) -> RecordedRepository | None:
@@ -244,17 +263,10 @@ async def record_repository(
     return RecordedRepository.model_validate(dict(row)) if row else None
 
 
-async def delete_repositories(repository_ids: Iterable[RepositoryId]) -> None:
-    """Their pull requests must have been deleted."""
-    await current_database().execute(
-        "DELETE FROM repository WHERE id = ANY($1::bigint[])", list(repository_ids)
-    )
-
-
 async def remove_repositories(
     installation_id: InstallationId, repository_ids: Iterable[RepositoryId], at: datetime
 ) -> tuple[RepositoryId, ...]:
-    """They are not ours to see any more; returns those we saw through this installation until now."""
+    """Records that the installation does not see these any more. Returns those that it saw until now."""
     rows = await current_database().fetch(
         """
         UPDATE repository SET removed_at = $3
@@ -267,20 +279,8 @@ async def remove_repositories(
     return tuple(RepositoryId(row["id"]) for row in rows)
 
 
-async def list_repository_ids(installation_id: InstallationId) -> tuple[RepositoryId, ...]:
-    rows = await current_database().fetch(
-        "SELECT id FROM repository WHERE installation_id = $1 AND removed_at IS NULL", installation_id
+async def delete_repositories(repository_ids: Iterable[RepositoryId]) -> None:
+    """Their pull requests must have been deleted."""
+    await current_database().execute(
+        "DELETE FROM repository WHERE id = ANY($1::bigint[])", list(repository_ids)
     )
-    return tuple(RepositoryId(row["id"]) for row in rows)
-
-
-async def list_repository_names(workspace_id: WorkspaceId) -> tuple[str, ...]:
-    """Where the GitHub App is installed."""
-    rows = await current_database().fetch(
-        """
-        SELECT full_name FROM repository JOIN installation ON installation.id = installation_id
-        WHERE repository.workspace_id = $1 AND removed_at IS NULL AND deleted_at IS NULL ORDER BY full_name
-        """,
-        workspace_id,
-    )
-    return tuple(row["full_name"] for row in rows)

@@ -26,7 +26,14 @@ from bot.clock import Clock
 from bot.flows.candidates import list_candidates, lock_choices
 from bot.flows.catalog import tell_author_job
 from bot.flows.visibility import Address, find_address
-from bot.github.model import AccessLost, Account, ChangedPaths, NotFound, PathsRefused, ReviewersRefused
+from bot.github.model import (
+    AccessLostError,
+    Account,
+    ChangedPaths,
+    NotFoundError,
+    PathsRefusedError,
+    ReviewersRefusedError,
+)
 from bot.model import AccountId, InstallationId, PullRequestId, Value
 from bot.reminders.model import NoticeKind
 from bot.reviews import store as reviews
@@ -70,7 +77,7 @@ async def assign_reviewers(
         try:
             plan = await _choose(pull_request_id, address, github, queue, clock)
             answer = await _act(plan, address, github, is_live=is_live) if plan else None
-        except (NotFound, AccessLost) as error:
+        except (NotFoundError, AccessLostError) as error:
             # A stored decision stays unfinished: the next fact tries again, with the access of that moment.
             return Discard(f"GitHub does not let us: {error}")
         if answer is None or not answer.refusals:
@@ -227,7 +234,7 @@ async def _load_paths(github: GitHub, address: Address) -> tuple[str, ...] | Non
     """None if this installation may not read them: then only rules for every path and fallbacks apply."""
     try:
         changed = await github.load_changed_paths(address.installation_id, address.repository, address.number)
-    except PathsRefused:
+    except PathsRefusedError:
         return None
     return changed.paths
 
@@ -239,7 +246,7 @@ async def _ask(chosen: Sequence[Chosen], address: Address, github: GitHub) -> _A
         listed = await github.request_reviewers(
             address.installation_id, address.repository, address.number, logins
         )
-    except ReviewersRefused as error:
+    except ReviewersRefusedError as error:
         if len(chosen) == 1:
             return _Answer(refusals={logins[0]: str(error)})
         return _merge([await _ask([person], address, github) for person in chosen])

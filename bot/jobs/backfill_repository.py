@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
 from bot.flows.digests import schedule_digests_for
-from bot.github.model import AccessLost, NotFound, PullRequestPage, PullRequestSnapshot
+from bot.github.model import AccessLostError, NotFoundError, PullRequestPage, PullRequestSnapshot
 from bot.github.store import find_visible_repository, lock_repositories
 from bot.model import InstallationId, RepositoryId, WorkspaceId
 from bot.people.store import list_person_ids_by_account
@@ -57,7 +57,7 @@ async def backfill_repository(
         page = await github.list_open_pull_requests(
             arguments.installation_id, repository.full_name, arguments.page
         )
-    except (NotFound, AccessLost) as error:
+    except (NotFoundError, AccessLostError) as error:
         return Discard(f"GitHub does not show it: {error}")
     oldest = clock.now() - TOUCHED_WITHIN
     touched = [one for one in page.pull_requests if one.updated_at >= oldest]

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, enter_installation_job
 from bot.flows.repositories import add_repositories
-from bot.github.model import AccessLost, NotFound, RepositoryPage
+from bot.github.model import AccessLostError, NotFoundError, RepositoryPage
 from bot.github.store import find_active_installation
 from bot.model import InstallationId
 from jobq import ClaimedJob, Discard, Queue, write_transaction
@@ -40,7 +40,7 @@ async def enter_installation(
     asked_at = clock.now()
     try:
         page = await github.list_repositories(arguments.installation_id, arguments.page)
-    except (NotFound, AccessLost) as error:
+    except (NotFoundError, AccessLostError) as error:
         return Discard(f"GitHub does not show it: {error}")
     log.info("repositories read", installation_id=arguments.installation_id, found=len(page.repositories))
     return await _store(page, arguments, asked_at, queue)

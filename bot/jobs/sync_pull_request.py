@@ -9,10 +9,10 @@ from bot.flows.catalog import remind_reviewer_job
 from bot.flows.change import record_change
 from bot.flows.visibility import Address, find_address, release_hold
 from bot.github.model import (
-    AccessLost,
+    AccessLostError,
     ChangedPaths,
-    NotFound,
-    PathsRefused,
+    NotFoundError,
+    PathsRefusedError,
     PullRequestSnapshot,
     Review,
     ReviewDecision,
@@ -58,7 +58,7 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) ->
         return Discard("no access to this pull request any more")
     try:
         answer = await _ask(github, address)
-    except (NotFound, AccessLost) as error:
+    except (NotFoundError, AccessLostError) as error:
         return Discard(f"GitHub does not show it: {error}")
     note = await _store(pull_request_id, answer, queue)
     log.info("pull request synced", pull_request_id=pull_request_id, change=note)
@@ -89,7 +89,7 @@ async def _ask(github: GitHub, address: Address) -> _Answer:
     reviews = await github.list_reviews(*where)
     try:
         decision = (await github.load_changed_paths(*where)).review_decision
-    except PathsRefused:
+    except PathsRefusedError:
         decision = None
     return _Answer(snapshot=await github.load_pull_request(*where), reviews=reviews, decision=decision)
 

@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.flows.take_delivery import take_delivery
 from bot.github.deliveries import Delivery, DeliveryOutcome
 from bot.github.model import Fact, Ping
-from bot.github.payloads import MalformedPayload, parse_event
+from bot.github.payloads import MalformedPayloadError, parse_event
 from bot.github.signature import is_signed
 from jobq import Queue
 
@@ -68,15 +68,15 @@ def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock)
     return blueprint
 
 
-def _parse(event: str, body: bytes) -> Fact | MalformedPayload | None:
+def _parse(event: str, body: bytes) -> Fact | MalformedPayloadError | None:
     try:
         return parse_event(event, body)
-    except MalformedPayload as error:
+    except MalformedPayloadError as error:
         return error
 
 
-def _delivery(guid: str, event: str, parsed: Fact | MalformedPayload | None, clock: Clock) -> Delivery:
-    fact = None if isinstance(parsed, MalformedPayload) else parsed
+def _delivery(guid: str, event: str, parsed: Fact | MalformedPayloadError | None, clock: Clock) -> Delivery:
+    fact = None if isinstance(parsed, MalformedPayloadError) else parsed
     return Delivery(
         guid=guid,
         workspace_id=None,
@@ -85,13 +85,13 @@ def _delivery(guid: str, event: str, parsed: Fact | MalformedPayload | None, clo
         received_at=clock.now(),
         fact=fact,
         outcome=_outcome(parsed),
-        note=str(parsed) if isinstance(parsed, MalformedPayload) else "",
+        note=str(parsed) if isinstance(parsed, MalformedPayloadError) else "",
     )
 
 
-def _outcome(parsed: Fact | MalformedPayload | None) -> DeliveryOutcome:
+def _outcome(parsed: Fact | MalformedPayloadError | None) -> DeliveryOutcome:
     match parsed:
-        case MalformedPayload():
+        case MalformedPayloadError():
             return DeliveryOutcome.REJECTED
         case None:
             return DeliveryOutcome.IGNORED

@@ -14,7 +14,7 @@ from bot.github.model import (
     ReviewFact,
     ReviewState,
 )
-from bot.github.payloads import MalformedPayload, parse_event
+from bot.github.payloads import MalformedPayloadError, parse_event
 from tests.factories import ANA, CANARY, account, installation_payload, pull_request_payload, review_payload
 
 
@@ -121,7 +121,7 @@ def test_a_ping_is_a_fact() -> None:
 def test_a_malformed_payload_names_the_field_and_never_a_value(missing: str) -> None:
     payload = pull_request_payload("opened")
     del payload[missing]
-    with pytest.raises(MalformedPayload) as error:
+    with pytest.raises(MalformedPayloadError) as error:
         parse("pull_request", payload)
     assert missing in str(error.value)
     assert CANARY not in str(error.value)

@@ -10,7 +10,8 @@ from bot.doctor.model import Finding, State
 from bot.doctor.ports import DoctorPorts
 from bot.doctor.webhooks import check_polling, judge_polling
 from bot.flows.catalog import POLL
-from bot.github.polling import is_gone, list_known_installations, list_seen_installations
+from bot.github.inspection import is_uninstalled, list_installations
+from bot.github.polling import list_polled_installations
 from bot.sandbox.github.model import Installation
 from bot.sandbox.github.server import Fault
 from bot.worker import build_recurring
@@ -141,34 +142,34 @@ async def test_an_uninstall_a_suspension_and_an_installation_are_noticed(deaf: W
     old: Installation = installation_of(deaf)
     deaf.github.suspend(old)
     await minutes(deaf, 1)
-    assert [one.is_suspended for one in await list_known_installations()] == [True]
+    assert [one.is_suspended for one in await list_polled_installations()] == [True]
     deaf.github.unsuspend(old)
     await minutes(deaf, 1)
-    assert [one.is_suspended for one in await list_known_installations()] == [False]
+    assert [one.is_suspended for one in await list_polled_installations()] == [False]
     deaf.github.uninstall(old)
     await minutes(deaf, 1)
-    assert await list_known_installations() == ()
+    assert await list_polled_installations() == ()
     deaf.github.install(["acme/api"])
     await minutes(deaf, 2)
     deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     await minutes(deaf, 4)
-    (known,) = await list_known_installations()
+    (known,) = await list_polled_installations()
     assert known.account is not None
     assert known.account.login == "acme"
     assert len(deaf.live("cho")) == 1
 
 
 async def test_an_installation_that_a_list_leaves_out_is_not_taken_for_uninstalled(deaf: Whole) -> None:
-    (known,) = await list_known_installations()
+    (known,) = await list_polled_installations()
 
     class Forgetful:
         async def load_as_app(self, path: str) -> object:
             return [] if "?" in path else await deaf.app.github.load_as_app(path)
 
-    assert await list_seen_installations(Forgetful()) == ()
-    assert not await is_gone(Forgetful(), known.id)
+    assert await list_installations(Forgetful()) == ()
+    assert not await is_uninstalled(Forgetful(), known.id)
     deaf.github.uninstall(installation_of(deaf))
-    assert await is_gone(Forgetful(), known.id)
+    assert await is_uninstalled(Forgetful(), known.id)
 
 
 async def test_an_installation_that_joined_no_workspace_is_not_told_of_again_and_again(deaf: Whole) -> None:

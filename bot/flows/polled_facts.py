@@ -1,0 +1,45 @@
+"""Turns a difference that polling saw into a delivery, which then goes the way of a webhook."""
+
+from datetime import datetime
+
+import structlog
+
+from bot.flows.take_delivery import take_delivery
+from bot.flows.workspaces import find_workspace_of_installation
+from bot.github.deliveries import Delivery, DeliveryOutcome
+from bot.github.model import InstallationFact, PullRequestFact, RepositoriesFact, RepositoryFact
+from jobq import Queue
+
+log = structlog.get_logger()
+
+EVENT = "poll"
+
+PolledFact = InstallationFact | RepositoriesFact | RepositoryFact | PullRequestFact
+
+
+async def take_polled_fact(fact: PolledFact, asked_at: datetime, queue: Queue) -> None:
+    """Stores the fact as a delivery, with its job. `asked_at` is when GitHub was asked."""
+    if await find_workspace_of_installation(fact.installation_id) is None:
+        return  # else every poll would store a delivery until the installation joins a workspace
+    action = getattr(fact, "action", "")
+    delivery = Delivery(
+        guid=f"{EVENT}:{fact.kind}:{action}:{_subject_of(fact)}:{asked_at:%Y%m%dT%H%M%S.%f}",
+        workspace_id=None,
+        event=EVENT,
+        action=action,
+        received_at=asked_at,
+        fact=fact,
+        outcome=DeliveryOutcome.QUEUED,
+    )
+    outcome = await take_delivery(delivery, queue)
+    log.info("change seen by polling", kind=fact.kind, guid=delivery.guid, outcome=outcome)
+
+
+def _subject_of(fact: PolledFact) -> int:
+    match fact:
+        case PullRequestFact():
+            return fact.pull_request.id
+        case RepositoryFact():
+            return fact.repository.id
+        case InstallationFact() | RepositoriesFact():
+            return fact.installation_id
