@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 
 from bot.actions.model import AbsenceInForce
-from bot.actions.undo import perform
+from bot.actions.undo import record
 from bot.model import UserError
 from bot.people import store
 from bot.people.model import Absence, Person
@@ -38,7 +38,7 @@ async def go_away(
     if cover is not None:
         told += f" Cover: <@{cover.slack_user_id}>."
     change = AbsenceInForce(person_id=person.id, absence_id=absence_id, before=False, after=True)
-    return await perform(person, told, [change], queue=queue, now=now)
+    return await record(person, told, [change], queue=queue, now=now)
 
 
 async def _find_cover(person: Person, slack_user_id: str | None) -> Person | None:
@@ -79,15 +79,16 @@ async def cancel_absence(person: Person, absence_id: int, *, queue: Queue, now: 
 
 
 async def _cancel(person: Person, absences: list[Absence], queue: Queue, now: datetime) -> Rendered:
-    changes = [
-        AbsenceInForce(person_id=person.id, absence_id=absence.id, before=True, after=False)
-        for absence in absences
-        if absence.id is not None
-    ]
+    changes = []
+    for absence in absences:
+        if absence.id is not None:
+            await store.cancel_absence(absence.id, now)
+            change = AbsenceInForce(person_id=person.id, absence_id=absence.id, before=True, after=False)
+            changes.append(change)
     days = " and ".join(_days(person, absence, now) for absence in absences)
     is_back = any(absence.starts_at <= now for absence in absences)
     told = f"{'Welcome back!' if is_back else 'Called off.'} You are no longer out {days}."
-    return await perform(person, told, changes, queue=queue, now=now)
+    return await record(person, told, changes, queue=queue, now=now)
 
 
 def _ask_which(person: Person, absences: list[Absence], now: datetime) -> Rendered:

@@ -238,11 +238,6 @@ def disarm_words(words: str) -> str:
     return "".join(part if part == "`" or part.isspace() else disarm(part, 300) for part in parts)
 
 
-def undo_button(action_id: int) -> Block:
-    """Takes back the action with this id."""
-    return button("Undo", UNDO, str(action_id))
-
-
 def section(text: str) -> Block:
     return {"type": "section", "text": _mrkdwn(text)}
 
