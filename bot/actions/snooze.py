@@ -18,8 +18,8 @@ from bot.working_time import local_day, local_instant, next_working_instant, sta
 from jobq import Queue, write_transaction
 
 
-class Choice(StrEnum):
-    """What the Snooze menu of a DM offers."""
+class SnoozePreset(StrEnum):
+    """The options of the Snooze menu of a DM."""
 
     HOUR = "hour"
     TOMORROW = "tomorrow"
@@ -28,27 +28,27 @@ class Choice(StrEnum):
 
 
 @write_transaction
-async def snooze_by_choice(
-    person: Person, request_id: RequestId, choice: Choice, *, queue: Queue, now: datetime
+async def snooze_by_preset(
+    person: Person, request_id: RequestId, preset: SnoozePreset, *, queue: Queue, now: datetime
 ) -> Rendered:
-    """What was picked in a DM. Raises UserError when the request is over or not theirs."""
-    snooze = Snooze(until=until_of(choice, person, now), until_change=choice is Choice.CHANGE)
+    """Snoozes a review as picked in a DM. Raises UserError if the request is over or another person's."""
+    snooze = Snooze(until=until_of(preset, person, now), until_change=preset is SnoozePreset.CHANGE)
     return await snooze_request(person, request_id, snooze, queue=queue, now=now)
 
 
-def until_of(choice: Choice, person: Person, now: datetime) -> datetime | None:
+def until_of(preset: SnoozePreset, person: Person, now: datetime) -> datetime | None:
     """An hour is an hour by the clock; a day is one on which this person works."""
-    match choice:
-        case Choice.HOUR:
+    match preset:
+        case SnoozePreset.HOUR:
             return now + timedelta(hours=1)
-        case Choice.TOMORROW:
+        case SnoozePreset.TOMORROW:
             return start_of_working_day_after(person.hours, now) or now + timedelta(days=1)
-        case Choice.NEXT_WEEK:
+        case SnoozePreset.NEXT_WEEK:
             today = local_day(person.hours, now)
             monday = today + timedelta(days=7 - today.weekday())
             start = local_instant(person.hours, monday, datetime.min.time())
             return next_working_instant(person.hours, start) or start
-        case Choice.CHANGE:
+        case SnoozePreset.CHANGE:
             return None
 
 

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from bot.doctor.model import Finding, failed, ok, warning
 from bot.doctor.ports import DoctorPorts
 from bot.settings import Settings
-from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.gateway import SlackGateway
 from bot.slack.model import SlackGrant
 from bot.slack.scopes import NEEDED, USEFUL
 from jobq import Postpone
@@ -21,7 +22,7 @@ async def check_token(ports: DoctorPorts) -> Sequence[Finding]:
     """Whose token it is, and what it may do."""
     try:
         grant = await ports.load_slack().load_grant()
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         return [
             failed(
                 TOKEN,
@@ -29,7 +30,7 @@ async def check_token(ports: DoctorPorts) -> Sequence[Finding]:
                 f"Open the app at https://api.slack.com/apps, {_REINSTALL}",
             )
         ]
-    except (Postpone, SlackOutcomeUnknown) as error:
+    except (Postpone, SlackOutcomeUnknownError) as error:
         return [_judge_silence(TOKEN, error, ports.settings)]
     return [ok(TOKEN, f"workspace {grant.team} ({grant.team_id})"), judge_scopes(grant)]
 
@@ -43,9 +44,9 @@ async def check_way(ports: DoctorPorts) -> Sequence[Finding]:
     slack = SlackGateway(settings.slack_app_token, settings.slack_api_url, timeout=5.0)
     try:
         await slack.try_socket_mode()
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         return [judge_app_token(error.error)]
-    except (Postpone, SlackOutcomeUnknown) as error:
+    except (Postpone, SlackOutcomeUnknownError) as error:
         return [_judge_silence(WAY, error, settings)]
     finally:
         await slack.close()

@@ -11,8 +11,9 @@ from bot.flows import outbox
 from bot.flows.pausing import find_wait
 from bot.model import InstallationId, PersonId, PullRequestId, RequestId, WorkspaceId
 from bot.modes import ModeSwitch
+from bot.slack.errors import WorkspaceGoneError
 from bot.slack.gateway import SlackGateway
-from bot.slack.workspaces import SlackWorkspaces, WorkspaceGone
+from bot.slack.workspaces import SlackWorkspaces
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, current_database
 
 
@@ -74,7 +75,7 @@ class InWorkspace:
             return Discard("what it is about is gone")
         try:
             return await self.workspaces.of(workspace_id)
-        except WorkspaceGone as gone:
+        except WorkspaceGoneError as gone:
             return Discard(str(gone))
 
 

@@ -15,7 +15,7 @@ from bot.people.store import find_person_by_account, lock_person, mark_welcomed
 from bot.reminders import letters, rules
 from bot.reminders.letters import Letter
 from bot.reminders.model import Message
-from bot.slack.letters import render_greeting
+from bot.slack.notices import render_greeting
 from bot.working_time import next_working_instant
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
 

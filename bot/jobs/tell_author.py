@@ -17,7 +17,7 @@ from bot.reminders import rules, store
 from bot.reminders.model import Message, MessageState, NoticeKind, ReminderState
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
-from bot.slack.messages import render_notice
+from bot.slack.notices import render_author_notice
 from bot.working_time import next_working_instant
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
 
@@ -50,7 +50,7 @@ async def tell_author(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clo
     if due.lost is not None:
         await outbox.reconcile(due.lost, author, slack=slack, clock=clock)
         return Postpone(clock.now())
-    rendered = render_notice(arguments.kind, due.pull_request, due.reviewers)
+    rendered = render_author_notice(arguments.kind, due.pull_request, due.reviewers)
     await outbox.post(due.message_id, author, rendered, "", slack=slack, clock=clock)
     return None
 

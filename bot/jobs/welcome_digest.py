@@ -23,7 +23,7 @@ from bot.reminders.letters import Letter
 from bot.reminders.model import Message, ReminderState
 from bot.reviews import backlog
 from bot.reviews.model import PullRequest
-from bot.slack.letters import render_backlog
+from bot.slack.notices import render_welcome_digest
 from bot.working_time import local_day, next_working_instant
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, Queue, write_transaction
 
@@ -60,7 +60,8 @@ async def welcome_digest(job: ClaimedJob, *, slack: outbox.Slack | None, clock: 
         if due.lost is not None:
             await outbox.reconcile(due.lost, due.person, slack=slack, clock=clock)
         return Postpone(clock.now())
-    rendered = render_backlog(due.pull_requests, clock.now(), is_first_ever=due.person.welcomed_at is None)
+    is_first_ever = due.person.welcomed_at is None
+    rendered = render_welcome_digest(due.pull_requests, clock.now(), is_first_ever=is_first_ever)
     await outbox.post(due.message_id, due.person, rendered, "", slack=slack, clock=clock)
     log.info("welcome digest", person_id=due.person.id, reviews=len(due.pull_requests))
     return None

@@ -5,7 +5,7 @@ import pytest
 
 from bot.encryption import tls_context
 from bot.sandbox.github.registration import Registration
-from bot.slack.gateway import SlackRefused
+from bot.slack.errors import SlackRefusedError
 from tests.doctor.scene import Scene
 
 SCOPES = frozenset({"commands", "chat:write", "im:write", "im:history", "users:read", "users:read.email"})
@@ -68,5 +68,5 @@ async def test_slack_tells_a_good_token_its_scopes_and_a_bad_one_nothing(scene: 
     assert frozenset(good.headers["x-oauth-scopes"].split(",")) == SCOPES
     assert "x-oauth-scopes" not in bad.headers
     scene.bot.slack.state.is_revoked = True
-    with pytest.raises(SlackRefused, match="token_revoked"):
+    with pytest.raises(SlackRefusedError, match="token_revoked"):
         await scene.bot.app.slack.load_grant()
