@@ -7,13 +7,16 @@ from bot.actions.undo import record
 from bot.model import UserError
 from bot.people import store
 from bot.people.model import Absence, Person
-from bot.slack.messages import Rendered, button, render_text
+from bot.slack.messages import Rendered, add_context, button, render_text
 from bot.slack.times import describe_instant
 from bot.working_time import local_day, local_instant, next_working_instant
 from jobq import Queue, write_transaction
 
 CANCEL_ABSENCE = "cancel_absence"
 LONGEST = timedelta(days=366)
+COVER_IS_A_NOTE = (
+    "The cover is only noted: Ripe does not hand reviews over yet, so please tell them yourself."
+)
 
 
 @write_transaction
@@ -38,7 +41,8 @@ async def go_away(
     if cover is not None:
         told += f" Cover: <@{cover.slack_user_id}>."
     change = AbsenceInForce(person_id=person.id, absence_id=absence_id, before=False, after=True)
-    return await record(person, told, [change], queue=queue, now=now)
+    answer = await record(person, told, [change], queue=queue, now=now)
+    return answer if cover is None else add_context(answer, COVER_IS_A_NOTE)
 
 
 async def _find_cover(person: Person, slack_user_id: str | None) -> Person | None:

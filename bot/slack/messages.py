@@ -200,6 +200,11 @@ def render_text(text: str, *buttons: Block) -> Rendered:
     return Rendered(blocks=(section(text), *actions), text=text)
 
 
+def add_context(rendered: Rendered, text: str) -> Rendered:
+    """The same message with a line in small grey letters under it."""
+    return Rendered(blocks=(*rendered.blocks, context(text)), text=rendered.text)
+
+
 def disarm_words(words: str) -> str:
     """A sentence of ours that may quote a person, disarmed except for `code`."""
     parts = re.split(r"(`|^\s+|\s+(?=`)|(?<=`)\s+)", words)
