@@ -14,9 +14,10 @@ from bot.github.gateway import GitHubGateway
 from bot.model import WorkspaceId
 from bot.modes import ModeSwitch, make_switch
 from bot.settings import Settings, SettingsError, require_database
+from bot.slack.errors import TokenUnreadableError
 from bot.slack.gateway import SlackGateway
 from bot.slack.limits import SlackLimits
-from bot.slack.workspaces import SlackWorkspaces, TokenUnreadable
+from bot.slack.workspaces import SlackWorkspaces
 from jobq import Database, Queue
 
 
@@ -125,7 +126,7 @@ def make_workspaces(
 async def _renew_tokens(workspaces: SlackWorkspaces) -> None:
     try:
         await workspaces.renew()
-    except TokenUnreadable as error:
+    except TokenUnreadableError as error:
         raise SettingsError(str(error)) from None
 
 

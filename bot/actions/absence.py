@@ -3,17 +3,20 @@
 from datetime import date, datetime, time, timedelta
 
 from bot.actions.model import AbsenceInForce
-from bot.actions.undo import perform
+from bot.actions.undo import record
 from bot.model import UserError
 from bot.people import store
 from bot.people.model import Absence, Person
-from bot.slack.messages import Rendered, button, render_text
+from bot.slack.messages import Rendered, add_context, button, render_text
 from bot.slack.times import describe_instant
 from bot.working_time import local_day, local_instant, next_working_instant
 from jobq import Queue, write_transaction
 
 CANCEL_ABSENCE = "cancel_absence"
 LONGEST = timedelta(days=366)
+COVER_IS_A_NOTE = (
+    "The cover is only noted: Ripe does not hand reviews over yet, so please tell them yourself."
+)
 
 
 @write_transaction
@@ -38,7 +41,8 @@ async def go_away(
     if cover is not None:
         told += f" Cover: <@{cover.slack_user_id}>."
     change = AbsenceInForce(person_id=person.id, absence_id=absence_id, before=False, after=True)
-    return await perform(person, told, [change], queue=queue, now=now)
+    answer = await record(person, told, [change], queue=queue, now=now)
+    return answer if cover is None else add_context(answer, COVER_IS_A_NOTE)
 
 
 async def _find_cover(person: Person, slack_user_id: str | None) -> Person | None:
@@ -79,15 +83,16 @@ async def cancel_absence(person: Person, absence_id: int, *, queue: Queue, now: 
 
 
 async def _cancel(person: Person, absences: list[Absence], queue: Queue, now: datetime) -> Rendered:
-    changes = [
-        AbsenceInForce(person_id=person.id, absence_id=absence.id, before=True, after=False)
-        for absence in absences
-        if absence.id is not None
-    ]
+    changes = []
+    for absence in absences:
+        if absence.id is not None:
+            await store.cancel_absence(absence.id, now)
+            change = AbsenceInForce(person_id=person.id, absence_id=absence.id, before=True, after=False)
+            changes.append(change)
     days = " and ".join(_days(person, absence, now) for absence in absences)
     is_back = any(absence.starts_at <= now for absence in absences)
     told = f"{'Welcome back!' if is_back else 'Called off.'} You are no longer out {days}."
-    return await perform(person, told, changes, queue=queue, now=now)
+    return await record(person, told, changes, queue=queue, now=now)
 
 
 def _ask_which(person: Person, absences: list[Absence], now: datetime) -> Rendered:

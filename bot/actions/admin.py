@@ -12,8 +12,9 @@ from bot.model import UserError, WorkspaceId
 from bot.modes import Mode, ModeSwitch, Pause, begin_pause, end_pause, find_pause
 from bot.reviews.store import list_open_request_ids_of_workspace
 from bot.slack.commands import ADMIN_WORDS, AdminCommand
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.escape import disarm
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
+from bot.slack.gateway import SlackUser
 from bot.slack.messages import MOST_IN_NAME, Block, Rendered, button, plain_text, render_text
 from bot.slack.times import describe_instant
 from bot.slack.workspaces import ConnectedWorkspace
@@ -53,7 +54,7 @@ class AdminActions:
         """
         try:
             user = await workspace.slack.find_user(slack_user_id)
-        except (SlackRefused, SlackOutcomeUnknown, Postpone):
+        except (SlackRefusedError, SlackOutcomeUnknownError, Postpone):
             raise UserError("Slack does not tell who you are: nothing was changed. Try again.") from None
         if user is None or not user.is_admin:
             raise UserError("Only admins and owners of this Slack workspace can do that.")

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.actions.absence import CANCEL_ABSENCE, cancel_absence
 from bot.actions.mute import mute, unmute
-from bot.actions.snooze import Choice, snooze_by_choice
+from bot.actions.snooze import SnoozePreset, snooze_by_preset
 from bot.actions.undo import undo
 from bot.actions.why import explain_request
 from bot.model import RequestId, UserError
@@ -23,11 +23,11 @@ class Press(Protocol):
 
 
 async def _snooze(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
-    request_id, _, choice = value.partition(":")
-    if choice not in set(Choice):
+    request_id, _, preset = value.partition(":")
+    if preset not in set(SnoozePreset):
         raise UserError("Ripe did not send this menu, so nothing was changed.")
     identity = RequestId(_number(request_id))
-    return await snooze_by_choice(person, identity, Choice(choice), queue=queue, now=now)
+    return await snooze_by_preset(person, identity, SnoozePreset(preset), queue=queue, now=now)
 
 
 async def _why(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:

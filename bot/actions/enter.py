@@ -6,9 +6,9 @@ import structlog
 
 from bot.flows.catalog import repair_job
 from bot.model import UserError
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError, TokenUnreadableError
 from bot.slack.model import SlackInstallation
-from bot.slack.workspaces import SlackWorkspaces, TokenUnreadable
+from bot.slack.workspaces import SlackWorkspaces
 from jobq import Postpone, Queue, current_database
 
 log = structlog.get_logger()
@@ -23,9 +23,9 @@ async def prepare_to_enter(workspaces: SlackWorkspaces, *, queue: Queue, now: da
         return
     try:
         await recognize_first_workspace(workspaces, queue=queue, now=now)
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         log.warning("Slack refuses SLACK_BOT_TOKEN", error=error.error)
-    except (SlackOutcomeUnknown, Postpone) as error:
+    except (SlackOutcomeUnknownError, Postpone) as error:
         raise UserError("Slack gave no answer. Begin again.") from error
 
 
@@ -37,7 +37,7 @@ async def enter_workspace(
         async with current_database().transaction():
             workspace_id = await workspaces.save(installation, now)
             await queue.save(repair_job())
-    except TokenUnreadable as error:
+    except TokenUnreadableError as error:
         raise UserError("Ripe has no SECRET_KEYS to keep the token with.") from error
     log.info("Slack workspace installed", workspace_id=workspace_id, team_id=installation.grant.team_id)
 

@@ -5,10 +5,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Protocol
 
 from bot.actions.absence import go_away
-from bot.actions.snooze import Choice, snooze_everything, until_of
+from bot.actions.snooze import SnoozePreset, snooze_everything, until_of
 from bot.model import UserError
 from bot.people.model import Person
-from bot.slack.messages import SNOOZE_CHOICES, Rendered
+from bot.slack.messages import SNOOZE_PRESETS, Rendered
 from bot.slack.views import (
     DAY,
     FIRST_DAY,
@@ -38,16 +38,16 @@ class Submit(Protocol):
 def render_form(name: str, person: Person, now: datetime) -> View:
     """The form of this name, filled in as far as can be guessed. Raises KeyError for no form of ours."""
     if name == SNOOZE_FORM.name:
-        return render_snooze_form({k: v for k, v in SNOOZE_CHOICES.items() if k != Choice.CHANGE})
+        return render_snooze_form({k: v for k, v in SNOOZE_PRESETS.items() if k != SnoozePreset.CHANGE})
     return {OOO_FORM.name: render_ooo_form}[name](local_day(person.hours, now))
 
 
 async def submit_snooze(person: Person, state: State, *, queue: Queue, now: datetime) -> Rendered:
     """All reminders, for a while or until a day begins. Raises UserError."""
-    choice, day = _chosen(state, HOW_LONG), _day(state, DAY)
-    if (choice is None) == (day is None):
+    preset, day = _preset(state, HOW_LONG), _day(state, DAY)
+    if (preset is None) == (day is None):
         raise UserError("Choose one of these, or a day: just one of the two.")
-    until = until_of(choice, person, now) if choice else None
+    until = until_of(preset, person, now) if preset else None
     if day is not None:
         until = local_instant(person.hours, day, time.min)
     if until is None:
@@ -71,10 +71,10 @@ SUBMIT: Mapping[str, Submit] = {SNOOZE_FORM.name: submit_snooze, OOO_FORM.name: 
 """By the name of the form."""
 
 
-def _chosen(state: State, field: str) -> Choice | None:
+def _preset(state: State, field: str) -> SnoozePreset | None:
     option = _value(state, field).get("selected_option") or {}
     value = option.get("value")
-    return Choice(value) if value in set(Choice) else None
+    return SnoozePreset(value) if value in set(SnoozePreset) else None
 
 
 def _day(state: State, field: str) -> date | None:

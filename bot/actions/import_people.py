@@ -21,7 +21,8 @@ from bot.people.import_plan import (
     plan_import,
 )
 from bot.people.people_file import Row, parse_people
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.gateway import SlackUser
 from jobq import Postpone, Queue, write_transaction
 
 T = TypeVar("T")
@@ -187,7 +188,7 @@ async def _patiently(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
             return await ask()
         except Postpone as later:
             await asyncio.sleep((later.until - clock.now()).total_seconds())
-        except (SlackRefused, SlackOutcomeUnknown) as error:
+        except (SlackRefusedError, SlackOutcomeUnknownError) as error:
             raise UserError(f"Slack could not be asked ({error}). Nothing was changed.") from error
         except AccessLostError as error:
             raise UserError(f"GitHub could not be asked ({error}). Nothing was changed.") from error

@@ -11,20 +11,16 @@ from jobq import Queue, write_transaction
 log = structlog.get_logger()
 
 
-class JoinRefused(UserError):
-    """The installation did not join. The text is for the person."""
-
-
 @write_transaction
 async def join_installation(
     workspace_id: WorkspaceId, installation: ProvenInstallation, *, queue: Queue
 ) -> None:
     """Its repositories are this workspace's, and what is open there is read. May be repeated.
 
-    Raises JoinRefused where it is another workspace's.
+    Raises UserError where it is another workspace's.
     """
     if not await claim_installation(workspace_id, installation):
-        raise JoinRefused(
+        raise UserError(
             f"The installation on {installation.account.login} belongs to another Slack workspace, or was"
             " deleted. It is free a day after Ripe was removed there. Nothing was changed."
         )

@@ -12,22 +12,18 @@ from bot.slack.gateway import SlackUser
 from jobq import Queue, write_transaction
 
 
-class LinkRefused(UserError):
-    """The account was not connected. The text is for the person."""
-
-
 @write_transaction
 async def link_account(workspace_id: WorkspaceId, user: SlackUser, account: Account, *, queue: Queue) -> None:
     """Maps the account to the person, who is made where there is none; what waited for them begins.
 
-    What an admin has mapped wins: raises LinkRefused where the account is somebody else's, and for bots and
+    What an admin has mapped wins: raises UserError where the account is somebody else's, and for bots and
     people who were deactivated.
     """
     if user.is_bot or not user.is_active:
-        raise LinkRefused("Only people who are active in Slack can connect a GitHub account.")
+        raise UserError("Only people who are active in Slack can connect a GitHub account.")
     person_id = await _find_or_make_person(workspace_id, user)
     if not await accounts.connect_account(workspace_id, account.id, account.login, person_id):
-        raise LinkRefused(
+        raise UserError(
             f"{account.login} on GitHub is connected with somebody else in this Slack workspace. If it is"
             " yours, ask an admin, who changes that with `ripe people import`. Nothing was changed."
         )

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from bot.actions.model import RequestMuted
 from bot.actions.own import load_own
-from bot.actions.undo import perform
+from bot.actions.undo import record
 from bot.model import RequestId
 from bot.people.model import Person
+from bot.reviews import store as reviews
 from bot.slack.messages import Rendered, label, render_text
 from jobq import Queue, write_transaction
 
@@ -17,9 +18,10 @@ async def mute(person: Person, request_id: RequestId, *, queue: Queue, now: date
     request, pull_request = await load_own(person, request_id)
     if request.is_muted:
         return render_text(f"{label(pull_request)} is muted already.")
+    await reviews.mute_request(request.id, now)
     told = f"Muted: no more reminders about {label(pull_request)}. It stays in `/reviews`."
     change = RequestMuted(request_id=request.id, before=False, after=True)
-    return await perform(person, told, [change], queue=queue, now=now)
+    return await record(person, told, [change], queue=queue, now=now)
 
 
 @write_transaction
@@ -28,6 +30,7 @@ async def unmute(person: Person, request_id: RequestId, *, queue: Queue, now: da
     request, pull_request = await load_own(person, request_id)
     if not request.is_muted:
         return render_text(f"{label(pull_request)} is not muted.")
+    await reviews.mute_request(request.id, None)
     told = f"Reminders about {label(pull_request)} come again."
     change = RequestMuted(request_id=request.id, before=True, after=False)
-    return await perform(person, told, [change], queue=queue, now=now)
+    return await record(person, told, [change], queue=queue, now=now)

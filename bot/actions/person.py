@@ -112,11 +112,11 @@ class PersonActions:
         return await self._as_person(request, partial(SUBMIT[name], state=state))
 
     async def show_home(self, workspace: ConnectedWorkspace, slack_user_id: str) -> View:
-        try:
-            person = await self._load_person(workspace.id, slack_user_id)
+        person = await find_person_by_slack_user(workspace.id, slack_user_id)
+        if person is None:
+            home = render_home_of_unlinked_user(str(UnlinkedUserError(slack_user_id)))
+        else:
             home = await list_reviews_at_home(person, now=self._clock.now())
-        except UnlinkedUserError as error:
-            home = render_home_of_unlinked_user(str(error))
         return {**home, "blocks": [*home["blocks"], *await self._admins.show(workspace, slack_user_id)]}
 
     async def follow_profile(self, workspace_id: WorkspaceId, key: str, user: SlackUser) -> None:
@@ -130,13 +130,9 @@ class PersonActions:
 
     async def _as_person(self, request: SlackRequest, act: PersonAction[T]) -> T | None:
         async def work() -> T:
-            person = await self._load_person(request.workspace.id, request.user_id)
+            person = await find_person_by_slack_user(request.workspace.id, request.user_id)
+            if person is None:
+                raise UnlinkedUserError(request.user_id)
             return await act(person, queue=self._queue, now=self._clock.now())
 
         return await self._once.run(request.workspace.id, request.key, work)
-
-    async def _load_person(self, workspace_id: WorkspaceId, slack_user_id: str) -> Person:
-        person = await find_person_by_slack_user(workspace_id, slack_user_id)
-        if person is None:
-            raise UnlinkedUserError(slack_user_id)
-        return person

@@ -5,20 +5,21 @@ from enum import StrEnum
 
 from bot.actions.model import Change, EverythingSnoozed, RequestSnoozed, Snooze
 from bot.actions.own import load_own, snooze_of
-from bot.actions.undo import perform
+from bot.actions.undo import record
 from bot.flows.review_queue import list_open_requests_of_person
 from bot.model import RequestId, UserError
+from bot.people import store as people
 from bot.people.model import Person
-from bot.people.store import load_person, lock_person
 from bot.reminders.rules import intervals
+from bot.reviews import store as reviews
 from bot.slack.messages import Rendered, label, render_text
 from bot.slack.times import describe_instant
 from bot.working_time import local_day, local_instant, next_working_instant, start_of_working_day_after
 from jobq import Queue, write_transaction
 
 
-class Choice(StrEnum):
-    """What the Snooze menu of a DM offers."""
+class SnoozePreset(StrEnum):
+    """The options of the Snooze menu of a DM."""
 
     HOUR = "hour"
     TOMORROW = "tomorrow"
@@ -27,27 +28,27 @@ class Choice(StrEnum):
 
 
 @write_transaction
-async def snooze_by_choice(
-    person: Person, request_id: RequestId, choice: Choice, *, queue: Queue, now: datetime
+async def snooze_by_preset(
+    person: Person, request_id: RequestId, preset: SnoozePreset, *, queue: Queue, now: datetime
 ) -> Rendered:
-    """What was picked in a DM. Raises UserError when the request is over or not theirs."""
-    snooze = Snooze(until=until_of(choice, person, now), until_change=choice is Choice.CHANGE)
+    """Snoozes a review as picked in a DM. Raises UserError if the request is over or another person's."""
+    snooze = Snooze(until=until_of(preset, person, now), until_change=preset is SnoozePreset.CHANGE)
     return await snooze_request(person, request_id, snooze, queue=queue, now=now)
 
 
-def until_of(choice: Choice, person: Person, now: datetime) -> datetime | None:
+def until_of(preset: SnoozePreset, person: Person, now: datetime) -> datetime | None:
     """An hour is an hour by the clock; a day is one on which this person works."""
-    match choice:
-        case Choice.HOUR:
+    match preset:
+        case SnoozePreset.HOUR:
             return now + timedelta(hours=1)
-        case Choice.TOMORROW:
+        case SnoozePreset.TOMORROW:
             return start_of_working_day_after(person.hours, now) or now + timedelta(days=1)
-        case Choice.NEXT_WEEK:
+        case SnoozePreset.NEXT_WEEK:
             today = local_day(person.hours, now)
             monday = today + timedelta(days=7 - today.weekday())
             start = local_instant(person.hours, monday, datetime.min.time())
             return next_working_instant(person.hours, start) or start
-        case Choice.CHANGE:
+        case SnoozePreset.CHANGE:
             return None
 
 
@@ -58,38 +59,39 @@ async def snooze_request(
     """No reminder about one review before then. Raises UserError."""
     _check_ahead(snooze.until, now)
     request, pull_request = await load_own(person, request_id)
+    await reviews.snooze_request(request.id, snooze.until, until_change=snooze.until_change)
     told = f"{label(pull_request)}: {_words(person, snooze, now)}"
     change = RequestSnoozed(request_id=request.id, before=snooze_of(request), after=snooze)
-    return await perform(person, told, [change], queue=queue, now=now)
+    return await record(person, told, [change], queue=queue, now=now)
 
 
 @write_transaction
 async def snooze_everything(person: Person, until: datetime, *, queue: Queue, now: datetime) -> Rendered:
     """No reminder at all before then. Raises UserError."""
     _check_ahead(until, now)
-    await lock_person(person.id)
-    before = (await load_person(person.id)).snoozed_until
+    before = await people.snooze_person(person.id, until)
     told = f"All reminders: {_words(person, Snooze(until=until), now)}"
     change = EverythingSnoozed(person_id=person.id, before=before, after=until)
-    return await perform(person, told, [change], queue=queue, now=now)
+    return await record(person, told, [change], queue=queue, now=now)
 
 
 @write_transaction
 async def end_snoozes(person: Person, *, queue: Queue, now: datetime) -> Rendered:
     """Ends every snooze of this person: the one of all reminders, and those of single reviews."""
-    await lock_person(person.id)
-    before = (await load_person(person.id)).snoozed_until
     changes: list[Change] = []
-    if before is not None and before > now:
-        changes.append(EverythingSnoozed(person_id=person.id, before=before, after=None))
     for request, _ in await list_open_requests_of_person(person.id):
         snooze = snooze_of(request)
         if snooze.until_change or (snooze.until is not None and snooze.until > now):
+            await reviews.snooze_request(request.id, None, until_change=False)
             changes.append(RequestSnoozed(request_id=request.id, before=snooze, after=Snooze()))
+    # After the requests: locks are taken in this order everywhere.
+    before = await people.snooze_person(person.id, None)
+    if before is not None and before > now:
+        changes.append(EverythingSnoozed(person_id=person.id, before=before, after=None))
     if not changes:
         return render_text("Nothing is snoozed, so nothing was changed.")
     told = "The snooze is over: reminders come again in your working hours."
-    return await perform(person, told, changes, queue=queue, now=now)
+    return await record(person, told, changes, queue=queue, now=now)
 
 
 @write_transaction
@@ -100,9 +102,10 @@ async def end_snooze_of_request(
     request, pull_request = await load_own(person, request_id)
     if snooze_of(request) == Snooze():
         return render_text(f"{label(pull_request)} is not snoozed, so nothing was changed.")
+    await reviews.snooze_request(request.id, None, until_change=False)
     told = f"The snooze is over: reminders about {label(pull_request)} come again."
     change = RequestSnoozed(request_id=request.id, before=snooze_of(request), after=Snooze())
-    return await perform(person, told, [change], queue=queue, now=now)
+    return await record(person, told, [change], queue=queue, now=now)
 
 
 def _check_ahead(until: datetime | None, now: datetime) -> None:

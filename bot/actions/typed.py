@@ -35,7 +35,7 @@ HELP = """\
 *Snooze reminders*
 `/snooze 2h` · `/snooze until monday` · `/snooze acme/api#12 until change` · `/snooze off`
 *Out of office*
-`/ooo until friday` · `/ooo 3-14 aug cover @ana` · `/ooo off`
+`/ooo until friday` · `/ooo 3-14 aug` · `/ooo off`
 *Reviews*
 `/reviews` shows what waits for you and for others · `/reviews why acme/api#12`
 `/reviews link` connects your GitHub account · `/reviews link off` · `/reviews admin` for admins

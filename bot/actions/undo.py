@@ -1,4 +1,4 @@
-"""Doing what can be taken back, and taking it back."""
+"""Remembers what a person did, and undoes it."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -19,25 +19,23 @@ from bot.model import RequestId, UserError
 from bot.people import store as people
 from bot.people.model import Person
 from bot.reviews import store as reviews
-from bot.slack.messages import Rendered, render_text, undo_button
+from bot.slack.messages import UNDO, Rendered, button, render_text
 from jobq import Queue, write_transaction
 
 UNDO_WITHIN = timedelta(hours=24)
 
 
 @write_transaction
-async def perform(
-    person: Person, told: str, changes: Sequence[Change], *, queue: Queue, now: datetime
+async def record(
+    person: Person, text: str, changes: Sequence[Change], *, queue: Queue, now: datetime
 ) -> Rendered:
-    """Makes the changes, remembers them, and has the reminders they concern look again.
+    """Remembers changes that were just made, and schedules the reminders that they concern.
 
-    `told` is the answer, in mrkdwn; it is returned with an Undo button.
+    `text` is the answer to the person, in mrkdwn. It is returned with an Undo button.
     """
-    for change in changes:
-        await _apply(change, now)
-    await remind_again(changes, queue)
-    action_id = await store.insert_action(person, told, changes, now)
-    return render_text(told, undo_button(action_id))
+    await _remind_again(changes, queue)
+    action_id = await store.insert_action(person, text, changes, now)
+    return render_text(text, button("Undo", UNDO, str(action_id)))
 
 
 @write_transaction
@@ -49,7 +47,7 @@ async def undo(person: Person, action_id: int, *, queue: Queue, now: datetime) -
             raise UserError("This was changed again since then, so nothing was undone.")
     for change in reversed(action.changes):
         await _apply(_reversed(change), now)
-    await remind_again(action.changes, queue)
+    await _remind_again(action.changes, queue)
     await store.mark_undone(action.id, now)
     return render_text(f"Undone. It is as it was before this:\n~{action.told.splitlines()[0]}~")
 
@@ -65,8 +63,7 @@ def _check_undoable(action: Action | None, person: Person, now: datetime) -> Act
     return action
 
 
-async def remind_again(changes: Iterable[Change], queue: Queue) -> None:
-    """Has every review request that these changes concern look again, now."""
+async def _remind_again(changes: Iterable[Change], queue: Queue) -> None:
     concerned: set[RequestId] = set()
     for change in changes:
         match change:
@@ -74,7 +71,8 @@ async def remind_again(changes: Iterable[Change], queue: Queue) -> None:
                 concerned.add(change.request_id)
             case EverythingSnoozed() | AbsenceInForce():
                 concerned.update(await list_open_request_ids_of_person(change.person_id))
-    await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))
+    if concerned:
+        await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))
 
 
 async def _is_as_left(change: Change) -> bool:

@@ -42,9 +42,9 @@ def forget(
 
 
 async def _find_slack(app: "App") -> "SlackGateway | None":
-    from bot.slack.workspaces import WorkspaceGone
+    from bot.slack.errors import WorkspaceGoneError
 
     try:
         return await app.workspaces.of(app.workspace_id)
-    except WorkspaceGone:
+    except WorkspaceGoneError:
         return None

@@ -9,7 +9,8 @@ from bot.doctor.ports import DoctorPorts
 from bot.flows.open_requests import list_unmapped_reviewers
 from bot.flows.workspaces import find_first_workspace
 from bot.people import store
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused, SlackUser
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.gateway import SlackUser
 from jobq import Postpone
 
 UNMAPPED, GONE, GUESTS = "people.unmapped", "people.deactivated", "people.guests"
@@ -75,7 +76,7 @@ async def _list_profiles(ports: DoctorPorts) -> dict[str, SlackUser]:
         return {}
     try:
         return {user.id: user for user in await ports.slack.list_users()}
-    except (SlackRefused, SlackOutcomeUnknown, Postpone):
+    except (SlackRefusedError, SlackOutcomeUnknownError, Postpone):
         return {}
 
 

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from bot.doctor.model import Finding, failed, ok, warning
 from bot.doctor.ports import DoctorPorts
 from bot.settings import Settings
-from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.gateway import SlackGateway
 from bot.slack.model import SlackGrant
 from bot.slack.scopes import NEEDED, USEFUL
 from jobq import Postpone
@@ -20,7 +21,7 @@ async def check_token(ports: DoctorPorts) -> Sequence[Finding]:
     """Which workspace the bot token belongs to, and whether it has the scopes that Ripe needs."""
     try:
         grant = await ports.load_slack().load_grant()
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         return [
             failed(
                 TOKEN,
@@ -28,7 +29,7 @@ async def check_token(ports: DoctorPorts) -> Sequence[Finding]:
                 f"Open the app at https://api.slack.com/apps, {_REINSTALL}",
             )
         ]
-    except (Postpone, SlackOutcomeUnknown) as error:
+    except (Postpone, SlackOutcomeUnknownError) as error:
         return [_judge_silence(TOKEN, error, ports.settings)]
     return [ok(TOKEN, f"workspace {grant.team} ({grant.team_id})"), judge_scopes(grant)]
 
@@ -42,9 +43,9 @@ async def check_connection(ports: DoctorPorts) -> Sequence[Finding]:
     slack = SlackGateway(settings.slack_app_token, settings.slack_api_url, timeout=5.0)
     try:
         await slack.try_socket_mode()
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         return [judge_app_token(error.error)]
-    except (Postpone, SlackOutcomeUnknown) as error:
+    except (Postpone, SlackOutcomeUnknownError) as error:
         return [_judge_silence(CONNECTION, error, settings)]
     finally:
         await slack.close()

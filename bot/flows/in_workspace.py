@@ -11,9 +11,10 @@ from bot.flows.catalog import SUBJECT
 from bot.flows.pausing import find_wait
 from bot.model import Value, WorkspaceId
 from bot.modes import Mode, ModeSwitch
+from bot.slack.errors import WorkspaceGoneError
 from bot.slack.gateway import SlackGateway
 from bot.slack.model import SlackWorkspace
-from bot.slack.workspaces import SlackWorkspaces, WorkspaceGone
+from bot.slack.workspaces import SlackWorkspaces
 from jobq import ClaimedJob, Discard, Handler, HandlerResult, Postpone, current_database
 
 FIND = Path(__file__).with_name("in_workspace.sql").read_text()
@@ -90,7 +91,7 @@ class InWorkspace:
             raise Discard("what it is about is gone")
         try:
             connected = self.workspaces.connect(job_workspace.workspace)
-        except WorkspaceGone as error:
+        except WorkspaceGoneError as error:
             raise Discard(str(error)) from error
         is_live = self.switch.resolve(job_workspace.chosen_mode) == "live"
         return _Outlet(connected.id, connected.slack if is_live else None, job_workspace.is_paused)

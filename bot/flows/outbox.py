@@ -14,7 +14,7 @@ from bot.people.model import Person
 from bot.people.store import forget_welcome, set_dm_channel
 from bot.reminders import store
 from bot.reminders.model import Message, MessageState
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.messages import Rendered
 from jobq import Postpone, write_transaction
 
@@ -59,10 +59,10 @@ async def post(
     try:
         channel = await _channel_of(person, slack)
         ts = await slack.post_dm(channel, rendered, key_of(message_id))
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         await store.record_state(message_id, MessageState.FAILED, str(error))
         log.warning("Slack refused a DM", message_id=message_id, error=str(error))
-    except SlackOutcomeUnknown as error:
+    except SlackOutcomeUnknownError as error:
         await store.record_state(message_id, MessageState.UNKNOWN, str(error))
         raise Postpone(clock.now() + RECONCILE_AFTER) from error
     except Postpone:
@@ -88,7 +88,7 @@ async def reconcile(message: Message, person: Person, *, slack: Slack | None, cl
     try:
         channel = await _channel_of(person, slack)
         ts = await slack.find_posted(channel, key_of(message.id), since)
-    except SlackOutcomeUnknown as error:
+    except SlackOutcomeUnknownError as error:
         raise Postpone(clock.now() + RECONCILE_AFTER) from error
     if ts is None:
         await _forget_unsent(message.id)
@@ -104,9 +104,9 @@ async def edit(message: Message, rendered: Rendered, *, slack: Slack | None, clo
         return "shadow mode"
     try:
         await slack.edit_dm(message.channel, message.ts, rendered)
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         return str(error)
-    except SlackOutcomeUnknown as error:
+    except SlackOutcomeUnknownError as error:
         # An edit may be repeated without harm, and a strike should not wait long.
         raise Postpone(clock.now() + EDIT_AGAIN_AFTER) from error
     return None

@@ -13,7 +13,7 @@ from bot.model import AccountId, InstallationId
 from bot.people.store import find_person_by_account, lock_person
 from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import find_notice
-from bot.slack.letters import render_greeting
+from bot.slack.notices import render_greeting
 from jobq import ClaimedJob, Discard, HandlerResult, write_transaction
 
 

@@ -18,7 +18,7 @@ from bot.reminders.model import AuthorNoticeKind, Notice, NoticeKind, ReminderSt
 from bot.reminders.notices import find_notice
 from bot.reviews.model import PullRequest
 from bot.reviews.store import list_open_requests, lock_pull_request
-from bot.slack.messages import render_notice
+from bot.slack.notices import render_author_notice
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
 
 LOOK_AGAIN_AFTER = timedelta(hours=6)
@@ -72,7 +72,7 @@ async def _prepare_for(
         return reviewers
     if (wait := wait_for_work(author, now)) is not None:
         return wait
-    return await begin_notice(notice, author, render_notice(kind, pull_request, reviewers), now)
+    return await begin_notice(notice, author, render_author_notice(kind, pull_request, reviewers), now)
 
 
 async def _find_reviewers(

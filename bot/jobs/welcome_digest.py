@@ -28,7 +28,7 @@ from bot.people.store import list_people_by_id
 from bot.reminders.model import Notice, NoticeKind, ReminderState
 from bot.reminders.notices import find_notice
 from bot.reviews.backlog import mark_notified
-from bot.slack.letters import render_backlog
+from bot.slack.notices import render_welcome_digest
 from bot.working_time import local_day
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, Queue, write_transaction
 
@@ -87,7 +87,7 @@ async def _begin(
     notice: Notice, person: Person, waiting: Sequence[ReminderState], now: datetime, *, is_live: bool
 ) -> PreparedNotice:
     pull_requests = [state.pull_request for state in waiting]
-    rendered = render_backlog(pull_requests, now, is_first_ever=person.welcomed_at is None)
+    rendered = render_welcome_digest(pull_requests, now, is_first_ever=person.welcomed_at is None)
     prepared = await begin_notice(notice, person, rendered, now, welcomes=is_live)
     if isinstance(prepared, ReadyNotice):
         await mark_notified((state.request.id for state in waiting), prepared.message_id)

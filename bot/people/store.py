@@ -10,6 +10,17 @@ from bot.model import AccountId, PersonId, WorkspaceId
 from bot.people.model import Absence, MappedAccount, Person
 from jobq import current_database
 
+_PERSON = """
+    SELECT id, workspace_id, slack_user_id, name, zone, spans, is_active, max_open_reviews, dms_per_day,
+        snoozed_until, dm_channel, welcomed_at, (
+            SELECT jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,
+                'ends_at', least(ends_at, cancelled_at), 'cover_person_id', cover_person_id)
+                ORDER BY starts_at, absence.id)
+            FROM absence
+            WHERE person_id = person.id AND (cancelled_at IS NULL OR cancelled_at > starts_at)
+        ) AS absences
+    FROM person"""
+
 
 async def find_person_by_account(workspace_id: WorkspaceId, account_id: AccountId) -> Person | None:
     """The person to whom a GitHub account belongs."""
@@ -32,11 +43,11 @@ async def list_person_ids_by_account(
 
 
 async def find_person_by_slack_user(workspace_id: WorkspaceId, slack_user_id: str) -> Person | None:
-    """None for a Slack user whom nobody has mapped."""
-    person_id = await current_database().fetchval(
-        "SELECT id FROM person WHERE workspace_id = $1 AND slack_user_id = $2", workspace_id, slack_user_id
+    """None if this Slack user was never linked to a GitHub account here."""
+    row = await current_database().fetchrow(
+        f"{_PERSON} WHERE workspace_id = $1 AND slack_user_id = $2", workspace_id, slack_user_id
     )
-    return None if person_id is None else await load_person(PersonId(person_id))
+    return None if row is None else _person(row)
 
 
 async def load_person(person_id: PersonId) -> Person:
@@ -59,18 +70,7 @@ async def list_people_by_id(person_ids: Iterable[PersonId]) -> tuple[Person, ...
     An absence that was cancelled ended at that moment; one that was cancelled before it began never was.
     """
     rows = await current_database().fetch(
-        """
-        SELECT id, workspace_id, slack_user_id, name, zone, spans, is_active, max_open_reviews, dms_per_day,
-            snoozed_until, dm_channel, welcomed_at, (
-                SELECT jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,
-                    'ends_at', least(ends_at, cancelled_at), 'cover_person_id', cover_person_id)
-                    ORDER BY starts_at, absence.id)
-                FROM absence
-                WHERE person_id = person.id AND (cancelled_at IS NULL OR cancelled_at > starts_at)
-            ) AS absences
-        FROM person WHERE id = ANY($1::bigint[]) ORDER BY lower(name), id
-        """,
-        list(person_ids),
+        f"{_PERSON} WHERE id = ANY($1::bigint[]) ORDER BY lower(name), id", list(person_ids)
     )
     return tuple(_person(row) for row in rows)
 
@@ -180,9 +180,18 @@ async def list_absences(person_id: PersonId, now: datetime) -> tuple[Absence, ..
     return tuple(Absence.model_validate(dict(row)) for row in rows)
 
 
-async def snooze_person(person_id: PersonId, until: datetime | None) -> None:
-    """Holds back all reminders of a person until then; None ends that."""
-    await current_database().execute("UPDATE person SET snoozed_until = $2 WHERE id = $1", person_id, until)
+async def snooze_person(person_id: PersonId, until: datetime | None) -> datetime | None:
+    """No reminders of any review until then; None ends the snooze. Returns until when it was before."""
+    before: datetime | None = await current_database().fetchval(
+        """
+        WITH before AS (SELECT id, snoozed_until FROM person WHERE id = $1 FOR NO KEY UPDATE)
+        UPDATE person SET snoozed_until = $2 FROM before WHERE person.id = before.id
+        RETURNING before.snoozed_until
+        """,
+        person_id,
+        until,
+    )
+    return before
 
 
 async def set_zone(person_id: PersonId, zone: str) -> None:

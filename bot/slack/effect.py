@@ -11,6 +11,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.model import UserError, WorkspaceId
+from bot.slack.errors import SlackError
 from bot.slack.store import record_slack_delivery
 from bot.slack.tasks import BackgroundTasks
 from jobq import current_database, is_transient
@@ -23,7 +24,7 @@ DATABASE_WITHIN = 1.5
 """Seconds that the database has for one request."""
 
 
-class NotSavedError(UserError):
+class NotSavedError(SlackError, UserError):
     """The database did not answer in time. Nothing was saved, and nothing will be."""
 
     def __init__(self) -> None:
@@ -32,7 +33,7 @@ class NotSavedError(UserError):
         )
 
 
-class MaybeSavedError(UserError):
+class MaybeSavedError(SlackError, UserError):
     """The database was asked to commit and did not answer in time."""
 
     def __init__(self) -> None:

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
+import regex
+
 ELLIPSIS = "…"
 WORD_JOINER = "\u2060"
 """Invisible and without width. It parts what Slack would otherwise take for an address or a name."""
@@ -30,16 +32,29 @@ _UNDERSCORE_AT_AN_EDGE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _ADDRESS_POINT = re.compile(r"(?<=\S)[.\u3002\uff61\uff0e](?=[^\W\d_])|:(?=//)|[@#](?=\w)")
 """The dot of a domain (some scripts have their own), the colon of a scheme, the sign of a name."""
 _QUOTE = re.compile(r"^\s*>+")
+_CLUSTER = regex.compile(r"\X")
+"""A grapheme cluster, which a person sees as one character: a letter with its marks, an emoji, a flag."""
+MOST_IN_CLUSTER = 12
+"""Code points: a family of four with skin tones has eleven. Longer clusters count as several characters."""
 _SAFE_IN_URL = "%/:?#[]@!$&'()*+,;=~-._"
 
 
 def plain(text: str, limit: int) -> str:
-    """One line of visible characters, at most `limit` of them as a person counts, the last one an ellipsis.
+    """One line of visible text, at most `limit` characters as a person counts them, the last an ellipsis.
 
     For `plain_text` objects, which Slack does not parse.
     """
+    if text.isascii() and text.isprintable() and len(text) <= limit:
+        return " ".join(text.split())
     visible = " ".join("".join(_visible(unicodedata.normalize("NFC", text))).split())
-    return _cut(visible, limit)
+    characters = [
+        cluster[start : start + MOST_IN_CLUSTER]
+        for cluster in _CLUSTER.findall(visible)
+        for start in range(0, len(cluster), MOST_IN_CLUSTER)
+    ]
+    if len(characters) <= limit:
+        return visible
+    return "".join(characters[: limit - 1]).rstrip() + ELLIPSIS
 
 
 def disarm(text: str, limit: int) -> str:
@@ -100,42 +115,3 @@ def _is_shown(character: str, category: str, before: str) -> bool:
     if character == _ZERO_WIDTH_JOINER:
         return before == _VARIATION_SELECTOR or unicodedata.category(before) in ("So", "Sk")
     return category not in ("Cf", "Cs", "Co", "Cn")
-
-
-def _cut(text: str, limit: int) -> str:
-    clusters: list[str] = []
-    for cluster in _clusters(text):
-        if len(clusters) == limit:
-            return "".join(clusters[:-1]).rstrip() + ELLIPSIS
-        clusters.append(cluster)
-    return text
-
-
-def _clusters(text: str) -> Iterator[str]:
-    """What a person sees as one character: a letter with its marks, an emoji with its parts, a flag."""
-    cluster = ""
-    for character in text:
-        if cluster and not _continues(cluster, character):
-            yield cluster
-            cluster = ""
-        cluster += character
-    if cluster:
-        yield cluster
-
-
-MOST_IN_CLUSTER = 12
-"""Code points: a family of four with skin tones has eleven. It bounds what `limit` characters may weigh."""
-
-
-def _continues(cluster: str, character: str) -> bool:
-    if len(cluster) >= MOST_IN_CLUSTER:
-        return False
-    if character == _ZERO_WIDTH_JOINER or cluster[-1] == _ZERO_WIDTH_JOINER:
-        return True
-    if unicodedata.category(character).startswith("M") or "\U0001f3fb" <= character <= "\U0001f3ff":
-        return True
-    return len(cluster) == 1 and _is_flag_half(cluster) and _is_flag_half(character)
-
-
-def _is_flag_half(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"

@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import Value
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.limits import SlackLimits
 from bot.slack.messages import Rendered
 from bot.slack.model import SlackGrant
@@ -37,18 +38,6 @@ _NOBODY_KNOWS = frozenset({"fatal_error", "internal_error", "request_timeout", "
 _TOO_MANY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 
 
-class SlackRefused(Exception):
-    """Slack said no: nothing was done. Its text is Slack's error code."""
-
-    def __init__(self, error: str) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-class SlackOutcomeUnknown(Exception):
-    """The reply was lost or makes no sense: it may or may not have been done."""
-
-
 class SlackUser(Value):
     """Somebody in the workspace. `zone` is an IANA name, None where Slack has none."""
 
@@ -68,7 +57,8 @@ class SlackGateway:
 
     `limits` are its workspace's; without them, as before that is known, each call stands alone.
 
-    Every method raises SlackRefused, jobq.Postpone (nothing was done; try again then) or SlackOutcomeUnknown.
+    Every method raises SlackRefusedError, SlackOutcomeUnknownError, or jobq.Postpone, which says when to try
+    again: nothing was done.
     """
 
     def __init__(
@@ -154,13 +144,13 @@ class SlackGateway:
             cursor = (reply.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return None
-        raise SlackOutcomeUnknown(f"not within {MOST_PAGES} pages of history")
+        raise SlackOutcomeUnknownError(f"not within {MOST_PAGES} pages of history")
 
     async def find_user(self, slack_user_id: str) -> SlackUser | None:
         """None if there is nobody with this id."""
         try:
             reply = await self._ask(self._client().users_info(user=slack_user_id))
-        except SlackRefused as error:
+        except SlackRefusedError as error:
             if error.error in ("user_not_found", "user_not_visible"):
                 return None
             raise
@@ -170,7 +160,7 @@ class SlackGateway:
         """None if nobody has this address."""
         try:
             reply = await self._ask(self._client().users_lookupByEmail(email=email))
-        except SlackRefused as error:
+        except SlackRefusedError as error:
             if error.error == "users_not_found":
                 return None
             raise
@@ -186,7 +176,7 @@ class SlackGateway:
             cursor = (reply.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return users
-        raise SlackOutcomeUnknown(f"not within {MOST_PAGES} pages of users")
+        raise SlackOutcomeUnknownError(f"not within {MOST_PAGES} pages of users")
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Opens a modal; returns its id. A trigger expires after three seconds."""
@@ -216,8 +206,8 @@ class SlackGateway:
             if reply.status == 429:
                 raise Postpone(self._now() + _retry_after(reply.headers))
             if reply.status >= 500:
-                raise SlackOutcomeUnknown(f"HTTP {reply.status}")
-            raise SlackRefused(f"HTTP {reply.status}")
+                raise SlackOutcomeUnknownError(f"HTTP {reply.status}")
+            raise SlackRefusedError(f"HTTP {reply.status}")
 
     def _open_session(self) -> aiohttp.ClientSession:
         # Made when first used: aiohttp needs the running loop.
@@ -238,7 +228,7 @@ class SlackGateway:
     async def _ask(self, call: Awaitable[AsyncSlackResponse]) -> Mapping[str, Any]:
         reply = await self._guard(call)
         if not isinstance(reply.data, dict):
-            raise SlackOutcomeUnknown("the reply is not JSON")
+            raise SlackOutcomeUnknownError("the reply is not JSON")
         return reply.data
 
     async def _guard(self, call: Awaitable[T]) -> T:
@@ -251,21 +241,21 @@ class SlackGateway:
             # No connection was made, so nothing was asked.
             raise Postpone(self._now() + UNREACHABLE_FOR) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SlackOutcomeUnknown(f"{type(error).__name__}: {error}") from error
+            raise SlackOutcomeUnknownError(f"{type(error).__name__}: {error}") from error
         except (AttributeError, ValueError) as error:
             # slack_sdk trips over a reply that is text or bytes, such as a proxy's page.
-            raise SlackOutcomeUnknown(f"the reply makes no sense: {error}") from error
+            raise SlackOutcomeUnknownError(f"the reply makes no sense: {error}") from error
 
     def _outcome(self, error: SlackApiError) -> Exception:
         reply = error.response
         if not isinstance(reply, AsyncSlackResponse):
-            return SlackOutcomeUnknown("the reply is not JSON")
+            return SlackOutcomeUnknownError("the reply is not JSON")
         code = reply.data.get("error") if isinstance(reply.data, dict) else None
         if (wait := _told_to_wait(reply)) is not None:
             return Postpone(self._now() + wait)
         if reply.status_code >= 500 or not isinstance(code, str) or code in _NOBODY_KNOWS:
-            return SlackOutcomeUnknown(f"HTTP {reply.status_code}: {code}")
-        return SlackRefused(code)
+            return SlackOutcomeUnknownError(f"HTTP {reply.status_code}: {code}")
+        return SlackRefusedError(code)
 
 
 class _LimitedClient(AsyncWebClient):

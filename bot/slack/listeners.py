@@ -11,7 +11,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.model import UserError, WorkspaceId
 from bot.slack.commands import Command, OpenForm, parse_command
-from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused, SlackUser, parse_user
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.gateway import SlackGateway, SlackUser, parse_user
 from bot.slack.messages import SAY, UNDO, Rendered, render_text
 from bot.slack.tasks import BackgroundTasks
 from bot.slack.views import FORMS, UNMUTE, Form, View, render_loading, render_message_view
@@ -147,7 +148,7 @@ class SlackListeners:
         """Opens an empty form at once, since a trigger lasts three seconds, and fills it after that."""
         try:
             view_id = await slack.open_view(body["trigger_id"], render_loading(form.title))
-        except SlackRefused as error:
+        except SlackRefusedError as error:
             log.info("a form was not opened", error=error.error)
             # With this error Slack repeated a request, and the form is open.
             if error.error != "exchanged_trigger_id":
@@ -186,7 +187,7 @@ async def _send(sending: Coroutine[Any, Any, object]) -> None:
     """The work is done already, so an answer that does not arrive changes nothing."""
     try:
         await sending
-    except (SlackRefused, SlackOutcomeUnknown, Postpone) as error:
+    except (SlackRefusedError, SlackOutcomeUnknownError, Postpone) as error:
         log.warning("an answer did not reach Slack", error=f"{type(error).__name__}: {error}")
     except Exception:
         log.exception("an answer could not be made")

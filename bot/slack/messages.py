@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.model import RequestId, Value
-from bot.reminders.model import AuthorNoticeKind, Card, Look, NoticeKind
+from bot.reminders.model import Card, Look
 from bot.reviews.model import CloseReason, PullRequest
 from bot.slack.escape import code, disarm, link, plain, web_address
 
@@ -20,7 +20,7 @@ UNDO = "undo"
 SAY = "say"
 """A button that stands for words a person might have typed."""
 
-SNOOZE_CHOICES = {
+SNOOZE_PRESETS = {
     "hour": "1 hour",
     "tomorrow": "Until tomorrow",
     "next_week": "Until next week",
@@ -170,42 +170,10 @@ def _snooze_menu(request_id: RequestId) -> Block:
         "action_id": SNOOZE,
         "placeholder": plain_text("Snooze"),
         "options": [
-            {"text": plain_text(words), "value": f"{request_id}:{choice}"}
-            for choice, words in SNOOZE_CHOICES.items()
+            {"text": plain_text(words), "value": f"{request_id}:{preset}"}
+            for preset, words in SNOOZE_PRESETS.items()
         ],
     }
-
-
-def render_notice(kind: AuthorNoticeKind, pull_request: PullRequest, reviewers: Sequence[str]) -> Rendered:
-    """What an author is told once. `reviewers` are the logins it is about."""
-    title = disarm(pull_request.title, MOST_IN_TITLE) or "(no title)"
-    headline, advice = _notice_words(kind, [disarm(login, MOST_IN_NAME) for login in reviewers])
-    blocks = [section(f"*{title_link(pull_request)}*\n{label(pull_request)} · {headline}"), context(advice)]
-    if (url := web_address(pull_request.url)) is not None:
-        opening = {**button("Open", OPEN, str(pull_request.id)), "url": url}
-        blocks.append({"type": "actions", "elements": [opening]})
-    return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label(pull_request)})")
-
-
-def _notice_words(kind: AuthorNoticeKind, reviewers: Sequence[str]) -> tuple[str, str]:
-    names = join_words(reviewers)
-    match kind:
-        case NoticeKind.NOBODY_REACHABLE:
-            return (
-                "nobody who was asked can be reached in Slack",
-                f"Asked: {names}. Ripe does not know who they are in Slack, so it reminds nobody."
-                " Tell them yourself, or have an admin connect them (`ripe people import`).",
-            )
-        case NoticeKind.NOBODY_LEFT:
-            return (
-                "no reviewer could be found",
-                "Whoever its rules name is not available or was asked already. Please ask someone yourself.",
-            )
-        case NoticeKind.NO_ANSWER:
-            return (
-                f"no answer yet from {names}",
-                "Ripe goes on reminding. You can ask someone else, have a word with them, or wait.",
-            )
 
 
 def join_words(words: Sequence[str]) -> str:
@@ -232,15 +200,15 @@ def render_text(text: str, *buttons: Block) -> Rendered:
     return Rendered(blocks=(section(text), *actions), text=text)
 
 
+def add_context(rendered: Rendered, text: str) -> Rendered:
+    """The same message with a line in small grey letters under it."""
+    return Rendered(blocks=(*rendered.blocks, context(text)), text=rendered.text)
+
+
 def disarm_words(words: str) -> str:
     """A sentence of ours that may quote a person, disarmed except for `code`."""
     parts = re.split(r"(`|^\s+|\s+(?=`)|(?<=`)\s+)", words)
     return "".join(part if part == "`" or part.isspace() else disarm(part, 300) for part in parts)
-
-
-def undo_button(action_id: int) -> Block:
-    """Takes back the action with this id."""
-    return button("Undo", UNDO, str(action_id))
 
 
 def section(text: str) -> Block:

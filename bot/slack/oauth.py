@@ -8,16 +8,12 @@ import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from bot.encryption import tls_context
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import NotOneWorkspaceError, SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.model import SlackGrant, SlackInstallation
 
 TIMEOUT = 10.0
 """Seconds."""
 _ANSWER: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-
-
-class NotOneWorkspace(Exception):
-    """The app was installed for a whole organization, or not as a bot: nothing that Ripe can use."""
 
 
 def authorize_url(api_url: str, client_id: str, scopes: Iterable[str], redirect_uri: str, state: str) -> str:
@@ -36,7 +32,7 @@ async def exchange_code(
 ) -> SlackInstallation:
     """What Slack gives for a code, which is good for one time. It is asked once.
 
-    Raises SlackRefused, SlackOutcomeUnknown where no answer came, and NotOneWorkspace.
+    Raises SlackRefusedError, SlackOutcomeUnknownError where no answer came, and NotOneWorkspaceError.
     """
     fields = {"code": code, "redirect_uri": redirect_uri}
     auth = httpx.BasicAuth(client_id, client_secret.get_secret_value())
@@ -45,12 +41,12 @@ async def exchange_code(
             reply = await client.post(urljoin(api_url, "oauth.v2.access"), data=fields, auth=auth)
         answer = _ANSWER.validate_json(reply.content)
     except httpx.HTTPError as error:
-        raise SlackOutcomeUnknown(type(error).__name__) from error
+        raise SlackOutcomeUnknownError(type(error).__name__) from error
     except ValidationError:
         # Not chained: what came may hold the token.
-        raise SlackOutcomeUnknown("the reply is not JSON") from None
+        raise SlackOutcomeUnknownError("the reply is not JSON") from None
     if answer.get("ok") is not True:
-        raise SlackRefused(str(answer.get("error", f"HTTP {reply.status_code}")))
+        raise SlackRefusedError(str(answer.get("error", f"HTTP {reply.status_code}")))
     return _read(answer)
 
 
@@ -68,4 +64,4 @@ def _read(answer: dict[str, Any]) -> SlackInstallation:
             grant = SlackGrant(team_id=team_id, team=name, scopes=scopes, bot_user_id=bot_user_id)
             return SlackInstallation(grant=grant, token=SecretStr(token))
         case _:
-            raise NotOneWorkspace
+            raise NotOneWorkspaceError

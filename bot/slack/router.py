@@ -8,10 +8,16 @@ import structlog
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import (
+    NotInTimeError,
+    SlackOutcomeUnknownError,
+    SlackRefusedError,
+    TokenUnreadableError,
+    WorkspaceGoneError,
+)
 from bot.slack.store import find_workspace_of_team
 from bot.slack.tasks import BackgroundTasks
-from bot.slack.workspaces import ConnectedWorkspace, SlackWorkspaces, TokenUnreadable, WorkspaceGone
+from bot.slack.workspaces import ConnectedWorkspace, SlackWorkspaces
 from jobq import Postpone, is_transient
 
 log = structlog.get_logger()
@@ -20,10 +26,6 @@ KNOWN_WITHIN = 0.5
 """Seconds that Postgres has to say whether a workspace has changed. After that its last state is used."""
 UNKNOWN_WITHIN = 2.0
 """Seconds that Postgres has to find a workspace that this process has not met yet."""
-
-
-class NotInTimeError(Exception):
-    """The workspace of a request cannot be found at the moment. Slack may send the request again."""
 
 
 class WorkspaceRouter:
@@ -89,9 +91,9 @@ class WorkspaceRouter:
             return None
         try:
             connected = self._workspaces.connect(workspace)
-        except WorkspaceGone:
+        except WorkspaceGoneError:
             return None
-        except TokenUnreadable as error:
+        except TokenUnreadableError as error:
             log.error(str(error))
             return None
         self._known[team_id] = connected
@@ -103,9 +105,9 @@ class WorkspaceRouter:
             return False
         try:
             await self._workspaces.learn_first(self._now())
-        except SlackRefused as error:
+        except SlackRefusedError as error:
             log.warning("Slack refuses SLACK_BOT_TOKEN", error=error.error)
             return False
-        except (Postpone, SlackOutcomeUnknown) as error:
+        except (Postpone, SlackOutcomeUnknownError) as error:
             raise NotInTimeError from error
         return True

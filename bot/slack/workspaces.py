@@ -10,19 +10,12 @@ from pydantic import SecretStr
 from bot.encryption import Cipher, UndecryptableError
 from bot.model import WorkspaceId
 from bot.slack import store
+from bot.slack.errors import TokenUnreadableError, WorkspaceGoneError
 from bot.slack.gateway import SlackGateway
 from bot.slack.model import SlackInstallation, SlackWorkspace
 from jobq import write_transaction
 
 log = structlog.get_logger()
-
-
-class WorkspaceGone(Exception):
-    """Ripe was taken away from this workspace, or has no token for it. Nothing may be sent there."""
-
-
-class TokenUnreadable(Exception):
-    """The token of a workspace cannot be decrypted. The text says what to do."""
 
 
 class ConnectedWorkspace(NamedTuple):
@@ -64,17 +57,17 @@ class SlackWorkspaces:
         return self._cipher is not None
 
     async def of(self, workspace_id: WorkspaceId) -> SlackGateway:
-        """Its door. Raises WorkspaceGone, TokenUnreadable, and LookupError where there is none."""
+        """Its door. Raises WorkspaceGoneError, TokenUnreadableError, and LookupError where there is none."""
         return self.connect(await store.load_workspace(workspace_id)).slack
 
     def connect(self, workspace: SlackWorkspace) -> ConnectedWorkspace:
-        """The same for a row that was just loaded. Raises WorkspaceGone and TokenUnreadable."""
+        """The same for a row that was just loaded. Raises WorkspaceGoneError and TokenUnreadableError."""
         if workspace.gone_at is not None:
-            raise WorkspaceGone("Ripe was removed from this Slack workspace")
+            raise WorkspaceGoneError("Ripe was removed from this Slack workspace")
         if (sealed := workspace.sealed_token) is not None:
             return ConnectedWorkspace(workspace.id, self._gateway(workspace.id, sealed))
         if workspace.id != self._first_id:
-            raise WorkspaceGone("Ripe is not installed in this Slack workspace")
+            raise WorkspaceGoneError("Ripe is not installed in this Slack workspace")
         return ConnectedWorkspace(workspace.id, self._first)
 
     async def learn_first(self, now: datetime) -> bool:
@@ -97,13 +90,13 @@ class SlackWorkspaces:
 
     @write_transaction
     async def save(self, installation: SlackInstallation, now: datetime) -> WorkspaceId:
-        """Keeps the token of a workspace, encrypted, in place of the one before. Raises TokenUnreadable."""
+        """Encrypts and keeps a workspace's token in place of its old one. Raises TokenUnreadableError."""
         return await store.save_installed_workspace(
             installation.grant, self._keys().encrypt(installation.token), now
         )
 
     async def renew(self) -> None:
-        """Encrypts with the newest key what an older one has encrypted. Raises TokenUnreadable."""
+        """Encrypts with the newest key what an older one has encrypted. Raises TokenUnreadableError."""
         for workspace_id, sealed in (await store.list_sealed_tokens()).items():
             if not self._keys().is_newest(sealed):
                 try:
@@ -125,7 +118,7 @@ class SlackWorkspaces:
         try:
             gateway = self._open(workspace_id, self._keys().decrypt(sealed))
         except UndecryptableError:
-            raise TokenUnreadable(_unreadable(workspace_id)) from None
+            raise TokenUnreadableError(_unreadable(workspace_id)) from None
         if known is not None:
             # A call may be under way in it: it is closed at the end.
             self._replaced.append(known.gateway)
@@ -134,7 +127,7 @@ class SlackWorkspaces:
 
     def _keys(self) -> Cipher:
         if self._cipher is None:
-            raise TokenUnreadable("SECRET_KEYS: missing, and needed for the tokens of Slack workspaces")
+            raise TokenUnreadableError("SECRET_KEYS: missing, and needed for the tokens of Slack workspaces")
         return self._cipher
 
 

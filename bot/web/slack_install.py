@@ -17,9 +17,9 @@ from bot.app import App
 from bot.clock import Clock
 from bot.model import UserError
 from bot.settings import Settings
-from bot.slack.gateway import SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import NotOneWorkspaceError, SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.model import SlackInstallation
-from bot.slack.oauth import NotOneWorkspace, authorize_url, exchange_code
+from bot.slack.oauth import authorize_url, exchange_code
 from bot.slack.scopes import NEEDED, USEFUL
 from bot.slack.workspaces import SlackWorkspaces
 from bot.web.html import forbid_foreign_content, render_page, render_refusal
@@ -98,9 +98,9 @@ async def recognizing_first_workspace(app: App) -> AsyncIterator[None]:
 async def _recognize(app: App) -> None:
     try:
         await recognize_first_workspace(app.workspaces, queue=app.queue, now=app.clock.now())
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         log.warning("Slack refuses SLACK_BOT_TOKEN", error=error.error)
-    except (SlackOutcomeUnknown, Postpone) as error:
+    except (SlackOutcomeUnknownError, Postpone) as error:
         # Harmless: the first request from Slack asks again.
         log.info("no answer yet to which workspace SLACK_BOT_TOKEN belongs", error=type(error).__name__)
     except Exception:
@@ -121,11 +121,11 @@ async def _exchange(settings: Settings) -> SlackInstallation:
             code,
             _redirect_uri(settings),
         )
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         raise UserError(f"Slack does not accept its code ({error}). Begin again.") from error
-    except SlackOutcomeUnknown as error:
+    except SlackOutcomeUnknownError as error:
         raise UserError("Slack gave no answer. Begin again.") from error
-    except NotOneWorkspace:
+    except NotOneWorkspaceError:
         raise UserError("Ripe is installed in one workspace at a time, not in an organization.") from None
 
 

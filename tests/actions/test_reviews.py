@@ -7,7 +7,7 @@ import pytest
 
 from bot.actions.mute import mute
 from bot.actions.reviews import list_reviews, list_reviews_at_home
-from bot.actions.snooze import Choice, snooze_by_choice, snooze_everything
+from bot.actions.snooze import SnoozePreset, snooze_by_preset, snooze_everything
 from bot.actions.why import explain_by_name, explain_request
 from bot.assignment.model import Chosen, Decision, Skipped, SkipReason, Verdict
 from bot.assignment.store import insert_assignment, record_asked
@@ -54,8 +54,8 @@ async def test_my_turn_is_listed_oldest_first_with_its_age_in_working_time(world
 async def test_what_is_snoozed_or_muted_is_listed_apart(world: World) -> None:
     ana = await world.person("ana")
     first, second, third = [await world.ask("ana", number) for number in (12, 13, 14)]
-    await snooze_by_choice(ana, first, Choice.TOMORROW, queue=world.queue, now=world.now)
-    await snooze_by_choice(ana, second, Choice.CHANGE, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, first, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, second, SnoozePreset.CHANGE, queue=world.queue, now=world.now)
     await mute(ana, third, queue=world.queue, now=world.now)
     heading, *rest = await reviews_of(world, "ana")
     assert heading == "*Snoozed or muted* (3)"

@@ -6,10 +6,10 @@ import pytest
 
 from bot.actions.model import Snooze
 from bot.actions.snooze import (
-    Choice,
+    SnoozePreset,
     end_snooze_of_request,
     end_snoozes,
-    snooze_by_choice,
+    snooze_by_preset,
     snooze_everything,
     snooze_request,
 )
@@ -24,17 +24,19 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("choice", "until"),
+    ("preset", "until"),
     [
-        (Choice.HOUR, MONDAY + HOUR),
-        (Choice.TOMORROW, datetime(2026, 11, 24, 8, tzinfo=UTC)),
-        (Choice.NEXT_WEEK, datetime(2026, 11, 30, 8, tzinfo=UTC)),
+        (SnoozePreset.HOUR, MONDAY + HOUR),
+        (SnoozePreset.TOMORROW, datetime(2026, 11, 24, 8, tzinfo=UTC)),
+        (SnoozePreset.NEXT_WEEK, datetime(2026, 11, 30, 8, tzinfo=UTC)),
     ],
 )
-async def test_a_choice_in_a_dm_snoozes_that_review(world: World, choice: Choice, until: datetime) -> None:
+async def test_a_preset_in_a_dm_snoozes_that_review(
+    world: World, preset: SnoozePreset, until: datetime
+) -> None:
     ana = await world.person("ana")
     mine, other = await world.ask("ana", 12), await world.ask("ana", 13)
-    await snooze_by_choice(ana, mine, choice, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, mine, preset, queue=world.queue, now=world.now)
     assert (await world.request(mine)).snoozed_until == until
     assert (await world.request(other)).snoozed_until is None
     assert await world.jobs() == [mine]
@@ -43,13 +45,13 @@ async def test_a_choice_in_a_dm_snoozes_that_review(world: World, choice: Choice
 async def test_tomorrow_on_a_friday_is_monday(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
     world.clock.move(timedelta(days=4))
-    answer = await snooze_by_choice(ana, request, Choice.TOMORROW, queue=world.queue, now=world.now)
+    answer = await snooze_by_preset(ana, request, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
     assert "Mon 30 Nov, 09:00" in answer.text
 
 
 async def test_the_answer_is_absolute_and_can_be_undone(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
-    answer = await snooze_by_choice(ana, request, Choice.TOMORROW, queue=world.queue, now=world.now)
+    answer = await snooze_by_preset(ana, request, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
     assert answer.text == "acme/api#12: Snoozed until Tue 24 Nov, 09:00 (Europe/Berlin)."
     assert [button["action_id"] for button in buttons_of(answer)] == ["undo"]
 
@@ -64,7 +66,7 @@ async def test_a_snooze_that_ends_outside_working_hours_says_when_one_is_at_work
 
 async def test_a_review_can_wait_for_a_change(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
-    await snooze_by_choice(ana, request, Choice.CHANGE, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, request, SnoozePreset.CHANGE, queue=world.queue, now=world.now)
     found = await world.request(request)
     assert (found.snoozed_until, found.is_snoozed_until_change) == (None, True)
 
@@ -82,7 +84,7 @@ async def test_off_ends_every_snooze(world: World) -> None:
     ana = await world.person("ana")
     one, other = await world.ask("ana", 12), await world.ask("ana", 13)
     await snooze_everything(ana, MONDAY + HOUR, queue=world.queue, now=world.now)
-    await snooze_by_choice(ana, one, Choice.CHANGE, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, one, SnoozePreset.CHANGE, queue=world.queue, now=world.now)
     await world.jobs()
     await end_snoozes(await world.person("ana"), queue=world.queue, now=world.now)
     assert (await world.person("ana")).snoozed_until is None
@@ -94,7 +96,7 @@ async def test_off_for_one_review_leaves_the_others(world: World) -> None:
     ana = await world.person("ana")
     one, other = await world.ask("ana", 12), await world.ask("ana", 13)
     for request in (one, other):
-        await snooze_by_choice(ana, request, Choice.HOUR, queue=world.queue, now=world.now)
+        await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
     await end_snooze_of_request(ana, one, queue=world.queue, now=world.now)
     assert (await world.request(one)).snoozed_until is None
     assert (await world.request(other)).snoozed_until == MONDAY + HOUR
@@ -109,7 +111,7 @@ async def test_nobody_snoozes_what_was_asked_of_somebody_else(world: World) -> N
     cho, request = await world.person("cho"), await world.ask("ana")
     await world.person("ana")
     with pytest.raises(UserError, match="not asked of you"):
-        await snooze_by_choice(cho, request, Choice.HOUR, queue=world.queue, now=world.now)
+        await snooze_by_preset(cho, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
     assert (await world.request(request)).snoozed_until is None
 
 
@@ -117,7 +119,7 @@ async def test_what_is_over_cannot_be_snoozed(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
     await close_review_requests([(request, CloseReason.APPROVED)], world.now)
     with pytest.raises(UserError, match="over"):
-        await snooze_by_choice(ana, request, Choice.HOUR, queue=world.queue, now=world.now)
+        await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
 
 
 async def test_the_past_is_refused(world: World) -> None:
@@ -129,5 +131,5 @@ async def test_a_snooze_into_an_absence_names_the_day_after_it(world: World) -> 
     ana, request = await world.person("ana"), await world.ask("ana")
     await insert_absence(ana.id, MONDAY + HOUR, datetime(2026, 11, 25, 23, tzinfo=UTC))
     ana = await world.person("ana")
-    answer = await snooze_by_choice(ana, request, Choice.TOMORROW, queue=world.queue, now=world.now)
+    answer = await snooze_by_preset(ana, request, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
     assert "at work again Thu 26 Nov, 09:00" in answer.text

@@ -73,6 +73,7 @@ async def test_cover_is_taken_as_slack_writes_it(world: World) -> None:
     await world.person("cho")
     answer = await say(world, "ooo 7-11 dec cover <@UCHO|cho>")
     assert answer.text == "Out Mon 7 - Fri 11 Dec. Back on Mon 14 Dec. Cover: <@UCHO>."
+    assert "does not hand reviews over yet" in str(answer.blocks[-1])
 
 
 async def test_what_is_unclear_is_asked_and_a_button_says_it(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.actions.absence import come_back, go_away
 from bot.actions.mute import mute
-from bot.actions.snooze import Choice, end_snoozes, snooze_by_choice, snooze_everything
+from bot.actions.snooze import SnoozePreset, end_snoozes, snooze_by_preset, snooze_everything
 from bot.actions.undo import UNDO_WITHIN, undo
 from bot.model import UserError
 from bot.people.store import list_absences
@@ -18,8 +18,8 @@ HOUR = timedelta(hours=1)
 
 async def test_undo_brings_back_the_snooze_that_was_before(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
-    await snooze_by_choice(ana, request, Choice.CHANGE, queue=world.queue, now=world.now)
-    answer = await snooze_by_choice(ana, request, Choice.HOUR, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, request, SnoozePreset.CHANGE, queue=world.queue, now=world.now)
+    answer = await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
     await world.jobs()
     undone = await undo(ana, action_of(answer), queue=world.queue, now=world.now)
     found = await world.request(request)
@@ -32,7 +32,7 @@ async def test_undo_of_off_brings_every_snooze_back(world: World) -> None:
     ana = await world.person("ana")
     one, other = await world.ask("ana", 12), await world.ask("ana", 13)
     await snooze_everything(ana, MONDAY + HOUR, queue=world.queue, now=world.now)
-    await snooze_by_choice(ana, one, Choice.HOUR, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, one, SnoozePreset.HOUR, queue=world.queue, now=world.now)
     answer = await end_snoozes(ana, queue=world.queue, now=world.now)
     await undo(ana, action_of(answer), queue=world.queue, now=world.now)
     assert (await world.person("ana")).snoozed_until == MONDAY + HOUR
@@ -78,8 +78,8 @@ async def test_after_a_day_it_is_too_late(world: World) -> None:
 
 async def test_what_was_changed_again_since_is_left_alone(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
-    first = await snooze_by_choice(ana, request, Choice.HOUR, queue=world.queue, now=world.now)
-    await snooze_by_choice(ana, request, Choice.TOMORROW, queue=world.queue, now=world.now)
+    first = await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, request, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
     before = await world.request(request)
     with pytest.raises(UserError, match="changed again"):
         await undo(ana, action_of(first), queue=world.queue, now=world.now)

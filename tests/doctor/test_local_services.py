@@ -5,7 +5,7 @@ import pytest
 
 from bot.encryption import tls_context
 from bot.sandbox.github.registration import Registration
-from bot.slack.gateway import SlackRefused
+from bot.slack.errors import SlackRefusedError
 from tests.doctor.scene import Scene
 
 SCOPES = frozenset({"commands", "chat:write", "im:write", "im:history", "users:read", "users:read.email"})
@@ -68,5 +68,5 @@ async def test_slack_names_the_scopes_to_a_good_token_only(scene: Scene) -> None
     assert frozenset(good.headers["x-oauth-scopes"].split(",")) == SCOPES
     assert "x-oauth-scopes" not in bad.headers
     scene.bot.slack.state.is_revoked = True
-    with pytest.raises(SlackRefused, match="token_revoked"):
+    with pytest.raises(SlackRefusedError, match="token_revoked"):
         await scene.bot.app.slack.load_grant()

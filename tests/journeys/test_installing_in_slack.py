@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bot.app import make_workspaces
 from bot.encryption import tls_context
-from bot.slack.workspaces import TokenUnreadable
+from bot.slack.errors import TokenUnreadableError
 from bot.web.app import create_web
 from bot.web.states import COOKIE
 from jobq import utc_now
@@ -89,7 +89,7 @@ async def test_a_token_encrypted_with_an_old_key_is_encrypted_with_the_new_one(
         assert await sealed_token(ripe) == after, "one with the newest key stays"
         assert (await (await newer.of(beta)).load_grant()).team_id == BETA
         with pytest.raises(
-            TokenUnreadable, match=f"none of them decrypts the Slack token of workspace {beta}"
+            TokenUnreadableError, match=f"none of them decrypts the Slack token of workspace {beta}"
         ):
             await app.workspaces.of(beta)
     finally:

@@ -9,7 +9,7 @@ from bot.flows.workspaces import find_workspace_of_installation
 from bot.model import InstallationId, WorkspaceId
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.sandbox.slack.model import Fault
-from bot.slack.workspaces import WorkspaceGone
+from bot.slack.errors import WorkspaceGoneError
 from tests.journeys.two_workspaces import BETA, beta_id, install, move_github_to, reminders, type_command
 from tests.journeys.whole import Whole
 
@@ -149,7 +149,7 @@ async def test_after_an_uninstall_nothing_is_sent_and_the_token_is_gone(
     await ripe.pass_time(hours=8)
     assert len(ripe.beta.calls) == calls, "no call with that token"
     assert await ripe.app.database.fetchval("SELECT bot_token FROM workspace WHERE id = $1", beta) is None
-    with pytest.raises(WorkspaceGone):
+    with pytest.raises(WorkspaceGoneError):
         await ripe.app.workspaces.of(beta)
     assert await ripe.app.queue.dead() == []
 
@@ -211,7 +211,7 @@ async def test_the_first_workspace_may_leave_and_comes_back_with_a_token_that_is
     await type_command(ripe.slack, "cho", "/reviews")
     await ripe.slack.uninstall()
     await ripe.open_pull_request("docs/intro.md")
-    with pytest.raises(WorkspaceGone):
+    with pytest.raises(WorkspaceGoneError):
         await ripe.app.workspaces.of(ripe.app.workspace_id)
     ripe.slack.state.is_revoked = False
     assert await ripe.app.workspaces.learn_first(ripe.clock.now() + timedelta(minutes=1))

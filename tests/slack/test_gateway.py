@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused, SlackUser
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.gateway import SlackGateway, SlackUser
 from bot.slack.messages import Rendered, render_text
 from bot.web.server import find_free_port, serving
 from jobq import Postpone
@@ -62,7 +63,7 @@ async def test_a_dm_carries_its_key_and_expands_no_links() -> None:
 
 async def test_a_refusal_is_certain_and_names_slacks_reason() -> None:
     async with scripted(error("channel_not_found")) as (gateway, _):
-        with pytest.raises(SlackRefused) as refused:
+        with pytest.raises(SlackRefusedError) as refused:
             await gateway.post_dm("D1", HELLO, "message:4")
     assert refused.value.error == "channel_not_found"
 
@@ -103,7 +104,7 @@ async def test_too_many_calls_wait_as_long_as_slack_says(reply: Reply, wait: int
 )
 async def test_where_nobody_can_know_it_says_so_and_asks_only_once(reply: Reply) -> None:
     async with scripted(reply) as (gateway, script):
-        with pytest.raises(SlackOutcomeUnknown):
+        with pytest.raises(SlackOutcomeUnknownError):
             await gateway.post_dm("D1", HELLO, "message:4")
     assert len(script.asked) == 1
 
@@ -116,7 +117,7 @@ async def test_a_connection_that_ends_before_the_reply_leaves_the_outcome_unknow
         writer.close()
 
     async with silent_slack(cut) as address, gateway_at(address) as gateway:
-        with pytest.raises(SlackOutcomeUnknown):
+        with pytest.raises(SlackOutcomeUnknownError):
             await gateway.post_dm("D1", HELLO, "message:4")
     # slack_sdk would post it again by itself.
     assert len(asked) == 1
@@ -125,7 +126,7 @@ async def test_a_connection_that_ends_before_the_reply_leaves_the_outcome_unknow
 async def test_a_reply_that_does_not_come_in_time_leaves_the_outcome_unknown() -> None:
     writers: list[asyncio.StreamWriter] = []
     async with silent_slack(writers.append) as address, gateway_at(address, within=0.2) as gateway:
-        with pytest.raises(SlackOutcomeUnknown):
+        with pytest.raises(SlackOutcomeUnknownError):
             await gateway.post_dm("D1", HELLO, "message:4")
         for writer in writers:
             writer.close()
@@ -199,5 +200,5 @@ async def test_an_answer_goes_where_the_person_clicked() -> None:
 async def test_an_expired_answer_address_is_a_refusal() -> None:
     script = Script((404, "expired_url", {"Content-Type": "text/plain"}))
     async with serving(script.web()) as address, gateway_at(address) as gateway:
-        with pytest.raises(SlackRefused):
+        with pytest.raises(SlackRefusedError):
             await gateway.respond(f"{address}/actions/1/2", HELLO)

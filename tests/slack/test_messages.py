@@ -13,7 +13,8 @@ from bot.reviews.model import CloseReason
 from bot.sandbox.slack.blocks import check_blocks
 from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.mrkdwn import links_in, mentions_in
-from bot.slack.messages import Rendered, describe_working_time, join_words, render_card, render_notice
+from bot.slack.messages import Rendered, describe_working_time, join_words, render_card
+from bot.slack.notices import render_author_notice
 from tests.slack.examples import example_pull_request
 from tests.slack.test_escape import TEXTS
 
@@ -183,7 +184,7 @@ def test_no_text_of_theirs_breaks_out_of_a_notice(
     title: str, logins: list[str], kind: AuthorNoticeKind
 ) -> None:
     pull_request = example_pull_request(title=title)
-    assert_harmless(render_notice(kind, pull_request, logins), pull_request.url)
+    assert_harmless(render_author_notice(kind, pull_request, logins), pull_request.url)
 
 
 @settings(max_examples=300, deadline=None)
@@ -208,7 +209,7 @@ def test_no_address_of_theirs_breaks_out(path: str) -> None:
 def test_an_author_is_told_what_is_wrong_and_what_to_do(
     kind: AuthorNoticeKind, reviewers: tuple[str, ...], headline: str
 ) -> None:
-    rendered = render_notice(kind, example_pull_request(), reviewers)
+    rendered = render_author_notice(kind, example_pull_request(), reviewers)
     assert texts(rendered)[0].endswith(f"acme/api#12 · {headline}")
     assert rendered.text.startswith(headline)
     assert [words(button) for button in buttons(rendered)] == ["Open"]

@@ -17,7 +17,8 @@ from bot.sandbox.slack.model import Fault, Message
 from bot.sandbox.slack.routes import slack_blueprint as sandbox_blueprint
 from bot.sandbox.slack.world import SlackWorld
 from bot.slack.bolt import SlackApp
-from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.gateway import SlackGateway
 from bot.slack.messages import render_card
 from bot.web.server import serving
 from bot.web.slack import slack_blueprint
@@ -246,7 +247,7 @@ async def test_a_dm_whose_reply_was_lost_is_found_by_its_key(room: Room, kind: A
     request = await room.world.ask("ana")
     channel = await room.gateway.open_dm(ANA)
     room.slack.faults.add(Fault(method="chat.postMessage", kind=kind, moment="after"))
-    with pytest.raises(SlackOutcomeUnknown):
+    with pytest.raises(SlackOutcomeUnknownError):
         await room.send_card(request, key="message:7")
     [message] = room.seen()
     since = MONDAY - timedelta(minutes=5)
@@ -265,7 +266,7 @@ async def test_too_many_calls_are_postponed_and_nothing_was_posted(room: Room) -
 
 
 async def test_a_refusal_is_told_apart(room: Room) -> None:
-    with pytest.raises(SlackRefused, match="channel_not_found"):
+    with pytest.raises(SlackRefusedError, match="channel_not_found"):
         await room.gateway.edit_dm("D0UNKNOWN", "1.1", render_card_of_nothing())
 
 

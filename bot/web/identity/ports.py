@@ -6,8 +6,14 @@ from bot.actions.identity import Purpose
 from bot.github.oauth import GitHubOAuth, ProvenInstallation
 from bot.model import UserError, Value, WorkspaceId
 from bot.settings import Settings
-from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused, SlackUser
-from bot.slack.workspaces import SlackWorkspaces, TokenUnreadable, WorkspaceGone
+from bot.slack.errors import (
+    SlackOutcomeUnknownError,
+    SlackRefusedError,
+    TokenUnreadableError,
+    WorkspaceGoneError,
+)
+from bot.slack.gateway import SlackGateway, SlackUser
+from bot.slack.workspaces import SlackWorkspaces
 from jobq import Postpone, Queue
 
 
@@ -61,9 +67,9 @@ class IdentityPorts:
         """The Slack of the invitee's workspace. Raises UserError."""
         try:
             return await self.workspaces.of(invitee.workspace_id)
-        except (WorkspaceGone, LookupError):
+        except (WorkspaceGoneError, LookupError):
             raise UserError("Ripe is not in this Slack workspace any more.") from None
-        except TokenUnreadable as error:
+        except TokenUnreadableError as error:
             raise UserError("Ripe cannot reach this Slack workspace: tell an admin.") from error
 
     async def load_user(self, trip: Trip) -> SlackUser:
@@ -74,7 +80,7 @@ class IdentityPorts:
         slack = await self.load_slack(trip)
         try:
             user = await slack.find_user(trip.slack_user_id)
-        except (SlackRefused, SlackOutcomeUnknown, Postpone) as error:
+        except (SlackRefusedError, SlackOutcomeUnknownError, Postpone) as error:
             raise UserError("Slack does not tell who you are. Try again in a minute.") from error
         if user is None or not user.is_active or user.is_bot:
             raise UserError("This link is for somebody who is not active in Slack.")

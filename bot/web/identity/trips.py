@@ -10,8 +10,9 @@ from quart import Blueprint, Response, redirect, request
 from bot.actions.identity import Purpose
 from bot.actions.link_account import link_account
 from bot.model import UserError
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.escape import disarm
-from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
+from bot.slack.gateway import SlackGateway
 from bot.slack.messages import MOST_IN_NAME, render_text
 from bot.web.html import render_page
 from bot.web.identity.ports import IdentityPorts, InstallationOffer, Invitee, Trip
@@ -95,7 +96,7 @@ async def _notify(slack: SlackGateway, slack_user_id: str, login: str) -> bool:
     )
     try:
         await slack.post_dm(await slack.open_dm(slack_user_id), render_text(text))
-    except (SlackRefused, SlackOutcomeUnknown, Postpone) as error:
+    except (SlackRefusedError, SlackOutcomeUnknownError, Postpone) as error:
         log.warning("no DM about a linked account", error=f"{type(error).__name__}: {error}")
         return False
     return True

@@ -14,8 +14,8 @@ BOT_EVENTS = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoke
 
 _COMMANDS = {
     "/snooze": ("Hold reminders back", "2h, until monday, off"),
-    "/ooo": ("Say when you are out of office", "until friday, 3-14 aug cover @ana, off"),
-    "/reviews": ("See whose turn it is", "team, link, settings, why, help"),
+    "/ooo": ("Say when you are out of office", "until friday, 3-14 aug, off"),
+    "/reviews": ("See whose turn it is", "link, why acme/api#12, help"),
     "/ripe": ("All of it under one name", "snooze 2h, ooo until friday, reviews"),
 }
 _DESCRIPTION = (

@@ -10,7 +10,8 @@ from quart import Blueprint, Response, request
 
 from bot.credentials import SLACK_FIELDS
 from bot.settings import Settings
-from bot.slack.gateway import SlackGateway, SlackOutcomeUnknown, SlackRefused
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.gateway import SlackGateway
 from bot.web.html import render_page
 from bot.web.setup.guard import redirect_to
 from bot.web.setup.manifests import slack_link, slack_manifest, socket_manifest
@@ -107,9 +108,9 @@ async def _try_token(
     slack = SlackGateway(token, settings.slack_api_url, timeout=ANSWERS_WITHIN)
     try:
         await call(slack)
-    except SlackRefused as error:
+    except SlackRefusedError as error:
         return f"Slack refuses this {name}: {error}. Nothing was saved."
-    except (Postpone, SlackOutcomeUnknown):
+    except (Postpone, SlackOutcomeUnknownError):
         return f"Slack gives no answer at {settings.slack_api_url}. Nothing was saved; try again."
     finally:
         await slack.close()

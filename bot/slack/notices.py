@@ -1,0 +1,134 @@
+"""Renders notices: DMs that are not about one review request."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from bot.reminders.model import AuthorNoticeKind, NoticeKind
+from bot.reviews.model import PullRequest
+from bot.slack.escape import disarm, web_address
+from bot.slack.messages import (
+    MOST_IN_NAME,
+    MOST_IN_TITLE,
+    OPEN,
+    Rendered,
+    button,
+    context,
+    join_words,
+    label,
+    section,
+    title_link,
+)
+
+MOST_LISTED = 20
+"""Lines: Slack shows at most fifty blocks, and a person reads fewer."""
+
+_WELCOME = (
+    "This is the first you hear of Ripe. Your team connected it to its repositories: it reminds you, in your"
+    " working hours, of reviews that wait for you. `/snooze` pauses it, `/ooo` says when you are away."
+)
+
+_NOW = (
+    "*What happens now.* Open pull requests of the last 14 days are read. Nobody gets a DM about each: every"
+    " reviewer gets one list when their next working day begins."
+)
+_NEXT = (
+    "`ripe people import FILE` connects GitHub logins to Slack, and `ripe config apply FILE` says who reviews"
+    " which files. Where there is no rule, Ripe writes nothing to GitHub: it only reminds those whom somebody"
+    " asked."
+)
+_STOP = (
+    "*How to stop it.* Suspend or uninstall the App in the account's settings on GitHub: from then on"
+    " nothing is asked or sent, and a day after it was uninstalled its data is deleted. `/snooze` pauses"
+    " your own DMs."
+)
+
+
+def render_welcome_digest(
+    pull_requests: Sequence[PullRequest], now: datetime, *, is_first_ever: bool = False
+) -> Rendered:
+    """The reviews that were open before Ripe was installed, oldest first. Only the first 20 are listed."""
+    count = len(pull_requests)
+    verb = "review has" if count == 1 else "reviews have"
+    headline = f"{count} {verb} been waiting for you since before Ripe was installed"
+    oldest_first = sorted(pull_requests, key=lambda pull_request: (pull_request.created_at, pull_request.id))
+    blocks = [section(f"*{headline}*")]
+    blocks += [section(_line(pull_request, now)) for pull_request in oldest_first[:MOST_LISTED]]
+    if count > MOST_LISTED:
+        blocks.append(context(f"and {count - MOST_LISTED} more"))
+    blocks.append(
+        context("You hear of one of these again when something happens to it. `/reviews` lists all.")
+    )
+    if is_first_ever:
+        blocks.append(context(_WELCOME))
+    return Rendered(blocks=tuple(blocks), text=f"{headline}.")
+
+
+def _line(pull_request: PullRequest, now: datetime) -> str:
+    author = disarm(pull_request.author.login, MOST_IN_NAME)
+    age = _describe_age((now - pull_request.created_at).days)
+    return f"• {title_link(pull_request)} · {label(pull_request)} · by {author} · {age}"
+
+
+def _describe_age(days: int) -> str:
+    # The age of the pull request: GitHub does not list since when each reviewer is asked.
+    if days < 1:
+        return "opened today"
+    return f"opened {days} day{'s' if days > 1 else ''} ago"
+
+
+def render_greeting(account: str, repositories: Sequence[str], ruled: Collection[str]) -> Rendered:
+    """Greets the person who installed the App on an account.
+
+    `ruled` are the names of repositories with rules, in lower case.
+    """
+    headline = f"You installed Ripe on {disarm(account, MOST_IN_NAME) or 'GitHub'}"
+    names = _join_names(repositories) or "no repositories yet"
+    without = _join_names([name for name in repositories if name.lower() not in ruled])
+    ruleless = f" No rules yet for {without}." if without else ""
+    blocks = (
+        section(f"*{headline}*\n{names}"),
+        section(_NOW),
+        section(f"*What to do next.*{ruleless} {_NEXT}"),
+        section(_STOP),
+    )
+    return Rendered(blocks=blocks, text=f"{headline}: {names}.")
+
+
+def _join_names(repositories: Sequence[str]) -> str:
+    names = [disarm(name, MOST_IN_NAME) for name in repositories]
+    return join_words(names) if names else ""
+
+
+def render_author_notice(
+    kind: AuthorNoticeKind, pull_request: PullRequest, reviewers: Sequence[str]
+) -> Rendered:
+    """Tells an author that a review needs their help. `reviewers` are the logins that it is about."""
+    title = disarm(pull_request.title, MOST_IN_TITLE) or "(no title)"
+    headline, advice = _author_notice_words(kind, [disarm(login, MOST_IN_NAME) for login in reviewers])
+    blocks = [section(f"*{title_link(pull_request)}*\n{label(pull_request)} · {headline}"), context(advice)]
+    if (url := web_address(pull_request.url)) is not None:
+        opening = {**button("Open", OPEN, str(pull_request.id)), "url": url}
+        blocks.append({"type": "actions", "elements": [opening]})
+    return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label(pull_request)})")
+
+
+def _author_notice_words(kind: AuthorNoticeKind, reviewers: Sequence[str]) -> tuple[str, str]:
+    names = join_words(reviewers)
+    match kind:
+        case NoticeKind.NOBODY_REACHABLE:
+            return (
+                "nobody who was asked can be reached in Slack",
+                f"Asked: {names}. Ripe does not know who they are in Slack, so it reminds nobody."
+                " Tell them yourself, or have an admin connect them (`ripe people import`).",
+            )
+        case NoticeKind.NOBODY_LEFT:
+            return (
+                "no reviewer could be found",
+                "Everyone whom its rules name is unavailable or was asked already."
+                " Please ask someone yourself.",
+            )
+        case NoticeKind.NO_ANSWER:
+            return (
+                f"no answer yet from {names}",
+                "Ripe goes on reminding. You can ask someone else, have a word with them, or wait.",
+            )
