@@ -64,9 +64,9 @@ async def ask_in_the_evening(ripe: Whole, *reviewers: str, pulls: int = 1) -> Pu
 
 
 async def stop_at(ripe: Whole, instant: datetime) -> None:
-    """Everything due before then has happened; what is due then has not."""
+    """Jobs that were due before this instant have run; jobs of the next minute are due and have not."""
     await ripe.go_to(instant - timedelta(seconds=1))
-    ripe.clock.shift += timedelta(seconds=1)
+    ripe.clock.shift += timedelta(minutes=1)
 
 
 async def the_only_request() -> RequestId:
