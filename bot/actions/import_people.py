@@ -21,17 +21,17 @@ T = TypeVar("T")
 
 AT_ONCE = 4
 MOST_WAITS = 10
-"""How often one question is asked again when Slack or GitHub ask us to wait; Slack grants 50 a minute."""
+"""Tries of one call when Slack or GitHub asks us to wait; Slack allows 50 calls a minute."""
 
 
 class GitHub(Protocol):
-    """What an import asks of GitHub."""
+    """The part of the GitHub gateway that an import uses."""
 
     async def find_account(self, installation_id: InstallationId, login: str) -> Account | None: ...
 
 
 class Slack(Protocol):
-    """What an import asks of Slack."""
+    """The part of the Slack gateway that an import uses."""
 
     async def find_user(self, slack_user_id: str) -> SlackUser | None: ...
 
@@ -39,7 +39,7 @@ class Slack(Protocol):
 
 
 class ImportReport(Value):
-    """What a file would change, or has changed. `absent` counts mapped accounts that are not in the file."""
+    """The changes that a file would make or has made. `absent` counts mapped accounts not in it."""
 
     plan: ImportPlan
     absent: int
@@ -50,7 +50,7 @@ class ImportReport(Value):
         return not self.plan.problems
 
     def lines(self) -> list[str]:
-        """What to show: changes, then notes, then problems, each with its line."""
+        """The report to print: changes, then notes, then problems, each with its line."""
         steps = [step for step in self.plan.steps if step.effect is not Effect.UNCHANGED]
         lines = [_describe(step) for step in steps]
         lines += [f"note: {note}" for note in self.plan.notes]
@@ -95,11 +95,11 @@ async def import_people(
     UserError where they cannot be asked.
     """
     file = parse_people(text, filename)
-    found = await _find_all(file.rows, workspace_id, github, slack, clock)
-    known = Known(
+    resolved = await _find_all(file.rows, workspace_id, github, slack, clock)
+    existing = Known(
         accounts=await store.list_accounts(workspace_id), people=await store.list_people(workspace_id)
     )
-    plan = plan_import(found, known)
+    plan = plan_import(resolved, existing)
     plan = ImportPlan(
         steps=plan.steps,
         problems=_by_line(file.problems, plan.problems),
@@ -108,17 +108,17 @@ async def import_people(
     does_apply = apply and not plan.problems
     if does_apply:
         await _apply(plan, workspace_id, queue)
-    absent = {account.id for account in known.accounts} - {step.account_id for step in plan.steps}
+    absent = {account.id for account in existing.accounts} - {step.account_id for step in plan.steps}
     return ImportReport(plan=plan, absent=len(absent), is_applied=does_apply)
 
 
 def _by_line(*problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted((one for some in problems for one in some), key=lambda problem: problem.line))
+    return tuple(sorted((problem for some in problems for problem in some), key=lambda problem: problem.line))
 
 
 @write_transaction
 async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> None:
-    """Maps everybody whose mapping is new or different, and has the reminders this concerns look again."""
+    """Saves each new or changed mapping, and schedules the reminders that it concerns."""
     concerned: set[RequestId] = set()
     for step in plan.steps:
         if step.effect is Effect.UNCHANGED:
@@ -126,8 +126,8 @@ async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> N
         before = await store.find_person_by_account(workspace_id, step.account_id)
         person_id = await store.upsert_person(workspace_id, step.slack_user_id, step.name, step.zone)
         await store.map_account(workspace_id, step.account_id, step.login, person_id)
-        for one in {person_id, before.id} if before else {person_id}:
-            concerned.update(await list_open_request_ids_of_person(one))
+        for concerned_id in {person_id, before.id} if before else {person_id}:
+            concerned.update(await list_open_request_ids_of_person(concerned_id))
     await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))
 
 
@@ -151,9 +151,9 @@ async def _find_all(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(find(row)) for row in rows]
     except ExceptionGroup as errors:
-        if (told := errors.subgroup(UserError)) is None:
+        if (refusals := errors.subgroup(UserError)) is None:
             raise
-        raise UserError(str(told.exceptions[0])) from told
+        raise UserError(str(refusals.exceptions[0])) from refusals
     return [task.result() for task in tasks]
 
 
@@ -173,7 +173,7 @@ def _profile(user: SlackUser) -> SlackProfile:
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
-    """Asks, and waits as long as the other side wants us to. Raises UserError when it does not answer."""
+    """Makes a call, and waits as long as the other side asks for. Raises UserError if it does not answer."""
     for _ in range(MOST_WAITS):
         try:
             return await ask()
@@ -187,7 +187,7 @@ async def _patiently(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
 
 
 async def describe_people(workspace_id: WorkspaceId) -> list[str]:
-    """Who is mapped, and which reviewers are not, with the reviews that wait for them."""
+    """Lists the people who are mapped, and the reviewers who are not, with the reviews that wait for them."""
     accounts = await store.list_accounts(workspace_id)
     people = await store.list_people(workspace_id)
     lines = []
