@@ -1,4 +1,4 @@
-"""Out of office, and back."""
+"""`/ooo`: a person is out of office, comes back, or cancels a planned absence."""
 
 from datetime import date, datetime, time, timedelta
 
@@ -14,9 +14,7 @@ from jobq import Queue, write_transaction
 
 CANCEL_ABSENCE = "cancel_absence"
 LONGEST = timedelta(days=366)
-COVER_IS_A_NOTE = (
-    "The cover is only noted: Ripe does not hand reviews over yet, so please tell them yourself."
-)
+COVER_IS_A_NOTE = "The cover is only noted: Ripe does not hand reviews over yet, so please tell them."
 
 
 @write_transaction
@@ -29,7 +27,7 @@ async def go_away(
     queue: Queue,
     now: datetime,
 ) -> Rendered:
-    """Out of office until `ends_at` (exclusive). Raises UserError."""
+    """Saves an absence that ends at `ends_at` (exclusive). Raises UserError."""
     if ends_at <= max(starts_at, now):
         raise UserError("That is over already, so nothing was saved. Which days are you away?")
     if ends_at - starts_at > LONGEST:
@@ -37,11 +35,11 @@ async def go_away(
     cover = await _find_cover(person, cover_slack_user_id)
     await store.lock_person(person.id)
     absence_id = await store.insert_absence(person.id, starts_at, ends_at, cover.id if cover else None)
-    told = describe_absence(person, Absence(starts_at=starts_at, ends_at=ends_at), now)
+    text = describe_absence(person, Absence(starts_at=starts_at, ends_at=ends_at), now)
     if cover is not None:
-        told += f" Cover: <@{cover.slack_user_id}>."
+        text += f" Cover: <@{cover.slack_user_id}>."
     change = AbsenceInForce(person_id=person.id, absence_id=absence_id, before=False, after=True)
-    answer = await record(person, told, [change], queue=queue, now=now)
+    answer = await record(person, text, [change], queue=queue, now=now)
     return answer if cover is None else add_context(answer, COVER_IS_A_NOTE)
 
 
@@ -61,7 +59,7 @@ async def _find_cover(person: Person, slack_user_id: str | None) -> Person | Non
 
 @write_transaction
 async def come_back(person: Person, *, queue: Queue, now: datetime) -> Rendered:
-    """Ends the absence of now; if there is none, the one that is planned. With several planned it asks."""
+    """Ends the current absence, or else the planned one. Asks which one if several are planned."""
     await store.lock_person(person.id)
     ahead = [absence for absence in await _absences(person, now) if absence.ends_at > now]
     current = [absence for absence in ahead if absence.starts_at <= now]
@@ -74,7 +72,7 @@ async def come_back(person: Person, *, queue: Queue, now: datetime) -> Rendered:
 
 @write_transaction
 async def cancel_absence(person: Person, absence_id: int, *, queue: Queue, now: datetime) -> Rendered:
-    """Ends or calls off one absence. Raises UserError when it is over or not theirs."""
+    """Ends or cancels one absence. Raises UserError if it is over or another person's."""
     await store.lock_person(person.id)
     absences = [absence for absence in await _absences(person, now) if absence.id == absence_id]
     if not absences or absences[0].ends_at <= now:
@@ -91,8 +89,8 @@ async def _cancel(person: Person, absences: list[Absence], queue: Queue, now: da
             changes.append(change)
     days = " and ".join(_days(person, absence, now) for absence in absences)
     is_back = any(absence.starts_at <= now for absence in absences)
-    told = f"{'Welcome back!' if is_back else 'Called off.'} You are no longer out {days}."
-    return await record(person, told, changes, queue=queue, now=now)
+    text = f"{'Welcome back!' if is_back else 'Called off.'} You are no longer out {days}."
+    return await record(person, text, changes, queue=queue, now=now)
 
 
 def _ask_which(person: Person, absences: list[Absence], now: datetime) -> Rendered:
@@ -109,18 +107,18 @@ async def _absences(person: Person, now: datetime) -> tuple[Absence, ...]:
 
 
 def describe_absence(person: Person, absence: Absence, now: datetime) -> str:
-    """The days as people say them, and when they are back at work."""
+    """The days of an absence, and when the person is back at work."""
     back_at = next_working_instant(person.hours, absence.ends_at) or absence.ends_at
-    words = f"Out {_days(person, absence, now)}."
+    days = f"Out {_days(person, absence, now)}."
     if _is_whole_days(person, absence):
-        return f"{words} Back on {_day(local_day(person.hours, back_at), now)}."
+        return f"{days} Back on {_day(local_day(person.hours, back_at), now)}."
     if back_at == absence.ends_at:
-        return words
-    return f"{words} Back {describe_instant(back_at, person.zone, now)}."
+        return days
+    return f"{days} Back {describe_instant(back_at, person.zone, now)}."
 
 
 def _is_whole_days(person: Person, absence: Absence) -> bool:
-    """Whether it ends with a day. One that begins in the middle of today is told as the whole day."""
+    # Only the end counts: an absence that begins in the middle of today is shown as the whole day.
     day = local_day(person.hours, absence.ends_at)
     return local_instant(person.hours, day, time.min) == absence.ends_at
 

@@ -97,7 +97,7 @@ class AdminActions:
         pause = await end_pause(workspace_id, admin.id, admin.name, now := self.now())
         if pause is None:
             raise UserError("Ripe is not paused.")
-        # Each is decided anew: only what is still true is sent, within the person's hours and budget.
+        # Each reminder is decided anew, so it is sent only if it is due, in the person's hours and budget.
         requests = await list_open_request_ids_of_workspace(workspace_id)
         waiting = await list_waiting_jobs(pause, now)
         await self.queue.save_all([*map(remind_reviewer_job, requests), *waiting])

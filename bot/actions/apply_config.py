@@ -14,9 +14,9 @@ from jobq import Queue, write_transaction
 
 
 class ConfigReport(Value):
-    """What a file would change, or has changed. Names of repositories in lower case.
+    """The changes that a file would make or has made. Names of repositories are in lower case.
 
-    `kept` have rules but are not in the file: they stay as they are.
+    Repositories in `kept` have rules but are not in the file, so their rules stay.
     """
 
     problems: tuple[Problem, ...]
@@ -32,7 +32,7 @@ class ConfigReport(Value):
         return not self.problems
 
     def lines(self) -> list[str]:
-        """What to show: problems first, each with its line."""
+        """The report to print: problems first, each with its line."""
         if self.problems:
             return [*map(str, self.problems), _count(len(self.problems)) + ": nothing was changed."]
         lines = [f"{note} (no effect)" for note in self.notes]
@@ -51,16 +51,16 @@ def _count(problems: int) -> str:
 
 
 async def check_config(text: str, workspace_id: WorkspaceId) -> ConfigReport:
-    """Lists every problem of a file and what it would change. Writes nothing."""
+    """Lists every problem of a file and the changes it would make. Writes nothing."""
     report, _ = await _compare(text, workspace_id)
     return report
 
 
 @write_transaction
 async def apply_config(text: str, workspace_id: WorkspaceId, *, queue: Queue, now: datetime) -> ConfigReport:
-    """Applies a file without problems. Rules decide on what comes from now on; reminders look again at once.
+    """Applies a file that has no problems. Repositories that it does not name keep their rules.
 
-    Repositories that the file does not name keep their rules.
+    New rules hold for later pull requests; the reminders of open reviews are decided anew at once.
     """
     report, config = await _compare(text, workspace_id)
     if config is None:

@@ -1,4 +1,4 @@
-"""The action behind each button and menu of ours."""
+"""The action behind each of our buttons and menus."""
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ from jobq import Queue
 
 
 class Press(Protocol):
-    """Does what a button stands for. `value` is what it carries. Raises UserError."""
+    """Does what a button stands for. `value` is the value that Slack sends with it. Raises UserError."""
 
     def __call__(self, person: Person, value: str, *, queue: Queue, now: datetime) -> Awaitable[Rendered]: ...
 
@@ -58,11 +58,11 @@ PRESS: Mapping[str, Press] = {
     UNDO: _undo,
     CANCEL_ABSENCE: _cancel_absence,
 }
-"""By the first part of a button's action id."""
+"""By the part of a button's action id before the colon."""
 
 
 def _number(value: str) -> int:
-    """Raises UserError: only a forged button carries something else."""
+    """Raises UserError for anything but a number, which only a forged button carries."""
     if not (value.isascii() and value.isdecimal() and len(value) < 19):
         raise UserError("Ripe did not send this button, so nothing was changed.")
     return int(value)

@@ -1,4 +1,4 @@
-"""A Slack workspace takes the app in, for the first time or again."""
+"""A Slack workspace installs the app, for the first time or again."""
 
 from datetime import datetime
 
@@ -15,9 +15,9 @@ log = structlog.get_logger()
 
 
 async def prepare_to_enter(workspaces: SlackWorkspaces, *, queue: Queue, now: datetime) -> None:
-    """Finds out which workspace the environment's token is for, lest it become two. Raises UserError.
+    """Makes sure that the workspace of SLACK_BOT_TOKEN is known, so it cannot become two. Raises UserError.
 
-    Before a new token is asked for: that may be the end of the old one.
+    Call this before Slack issues a new token, since Slack may then revoke the old one.
     """
     if not await workspaces.is_first_unknown():
         return
@@ -32,7 +32,7 @@ async def prepare_to_enter(workspaces: SlackWorkspaces, *, queue: Queue, now: da
 async def enter_workspace(
     installation: SlackInstallation, workspaces: SlackWorkspaces, *, queue: Queue, now: datetime
 ) -> None:
-    """Keeps its token. What waited while the app was gone there goes on. Raises UserError."""
+    """Saves its token, and resumes what was waiting if the app had been removed there. Raises UserError."""
     try:
         async with current_database().transaction():
             workspace_id = await workspaces.save(installation, now)
@@ -43,9 +43,9 @@ async def enter_workspace(
 
 
 async def recognize_first_workspace(workspaces: SlackWorkspaces, *, queue: Queue, now: datetime) -> None:
-    """Asks Slack whose the environment's token is. Where the app had been gone, what waited goes on.
+    """Asks Slack which workspace SLACK_BOT_TOKEN belongs to, and resumes its work if the app was gone.
 
-    Raises what the gateway raises.
+    Raises the errors of SlackGateway.
     """
     if await workspaces.learn_first(now):
         await queue.save(repair_job())

@@ -1,4 +1,4 @@
-"""`ripe why OWNER/REPO#N`: what was decided about a pull request, what was sent, and why nothing more is."""
+"""`ripe why OWNER/REPO#N`: the decisions about a pull request, the DMs about it, and when the next is due."""
 
 import re
 from datetime import datetime
@@ -34,7 +34,7 @@ _NOTICES = {
 }
 
 
-# It reads only, but what it reads must hold together: the locks of a reminder state need a write transaction.
+# It only reads, but the rows must fit together, and their locks need a write transaction.
 @write_transaction
 async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[str]:
     """The lines to show about a pull request such as acme/api#12. Times are in UTC. Raises UserError."""
@@ -57,10 +57,10 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
 async def _find(workspace_id: WorkspaceId, name: str) -> PullRequest:
     if (matched := _NAME.fullmatch(name.strip())) is None:
         raise UserError(f"{name!r} names no pull request: write it like acme/api#12.")
-    found = await reviews.find_pull_request_by_name(workspace_id, matched[1], int(matched[2]))
-    if found is None:
-        raise UserError(f"{name} is not known here: no webhook has told of it yet.")
-    return found
+    pull_request = await reviews.find_pull_request_by_name(workspace_id, matched[1], int(matched[2]))
+    if pull_request is None:
+        raise UserError(f"{name} is not known here: no webhook has mentioned it yet.")
+    return pull_request
 
 
 def _state(pull_request: PullRequest) -> str:

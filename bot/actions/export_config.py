@@ -8,6 +8,6 @@ from bot.model import WorkspaceId
 
 
 async def export_config(workspace_id: WorkspaceId) -> str:
-    """One YAML file that `ripe config apply` takes; what has its default is left out."""
+    """A YAML file for `ripe config apply`. Settings that have their default are left out."""
     config = RipeConfig(repositories=await list_configs(workspace_id))
     return yaml.safe_dump(config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)

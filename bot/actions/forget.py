@@ -1,4 +1,4 @@
-"""`ripe forget OWNER`: deletes what is known of an account at once, instead of a day after the uninstall."""
+"""`ripe forget OWNER`: deletes the data of a GitHub account now, not a day after the uninstall."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -22,21 +22,21 @@ from bot.model import InstallationId, RequestId, UserError, WorkspaceId
 from jobq import Postpone, Queue, write_transaction
 
 STRUCK_WITHIN = timedelta(hours=1)
-"""So long after a review request was closed its DMs may still be waiting to be struck."""
+"""DMs about a review request may wait this long to be struck after it was closed."""
 
 
 class GitHub(Protocol):
-    """What forgetting asks of GitHub."""
+    """The part of the GitHub gateway that forgetting uses."""
 
     async def load_as_app(self, path: str) -> Any: ...
 
 
 async def plan_forgetting(owner: str, workspace_id: WorkspaceId) -> list[str]:
-    """What would be deleted, as lines to show. Raises UserError where nothing is known."""
-    known = await _load(owner, workspace_id)
-    lines = _describe(await count_holdings(one.id for one in known))
-    if any(one.deleted_at is None for one in known):
-        lines.append(f"As far as Ripe was told the App is still installed on {owner}: uninstall it first.")
+    """The rows that would be deleted, as lines to print. Raises UserError for an unknown account."""
+    installations = await _load(owner, workspace_id)
+    lines = _describe(await count_holdings(installation.id for installation in installations))
+    if any(installation.deleted_at is None for installation in installations):
+        lines.append(f"As far as Ripe knows, the App is still installed on {owner}: uninstall it first.")
     return lines
 
 
@@ -49,17 +49,17 @@ async def forget_owner(
     queue: Queue,
     clock: Clock,
 ) -> list[str]:
-    """Deletes it, and tells what that was. Raises UserError, then nothing was deleted.
+    """Deletes the data of a GitHub account and returns what was deleted. After a UserError nothing was.
 
-    Where the App is still installed its next webhook would bring it all back, so that is refused. We may have
-    missed the uninstall: GitHub is asked. DMs that ask for something are struck first, while it is known
-    where they are; `slack` is None where none were sent.
+    Refuses while the App is installed there, since its next webhook would bring everything back. GitHub is
+    asked, because we may have missed the uninstall. DMs with buttons are struck before we forget where they
+    are; `slack` is None if none were sent.
     """
-    known = await _load(owner, workspace_id)
-    for one in known:
-        if one.deleted_at is None:
-            await _check_uninstalled(owner, one, github)
-    ids = [one.id for one in known]
+    installations = await _load(owner, workspace_id)
+    for installation in installations:
+        if installation.deleted_at is None:
+            await _check_uninstalled(owner, installation, github)
+    ids = [installation.id for installation in installations]
     concerned = await list_recent_requests(ids, clock.now() - STRUCK_WITHIN)
     await _leave(ids, queue, clock.now())
     await _strike(concerned, slack, queue, clock)
@@ -70,7 +70,7 @@ async def forget_owner(
 
 @write_transaction
 async def _leave(installation_ids: Iterable[InstallationId], queue: Queue, now: datetime) -> None:
-    """What the uninstall does, had it been told. Should we end here, the workers strike the DMs."""
+    # As if the uninstall had just been reported. If we crash after it, the workers strike the DMs.
     for identity in installation_ids:
         await mark_installation(identity, deleted_at=now)
         await queue.save_all(await leave_repositories(identity, await list_repository_ids(identity), now))
@@ -93,10 +93,10 @@ async def _strike(
 
 
 async def _load(owner: str, workspace_id: WorkspaceId) -> Sequence[OwnedInstallation]:
-    known = await list_installations_of(workspace_id, owner)
-    if not known:
+    installations = await list_installations_of(workspace_id, owner)
+    if not installations:
         raise UserError(f"Nothing is known of {owner}.")
-    return known
+    return installations
 
 
 async def _check_uninstalled(owner: str, installation: OwnedInstallation, github: GitHub) -> None:

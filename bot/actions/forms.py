@@ -1,4 +1,4 @@
-"""The forms that a command without words opens: what they show, and doing what was filled in."""
+"""The forms that `/snooze` and `/ooo` open: their content, and the actions that they submit."""
 
 from collections.abc import Awaitable, Mapping
 from datetime import date, datetime, time, timedelta
@@ -24,11 +24,11 @@ from bot.working_time import local_day, local_instant
 from jobq import Queue
 
 State = Mapping[str, Any]
-"""What was filled in, as Slack sends it: block, then field, then value."""
+"""The values of a form as Slack sends them: by block, then by field."""
 
 
 class Submit(Protocol):
-    """Does what was filled in. Raises UserError, whose text is shown in the form."""
+    """Does what a form asks for. Raises UserError, whose text is shown in the form."""
 
     def __call__(
         self, person: Person, state: State, *, queue: Queue, now: datetime
@@ -36,14 +36,14 @@ class Submit(Protocol):
 
 
 def render_form(name: str, person: Person, now: datetime) -> View:
-    """The form of this name, filled in as far as can be guessed. Raises KeyError for no form of ours."""
+    """The form of this name with its default values. Raises KeyError for an unknown name."""
     if name == SNOOZE_FORM.name:
         return render_snooze_form({k: v for k, v in SNOOZE_PRESETS.items() if k != SnoozePreset.CHANGE})
     return {OOO_FORM.name: render_ooo_form}[name](local_day(person.hours, now))
 
 
 async def submit_snooze(person: Person, state: State, *, queue: Queue, now: datetime) -> Rendered:
-    """All reminders, for a while or until a day begins. Raises UserError."""
+    """Snoozes all reminders, for a while or until a day begins. Raises UserError."""
     preset, day = _preset(state, HOW_LONG), _day(state, DAY)
     if (preset is None) == (day is None):
         raise UserError("Choose one of these, or a day: just one of the two.")
@@ -56,7 +56,7 @@ async def submit_snooze(person: Person, state: State, *, queue: Queue, now: date
 
 
 async def submit_ooo(person: Person, state: State, *, queue: Queue, now: datetime) -> Rendered:
-    """Away from the first to the last day, both included. Raises UserError."""
+    """Saves an absence from the first to the last day, both included. Raises UserError."""
     first, last = _day(state, FIRST_DAY), _day(state, LAST_DAY)
     if first is None or last is None:
         raise UserError("Which days are you away?")

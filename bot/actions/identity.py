@@ -1,4 +1,4 @@
-"""`/reviews link` and `/reviews admin join`: who somebody is on GitHub, and what is theirs there.
+"""`/reviews link` connects a GitHub account, and `/reviews admin join` an installation of the GitHub App.
 
 GitHub asks people in a browser, so the answer is a link for this person alone.
 """
@@ -20,14 +20,14 @@ _ONCE = "The link is for you alone: good for one time, for ten minutes. Do not p
 
 
 class Purpose(StrEnum):
-    """What a person goes to GitHub for."""
+    """The reason for a visit to GitHub."""
 
     LINK = "link"
     JOIN = "join"
 
 
 class Invite(Protocol):
-    """Makes the address where a Slack user begins a trip to GitHub. Raises UserError where none is set up."""
+    """Makes the link that takes a Slack user to GitHub. Raises UserError if GitHub's OAuth is not set up."""
 
     async def __call__(self, purpose: Purpose, workspace_id: WorkspaceId, slack_user_id: str) -> str: ...
 
@@ -35,13 +35,13 @@ class Invite(Protocol):
 async def answer_identity(
     command: IdentityCommand, workspace_id: WorkspaceId, slack_user_id: str, *, invite: Invite, queue: Queue
 ) -> Rendered:
-    """Does what was typed, also for somebody whom nobody connected yet. Raises UserError."""
+    """Does what was typed, even for a person who is not linked yet. Raises UserError."""
     match command:
         case LinkAccount():
-            known = await list_accounts_of(workspace_id, slack_user_id)
-            return await _offer_link(known, workspace_id, slack_user_id, invite)
+            accounts = await list_accounts_of(workspace_id, slack_user_id)
+            return await _offer_link(accounts, workspace_id, slack_user_id, invite)
         case UnlinkAccount():
-            return _tell_unlinked(await unlink_accounts(workspace_id, slack_user_id, queue=queue))
+            return _describe_unlinked(await unlink_accounts(workspace_id, slack_user_id, queue=queue))
         case JoinInstallation():
             address = await invite(Purpose.JOIN, workspace_id, slack_user_id)
             return render_text(
@@ -52,24 +52,24 @@ async def answer_identity(
 
 
 async def _offer_link(
-    known: Sequence[MappedAccount], workspace_id: WorkspaceId, slack_user_id: str, invite: Invite
+    accounts: Sequence[MappedAccount], workspace_id: WorkspaceId, slack_user_id: str, invite: Invite
 ) -> Rendered:
-    if not known:
+    if not accounts:
         address = await invite(Purpose.LINK, workspace_id, slack_user_id)
         return render_text(
             "*Connect your GitHub account*, so that Ripe knows which reviews wait for you. GitHub tells Ripe"
             " your login; Ripe gets no access to code.\n" + _ONCE,
             _link("Connect GitHub", address),
         )
-    told = f"On GitHub you are {_names(known)}. `/reviews link off` ends that."
+    text = f"On GitHub you are {_names(accounts)}. `/reviews link off` ends that."
     try:
         address = await invite(Purpose.LINK, workspace_id, slack_user_id)
     except UserError:
-        return render_text(told)
-    return render_text(f"{told} You can connect another account as well.", _link("Connect another", address))
+        return render_text(text)
+    return render_text(f"{text} You can connect another account as well.", _link("Connect another", address))
 
 
-def _tell_unlinked(removed: Sequence[MappedAccount]) -> Rendered:
+def _describe_unlinked(removed: Sequence[MappedAccount]) -> Rendered:
     if not removed:
         raise UserError("No GitHub account is connected with you, so nothing was changed.")
     return render_text(
@@ -82,5 +82,5 @@ def _names(accounts: Sequence[MappedAccount]) -> str:
     return join_words([f"*{disarm(account.login, MOST_IN_NAME)}*" for account in accounts])
 
 
-def _link(words: str, address: str) -> dict[str, object]:
-    return {**button(words, OPEN, "identity"), "url": address}
+def _link(text: str, address: str) -> dict[str, object]:
+    return {**button(text, OPEN, "identity"), "url": address}

@@ -29,17 +29,17 @@ T = TypeVar("T")
 
 AT_ONCE = 4
 MOST_WAITS = 10
-"""How often one question is asked again when Slack or GitHub ask us to wait; Slack grants 50 a minute."""
+"""Tries of one call when Slack or GitHub asks us to wait; Slack allows 50 calls a minute."""
 
 
 class GitHub(Protocol):
-    """What an import asks of GitHub."""
+    """The part of the GitHub gateway that an import uses."""
 
     async def find_account(self, installation_id: InstallationId, login: str) -> Account | None: ...
 
 
 class Slack(Protocol):
-    """What an import asks of Slack."""
+    """The part of the Slack gateway that an import uses."""
 
     async def find_user(self, slack_user_id: str) -> SlackUser | None: ...
 
@@ -47,7 +47,7 @@ class Slack(Protocol):
 
 
 class ImportReport(Value):
-    """What a file would change, or has changed. `absent` counts mapped accounts that are not in the file."""
+    """The changes that a file would make or has made. `absent` counts mapped accounts not in it."""
 
     plan: ImportPlan
     absent: int
@@ -122,12 +122,12 @@ async def import_people(
 
 
 def _by_line(*problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted((one for some in problems for one in some), key=lambda problem: problem.line))
+    return tuple(sorted((problem for some in problems for problem in some), key=lambda problem: problem.line))
 
 
 @write_transaction
 async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> None:
-    """Maps everybody whose mapping is new or different, and has the reminders this concerns look again."""
+    """Saves each new or changed mapping, and schedules the reminders that it concerns."""
     concerned: set[RequestId] = set()
     for mapping in plan.mappings:
         if mapping.effect is Effect.UNCHANGED:
@@ -135,8 +135,8 @@ async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> N
         before = await store.find_person_by_account(workspace_id, mapping.account_id)
         person_id = await store.upsert_person(workspace_id, mapping.slack_user_id, mapping.name, mapping.zone)
         await store.map_account(workspace_id, mapping.account_id, mapping.login, person_id)
-        for one in {person_id, before.id} if before else {person_id}:
-            concerned.update(await list_open_request_ids_of_person(one))
+        for concerned_id in {person_id, before.id} if before else {person_id}:
+            concerned.update(await list_open_request_ids_of_person(concerned_id))
     await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))
 
 
@@ -160,9 +160,9 @@ async def _identify(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(find(row)) for row in rows]
     except ExceptionGroup as errors:
-        if (told := errors.subgroup(UserError)) is None:
+        if (refusals := errors.subgroup(UserError)) is None:
             raise
-        raise UserError(str(told.exceptions[0])) from told
+        raise UserError(str(refusals.exceptions[0])) from refusals
     return [task.result() for task in tasks]
 
 
@@ -182,7 +182,7 @@ def _profile(user: SlackUser) -> SlackProfile:
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
-    """Asks, and waits as long as the other side wants us to. Raises UserError when it does not answer."""
+    """Makes a call, and waits as long as the other side asks for. Raises UserError if it does not answer."""
     for _ in range(MOST_WAITS):
         try:
             return await ask()
@@ -196,7 +196,7 @@ async def _patiently(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
 
 
 async def describe_people(workspace_id: WorkspaceId) -> list[str]:
-    """Who is mapped, and which reviewers are not, with the reviews that wait for them."""
+    """Lists the people who are mapped, and the reviewers who are not, with the reviews that wait for them."""
     accounts = await store.list_accounts(workspace_id)
     people = await store.list_people(workspace_id)
     lines = []

@@ -1,4 +1,4 @@
-"""An installation of the GitHub App joins a Slack workspace, after GitHub has proved whose it is."""
+"""An installation of the GitHub App joins a Slack workspace after GitHub has proved who owns it."""
 
 import structlog
 
@@ -15,7 +15,9 @@ log = structlog.get_logger()
 async def join_installation(
     workspace_id: WorkspaceId, installation: ProvenInstallation, *, queue: Queue
 ) -> None:
-    """Its repositories are this workspace's, and what is open there is read. May be repeated.
+    """Gives its repositories to this workspace and schedules the import of their open pull requests.
+
+    May be repeated.
 
     Raises UserError where it is another workspace's.
     """

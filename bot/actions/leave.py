@@ -1,4 +1,4 @@
-"""A Slack workspace took the app away."""
+"""A Slack workspace removes the app."""
 
 from datetime import datetime
 
@@ -11,10 +11,10 @@ from jobq import Queue, write_transaction
 
 @write_transaction
 async def leave_workspace(
-    workspace_id: WorkspaceId, told_at: datetime, *, queue: Queue, now: datetime
+    workspace_id: WorkspaceId, removed_at: datetime, *, queue: Queue, now: datetime
 ) -> bool:
-    """From now on nothing is sent there; a day later it is forgotten. False for news of an older install."""
-    if not await mark_workspace_gone(workspace_id, told_at, now):
+    """Stops sending there, and forgets it a day later. False if it was installed again after `removed_at`."""
+    if not await mark_workspace_gone(workspace_id, removed_at, now):
         return False
     await queue.save(forget_workspace_job(workspace_id).runs_at(now + KEPT_FOR))
     return True

@@ -1,4 +1,4 @@
-"""Connects a GitHub account with a Slack user who has proved that it is theirs, and takes that back."""
+"""Links a GitHub account to a Slack user who has proved to own it, and unlinks it."""
 
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import list_open_request_ids_of_person
@@ -14,10 +14,9 @@ from jobq import Queue, write_transaction
 
 @write_transaction
 async def link_account(workspace_id: WorkspaceId, user: SlackUser, account: Account, *, queue: Queue) -> None:
-    """Maps the account to the person, who is made where there is none; what waited for them begins.
+    """Maps the account to the person, who is created if unknown, and schedules their reminders.
 
-    What an admin has mapped wins: raises UserError where the account is somebody else's, and for bots and
-    people who were deactivated.
+    Raises UserError if an admin has mapped the account to somebody else, and for bots and deactivated people.
     """
     if user.is_bot or not user.is_active:
         raise UserError("Only people who are active in Slack can connect a GitHub account.")
@@ -31,9 +30,9 @@ async def link_account(workspace_id: WorkspaceId, user: SlackUser, account: Acco
 
 
 async def _find_or_make_person(workspace_id: WorkspaceId, user: SlackUser) -> PersonId:
-    """Whoever is known keeps the name and the zone that an admin may have chosen."""
-    if (known := await store.find_person_by_slack_user(workspace_id, user.id)) is not None:
-        return known.id
+    """A known person keeps their name and zone, which an admin may have chosen."""
+    if (person := await store.find_person_by_slack_user(workspace_id, user.id)) is not None:
+        return person.id
     zone = user.zone if user.zone and is_zone(user.zone) else UNKNOWN_ZONE
     return await store.upsert_person(workspace_id, user.id, user.name, zone)
 
@@ -42,11 +41,11 @@ async def _find_or_make_person(workspace_id: WorkspaceId, user: SlackUser) -> Pe
 async def unlink_accounts(
     workspace_id: WorkspaceId, slack_user_id: str, *, queue: Queue
 ) -> tuple[MappedAccount, ...]:
-    """From now on no GitHub account is this person's: nothing is sent any more. Returns those that were."""
+    """Unlinks all GitHub accounts of a person, who is then sent nothing. Returns the accounts."""
     removed = await accounts.list_accounts_of(workspace_id, slack_user_id)
     if removed:
         person_id = removed[0].person_id
-        # Before their accounts are gone, as these lead to the requests.
+        # Before the accounts are removed, because the requests are found through them.
         await _remind_again(person_id, queue)
         await accounts.remove_accounts(person_id)
     return removed

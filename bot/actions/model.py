@@ -1,4 +1,4 @@
-"""What a person changed in Slack: the state before and after, so that it can be taken back exactly."""
+"""The changes that a person makes in Slack, with the state before and after, so that they can be undone."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -9,14 +9,14 @@ from bot.model import PersonId, RequestId, Value
 
 
 class Snooze(Value):
-    """Not before `until`; or not before something happens. Neither: not snoozed."""
+    """No reminder before `until`, or before something changes. With neither it is not snoozed."""
 
     until: datetime | None = None
     until_change: bool = False
 
 
 class EverythingSnoozed(Value):
-    """All reminders of a person, until an instant (None: not snoozed)."""
+    """All reminders of a person were snoozed until an instant. None means not snoozed."""
 
     kind: Literal["everything_snoozed"] = "everything_snoozed"
     person_id: PersonId
@@ -25,7 +25,7 @@ class EverythingSnoozed(Value):
 
 
 class RequestSnoozed(Value):
-    """The reminders about one review request."""
+    """The reminders about one review request were snoozed, or their snooze was ended."""
 
     kind: Literal["request_snoozed"] = "request_snoozed"
     request_id: RequestId
@@ -34,7 +34,7 @@ class RequestSnoozed(Value):
 
 
 class RequestMuted(Value):
-    """Whether there are no more reminders about one review request."""
+    """One review request was muted or unmuted."""
 
     kind: Literal["request_muted"] = "request_muted"
     request_id: RequestId
@@ -43,7 +43,7 @@ class RequestMuted(Value):
 
 
 class AbsenceInForce(Value):
-    """Whether an absence counts: false before it was made, and after it was cancelled."""
+    """An absence was saved or cancelled. The values say whether it is in force."""
 
     kind: Literal["absence_in_force"] = "absence_in_force"
     person_id: PersonId
@@ -59,11 +59,11 @@ CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
 
 
 class Action(Value):
-    """Something a person did. `told` is the sentence they were answered."""
+    """Something that a person did. `answer` is the text that they got for it."""
 
     id: int
     person_id: PersonId
-    told: str
+    answer: str
     changes: tuple[Change, ...]
     done_at: datetime
     undone_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""No more about this one."""
+"""Mutes one review, and unmutes it."""
 
 from datetime import datetime
 
@@ -14,23 +14,23 @@ from jobq import Queue, write_transaction
 
 @write_transaction
 async def mute(person: Person, request_id: RequestId, *, queue: Queue, now: datetime) -> Rendered:
-    """No more reminders about one review. It stays in the person's list. Raises UserError."""
+    """Ends the reminders about one review, which stays in the person's list. Raises UserError."""
     request, pull_request = await load_own(person, request_id)
     if request.is_muted:
         return render_text(f"{label(pull_request)} is muted already.")
     await reviews.mute_request(request.id, now)
-    told = f"Muted: no more reminders about {label(pull_request)}. It stays in `/reviews`."
+    text = f"Muted: no more reminders about {label(pull_request)}. It stays in `/reviews`."
     change = RequestMuted(request_id=request.id, before=False, after=True)
-    return await record(person, told, [change], queue=queue, now=now)
+    return await record(person, text, [change], queue=queue, now=now)
 
 
 @write_transaction
 async def unmute(person: Person, request_id: RequestId, *, queue: Queue, now: datetime) -> Rendered:
-    """Reminders again. Raises UserError."""
+    """Reminds of it again. Raises UserError."""
     request, pull_request = await load_own(person, request_id)
     if not request.is_muted:
         return render_text(f"{label(pull_request)} is not muted.")
     await reviews.mute_request(request.id, None)
-    told = f"Reminders about {label(pull_request)} come again."
+    text = f"Reminders about {label(pull_request)} come again."
     change = RequestMuted(request_id=request.id, before=True, after=False)
-    return await record(person, told, [change], queue=queue, now=now)
+    return await record(person, text, [change], queue=queue, now=now)

@@ -1,4 +1,4 @@
-"""What belongs to a person: nobody can act on a request that was made of somebody else."""
+"""Loads the review requests of a person: nobody can act on a request that was made to somebody else."""
 
 from bot.actions.model import Snooze
 from bot.flows.review_queue import list_open_requests_of_person
@@ -11,7 +11,7 @@ from bot.slack.escape import disarm
 
 
 async def load_own(person: Person, request_id: RequestId) -> tuple[ReviewRequest, PullRequest]:
-    """A person's open review request, locked. Raises UserError when it is over or not theirs."""
+    """A person's open review request, locked. Raises UserError if it is over or another person's."""
     request, pull_request = await load_locked(request_id)
     owner = await find_person_by_account(request.workspace_id, request.reviewer_id)
     if owner is None or owner.id != person.id:
@@ -22,9 +22,9 @@ async def load_own(person: Person, request_id: RequestId) -> tuple[ReviewRequest
 
 
 async def load_locked(request_id: RequestId) -> tuple[ReviewRequest, PullRequest]:
-    """A review request with its pull request, which is locked first, as everywhere. Raises UserError."""
-    found = await reviews.load_request(request_id)
-    pull_request = await reviews.lock_pull_request(found.pull_request_id)
+    """A review request and its pull request, locked in the order used everywhere. Raises UserError."""
+    unlocked = await reviews.load_request(request_id)
+    pull_request = await reviews.lock_pull_request(unlocked.pull_request_id)
     request = await reviews.lock_request(request_id)
     if pull_request is None or request is None:
         raise UserError("This review request no longer exists.")
@@ -32,9 +32,9 @@ async def load_locked(request_id: RequestId) -> tuple[ReviewRequest, PullRequest
 
 
 async def load_own_by_name(person: Person, full_name: str, number: int) -> tuple[ReviewRequest, PullRequest]:
-    """What a person types, such as acme/api#12, as their own open review request. Raises UserError.
+    """A person's open review request by the name of its pull request, such as acme/api#12. Raises UserError.
 
-    Others' pull requests are as good as unknown: the answer never tells whether one exists.
+    The error is the same for unknown pull requests and for those of other people, so it gives nothing away.
     """
     pull_request = await reviews.find_pull_request_by_name(person.workspace_id, full_name, number)
     for request, its_pull_request in await list_open_requests_of_person(person.id):

@@ -1,4 +1,4 @@
-"""Everything that a person can do in Slack: who is asking, one effect for each request, one honest answer."""
+"""Everything that a person can do in Slack. Each request has one effect and one honest answer."""
 
 from collections.abc import Awaitable
 from datetime import datetime

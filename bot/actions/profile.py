@@ -1,4 +1,4 @@
-"""What somebody changed in their Slack profile that decides when they are reminded."""
+"""Follows the changes in a Slack profile that decide when a person is reminded."""
 
 from pydantic import ValidationError
 
@@ -13,7 +13,7 @@ from jobq import Queue, write_transaction
 
 @write_transaction
 async def follow_profile(workspace_id: WorkspaceId, user: SlackUser, *, queue: Queue) -> bool:
-    """Takes over a new zone, a deactivation or a return; what waits is then timed anew. Whether it did."""
+    """Takes over a new zone, a deactivation or a return, and schedules the reminders. True if one changed."""
     person = await store.find_person_by_slack_user(workspace_id, user.id)
     if person is None:
         return False

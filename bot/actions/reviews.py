@@ -1,4 +1,4 @@
-"""What waits for whom, as one person may see it."""
+"""`/reviews` and the App Home tab: the reviews that concern one person."""
 
 from datetime import datetime
 from typing import Any
@@ -17,17 +17,17 @@ async def list_reviews(person: Person, *, now: datetime) -> Rendered:
 
 
 async def list_reviews_at_home(person: Person, *, now: datetime) -> dict[str, Any]:
-    """The same as the App Home tab."""
+    """The same list as the App Home tab."""
     return render_home(await load_queue(person, now), person, now)
 
 
 @read_transaction
 async def load_queue(person: Person, now: datetime) -> ReviewQueue:
-    """Everything open that concerns a person, oldest first."""
-    asked = await list_open_requests_of_person(person.id)
+    """All open reviews that concern a person, oldest first."""
+    requests = await list_open_requests_of_person(person.id)
     return ReviewQueue(
-        my_turn=tuple(pair for pair in asked if not _rests(pair[0], now)),
-        resting=tuple(pair for pair in asked if _rests(pair[0], now)),
+        my_turn=tuple(pair for pair in requests if not _rests(pair[0], now)),
+        resting=tuple(pair for pair in requests if _rests(pair[0], now)),
         others=_by_pull_request(await list_waiting_for_others(person.id)),
     )
 

@@ -1,4 +1,4 @@
-"""Not now: about one review, or about all of them."""
+"""`/snooze`: holds reminders back, about one review or about all."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -37,7 +37,7 @@ async def snooze_by_preset(
 
 
 def until_of(preset: SnoozePreset, person: Person, now: datetime) -> datetime | None:
-    """An hour is an hour by the clock; a day is one on which this person works."""
+    """An hour is clock time; a day is one on which this person works. None for `CHANGE`."""
     match preset:
         case SnoozePreset.HOUR:
             return now + timedelta(hours=1)
@@ -56,28 +56,28 @@ def until_of(preset: SnoozePreset, person: Person, now: datetime) -> datetime | 
 async def snooze_request(
     person: Person, request_id: RequestId, snooze: Snooze, *, queue: Queue, now: datetime
 ) -> Rendered:
-    """No reminder about one review before then. Raises UserError."""
+    """Holds back the reminders about one review. Raises UserError."""
     _check_ahead(snooze.until, now)
     request, pull_request = await load_own(person, request_id)
     await reviews.snooze_request(request.id, snooze.until, until_change=snooze.until_change)
-    told = f"{label(pull_request)}: {_words(person, snooze, now)}"
+    text = f"{label(pull_request)}: {_describe(person, snooze, now)}"
     change = RequestSnoozed(request_id=request.id, before=snooze_of(request), after=snooze)
-    return await record(person, told, [change], queue=queue, now=now)
+    return await record(person, text, [change], queue=queue, now=now)
 
 
 @write_transaction
 async def snooze_everything(person: Person, until: datetime, *, queue: Queue, now: datetime) -> Rendered:
-    """No reminder at all before then. Raises UserError."""
+    """Holds back all reminders. Raises UserError."""
     _check_ahead(until, now)
     before = await people.snooze_person(person.id, until)
-    told = f"All reminders: {_words(person, Snooze(until=until), now)}"
+    text = f"All reminders: {_describe(person, Snooze(until=until), now)}"
     change = EverythingSnoozed(person_id=person.id, before=before, after=until)
-    return await record(person, told, [change], queue=queue, now=now)
+    return await record(person, text, [change], queue=queue, now=now)
 
 
 @write_transaction
 async def end_snoozes(person: Person, *, queue: Queue, now: datetime) -> Rendered:
-    """Ends every snooze of this person: the one of all reminders, and those of single reviews."""
+    """Ends every snooze of a person: that of all reminders, and those of single reviews."""
     changes: list[Change] = []
     for request, _ in await list_open_requests_of_person(person.id):
         snooze = snooze_of(request)
@@ -90,8 +90,8 @@ async def end_snoozes(person: Person, *, queue: Queue, now: datetime) -> Rendere
         changes.append(EverythingSnoozed(person_id=person.id, before=before, after=None))
     if not changes:
         return render_text("Nothing is snoozed, so nothing was changed.")
-    told = "The snooze is over: reminders come again in your working hours."
-    return await record(person, told, changes, queue=queue, now=now)
+    text = "The snooze is over: reminders come again in your working hours."
+    return await record(person, text, changes, queue=queue, now=now)
 
 
 @write_transaction
@@ -103,9 +103,9 @@ async def end_snooze_of_request(
     if snooze_of(request) == Snooze():
         return render_text(f"{label(pull_request)} is not snoozed, so nothing was changed.")
     await reviews.snooze_request(request.id, None, until_change=False)
-    told = f"The snooze is over: reminders about {label(pull_request)} come again."
+    text = f"The snooze is over: reminders about {label(pull_request)} come again."
     change = RequestSnoozed(request_id=request.id, before=snooze_of(request), after=Snooze())
-    return await record(person, told, [change], queue=queue, now=now)
+    return await record(person, text, [change], queue=queue, now=now)
 
 
 def _check_ahead(until: datetime | None, now: datetime) -> None:
@@ -113,12 +113,12 @@ def _check_ahead(until: datetime | None, now: datetime) -> None:
         raise UserError("That is in the past, so nothing was snoozed. When should it end?")
 
 
-def _words(person: Person, snooze: Snooze, now: datetime) -> str:
-    """The absolute time, and when the next reminder can come if that is later."""
+def _describe(person: Person, snooze: Snooze, now: datetime) -> str:
+    """The end of a snooze, and the next working time if that is later."""
     if snooze.until is None:
         return "Snoozed until something changes"
-    words = f"Snoozed until {describe_instant(snooze.until, person.zone, now)}"
+    end = f"Snoozed until {describe_instant(snooze.until, person.zone, now)}"
     wakes_at = next_working_instant(person.hours, snooze.until, intervals(person))
     if wakes_at is None or wakes_at <= snooze.until:
-        return f"{words}."
-    return f"{words}; you are at work again {describe_instant(wakes_at, person.zone, now)}."
+        return f"{end}."
+    return f"{end}; you are at work again {describe_instant(wakes_at, person.zone, now)}."

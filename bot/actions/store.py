@@ -1,4 +1,4 @@
-"""What people did, in Postgres. Uses the ambient transaction."""
+"""The actions of people in Postgres. Uses the ambient transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,8 +8,8 @@ from bot.people.model import Person
 from jobq import current_database
 
 
-async def insert_action(person: Person, told: str, changes: Sequence[Change], done_at: datetime) -> int:
-    """Remembers what was done and how to take it back; returns the action's id."""
+async def insert_action(person: Person, answer: str, changes: Sequence[Change], done_at: datetime) -> int:
+    """Remembers an action and how to undo it. Returns its id."""
     identity: int = await current_database().fetchval(
         """
         INSERT INTO action (workspace_id, person_id, told, undo, done_at)
@@ -17,7 +17,7 @@ async def insert_action(person: Person, told: str, changes: Sequence[Change], do
         """,
         person.workspace_id,
         person.id,
-        told,
+        answer,
         CHANGES.dump_json(tuple(changes)).decode(),
         done_at,
     )
@@ -25,14 +25,14 @@ async def insert_action(person: Person, told: str, changes: Sequence[Change], do
 
 
 async def lock_action(action_id: int) -> Action | None:
-    """Nobody else can take it back until this transaction ends."""
+    """Locks an action, so that nobody else undoes it before this transaction ends."""
     row = await current_database().fetchrow("SELECT * FROM action WHERE id = $1 FOR UPDATE", action_id)
     if row is None:
         return None
     return Action(
         id=row["id"],
         person_id=row["person_id"],
-        told=row["told"],
+        answer=row["told"],
         changes=CHANGES.validate_json(row["undo"]),
         done_at=row["done_at"],
         undone_at=row["undone_at"],
@@ -44,8 +44,8 @@ async def mark_undone(action_id: int, at: datetime) -> None:
 
 
 async def is_absence_in_force(absence_id: int) -> bool:
-    """False also when it is gone altogether."""
-    found: bool = await current_database().fetchval(
+    """False if it was cancelled or deleted."""
+    is_in_force: bool = await current_database().fetchval(
         "SELECT EXISTS (SELECT FROM absence WHERE id = $1 AND cancelled_at IS NULL)", absence_id
     )
-    return found
+    return is_in_force

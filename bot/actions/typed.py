@@ -27,7 +27,7 @@ from bot.slack.commands import (
     resolve_snooze,
 )
 from bot.slack.days import Unclear
-from bot.slack.messages import MOST_ON_BUTTON, SAY, Rendered, button, disarm_words, render_text
+from bot.slack.messages import MOST_ON_BUTTON, SAY, Rendered, button, disarm_sentence, render_text
 from bot.slack.views import FORMS
 from jobq import Queue
 
@@ -41,7 +41,7 @@ HELP = """\
 `/reviews link` connects your GitHub account · `/reviews link off` · `/reviews admin` for admins
 `/ripe` takes the same words, and so does a message to Ripe. `/snooze` and `/ooo` alone open a form."""
 
-_PAGES = {
+_NOT_YET = {
     "team": "There is no page for a team yet. `/reviews` shows what waits for you and for others.",
     "settings": "Ripe takes your time zone from your Slack profile; there is nothing else to set here yet.",
 }
@@ -60,7 +60,7 @@ async def carry_out(person: Person, command: PersonCommand, *, queue: Queue, now
         case OpenForm():
             return render_text(FORMS[command.name].without_form)
         case ShowReviews():
-            if (answer := _PAGES.get(command.page)) is not None:
+            if (answer := _NOT_YET.get(command.page)) is not None:
                 return render_text(answer)
             return await list_reviews(person, now=now)
         case Why():
@@ -106,12 +106,12 @@ async def _named(person: Person, target: Target) -> RequestId:
 
 
 def _ask(unclear: Unclear) -> Rendered:
-    """The question, with what would have been clear as buttons."""
+    """The question, with a button for each clear command."""
     choices = enumerate(unclear.choices[:5])
-    buttons = [button(_end_of(words), f"{SAY}:{number}", words) for number, words in choices]
-    return render_text(disarm_words(unclear.question), *buttons)
+    buttons = [button(_end_of(choice), f"{SAY}:{number}", choice) for number, choice in choices]
+    return render_text(disarm_sentence(unclear.question), *buttons)
 
 
-def _end_of(words: str) -> str:
-    """Choices differ at their ends, and a button has little room."""
-    return words if len(words) <= MOST_ON_BUTTON else f"…{words[1 - MOST_ON_BUTTON :]}"
+def _end_of(choice: str) -> str:
+    """The end of a long choice: choices differ there, and a button has little room."""
+    return choice if len(choice) <= MOST_ON_BUTTON else f"…{choice[1 - MOST_ON_BUTTON :]}"

@@ -40,7 +40,7 @@ async def record(
 
 @write_transaction
 async def undo(person: Person, action_id: int, *, queue: Queue, now: datetime) -> Rendered:
-    """Restores exactly what was before the action. Raises UserError when that is not possible any more."""
+    """Restores the state before the action. Raises UserError if that is no longer possible."""
     action = _check_undoable(await store.lock_action(action_id), person, now)
     for change in action.changes:
         if not await _is_as_left(change):
@@ -49,7 +49,7 @@ async def undo(person: Person, action_id: int, *, queue: Queue, now: datetime) -
         await _apply(_reversed(change), now)
     await _remind_again(action.changes, queue)
     await store.mark_undone(action.id, now)
-    return render_text(f"Undone. It is as it was before this:\n~{action.told.splitlines()[0]}~")
+    return render_text(f"Undone. It is as it was before this:\n~{action.answer.splitlines()[0]}~")
 
 
 def _check_undoable(action: Action | None, person: Person, now: datetime) -> Action:
@@ -76,7 +76,7 @@ async def _remind_again(changes: Iterable[Change], queue: Queue) -> None:
 
 
 async def _is_as_left(change: Change) -> bool:
-    """Whether things still stand as this change left them. Locks them."""
+    """Locks the changed row. True if it still is as this change left it."""
     match change:
         case EverythingSnoozed():
             await people.lock_person(change.person_id)

@@ -1,4 +1,4 @@
-"""Why me? The rule, or who asked. Of others it says no more than that they were not available."""
+"""Answers why a person was asked: by a rule, or by somebody. It says nothing about why others were not."""
 
 from bot.actions.own import load_own, load_own_by_name
 from bot.assignment.model import Chosen, Decision, Skipped, SkipReason
@@ -12,32 +12,32 @@ from bot.slack.messages import Rendered, label, render_text
 from jobq import write_transaction
 
 _ABOUT_THE_CHOICE = frozenset({SkipReason.AUTHOR, SkipReason.BOT, SkipReason.BUSIER})
-"""Reasons that say nothing of a colleague's absence, load or standing."""
+"""Reasons that give away nothing about a colleague's absence or load."""
 
 
 @write_transaction
 async def explain_request(person: Person, request_id: RequestId) -> Rendered:
-    """The answer to the button in a DM. Raises UserError when the request is over or not theirs."""
+    """The answer to the button in a DM. Raises UserError if the request is over or another person's."""
     return await _explain_and_hold(*await load_own(person, request_id))
 
 
 async def explain_by_name(person: Person, full_name: str, number: int) -> Rendered:
-    """The answer to `/reviews why acme/api#12`. Raises UserError when it is not asked of them."""
+    """The answer to `/reviews why acme/api#12`. Raises UserError if this person was not asked."""
     return await _explain_and_hold(*await load_own_by_name(person, full_name, number))
 
 
 async def _explain_and_hold(request: ReviewRequest, pull_request: PullRequest) -> Rendered:
-    told = await _explain(request, pull_request)
+    text = await _explain(request, pull_request)
     block = await find_block(request.workspace_id, pull_request.id)
-    return render_text(f"{told}\nNothing is sent about it for now: {disarm(block, 200)}." if block else told)
+    return render_text(f"{text}\nNothing is sent about it for now: {disarm(block, 200)}." if block else text)
 
 
 async def _explain(request: ReviewRequest, pull_request: PullRequest) -> str:
     for assignment in reversed(await list_assignments(pull_request.id)):
         chosen = _verdict(assignment.decision, request)
         if chosen is not None and request.reviewer_id in (assignment.asked or ()):
-            words = _rule(chosen) + _others(assignment.decision)
-            return f"*{label(pull_request)}*: {words}"
+            reason = _rule(chosen) + _others(assignment.decision)
+            return f"*{label(pull_request)}*: {reason}"
     who = disarm(request.requested_by, 60) if request.requested_by else "Somebody"
     again = " again" if request.is_again else ""
     return f"*{label(pull_request)}*: {who} asked you{again} on GitHub; no rule chose you."

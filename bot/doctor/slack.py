@@ -9,7 +9,7 @@ from bot.settings import Settings
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.gateway import SlackGateway
 from bot.slack.model import SlackGrant
-from bot.slack.scopes import NEEDED, USEFUL
+from bot.slack.scopes import OPTIONAL_SCOPES, REQUIRED_SCOPES
 from jobq import Postpone
 
 TOKEN, SCOPES, CONNECTION = "slack.token", "slack.scopes", "slack.connection"
@@ -73,11 +73,11 @@ def _judge_silence(check: str, error: Exception, settings: Settings) -> Finding:
 
 def judge_scopes(grant: SlackGrant) -> Finding:
     """Whether a scope is missing, and what does not work without it."""
-    missing = [name for name in (*NEEDED, *USEFUL) if name not in grant.scopes]
+    missing = [name for name in (*REQUIRED_SCOPES, *OPTIONAL_SCOPES) if name not in grant.scopes]
     if not missing:
         return ok(SCOPES, ", ".join(sorted(grant.scopes)))
-    lost = "; ".join(f"{name} ({(NEEDED | USEFUL)[name]})" for name in missing)
-    judge = failed if NEEDED.keys() & set(missing) else warning
+    lost = "; ".join(f"{name} ({(REQUIRED_SCOPES | OPTIONAL_SCOPES)[name]})" for name in missing)
+    judge = failed if REQUIRED_SCOPES.keys() & set(missing) else warning
     return judge(
         SCOPES,
         f"missing: {lost}",

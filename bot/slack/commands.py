@@ -135,25 +135,25 @@ def parse_command(text: str) -> Command:
 
 def _parse_snooze(text: str) -> Command:
     target, rest = _split_target(text)
-    words = normalize(rest)
-    if words in _HELP:
+    phrase = normalize(rest)
+    if phrase in _HELP:
         return Help()
-    if words in _OFF:
+    if phrase in _OFF:
         return SnoozeOff(target=target)
-    if words in _CHANGE:
+    if phrase in _CHANGE:
         return SnoozeUntilChange(target=target) if target else _which_pull_request()
-    if not words:
+    if not phrase:
         return OpenForm(name="snooze") if target is None else _until_when(target)
     return SnoozeUntil(when=rest, target=target)
 
 
 def _parse_ooo(text: str) -> Command:
-    words = normalize(text)
-    if not words:
+    phrase = normalize(text)
+    if not phrase:
         return OpenForm(name="ooo")
-    if words in _HELP:
+    if phrase in _HELP:
         return Help()
-    if words in _OFF:
+    if phrase in _OFF:
         return BackInOffice()
     if (named := _COVER.search(text)) is None:
         return OutOfOffice(days=text)
@@ -163,12 +163,12 @@ def _parse_ooo(text: str) -> Command:
 
 
 def _parse_reviews(text: str) -> Command:
-    words = normalize(text)
-    match words.split(" "):
+    phrase = normalize(text)
+    match phrase.split(" "):
         case ["" | "mine" | "list"]:
             return ShowReviews()
         case ["team" | "settings"]:
-            return ShowReviews(page=words)
+            return ShowReviews(page=phrase)
         case ["why", *_]:
             return _parse_why(text)
         case ["link", *rest]:
@@ -179,7 +179,7 @@ def _parse_reviews(text: str) -> Command:
             return AdminCommand(word=" ".join(rest))
         case [word] if word in _HELP:
             return Help()
-    return _unknown_page(words)
+    return _unknown_page(phrase)
 
 
 def _parse_why(text: str) -> Command:
@@ -189,17 +189,17 @@ def _parse_why(text: str) -> Command:
     return Unclear(question="Why what? Name the pull request: `reviews why acme/api#12`.")
 
 
-def _parse_link(words: list[str]) -> Command:
-    if not words:
+def _parse_link(rest: list[str]) -> Command:
+    if not rest:
         return LinkAccount()
-    if words[0] in _OFF and len(words) == 1:
+    if rest[0] in _OFF and len(rest) == 1:
         return UnlinkAccount()
-    return _unknown_page(" ".join(["link", *words]))
+    return _unknown_page(" ".join(["link", *rest]))
 
 
-def _unknown_page(words: str) -> Unclear:
+def _unknown_page(phrase: str) -> Unclear:
     return Unclear(
-        question=f"Ripe does not know “{words[:40]}”. What would you like to see?",
+        question=f"Ripe does not know “{phrase[:40]}”. What would you like to see?",
         choices=("reviews", "reviews help"),
     )
 

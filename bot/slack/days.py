@@ -1,4 +1,4 @@
-"""Days and times of day as people type them. Pure: nothing is guessed, what is unsure is asked."""
+"""Days and times of day as people type them. Pure. Nothing is guessed: an unclear text becomes a question."""
 
 import re
 from calendar import day_abbr, day_name, month_abbr, month_name
@@ -13,7 +13,7 @@ MONTHS |= {"sept": 9}
 
 FAR = timedelta(days=366)
 SOON = timedelta(days=183)
-"""A date of this year that has passed means next year's only if that is nearer than half a year."""
+"""A date that has passed this year means next year's only if that is at most half a year ahead."""
 
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _WEEKDAY = "|".join(sorted(WEEKDAYS, key=len, reverse=True))
@@ -26,14 +26,14 @@ _CLOCK = re.compile(r"(?:at )?(\d{1,2})(?:[:.h](\d{2}))? ?(am|pm|h|o'?clock)?")
 
 
 class Unclear(Value):
-    """Something that has to be asked. `choices` are words that would have been clear."""
+    """A question to the person. `choices` are texts that would have been clear."""
 
     question: str
     choices: tuple[str, ...] = ()
 
 
 def parse_day(text: str, today: date) -> date | Unclear | None:
-    """A day from today on; None: these words are no day."""
+    """A day from today on. None if the text is not a day."""
     if text in ("today", "tonight"):
         return today
     if text in ("tomorrow", "tmr", "tmrw"):
@@ -86,9 +86,9 @@ def _calendar_day(text: str, today: date) -> date | Unclear | None:
 
 
 def _slashed(first: int, second: int, today: date) -> Unclear | None:
-    """03/04 is March in one country and April in another, so both are offered."""
-    found = [day for m, d in ((second, first), (first, second)) if (day := _coming(m, d, today)) is not None]
-    return _which("Day first or month first?", *sorted(set(found))) if found else None
+    """Offers both readings: 03/04 is March in one country and April in another."""
+    days = [day for m, d in ((second, first), (first, second)) if (day := _coming(m, d, today)) is not None]
+    return _which("Day first or month first?", *sorted(set(days))) if days else None
 
 
 def _coming(month: int, day: int, today: date) -> date | None:
@@ -130,7 +130,7 @@ def _make(year: int, month: int, day: int) -> date | None:
 
 
 def parse_clock(text: str) -> time | Unclear | None:
-    """A time of day; None: these words are none. A bare hour from 1 to 7 is asked: morning or afternoon?"""
+    """A time of day. None if the text is not one. A bare hour from 1 to 7 becomes a question."""
     if text in ("noon", "midday"):
         return time(12)
     match = _CLOCK.fullmatch(text)

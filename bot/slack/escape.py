@@ -1,9 +1,8 @@
-"""Disarms text that others wrote: it cannot ping anyone, form a link, format, hide or reorder anything.
+"""Disarms text that others wrote: it cannot ping anyone, become a link, or format, hide or reorder text.
 
-Slack reads `<...>` as control sequences, turns addresses and some names into links by itself, and formats
-between `*`, `_`, `~` and backticks (https://docs.slack.dev/messaging/formatting-message-text). `verbatim` on
-a text object stops the second, where a text object is at hand; what is done here holds wherever the text
-ends up.
+Slack reads `<...>` as control sequences, turns addresses and some names into links, and formats text between
+`*`, `_`, `~` and backticks (https://docs.slack.dev/messaging/formatting-message-text). `verbatim` on a text
+object only stops the links, and not every text is in a text object, so the text itself is changed here.
 """
 
 import re
@@ -15,19 +14,19 @@ import regex
 
 ELLIPSIS = "…"
 WORD_JOINER = "\u2060"
-"""Invisible and without width. It parts what Slack would otherwise take for an address or a name."""
+"""Invisible and without width. It splits texts that Slack would take for an address or a name."""
 _ZERO_WIDTH_JOINER = "\u200d"
 _VARIATION_SELECTOR = "\ufe0f"
 MOST_MARKS = 3
-"""Combining marks on one letter; a pile of them runs over the lines above and below."""
+"""Combining marks on one letter. A pile of them runs over the lines above and below."""
 
-# There is no way to escape these, and no invisible character that reliably disables them.
+# Slack has no escape for these, and no invisible character disables them reliably.
 _LOOKALIKES = str.maketrans(
     {"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}", "`": "\N{MODIFIER LETTER GRAVE ACCENT}"}
 )
 _LIKE_UNDERSCORE = "\N{MODIFIER LETTER LOW MACRON}"
 _LIKE_GREATER = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
-# Inside a word (snake_case) Slack leaves it alone, and so do we.
+# Slack does not format an underscore inside a word, such as snake_case, so it stays.
 _UNDERSCORE_AT_AN_EDGE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _ADDRESS_POINT = re.compile(r"(?<=\S)[.\u3002\uff61\uff0e](?=[^\W\d_])|:(?=//)|[@#](?=\w)")
 """The dot of a domain (some scripts have their own), the colon of a scheme, the sign of a name."""
@@ -58,10 +57,10 @@ def plain(text: str, limit: int) -> str:
 
 
 def disarm(text: str, limit: int) -> str:
-    """The same, also for places that Slack does parse (mrkdwn, and the text of a notification)."""
-    text = _QUOTE.sub(lambda found: _LIKE_GREATER * found.group().count(">"), plain(text, limit))
+    """The same, safe where Slack parses text: in mrkdwn, and in the text of a notification."""
+    text = _QUOTE.sub(lambda match: _LIKE_GREATER * match.group().count(">"), plain(text, limit))
     text = _UNDERSCORE_AT_AN_EDGE.sub(_LIKE_UNDERSCORE, text.translate(_LOOKALIKES))
-    text = _ADDRESS_POINT.sub(lambda found: WORD_JOINER + found.group() + WORD_JOINER, text)
+    text = _ADDRESS_POINT.sub(lambda match: WORD_JOINER + match.group() + WORD_JOINER, text)
     return _escape(text)
 
 
@@ -70,16 +69,16 @@ def _escape(text: str) -> str:
 
 
 def code(text: str, limit: int) -> str:
-    """The same between backticks, where Slack formats nothing: patterns stay as they were written.
+    """The same between backticks, where Slack formats nothing, so patterns stay as they were written.
 
-    For text of our own configuration: names of addresses in it are not parted.
+    Only for text of our own configuration: addresses in it are not split.
     """
     text = plain(text, limit).replace("`", "\N{MODIFIER LETTER GRAVE ACCENT}")
     return f"`{_escape(text)}`"
 
 
 def link(url: str, label: str) -> str:
-    """A mrkdwn link to `url`, which GitHub gave us, or just the label if it is no web address.
+    """A mrkdwn link to a URL that GitHub gave us, or just the label if it is no web address.
 
     `label` must be disarmed.
     """
@@ -88,7 +87,7 @@ def link(url: str, label: str) -> str:
 
 
 def web_address(url: str) -> str | None:
-    """`url` with nothing in it that could end a link early; None if it is not an address on the web."""
+    """`url` without characters that could end a link early. None if it is not an address on the web."""
     address = quote(url, safe=_SAFE_IN_URL)
     try:
         parts = urlsplit(address)
@@ -98,7 +97,7 @@ def web_address(url: str) -> str | None:
 
 
 def _visible(text: str) -> Iterator[str]:
-    """What can be seen: no controls, no direction marks, nothing without width except inside an emoji."""
+    """The visible characters: no controls, no direction marks, nothing without width except in an emoji."""
     before, marks = " ", 0
     for character in text:
         category = unicodedata.category(character)

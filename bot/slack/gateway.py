@@ -1,7 +1,7 @@
-"""The one door to Slack's Web API.
+"""The only module that calls Slack's Web API.
 
-A call that is refused for sure, one that has to wait, and one whose outcome nobody knows are told apart: only
-the last may have been done.
+A call that fails has one of three outcomes: Slack refused it, it has to wait, or its outcome is unknown.
+Only in the last case Slack may have carried it out.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,22 +24,22 @@ from jobq import Postpone, utc_now
 T = TypeVar("T")
 
 EVENT_TYPE = "ripe_reminder"
-"""The metadata by which our own messages are found again."""
+"""The type of the metadata by which we find our own messages."""
 MOST_PAGES = 20
 USERS_PER_PAGE = 500
 UNREACHABLE_FOR = timedelta(minutes=1)
 LONGEST_WAIT = 86_400
 """Seconds."""
 RETRY_AFTER = timedelta(seconds=30)
-"""Where Slack says that there were too many calls, but not how long to wait."""
+"""The wait if Slack says that there were too many calls, but not how long to wait."""
 
-_NOBODY_KNOWS = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
-"""Errors after which Slack may have done what it was asked to: https://docs.slack.dev/reference/methods."""
+_UNKNOWN_OUTCOME = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+"""Errors after which Slack may have carried the call out: https://docs.slack.dev/reference/methods."""
 _TOO_MANY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 
 
 class SlackUser(Value):
-    """Somebody in the workspace. `zone` is an IANA name, None where Slack has none."""
+    """Somebody in the workspace. `zone` is an IANA name, None if Slack has none."""
 
     id: str
     name: str
@@ -55,7 +55,7 @@ class SlackUser(Value):
 class SlackGateway:
     """Calls Slack with the bot's token. `now` is the application's clock; `timeout` is in seconds.
 
-    `limits` are its workspace's; without them, as before that is known, each call stands alone.
+    `limits` are those of the workspace. Before the workspace is known there are none.
 
     Every method raises SlackRefusedError, SlackOutcomeUnknownError, or jobq.Postpone, which says when to try
     again: nothing was done.
@@ -78,26 +78,27 @@ class SlackGateway:
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        """Ends the connections. What is under way fails."""
+        """Closes the connections. Calls that are under way fail."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
     async def load_grant(self) -> SlackGrant:
-        """Where the token belongs, and which scopes Slack says it has."""
+        """The workspace and the scopes of the token."""
         reply = await self._guard(self._client().auth_test())
-        told = next((value for name, value in reply.headers.items() if name.lower() == "x-oauth-scopes"), "")
-        scopes = frozenset(scope.strip() for scope in told.split(",") if scope.strip())
+        headers = {name.lower(): value for name, value in reply.headers.items()}
+        named = headers.get("x-oauth-scopes", "").split(",")
+        scopes = frozenset(scope.strip() for scope in named if scope.strip())
         return SlackGrant(
             team_id=reply["team_id"], team=reply["team"], scopes=scopes, bot_user_id=reply.get("user_id", "")
         )
 
     async def try_socket_mode(self) -> None:
-        """Asks for the address of a connection and opens none. Only an app-level token may."""
+        """Checks an app-level token: asks for the address of a connection, and opens none."""
         await self._ask(self._client().apps_connections_open(app_token=self._token.get_secret_value()))
 
     async def post_dm(self, channel: str, rendered: Rendered, metadata_key: str | None = None) -> str:
-        """Posts a message, findable by `metadata_key`; returns its `ts`."""
+        """Posts a message, which `find_posted` finds by `metadata_key`. Returns its `ts`."""
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": metadata_key}}
         reply = await self._ask(
             self._client().chat_postMessage(
@@ -113,7 +114,7 @@ class SlackGateway:
         return str(reply["ts"])
 
     async def edit_dm(self, channel: str, ts: str, rendered: Rendered) -> None:
-        """Changes what a message shows. May be repeated without harm."""
+        """Replaces the content of a message. May be repeated without harm."""
         await self._ask(
             self._client().chat_update(
                 channel=channel, ts=ts, blocks=list(rendered.blocks), text=rendered.text, parse="none"
@@ -121,12 +122,12 @@ class SlackGateway:
         )
 
     async def open_dm(self, slack_user_id: str) -> str:
-        """The channel in which the bot and this user talk."""
+        """The id of the DM channel of the bot and this user."""
         reply = await self._ask(self._client().conversations_open(users=[slack_user_id]))
         return str(reply["channel"]["id"])
 
     async def find_posted(self, channel: str, metadata_key: str, since: datetime) -> str | None:
-        """The `ts` of our message with this key, if it is in the channel's history from `since` on."""
+        """The `ts` of our message with this key, None if the channel's history since then has none."""
         cursor = ""
         for _ in range(MOST_PAGES):
             reply = await self._ask(
@@ -167,7 +168,7 @@ class SlackGateway:
         return parse_user(reply["user"])
 
     async def list_users(self) -> list[SlackUser]:
-        """Everybody in the workspace, also who was deactivated."""
+        """Everybody in the workspace, including deactivated people."""
         users: list[SlackUser] = []
         cursor = ""
         for _ in range(MOST_PAGES):
@@ -190,7 +191,7 @@ class SlackGateway:
         await self._ask(self._client().views_publish(user_id=slack_user_id, view=dict(view)))
 
     async def respond(self, response_url: str, rendered: Rendered, *, replace: bool = False) -> None:
-        """Answers, for the person's eyes only, where they clicked or typed; `replace`: in place of it."""
+        """Answers where the person clicked or typed, for their eyes only. `replace` replaces that message."""
         answer = {
             "response_type": "ephemeral",
             "replace_original": replace,
@@ -210,13 +211,13 @@ class SlackGateway:
             raise SlackRefusedError(f"HTTP {reply.status}")
 
     def _open_session(self) -> aiohttp.ClientSession:
-        # Made when first used: aiohttp needs the running loop.
+        # Created on first use, because aiohttp needs the running loop.
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         return self._session
 
     def _client(self) -> AsyncWebClient:
-        # Without handlers of its own: its default ones post a message again when the reply was lost.
+        # Without retry handlers: the default one posts a message again if the reply was lost.
         return _LimitedClient(
             self._limits,
             token=self._token.get_secret_value(),
@@ -232,18 +233,18 @@ class SlackGateway:
         return reply.data
 
     async def _guard(self, call: Awaitable[T]) -> T:
-        """Awaits a call and turns every way in which it can fail into one of the three outcomes."""
+        """Awaits a call and turns each failure into one of the three outcomes."""
         try:
             return await call
         except SlackApiError as error:
             raise self._outcome(error) from error
         except aiohttp.ClientConnectorError as error:
-            # No connection was made, so nothing was asked.
+            # There was no connection, so Slack never got the call.
             raise Postpone(self._now() + UNREACHABLE_FOR) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise SlackOutcomeUnknownError(f"{type(error).__name__}: {error}") from error
         except (AttributeError, ValueError) as error:
-            # slack_sdk trips over a reply that is text or bytes, such as a proxy's page.
+            # slack_sdk fails like this on a reply that is text or bytes, such as a proxy's page.
             raise SlackOutcomeUnknownError(f"the reply makes no sense: {error}") from error
 
     def _outcome(self, error: SlackApiError) -> Exception:
@@ -251,15 +252,15 @@ class SlackGateway:
         if not isinstance(reply, AsyncSlackResponse):
             return SlackOutcomeUnknownError("the reply is not JSON")
         code = reply.data.get("error") if isinstance(reply.data, dict) else None
-        if (wait := _told_to_wait(reply)) is not None:
+        if (wait := _find_wait(reply)) is not None:
             return Postpone(self._now() + wait)
-        if reply.status_code >= 500 or not isinstance(code, str) or code in _NOBODY_KNOWS:
+        if reply.status_code >= 500 or not isinstance(code, str) or code in _UNKNOWN_OUTCOME:
             return SlackOutcomeUnknownError(f"HTTP {reply.status_code}: {code}")
         return SlackRefusedError(code)
 
 
 class _LimitedClient(AsyncWebClient):
-    """Makes no call that Slack does not want yet. What Slack says of that one process tells to all."""
+    """Makes no call that Slack does not want yet, and passes rate limits on to all other processes."""
 
     def __init__(self, limits: SlackLimits | None, **given: Any) -> None:
         super().__init__(**given)
@@ -272,13 +273,13 @@ class _LimitedClient(AsyncWebClient):
         try:
             return await super().api_call(api_method, **given)
         except SlackApiError as error:
-            if (wait := _told_to_wait(error.response)) is None:
+            if (wait := _find_wait(error.response)) is None:
                 raise
             raise await self._limits.close(api_method, wait) from error
 
 
-def _told_to_wait(reply: object) -> timedelta | None:
-    """How long Slack wants no more calls like this one, if it said so."""
+def _find_wait(reply: object) -> timedelta | None:
+    """How long Slack wants no more calls like this one. None if there is no limit."""
     if not isinstance(reply, AsyncSlackResponse):
         return None
     code = reply.data.get("error") if isinstance(reply.data, dict) else None
@@ -299,7 +300,7 @@ def _key_of(message: Mapping[str, Any]) -> str | None:
 
 
 def parse_user(user: Mapping[str, Any]) -> SlackUser:
-    """A user as Slack's methods and events show them."""
+    """Reads a user from a reply of Slack's or from an event."""
     profile = user.get("profile") or {}
     names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"), user.get("name"))
     return SlackUser(

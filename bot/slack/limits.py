@@ -1,4 +1,4 @@
-"""Slack's rate limits, obeyed by every process: what one was told, all know from Postgres.
+"""Slack's rate limits. A process that meets one stores it in Postgres, and all processes obey it.
 
 Slack counts calls by workspace and method: https://docs.slack.dev/apis/web-api/rate-limits
 """
@@ -10,20 +10,20 @@ from bot.model import WorkspaceId
 from jobq import Postpone, current_database
 
 SLOT = timedelta(milliseconds=200)
-"""Between two calls that had to wait: Slack takes several hundred messages a minute of one workspace."""
+"""Between two calls that had to wait. Slack takes several hundred messages a minute from one workspace."""
 CANNOT_WAIT = frozenset({"views.open", "views.update"})
-"""A person looks on, and what they clicked is worth something for three seconds: these never ask Postgres."""
+"""A person waits for these, and their trigger expires after three seconds: they never ask Postgres."""
 
 
 class SlackLimits:
-    """Of one workspace. `now` is the application's clock."""
+    """The limits of one workspace. `now` is the application's clock."""
 
     def __init__(self, workspace_id: WorkspaceId, now: Callable[[], datetime]) -> None:
         self._workspace_id = workspace_id
         self._now = now
 
     async def check(self, method: str) -> None:
-        """Raises Postpone, each time to a later moment, while Slack wants no more of these calls."""
+        """Raises Postpone while Slack wants no more of these calls. Each caller gets a later slot."""
         if method in CANNOT_WAIT:
             return
         slot = await take_slot(self._workspace_id, method, self._now())
@@ -31,12 +31,12 @@ class SlackLimits:
             raise Postpone(slot)
 
     async def close(self, method: str, wait: timedelta) -> Postpone:
-        """Slack answered that there were too many. Until `wait` is over nobody calls; returns when to try."""
+        """Stops all calls of this method until `wait` is over. Returns when to try again."""
         return Postpone(await close_method(self._workspace_id, method, self._now() + wait))
 
 
 async def take_slot(workspace_id: WorkspaceId, method: str, now: datetime) -> datetime | None:
-    """When this call may be made, which is nobody else's moment; None: now."""
+    """Reserves the time at which this call may be made. None means now."""
     slot: datetime | None = await current_database().fetchval(
         """
         UPDATE slack_limit SET next_slot = next_slot + $4::interval
@@ -51,7 +51,7 @@ async def take_slot(workspace_id: WorkspaceId, method: str, now: datetime) -> da
 
 
 async def close_method(workspace_id: WorkspaceId, method: str, until: datetime) -> datetime:
-    """Nobody makes this call before then. Returns when the one that was refused may be made again."""
+    """Stops all calls of this method until then. Returns the slot of the call that was refused."""
     slot: datetime = await current_database().fetchval(
         """
         INSERT INTO slack_limit (workspace_id, method, not_before, next_slot)

@@ -1,4 +1,4 @@
-"""Renders what people are sent. Short: somebody gets eight of these a day, most of them on a phone."""
+"""Renders messages. They are short: a person gets up to eight a day, most of them on a phone."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ WHY = "why"
 MUTE = "mute"
 UNDO = "undo"
 SAY = "say"
-"""A button that stands for words a person might have typed."""
+"""A button that stands for a command that the person could have typed."""
 
 SNOOZE_PRESETS = {
     "hour": "1 hour",
@@ -51,14 +51,14 @@ _WELCOME = (
 
 
 class Rendered(Value):
-    """A message: its blocks, and the line that a phone's lock screen shows."""
+    """A message: its blocks, and the line for a phone's lock screen."""
 
     blocks: tuple[Block, ...]
     text: str
 
 
 def render_card(card: Card, waiting: timedelta) -> Rendered:
-    """A DM about one review request. `waiting` is how long it has, in the reader's working time."""
+    """A DM about one review request, which has waited for `waiting` of the reader's working time."""
     match card.look:
         case Look.LIVE:
             return _render_live(card, waiting)
@@ -131,7 +131,7 @@ def _label(card: Card) -> str:
 
 
 def label(pull_request: PullRequest) -> str:
-    """The short name people use, such as acme/api#12, disarmed."""
+    """The short name of a pull request, such as acme/api#12, disarmed."""
     return _name(pull_request.repository, pull_request.number)
 
 
@@ -170,21 +170,21 @@ def _snooze_menu(request_id: RequestId) -> Block:
         "action_id": SNOOZE,
         "placeholder": plain_text("Snooze"),
         "options": [
-            {"text": plain_text(words), "value": f"{request_id}:{preset}"}
-            for preset, words in SNOOZE_PRESETS.items()
+            {"text": plain_text(text), "value": f"{request_id}:{preset}"}
+            for preset, text in SNOOZE_PRESETS.items()
         ],
     }
 
 
-def join_words(words: Sequence[str]) -> str:
-    """a, b and c; after five it counts."""
-    if len(words) > 5:
-        return f"{', '.join(words[:4])} and {len(words) - 4} more"
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "nobody"
+def join_words(names: Sequence[str]) -> str:
+    """`a, b and c`. Of more than five, all after the fourth are counted."""
+    if len(names) > 5:
+        return f"{', '.join(names[:4])} and {len(names) - 4} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else "nobody"
 
 
 def describe_working_time(age: timedelta) -> str | None:
-    """Roughly how long, as people say it; None when it is not worth a word."""
+    """A rough duration in words. None for less than five minutes."""
     minutes = int(age.total_seconds() // 60)
     if minutes < 5:
         return None
@@ -195,7 +195,7 @@ def describe_working_time(age: timedelta) -> str | None:
 
 
 def render_text(text: str, *buttons: Block) -> Rendered:
-    """A short answer in mrkdwn, with buttons under it. What it quotes must be disarmed."""
+    """A short answer in mrkdwn, with buttons under it. Quoted text in it must be disarmed."""
     actions = ({"type": "actions", "elements": list(buttons)},) if buttons else ()
     return Rendered(blocks=(section(text), *actions), text=text)
 
@@ -205,9 +205,9 @@ def add_context(rendered: Rendered, text: str) -> Rendered:
     return Rendered(blocks=(*rendered.blocks, context(text)), text=rendered.text)
 
 
-def disarm_words(words: str) -> str:
-    """A sentence of ours that may quote a person, disarmed except for `code`."""
-    parts = re.split(r"(`|^\s+|\s+(?=`)|(?<=`)\s+)", words)
+def disarm_sentence(sentence: str) -> str:
+    """Disarms a sentence of ours that quotes a person. Its `code` stays."""
+    parts = re.split(r"(`|^\s+|\s+(?=`)|(?<=`)\s+)", sentence)
     return "".join(part if part == "`" or part.isspace() else disarm(part, 300) for part in parts)
 
 
@@ -216,23 +216,23 @@ def section(text: str) -> Block:
 
 
 def context(text: str) -> Block:
-    """Small and grey."""
+    """Text in small grey letters."""
     return {"type": "context", "elements": [_mrkdwn(text)]}
 
 
-def button(words: str, action_id: str, value: str) -> Block:
+def button(text: str, action_id: str, value: str) -> Block:
     return {
         "type": "button",
-        "text": plain_text(plain(words, MOST_ON_BUTTON)),
+        "text": plain_text(plain(text, MOST_ON_BUTTON)),
         "action_id": action_id,
         "value": value,
     }
 
 
-def plain_text(words: str) -> Block:
-    return {"type": "plain_text", "text": words, "emoji": False}
+def plain_text(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def _mrkdwn(text: str) -> Block:
-    # verbatim: Slack must not make links of its own.
+    # verbatim: Slack must not turn parts of the text into links.
     return {"type": "mrkdwn", "text": text, "verbatim": True}

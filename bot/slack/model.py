@@ -1,4 +1,4 @@
-"""What is known of a Slack workspace, the tenant."""
+"""Slack workspaces, each of which is a tenant."""
 
 from datetime import datetime
 
@@ -8,10 +8,10 @@ from bot.model import Value, WorkspaceId
 
 
 class SlackWorkspace(Value):
-    """One tenant. `team_id` is Slack's name for it, None until Slack first tells us.
+    """A row of workspaces. `team_id` is Slack's id of it, None until Slack first says it.
 
-    `sealed_token` is its bot's token, encrypted; None where /slack/install was not used. `gone_at`:
-    since when the app is taken away there.
+    `sealed_token` is the encrypted token of its bot, None if /slack/install was not used. The app was removed
+    there at `gone_at`.
     """
 
     id: WorkspaceId
@@ -22,7 +22,7 @@ class SlackWorkspace(Value):
 
 
 class SlackGrant(Value):
-    """What the bot's token is good for, and who it is."""
+    """The workspace, the scopes and the bot user of a token."""
 
     team_id: str
     team: str
@@ -31,7 +31,7 @@ class SlackGrant(Value):
 
 
 class SlackInstallation(Value):
-    """What Slack gives for the code of an installation."""
+    """The grant and the token of a workspace that has just installed the app."""
 
     grant: SlackGrant
     token: SecretStr

@@ -17,22 +17,22 @@ _ANSWER: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 def authorize_url(api_url: str, client_id: str, scopes: Iterable[str], redirect_uri: str, state: str) -> str:
-    """Slack's page on which a person installs the app. It is beside the API, which ends with a slash."""
-    asked = {
+    """The address of Slack's page on which a person installs the app. `api_url` ends with a slash."""
+    query = {
         "client_id": client_id,
         "scope": ",".join(sorted(scopes)),
         "redirect_uri": redirect_uri,
         "state": state,
     }
-    return f"{urljoin(api_url, '../oauth/v2/authorize')}?{urlencode(asked)}"
+    return f"{urljoin(api_url, '../oauth/v2/authorize')}?{urlencode(query)}"
 
 
 async def exchange_code(
     api_url: str, client_id: str, client_secret: SecretStr, code: str, redirect_uri: str
 ) -> SlackInstallation:
-    """What Slack gives for a code, which is good for one time. It is asked once.
+    """Exchanges a code for a token. A code is good for one time, so a lost reply is not retried.
 
-    Raises SlackRefusedError, SlackOutcomeUnknownError where no answer came, and NotOneWorkspaceError.
+    Raises SlackRefusedError, SlackOutcomeUnknownError and NotOneWorkspaceError.
     """
     fields = {"code": code, "redirect_uri": redirect_uri}
     auth = httpx.BasicAuth(client_id, client_secret.get_secret_value())
@@ -43,7 +43,7 @@ async def exchange_code(
     except httpx.HTTPError as error:
         raise SlackOutcomeUnknownError(type(error).__name__) from error
     except ValidationError:
-        # Not chained: what came may hold the token.
+        # Not chained: the reply may hold the token.
         raise SlackOutcomeUnknownError("the reply is not JSON") from None
     if answer.get("ok") is not True:
         raise SlackRefusedError(str(answer.get("error", f"HTTP {reply.status_code}")))
@@ -59,7 +59,7 @@ def _read(answer: dict[str, Any]) -> SlackInstallation:
             "scope": str(scope),
             "team": {"id": str(team_id), **team},
         } if not answer.get("is_enterprise_install"):
-            scopes = frozenset(one for one in scope.split(",") if one)
+            scopes = frozenset(filter(None, scope.split(",")))
             name = str(team.get("name") or team_id)
             grant = SlackGrant(team_id=team_id, team=name, scopes=scopes, bot_user_id=bot_user_id)
             return SlackInstallation(grant=grant, token=SecretStr(token))

@@ -67,17 +67,17 @@ class WorkspaceRouter:
 
         Slack waits three seconds, so a slow database must not hold up a workspace that is known already.
         """
-        known = self._known.get(team_id)
-        look = await self._tasks.run(self._look(team_id), UNKNOWN_WITHIN if known is None else KNOWN_WITHIN)
+        last = self._known.get(team_id)
+        look = await self._tasks.run(self._look(team_id), UNKNOWN_WITHIN if last is None else KNOWN_WITHIN)
         try:
             if look.done():
                 return look.result()
         except Exception as error:
             if not is_transient(error):
                 raise
-        if known is None:
+        if last is None:
             raise NotInTimeError
-        return known
+        return last
 
     async def finish(self) -> None:
         """Waits for look-ups that were too late for their requests."""

@@ -1,4 +1,4 @@
-"""Socket Mode: what Slack would post to an address of ours comes over a connection that we open.
+"""Socket Mode: Slack sends requests over a connection that we open, instead of posting them to us.
 
 https://docs.slack.dev/apis/events-api/using-socket-mode
 """
@@ -26,15 +26,15 @@ from bot.slack.bolt import SlackApp
 log = structlog.get_logger()
 
 PING_EVERY = 10.0
-"""Seconds between two looks whether the connection still is one, and between two tries to open it."""
+"""Seconds between two checks of the connection, and between two tries to open it."""
 ASKS_WITHIN = 10
-"""Seconds for Slack to say where to connect."""
+"""Seconds that Slack has to say where to connect."""
 TRIES_OF_ONE_ADDRESS = 2
-"""Then we ask for another: Slack's is good for one connection, and not for long."""
+"""After that we ask for another, since an address is good for one connection, and not for long."""
 FINISHES_WITHIN = 3.0
-"""Seconds that what has begun may still take once we stop. Slack waits no longer for an answer."""
+"""Seconds that requests in progress have once we stop. Slack waits no longer for an answer."""
 CLOSES_WITHIN = 2.0
-"""Seconds."""
+"""Seconds to close the connection."""
 
 
 class SocketMode(AsyncBaseSocketModeHandler):
@@ -53,9 +53,9 @@ class SocketMode(AsyncBaseSocketModeHandler):
         self.client.socket_mode_request_listeners.append(self.handle)
 
     async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
-        """Serves one envelope. It is acknowledged when its work is done, or, if that failed, not at all."""
+        """Serves one envelope. It is acknowledged once its work is done, and not at all if that fails."""
         if self._is_stopping:
-            # Without an acknowledgement Slack gives it to another process, or to the next one.
+            # Without an acknowledgement Slack gives it to another process, or to the one that replaces us.
             return
         handling = asyncio.ensure_future(self._serve(client, req))
         self._handling.add(handling)
@@ -63,7 +63,7 @@ class SocketMode(AsyncBaseSocketModeHandler):
         await handling
 
     async def stop(self) -> None:
-        """Lets what has begun end, then disconnects."""
+        """Waits for requests in progress, then disconnects."""
         self._is_stopping = True
         if self._handling:
             await asyncio.wait(set(self._handling), timeout=FINISHES_WITHIN)
@@ -71,7 +71,6 @@ class SocketMode(AsyncBaseSocketModeHandler):
         await self._slack.finish()
 
     async def _serve(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
-        # Without headers: listeners tell by Slack's ids what they have served before.
         request = AsyncBoltRequest(mode="socket_mode", body=req.payload)
         answer = await self._slack.bolt.async_dispatch(request)
         if answer.status != 200:
@@ -82,12 +81,12 @@ class SocketMode(AsyncBaseSocketModeHandler):
                 SocketModeResponse(envelope_id=req.envelope_id, payload=_payload(answer))
             )
         except (ConnectionError, aiohttp.ClientError) as error:
-            # Slack sends it again, and then it is known that it was served.
+            # Slack sends it again, and its key then shows that it was served.
             log.info("an acknowledgement did not reach Slack", type=req.type, error=type(error).__name__)
 
 
-class _TellsNoBodies(logging.Filter):
-    """slack_sdk shows at DEBUG whatever people write, and with every try to connect how it came to it."""
+class _HidesBodies(logging.Filter):
+    """At DEBUG slack_sdk logs the texts of people, and a traceback with every failed try to connect."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if "Failed to connect" in record.getMessage():
@@ -95,15 +94,15 @@ class _TellsNoBodies(logging.Filter):
         return record.levelno > logging.DEBUG
 
 
-_TELLS_NO_BODIES = _TellsNoBodies()
+_HIDES_BODIES = _HidesBodies()
 
 
 class _Client(SocketModeClient):
-    """slack_sdk's, which reconnects by itself."""
+    """slack_sdk's client, which reconnects by itself."""
 
     def __init__(self, app_token: SecretStr, api_url: str, ping_every: float) -> None:
         logger = logging.getLogger("slack_sdk.socket_mode")
-        logger.addFilter(_TELLS_NO_BODIES)
+        logger.addFilter(_HIDES_BODIES)
         super().__init__(
             app_token=app_token.get_secret_value(),
             logger=logger,
@@ -111,24 +110,24 @@ class _Client(SocketModeClient):
                 base_url=api_url, timeout=ASKS_WITHIN, retry_handlers=[], logger=logger
             ),
             ping_interval=ping_every,
-            on_message_listeners=[_tell_if_disabled],
+            on_message_listeners=[_log_if_disabled],
         )
         self._may_ask_at = 0.0
 
     async def issue_new_wss_url(self) -> str:
         now = asyncio.get_running_loop().time()
         wait, self._may_ask_at = self._may_ask_at - now, max(self._may_ask_at, now) + self.ping_interval
-        # It asks again at once when Slack ends a connection that has just begun, and would not stop.
+        # If Slack ends a connection that has just begun, the client asks again at once, without end.
         await asyncio.sleep(max(wait, 0))
         url = await super().issue_new_wss_url()
-        # While it cannot connect, the client would try one address for ever.
+        # While it cannot connect, the client would try the same address for ever.
         asyncio.get_running_loop().call_later(TRIES_OF_ONE_ADDRESS * self.ping_interval, self._forget, url)
         return url
 
     async def stop(self) -> None:
-        """Closes the connection and waits until nothing of it runs any more."""
+        """Closes the connection and waits for its tasks."""
         closing = asyncio.ensure_future(self.close())  # type: ignore[no-untyped-call]
-        # What answers nothing any more must not hold us.
+        # A peer that no longer answers must not hold us up.
         await asyncio.wait([closing], timeout=CLOSES_WITHIN)
         tasks = [
             task
@@ -149,7 +148,7 @@ class _Client(SocketModeClient):
 async def hearing_slack(
     slack: SlackApp, app_token: SecretStr | None, api_url: str, ping_every: float = PING_EVERY
 ) -> AsyncIterator[None]:
-    """Connects meanwhile, for as long as it takes: nothing waits for Slack. Without a token Slack posts."""
+    """Keeps a connection open during the block, which does not wait for it. Without a token there is none."""
     if app_token is None:
         yield
         return
@@ -163,8 +162,8 @@ async def hearing_slack(
         await socket.stop()
 
 
-async def _tell_if_disabled(message: aiohttp.WSMessage) -> None:
-    # Slack sends empty ones, too.
+async def _log_if_disabled(message: aiohttp.WSMessage) -> None:
+    # Slack sends empty messages as well.
     if message.data and json.loads(message.data).get("reason") == "link_disabled":
         log.error("Socket Mode is off: switch it on at https://api.slack.com/apps, or unset SLACK_APP_TOKEN")
 

@@ -1,4 +1,4 @@
-"""Slack's workspaces, and which of its requests were served, in Postgres. Uses the ambient transaction."""
+"""Slack's workspaces and the requests that were served, in Postgres. Uses the ambient transaction."""
 
 from datetime import datetime
 
@@ -8,14 +8,14 @@ from jobq import current_database
 
 
 async def record_slack_delivery(workspace_id: WorkspaceId, key: str, at: datetime) -> bool:
-    """Whether this is the first request with this key. One still being served is waited for."""
+    """True for the first request with this key. Waits while another one with the same key is served."""
     inserted = await current_database().fetchval(
         """
         INSERT INTO slack_delivery (workspace_id, key, received_at) VALUES ($1, $2, $3)
         ON CONFLICT (key) DO NOTHING RETURNING key
         """,
         workspace_id,
-        # Slack makes no promise that these are unique beyond one workspace.
+        # Slack does not promise that its ids are unique across workspaces.
         f"{workspace_id}/{key}",
         at,
     )
@@ -23,7 +23,7 @@ async def record_slack_delivery(workspace_id: WorkspaceId, key: str, at: datetim
 
 
 async def load_workspace(workspace_id: WorkspaceId) -> SlackWorkspace:
-    """Raises LookupError when there is none."""
+    """Raises LookupError if there is none."""
     row = await current_database().fetchrow(
         """
         SELECT id, slack_team_id AS team_id, name, bot_token AS sealed_token, gone_at
@@ -37,7 +37,7 @@ async def load_workspace(workspace_id: WorkspaceId) -> SlackWorkspace:
 
 
 async def find_workspace_of_team(team_id: str) -> SlackWorkspace | None:
-    """The workspace that Slack calls so, also one that is gone."""
+    """The workspace with this id in Slack, even if it is gone."""
     row = await current_database().fetchrow(
         """
         SELECT id, slack_team_id AS team_id, name, bot_token AS sealed_token, gone_at
@@ -49,7 +49,7 @@ async def find_workspace_of_team(team_id: str) -> SlackWorkspace | None:
 
 
 async def save_installed_workspace(grant: SlackGrant, sealed_token: bytes, at: datetime) -> WorkspaceId:
-    """A workspace installed the app, for the first time or again: its token replaces the one before."""
+    """Saves a workspace that installed the app, even if it did before. Its token replaces the old one."""
     identity = await current_database().fetchval(
         """
         INSERT INTO workspace (slack_team_id, name, bot_token, bot_user_id, scopes, installed_at, created_at)
@@ -70,9 +70,9 @@ async def save_installed_workspace(grant: SlackGrant, sealed_token: bytes, at: d
 
 
 async def save_grant(workspace_id: WorkspaceId, grant: SlackGrant, at: datetime) -> bool:
-    """The token in the environment is good, and for this team: its workspace is there. Whether it was gone.
+    """Saves the team of the token in the environment. True if the workspace was gone and is back.
 
-    Nothing changes where /slack/install has brought a token, or where the team is another workspace.
+    Nothing changes if /slack/install has brought a token, or if the team is another workspace.
     """
     row = await current_database().fetchrow(
         """
@@ -94,10 +94,10 @@ async def save_grant(workspace_id: WorkspaceId, grant: SlackGrant, at: datetime)
     return row is not None and row["gone_at"] is not None
 
 
-async def mark_workspace_gone(workspace_id: WorkspaceId, told_at: datetime, now: datetime) -> bool:
-    """The app was taken away: its token is deleted. False for news from before it was installed (again).
+async def mark_workspace_gone(workspace_id: WorkspaceId, removed_at: datetime, now: datetime) -> bool:
+    """Deletes the token of a workspace that removed the app at `removed_at`, which is in whole seconds.
 
-    `told_at` is in whole seconds.
+    False if the app was installed again after that.
     """
     marked = await current_database().fetchval(
         """
@@ -105,14 +105,14 @@ async def mark_workspace_gone(workspace_id: WorkspaceId, told_at: datetime, now:
         WHERE id = $1 AND (installed_at IS NULL OR $2 >= date_trunc('second', installed_at)) RETURNING true
         """,
         workspace_id,
-        told_at,
+        removed_at,
         now,
     )
     return marked is not None
 
 
 async def replace_sealed_token(workspace_id: WorkspaceId, old: bytes, new: bytes) -> None:
-    """The same token, encrypted with another key, unless it was replaced meanwhile."""
+    """Saves the same token encrypted with another key, unless the token was replaced meanwhile."""
     await current_database().execute(
         "UPDATE workspace SET bot_token = $3 WHERE id = $1 AND bot_token = $2", workspace_id, old, new
     )

@@ -1,7 +1,7 @@
-"""What people type about time, as instants: `2h`, `until friday 14:00`, `3-14 aug`. Pure.
+"""Times as people type them, as instants: `2h`, `until friday 14:00`, `3-14 aug`. Pure.
 
-A snooze wakes when the person's working day begins; out of office includes its last day. What is unsure is
-asked, never guessed, and no text is an error.
+A snooze ends when the person's working day begins; an absence includes its last day. Nothing is guessed: an
+unclear text becomes a question, and no text is an error.
 """
 
 import re
@@ -38,27 +38,27 @@ _UNTIL = re.compile(r"(?:until|till|til|thru|through|to) (.+)")
 
 
 class Until(Value):
-    """Not before this instant."""
+    """A snooze that ends at this instant."""
 
     instant: datetime
 
 
 class Interval(Value):
-    """From `starts_at` until `ends_at`, which is exclusive."""
+    """An absence from `starts_at` until `ends_at`, which is exclusive."""
 
     starts_at: datetime
     ends_at: datetime
 
 
 class _Moment(Value):
-    """A day, and a time on it if one was given."""
+    """A day, with a time of day if one was typed."""
 
     day: date
     clock: time | None = None
 
 
 def normalize(text: str) -> str:
-    """Small letters, plain dashes, quotes and spaces: Slack and phones make typographic ones."""
+    """Lower case, with plain dashes and spaces and no quotes: Slack and phones insert typographic ones."""
     plain = unicodedata.normalize("NFKC", text).lower()
     plain = re.sub(r"[\u2010-\u2015\u2212]", "-", plain)
     plain = re.sub(r"[\u2018\u2019\u201c\u201d\"'`]", "", plain)
@@ -66,15 +66,15 @@ def normalize(text: str) -> str:
 
 
 def parse_snooze_time(text: str, now: datetime, hours: WorkingHours) -> Until | Unclear:
-    """When to wake: `2h` is clock time from now; a day is when that person's working day begins."""
-    words = normalize(text)
-    if (lasting := _parse_duration(re.sub(r"^(for|in) ", "", words))) is not None:
+    """When a snooze ends: `2h` is clock time from now; a day means the start of the person's working day."""
+    phrase = normalize(text)
+    if (lasting := _parse_duration(re.sub(r"^(for|in) ", "", phrase))) is not None:
         return _not_too_far(now + lasting, now)
-    matched = _UNTIL.fullmatch(words)
-    words = matched[1] if matched else words
-    if (special := _special_snooze(words, now, hours)) is not None:
+    matched = _UNTIL.fullmatch(phrase)
+    phrase = matched[1] if matched else phrase
+    if (special := _special_snooze(phrase, now, hours)) is not None:
         return special
-    moment = _parse_moment(words, now, hours)
+    moment = _parse_moment(phrase, now, hours)
     if moment is None:
         return _not_understood(text, ("2h", "tomorrow", "next week"))
     if isinstance(moment, Unclear):
@@ -82,13 +82,13 @@ def parse_snooze_time(text: str, now: datetime, hours: WorkingHours) -> Until | 
     return _wake(moment, now, hours)
 
 
-def _parse_duration(words: str) -> timedelta | None:
-    words = _WORDS.get(words, words)
-    if match := _HOURS_MINUTES.fullmatch(words):
+def _parse_duration(phrase: str) -> timedelta | None:
+    phrase = _WORDS.get(phrase, phrase)
+    if match := _HOURS_MINUTES.fullmatch(phrase):
         return timedelta(hours=int(match[1]), minutes=int(match[2])) or None
     total, place = timedelta(0), 0
-    while place < len(words):
-        match = _PART.match(words, place)
+    while place < len(phrase):
+        match = _PART.match(phrase, place)
         if match is None:
             return None
         total += min(float(match[1].replace(",", ".")), 100_000) * _UNITS[match[2]]
@@ -96,17 +96,17 @@ def _parse_duration(words: str) -> timedelta | None:
     return total or None
 
 
-def _special_snooze(words: str, now: datetime, hours: WorkingHours) -> Until | Unclear | None:
+def _special_snooze(phrase: str, now: datetime, hours: WorkingHours) -> Until | Unclear | None:
     today = local_day(hours, now)
-    if words.isdecimal():
-        return Unclear(question=f"{words} hours or {words} days?", choices=(f"{words}h", f"{words}d"))
-    if words == "next week":
+    if phrase.isdecimal():
+        return Unclear(question=f"{phrase} hours or {phrase} days?", choices=(f"{phrase}h", f"{phrase}d"))
+    if phrase == "next week":
         return Until(instant=_work_starts(hours, today + (7 - today.weekday()) * _DAY, later=True))
-    if words in ("eod", "end of day", "end of the day"):
+    if phrase in ("eod", "end of day", "end of the day"):
         return _at_end_of(today, now, hours)
-    if words in ("eow", "end of week", "end of the week"):
+    if phrase in ("eow", "end of week", "end of the week"):
         return _at_end_of(_last_working_day(today, hours), now, hours)
-    return _when_today() if words == "today" else None
+    return _when_today() if phrase == "today" else None
 
 
 def _when_today() -> Unclear:
@@ -139,7 +139,7 @@ def _wake(moment: _Moment, now: datetime, hours: WorkingHours) -> Until | Unclea
 
 
 def _work_starts(hours: WorkingHours, day: date, *, later: bool) -> datetime:
-    """When the person begins on that day; on a day off at nine, or with `later` on the next working day."""
+    """The start of work on that day. On a day off that is nine, or with `later` the next working day's."""
     for ahead in range(7 if later else 1):
         looked_at = day + ahead * _DAY
         if (span := hours.spans.get(looked_at.weekday())) is not None:
@@ -154,19 +154,19 @@ def _not_too_far(instant: datetime, now: datetime) -> Until | Unclear:
 
 
 def parse_absence(text: str, now: datetime, hours: WorkingHours) -> Interval | Unclear:
-    """Whole local days, the last one included: `until friday`, `3-14 aug`, `tomorrow`; or hours of a day."""
-    words = normalize(text)
+    """Whole local days, such as `until friday` or `3-14 aug` (the last one included), or hours of a day."""
+    phrase = normalize(text)
     for parse in (_absent_for, _absent_until, _absent_in_week, _absent_on_day, _absent_from_to):
-        if (found := parse(words, now, hours)) is not None:
-            return found
+        if (interval := parse(phrase, now, hours)) is not None:
+            return interval
     return _not_understood(text, ("today", "tomorrow", "next week"))
 
 
-def _absent_for(words: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
-    words = words.removeprefix("for ")
-    if words.isdecimal():
-        return Unclear(question=f"{words} hours? Or until which day?", choices=(f"{words}h",))
-    lasting = _parse_duration(words)
+def _absent_for(phrase: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
+    phrase = phrase.removeprefix("for ")
+    if phrase.isdecimal():
+        return Unclear(question=f"{phrase} hours? Or until which day?", choices=(f"{phrase}h",))
+    lasting = _parse_duration(phrase)
     if lasting is None:
         return None
     if lasting < _DAY:
@@ -181,8 +181,8 @@ def _absent_for(words: str, now: datetime, hours: WorkingHours) -> Interval | Un
     )
 
 
-def _absent_until(words: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
-    matched = _UNTIL.fullmatch(words)
+def _absent_until(phrase: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
+    matched = _UNTIL.fullmatch(phrase)
     if matched is None:
         return None
     if matched[1] in ("eow", "end of week", "end of the week"):
@@ -193,19 +193,19 @@ def _absent_until(words: str, now: datetime, hours: WorkingHours) -> Interval | 
     return _between(now, _end(moment, hours)) if moment else None
 
 
-def _absent_in_week(words: str, now: datetime, hours: WorkingHours) -> Interval | None:
+def _absent_in_week(phrase: str, now: datetime, hours: WorkingHours) -> Interval | None:
     today = local_day(hours, now)
     monday = today + (7 - today.weekday()) * _DAY
-    if words in ("this week", "rest of the week", "eow", "end of week"):
+    if phrase in ("this week", "rest of the week", "eow", "end of week"):
         return Interval(starts_at=now, ends_at=local_instant(hours, monday, time.min))
-    if words in ("next week", "all next week"):
+    if phrase in ("next week", "all next week"):
         ends = local_instant(hours, monday + 7 * _DAY, time.min)
         return Interval(starts_at=local_instant(hours, monday, time.min), ends_at=ends)
     return None
 
 
-def _absent_on_day(words: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
-    word = words.removeprefix("on ").removeprefix("all ").removesuffix(" all day")
+def _absent_on_day(phrase: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
+    word = phrase.removeprefix("on ").removeprefix("all ").removesuffix(" all day")
     if word in ("rest of the day", "eod", "this afternoon"):
         word = "today"
     day = parse_day(word, local_day(hours, now))
@@ -215,10 +215,10 @@ def _absent_on_day(words: str, now: datetime, hours: WorkingHours) -> Interval |
     return Interval(starts_at=starts_at, ends_at=local_instant(hours, day + _DAY, time.min))
 
 
-def _absent_from_to(words: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
-    words = _with_shared_month(words)
-    # The dashes of 2026-12-03 part nothing where a wider gap does.
-    matched = _SPACED_RANGE.fullmatch(words) or _TIGHT_RANGE.fullmatch(words)
+def _absent_from_to(phrase: str, now: datetime, hours: WorkingHours) -> Interval | Unclear | None:
+    phrase = _with_shared_month(phrase)
+    # With ` - ` or a word between the days, the dashes of 2026-12-03 must not split them.
+    matched = _SPACED_RANGE.fullmatch(phrase) or _TIGHT_RANGE.fullmatch(phrase)
     if matched is None:
         return None
     first = _parse_moment(matched[1], now, hours)
@@ -234,28 +234,28 @@ def _absent_from_to(words: str, now: datetime, hours: WorkingHours) -> Interval 
     return _between(starts_at, _end(last, hours))
 
 
-def _with_shared_month(words: str) -> str:
+def _with_shared_month(phrase: str) -> str:
     """`3-14 aug` becomes `3 aug - 14 aug`."""
-    words = words.removeprefix("from ")
-    if match := _SHARED_MONTH.fullmatch(words):
+    phrase = phrase.removeprefix("from ")
+    if match := _SHARED_MONTH.fullmatch(phrase):
         return f"{match[1].rstrip('.')} {match[2].split(' ', 1)[1]} - {match[2]}"
-    if match := _MONTH_SHARED.fullmatch(words):
+    if match := _MONTH_SHARED.fullmatch(phrase):
         return f"{match[1]} {match[2]} - {match[1]} {match[3]}"
-    if match := _SHARED_DOTTED.fullmatch(words):
+    if match := _SHARED_DOTTED.fullmatch(phrase):
         return f"{match[1]}.{match[3]}. - {match[2]}"
-    return words
+    return phrase
 
 
-def _parse_last(words: str, first: _Moment, now: datetime, hours: WorkingHours) -> _Moment | Unclear | None:
-    """The end of a range: days count from its beginning, a time alone is on the same day."""
+def _parse_last(phrase: str, first: _Moment, now: datetime, hours: WorkingHours) -> _Moment | Unclear | None:
+    """The end of a range. Its day is found from the beginning on; a time alone is on the first day."""
     if first.clock is not None:
-        clock = parse_clock(words)
+        clock = parse_clock(phrase)
         if isinstance(clock, time):
             return _Moment(day=first.day, clock=clock)
         if clock is not None:
             return clock
-    found = _parse_moment(words, local_instant(hours, first.day, time.min), hours)
-    return found if found is not None else _parse_moment(words, now, hours)
+    moment = _parse_moment(phrase, local_instant(hours, first.day, time.min), hours)
+    return moment if moment is not None else _parse_moment(phrase, now, hours)
 
 
 def _end(moment: _Moment, hours: WorkingHours) -> datetime:
@@ -270,15 +270,15 @@ def _between(starts_at: datetime, ends_at: datetime) -> Interval | Unclear:
     return Interval(starts_at=starts_at, ends_at=ends_at)
 
 
-def _parse_moment(words: str, now: datetime, hours: WorkingHours) -> _Moment | Unclear | None:
-    """A day, a time today, or a day and a time in either order; None: neither."""
+def _parse_moment(phrase: str, now: datetime, hours: WorkingHours) -> _Moment | Unclear | None:
+    """A day, a time today, or a day and a time in either order. None if the text is none of these."""
     today = local_day(hours, now)
-    if (day := parse_day(words.removeprefix("on "), today)) is not None:
+    if (day := parse_day(phrase.removeprefix("on "), today)) is not None:
         return day if isinstance(day, Unclear) else _Moment(day=day)
-    if (clock := parse_clock(words)) is not None:
+    if (clock := parse_clock(phrase)) is not None:
         return clock if isinstance(clock, Unclear) else _Moment(day=today, clock=clock)
-    for place in [match.start() for match in re.finditer(" ", words)]:
-        for left, right in ((words[:place], words[place + 1 :]), (words[place + 1 :], words[:place])):
+    for place in [match.start() for match in re.finditer(" ", phrase)]:
+        for left, right in ((phrase[:place], phrase[place + 1 :]), (phrase[place + 1 :], phrase[:place])):
             day, clock = parse_day(left.strip(" ,"), today), parse_clock(right.strip(" ,"))
             if day is None or clock is None:
                 continue
@@ -291,7 +291,7 @@ def _parse_moment(words: str, now: datetime, hours: WorkingHours) -> _Moment | U
 
 
 def _within(unclear: Unclear, phrase: str) -> Unclear:
-    """A question about a part of what was typed: its choices must be the whole. Without a phrase: none."""
+    """Completes the choices of a question about a part of the text. An empty phrase drops the choices."""
     choices = tuple(phrase.format(choice) for choice in unclear.choices) if phrase else ()
     return unclear.model_copy(update={"choices": choices})
 
@@ -301,7 +301,7 @@ def _not_understood(text: str, choices: tuple[str, ...]) -> Unclear:
 
 
 def describe_instant(instant: datetime, zone: str, now: datetime) -> str:
-    """Mon 17 Aug, 09:00 (Europe/Berlin); with the year if it is not this one."""
+    """`Mon 17 Aug, 09:00 (Europe/Berlin)`, with the year if it is not this year."""
     there = instant.astimezone(ZoneInfo(zone))
     year = "" if there.year == now.astimezone(there.tzinfo).year else f" {there.year}"
     return f"{there:%a} {there.day} {there:%b}{year}, {there:%H:%M} ({zone})"

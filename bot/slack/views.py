@@ -37,7 +37,7 @@ class Form(Value):
     title: str
     error_field: str
     without_form: str
-    """What to type where Slack does not let us open it."""
+    """The text to type if Slack does not let us open the form."""
 
 
 HOW_LONG, DAY = "how_long", "day"
@@ -56,11 +56,11 @@ OOO_FORM = Form(
     without_form="Type which days, such as `/ooo 3-14 aug` or `/ooo until friday`.",
 )
 FORMS = {form.name: form for form in (SNOOZE_FORM, OOO_FORM)}
-"""By their names, which are also the words that open them."""
+"""By name, which is also the command that opens the form."""
 
 
 class ReviewQueue(Value):
-    """What waits for one person, what they put aside, and what of theirs waits for others."""
+    """The reviews that wait for a person, those that they put aside, and their own that wait for others."""
 
     my_turn: tuple[tuple[ReviewRequest, PullRequest], ...] = ()
     resting: tuple[tuple[ReviewRequest, PullRequest], ...] = ()
@@ -74,7 +74,7 @@ def render_queue(queue: ReviewQueue, person: Person, now: datetime) -> Rendered:
 
 
 def render_home(queue: ReviewQueue, person: Person, now: datetime) -> View:
-    """The App Home tab: the same list."""
+    """The same list as the App Home tab."""
     return {"type": "home", "blocks": _queue_blocks(queue, person, now)}
 
 
@@ -84,7 +84,7 @@ def render_home_of_unlinked_user(text: str) -> View:
 
 
 def _queue_blocks(queue: ReviewQueue, person: Person, now: datetime) -> list[Block]:
-    blocks = [context(words) for words in _standing(person, now)]
+    blocks = [context(text) for text in _standing(person, now)]
     blocks += _list("Your turn", [_asked_block(*pair, person, now) for pair in queue.my_turn])
     blocks += _list("Snoozed or muted", [_resting_block(*pair, person, now) for pair in queue.resting])
     blocks += _list("Waiting for others", [_others_block(*pair) for pair in queue.others])
@@ -134,8 +134,8 @@ def _resting_block(request: ReviewRequest, pull_request: PullRequest, person: Pe
 
 
 def _others_block(pull_request: PullRequest, logins: tuple[str, ...]) -> Block:
-    asked = join_words([disarm(login, MOST_IN_NAME) for login in logins])
-    return section(_line(pull_request, f"asked: {asked}"))
+    reviewers = join_words([disarm(login, MOST_IN_NAME) for login in logins])
+    return section(_line(pull_request, f"asked: {reviewers}"))
 
 
 def _by(pull_request: PullRequest) -> str:
@@ -147,7 +147,7 @@ def _line(pull_request: PullRequest, *facts: str) -> str:
 
 
 def render_loading(title: str) -> View:
-    """Opened at once, since the right to open a modal lasts three seconds."""
+    """A modal to open at once, since a trigger lasts three seconds."""
     return {
         "type": "modal",
         "title": plain_text(title),
@@ -157,7 +157,7 @@ def render_loading(title: str) -> View:
 
 
 def render_snooze_form(choices: Mapping[str, str]) -> View:
-    """`choices` maps what comes back to what is shown."""
+    """`choices` maps each value that Slack sends back to the text that is shown."""
     fields = [
         _choice_field(HOW_LONG, "No reminders for", choices),
         _day_field(DAY, "or until this day begins", None, is_optional=True),
@@ -166,7 +166,7 @@ def render_snooze_form(choices: Mapping[str, str]) -> View:
 
 
 def render_ooo_form(today: date) -> View:
-    """`today` is picked already as the first day."""
+    """The form with `today` as the first day."""
     fields = [_day_field(FIRST_DAY, "First day away", today), _day_field(LAST_DAY, "Last day away", None)]
     return _render_form(OOO_FORM, fields)
 
@@ -183,7 +183,7 @@ def _render_form(form: Form, fields: list[Block]) -> View:
 
 
 def _choice_field(name: str, question: str, choices: Mapping[str, str]) -> Block:
-    options = [{"text": plain_text(words), "value": value} for value, words in choices.items()]
+    options = [{"text": plain_text(text), "value": value} for value, text in choices.items()]
     element = {"type": "radio_buttons", "action_id": name, "options": options}
     return {**_field(name, question, element), "optional": True}
 
@@ -200,7 +200,7 @@ def _field(name: str, question: str, element: Block) -> Block:
 
 
 def render_message_view(title: str, rendered: Rendered) -> View:
-    """A modal that says how it went."""
+    """A modal with a message."""
     return {
         "type": "modal",
         "title": plain_text(title),

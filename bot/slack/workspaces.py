@@ -1,4 +1,4 @@
-"""Every Slack workspace's own door to Slack: what is sent goes through the one whose row it is about."""
+"""One gateway for each Slack workspace, which calls Slack with the token of that workspace."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -31,10 +31,10 @@ class _Opened(NamedTuple):
 
 
 class SlackWorkspaces:
-    """`first` is the door of the workspace `first_id`, whose token is in the environment.
+    """`first` is the gateway of the workspace `first_id`, whose token is in the environment.
 
-    The other tokens are in Postgres; `cipher` is None where no keys are set, and then there can be none. A
-    token is looked up whenever a door is asked for: one that was replaced or deleted counts from its commit.
+    The other tokens are in Postgres; without keys `cipher` is None, and there are none. The token is looked
+    up with each request for a gateway, so a replaced or deleted token counts from its commit.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class SlackWorkspaces:
 
     @property
     def has_keys(self) -> bool:
-        """Whether a token could be kept."""
+        """Whether a token could be encrypted and saved."""
         return self._cipher is not None
 
     async def of(self, workspace_id: WorkspaceId) -> SlackGateway:
-        """Its door. Raises WorkspaceGoneError, TokenUnreadableError, and LookupError where there is none."""
+        """The gateway of a workspace. Raises WorkspaceGoneError, TokenUnreadableError and LookupError."""
         return self.connect(await store.load_workspace(workspace_id)).slack
 
     def connect(self, workspace: SlackWorkspace) -> ConnectedWorkspace:
@@ -71,9 +71,9 @@ class SlackWorkspaces:
         return ConnectedWorkspace(workspace.id, self._first)
 
     async def learn_first(self, now: datetime) -> bool:
-        """Asks Slack to which workspace the environment's token belongs. Whether it was gone and is back.
+        """Asks Slack which workspace SLACK_BOT_TOKEN belongs to. True if that was gone and is back.
 
-        Raises what the gateway raises.
+        Raises the errors of SlackGateway.
         """
         workspace = await store.load_workspace(self._first_id)
         if workspace.sealed_token is not None:
@@ -85,7 +85,7 @@ class SlackWorkspaces:
         return is_back
 
     async def is_first_unknown(self) -> bool:
-        """Whether Slack has not told yet which workspace the environment's token belongs to."""
+        """True until Slack has said which workspace the token in the environment belongs to."""
         return (await store.load_workspace(self._first_id)).team_id is None
 
     @write_transaction
@@ -96,7 +96,7 @@ class SlackWorkspaces:
         )
 
     async def renew(self) -> None:
-        """Encrypts with the newest key what an older one has encrypted. Raises TokenUnreadableError."""
+        """Encrypts all tokens with the newest key. Raises TokenUnreadableError."""
         for workspace_id, sealed in (await store.list_sealed_tokens()).items():
             if not self._keys().is_newest(sealed):
                 try:
@@ -105,23 +105,23 @@ class SlackWorkspaces:
                     log.error(_unreadable(workspace_id))
 
     async def close(self) -> None:
-        """Ends all connections but the first's, which is not ours."""
-        for gateway in (*self._replaced, *(one.gateway for one in self._opened.values())):
+        """Closes all gateways except the first, which belongs to the caller."""
+        for gateway in (*self._replaced, *(opened.gateway for opened in self._opened.values())):
             await gateway.close()
         self._replaced.clear()
         self._opened.clear()
 
     def _gateway(self, workspace_id: WorkspaceId, sealed: bytes) -> SlackGateway:
-        known = self._opened.get(workspace_id)
-        if known is not None and known.sealed_token == sealed:
-            return known.gateway
+        opened = self._opened.get(workspace_id)
+        if opened is not None and opened.sealed_token == sealed:
+            return opened.gateway
         try:
             gateway = self._open(workspace_id, self._keys().decrypt(sealed))
         except UndecryptableError:
             raise TokenUnreadableError(_unreadable(workspace_id)) from None
-        if known is not None:
-            # A call may be under way in it: it is closed at the end.
-            self._replaced.append(known.gateway)
+        if opened is not None:
+            # A call may be under way in it, so it is closed at the end.
+            self._replaced.append(opened.gateway)
         self._opened[workspace_id] = _Opened(sealed, gateway)
         return gateway
 

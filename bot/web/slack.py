@@ -50,11 +50,11 @@ def slack_blueprint(slack: SlackApp, signing_secret: SecretStr) -> Blueprint:
         try:
             # No other header: Bolt obeys some that Slack never sends and does not sign.
             content_type = request.headers.get("Content-Type", "")
-            asked = AsyncBoltRequest(body=text, headers={"content-type": content_type})
+            slack_request = AsyncBoltRequest(body=text, headers={"content-type": content_type})
         except (ValueError, TypeError, AttributeError):
             # Bolt fails on JSON that is not an object.
             return Response("not JSON\n", status=400)
-        answer = await slack.bolt.async_dispatch(asked)
+        answer = await slack.bolt.async_dispatch(slack_request)
         return Response(answer.body, status=answer.status, headers=answer.first_headers_without_set_cookie())
 
     @blueprint.after_app_serving

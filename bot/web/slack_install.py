@@ -20,7 +20,7 @@ from bot.settings import Settings
 from bot.slack.errors import NotOneWorkspaceError, SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.model import SlackInstallation
 from bot.slack.oauth import authorize_url, exchange_code
-from bot.slack.scopes import NEEDED, USEFUL
+from bot.slack.scopes import OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.slack.workspaces import SlackWorkspaces
 from bot.web.html import forbid_foreign_content, render_page, render_refusal
 from bot.web.states import find_browser, issue_state, make_browser, remember_browser, spend_state
@@ -54,7 +54,7 @@ def slack_install_blueprint(
         url = authorize_url(
             settings.slack_api_url,
             settings.slack_client_id or "",
-            {*NEEDED, *USEFUL},
+            {*REQUIRED_SCOPES, *OPTIONAL_SCOPES},
             _redirect_uri(settings),
             state,
         )

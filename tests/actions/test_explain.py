@@ -21,7 +21,7 @@ async def the_pull_request(world: World) -> PullRequest:
     return await load_pull_request(PullRequestId(row))
 
 
-async def told(world: World) -> str:
+async def explained(world: World) -> str:
     return "\n".join(await explain(world.workspace_id, "acme/api#12", world.now))
 
 
@@ -48,7 +48,7 @@ async def test_a_pull_request_nobody_heard_of_is_said_so(world: World) -> None:
 async def test_a_decision_is_told_with_its_reasons(world: World) -> None:
     await world.ask("ana")
     identity = await insert_assignment(await the_pull_request(world), decision(world), world.now)
-    assert "GitHub has not answered yet." in await told(world)
+    assert "GitHub has not answered yet." in await explained(world)
     await record_asked(identity, [AccountId(1)], {"cho-gh": "not a collaborator"})
     lines = await explain(world.workspace_id, " ACME/api#12 ", world.now)
     start = lines.index("2026-11-23 09:00Z decided at abcdef1:")
@@ -62,28 +62,28 @@ async def test_a_decision_is_told_with_its_reasons(world: World) -> None:
 
 async def test_without_a_decision_that_is_said(world: World) -> None:
     await world.ask("ana")
-    assert "No decision was made" in await told(world)
+    assert "No decision was made" in await explained(world)
 
 
 async def test_a_decision_to_ask_nobody_says_why(world: World) -> None:
     await world.ask("ana")
     nobody = Decision(head_sha="a", paths=0, wanted=1, counted=0, reason=NoAssignment.DRAFT)
     await insert_assignment(await the_pull_request(world), nobody, world.now)
-    assert "Nobody asked: it is a draft." in await told(world)
+    assert "Nobody asked: it is a draft." in await explained(world)
 
 
 async def test_a_request_says_what_was_sent_and_when_the_next_one_comes(world: World) -> None:
     ana = await world.person("ana")
     request = await world.request(await world.ask("ana"))
-    assert "  The first DM is due now." in await told(world)
+    assert "  The first DM is due now." in await explained(world)
     message = await begin_sending(request, 0, ana.id, world.now)
     await record_sent(message, "D1", "1.2", "", world.now)
-    lines = (await told(world)).splitlines()
+    lines = (await explained(world)).splitlines()
     assert "2026-11-23 09:00Z ana-gh was asked by ben-gh" in lines
     assert "  2026-11-23 09:00Z first DM sent" in lines
     second = await begin_sending(request, 1, ana.id, world.now + timedelta(hours=4))
     await record_sent(second, "D1", "1.3", "", world.now + timedelta(hours=4))
-    assert "  2026-11-23 13:00Z reminder 1 sent" in await told(world)
+    assert "  2026-11-23 13:00Z reminder 1 sent" in await explained(world)
 
 
 async def test_a_dm_that_slack_refused_says_so(world: World) -> None:
@@ -91,20 +91,20 @@ async def test_a_dm_that_slack_refused_says_so(world: World) -> None:
     request = await world.request(await world.ask("ana"))
     message = await begin_sending(request, 0, ana.id, world.now)
     await record_state(message, MessageState.FAILED, "user_disabled")
-    text = await told(world)
+    text = await explained(world)
     assert "first DM failed: user_disabled" in text
     assert "Nothing more is sent: Slack refused the DM." in text
 
 
 async def test_a_reviewer_nobody_mapped_is_the_reason_that_nothing_is_sent(world: World) -> None:
     await world.ask("cho")
-    assert "Nothing more is sent: nobody is mapped to this GitHub account." in await told(world)
+    assert "Nothing more is sent: nobody is mapped to this GitHub account." in await explained(world)
 
 
 async def test_a_request_that_is_over_says_how(world: World) -> None:
     await world.person("ana")
     await close_review_requests([(await world.ask("ana"), CloseReason.APPROVED)], world.now)
-    text = await told(world)
+    text = await explained(world)
     assert "ana-gh was asked by ben-gh; over since 2026-11-23 09:00Z: approved" in text
     assert "Nothing more is sent: over: approved." in text
 
@@ -117,4 +117,4 @@ async def test_a_notice_to_the_author_is_told(world: World) -> None:
     message = await insert_notice(notice, world.now)
     assert message is not None
     await record_sent(message, "D2", "1.4", "", world.now)
-    assert "09:00Z notice to the author (nobody is reachable in Slack) sent" in await told(world)
+    assert "09:00Z notice to the author (nobody is reachable in Slack) sent" in await explained(world)

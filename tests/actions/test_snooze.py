@@ -67,8 +67,8 @@ async def test_a_snooze_that_ends_outside_working_hours_says_when_one_is_at_work
 async def test_a_review_can_wait_for_a_change(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
     await snooze_by_preset(ana, request, SnoozePreset.CHANGE, queue=world.queue, now=world.now)
-    found = await world.request(request)
-    assert (found.snoozed_until, found.is_snoozed_until_change) == (None, True)
+    changed = await world.request(request)
+    assert (changed.snoozed_until, changed.is_snoozed_until_change) == (None, True)
 
 
 async def test_everything_can_be_snoozed_at_once(world: World) -> None:
@@ -82,23 +82,23 @@ async def test_everything_can_be_snoozed_at_once(world: World) -> None:
 
 async def test_off_ends_every_snooze(world: World) -> None:
     ana = await world.person("ana")
-    one, other = await world.ask("ana", 12), await world.ask("ana", 13)
+    first, other = await world.ask("ana", 12), await world.ask("ana", 13)
     await snooze_everything(ana, MONDAY + HOUR, queue=world.queue, now=world.now)
-    await snooze_by_preset(ana, one, SnoozePreset.CHANGE, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, first, SnoozePreset.CHANGE, queue=world.queue, now=world.now)
     await world.jobs()
     await end_snoozes(await world.person("ana"), queue=world.queue, now=world.now)
     assert (await world.person("ana")).snoozed_until is None
-    assert not (await world.request(one)).is_snoozed_until_change
-    assert await world.jobs() == [one, other]
+    assert not (await world.request(first)).is_snoozed_until_change
+    assert await world.jobs() == [first, other]
 
 
 async def test_off_for_one_review_leaves_the_others(world: World) -> None:
     ana = await world.person("ana")
-    one, other = await world.ask("ana", 12), await world.ask("ana", 13)
-    for request in (one, other):
+    first, other = await world.ask("ana", 12), await world.ask("ana", 13)
+    for request in (first, other):
         await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
-    await end_snooze_of_request(ana, one, queue=world.queue, now=world.now)
-    assert (await world.request(one)).snoozed_until is None
+    await end_snooze_of_request(ana, first, queue=world.queue, now=world.now)
+    assert (await world.request(first)).snoozed_until is None
     assert (await world.request(other)).snoozed_until == MONDAY + HOUR
 
 

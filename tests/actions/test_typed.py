@@ -14,8 +14,8 @@ from tests.actions.world import World, buttons_of
 from tests.slack.examples import MONDAY
 
 
-async def say(world: World, words: str, name: str = "ana") -> Rendered:
-    command = parse_command(words)
+async def say(world: World, line: str, name: str = "ana") -> Rendered:
+    command = parse_command(line)
     assert not isinstance(command, AdminCommand | IdentityCommand)
     answer = await carry_out(await world.person(name), command, queue=world.queue, now=world.now)
     assert check_blocks(list(answer.blocks)) == []
@@ -93,23 +93,23 @@ async def test_a_long_name_leaves_room_for_what_the_buttons_differ_in(world: Wor
 
 
 @pytest.mark.parametrize(
-    "words", ["snooze <!here> *x* https://evil.example", "gibberish <@UCHO|cho>", "snooze `"]
+    "line", ["snooze <!here> *x* https://evil.example", "gibberish <@UCHO|cho>", "snooze `"]
 )
-async def test_what_is_quoted_back_is_disarmed(world: World, words: str) -> None:
-    text = (await say(world, words)).text
+async def test_what_is_quoted_back_is_disarmed(world: World, line: str) -> None:
+    text = (await say(world, line)).text
     assert "<" not in text
     assert "https://evil" not in text
     assert await world.db.fetchval("SELECT count(*) FROM action") == 0
 
 
-@pytest.mark.parametrize("words", ["help", "snooze help", "ooo help", "reviews help"])
-async def test_help_shows_every_command(world: World, words: str) -> None:
-    text = (await say(world, words)).text
+@pytest.mark.parametrize("line", ["help", "snooze help", "ooo help", "reviews help"])
+async def test_help_shows_every_command(world: World, line: str) -> None:
+    text = (await say(world, line)).text
     assert all(command in text for command in ("/snooze", "/ooo", "/reviews", "/ripe"))
 
 
 @pytest.mark.parametrize(
-    ("words", "answer"),
+    ("line", "answer"),
     [
         ("reviews", "0 waiting for you, 0 waiting for others"),
         ("", "0 waiting for you, 0 waiting for others"),
@@ -119,8 +119,8 @@ async def test_help_shows_every_command(world: World, words: str) -> None:
         ("ooo", "/ooo until friday"),
     ],
 )
-async def test_every_word_of_ours_is_answered_honestly(world: World, words: str, answer: str) -> None:
-    assert answer in (await say(world, words)).text
+async def test_every_word_of_ours_is_answered_honestly(world: World, line: str, answer: str) -> None:
+    assert answer in (await say(world, line)).text
 
 
 async def test_why_is_answered_by_name(world: World) -> None:

@@ -22,21 +22,21 @@ async def test_undo_brings_back_the_snooze_that_was_before(world: World) -> None
     answer = await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
     await world.jobs()
     undone = await undo(ana, action_of(answer), queue=world.queue, now=world.now)
-    found = await world.request(request)
-    assert (found.snoozed_until, found.is_snoozed_until_change) == (None, True)
+    restored = await world.request(request)
+    assert (restored.snoozed_until, restored.is_snoozed_until_change) == (None, True)
     assert await world.jobs() == [request]
     assert undone.text.startswith("Undone.")
 
 
 async def test_undo_of_off_brings_every_snooze_back(world: World) -> None:
     ana = await world.person("ana")
-    one, other = await world.ask("ana", 12), await world.ask("ana", 13)
+    first, other = await world.ask("ana", 12), await world.ask("ana", 13)
     await snooze_everything(ana, MONDAY + HOUR, queue=world.queue, now=world.now)
-    await snooze_by_preset(ana, one, SnoozePreset.HOUR, queue=world.queue, now=world.now)
+    await snooze_by_preset(ana, first, SnoozePreset.HOUR, queue=world.queue, now=world.now)
     answer = await end_snoozes(ana, queue=world.queue, now=world.now)
     await undo(ana, action_of(answer), queue=world.queue, now=world.now)
     assert (await world.person("ana")).snoozed_until == MONDAY + HOUR
-    assert (await world.request(one)).snoozed_until == MONDAY + HOUR
+    assert (await world.request(first)).snoozed_until == MONDAY + HOUR
     assert (await world.request(other)).snoozed_until is None
 
 

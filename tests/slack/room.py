@@ -83,8 +83,8 @@ class Room:
         is_json = str(text).startswith("{")
         return answer.status_code, json.loads(text) if is_json else text
 
-    async def command(self, words: str, user: str = "UANA", trigger: str = "1.1") -> tuple[int, Any]:
-        command, _, text = words.partition(" ")
+    async def command(self, line: str, user: str = "UANA", trigger: str = "1.1") -> tuple[int, Any]:
+        command, _, text = line.partition(" ")
         fields = {
             "command": command,
             "text": text,

@@ -22,7 +22,7 @@ class Script:
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def web(self) -> Quart:
         web = Quart("scripted")
@@ -30,7 +30,7 @@ class Script:
         @web.route("/<path:method>", methods=["GET", "POST"])
         async def answer(method: str) -> Response:
             sent = await request.get_json(silent=True) or dict(await request.form) or dict(request.args)
-            self.asked.append((method, sent))
+            self.calls.append((method, sent))
             reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
             status, body, headers = reply
             return Response(body, status=status, headers=headers)

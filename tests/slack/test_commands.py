@@ -101,9 +101,9 @@ def test_what_lacks_something_is_asked(text: str) -> None:
 def test_a_question_offers_whole_commands() -> None:
     command = parse_command("snooze acme/api#12 2")
     assert isinstance(command, SnoozeUntil)
-    asked = resolve_snooze(command, NOW, BERLIN)
-    assert isinstance(asked, Unclear)
-    assert asked.choices == ("snooze acme/api#12 2h", "snooze acme/api#12 2d")
+    question = resolve_snooze(command, NOW, BERLIN)
+    assert isinstance(question, Unclear)
+    assert question.choices == ("snooze acme/api#12 2h", "snooze acme/api#12 2d")
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def test_what_fits_loses_nothing_that_can_be_read(text: str) -> None:
 @given(TEXTS, TEXTS)
 def test_a_link_leads_only_where_it_should(path: str, label: str) -> None:
     whole = link(f"https://github.example/{path}", disarm(label, 40))
-    found = re.fullmatch(r"<(https://github\.example/[^|<>\s]*)\|[^|<>]*>", whole.replace("|", "|", 1))
-    assert found or "|" in disarm(label, 40)
+    match = re.fullmatch(r"<(https://github\.example/[^|<>\s]*)\|[^|<>]*>", whole.replace("|", "|", 1))
+    assert match or "|" in disarm(label, 40)
     assert whole.count("<") == whole.count(">") == 1
 
 

@@ -16,7 +16,7 @@ async def test_the_same_words_work_in_our_conversation(room: Room) -> None:
     await room.world.person("ana")
     assert (await room.event(words_of("UANA", "/snooze 2h")))[0] == 200
     assert (await room.world.person("ana")).snoozed_until == MONDAY + timedelta(hours=2)
-    [(path, sent)] = room.script.asked
+    [(path, sent)] = room.script.calls
     assert (path, sent["channel"]) == ("chat.postMessage", "D1")
     assert sent["text"].startswith("All reminders: Snoozed until")
 
@@ -26,7 +26,7 @@ async def test_the_same_event_four_times_has_one_effect_and_one_answer(room: Roo
     for _ in range(4):
         await room.event(words_of("UANA", "snooze 2h"), "Ev9")
     assert await room.actions() == 1
-    assert len(room.script.asked) == 1
+    assert len(room.script.calls) == 1
 
 
 OTHER_EVENTS: tuple[dict[str, Any], ...] = (
@@ -42,7 +42,7 @@ async def test_other_events_are_acknowledged_and_change_nothing(room: Room) -> N
     await room.world.person("ana")
     for number, event in enumerate(OTHER_EVENTS):
         assert (await room.event(event, f"Ev{number}"))[0] == 200
-    assert room.script.asked == []
+    assert room.script.calls == []
     assert await room.actions() == 0
 
 
@@ -102,7 +102,7 @@ async def test_the_home_tab_shows_what_waits(room: Room) -> None:
     await room.world.person("ana")
     await room.world.ask("ana")
     await room.event({"type": "app_home_opened", "tab": "home", "user": "UANA"})
-    [(check, _), (path, sent)] = room.script.asked
+    [(check, _), (path, sent)] = room.script.calls
     assert check == "users.info", "whether the person is an admin"
     assert (path, sent["user_id"]) == ("views.publish", "UANA")
     assert "Round half to even" in json.dumps(sent)

@@ -14,7 +14,7 @@ from tests.slack.script import error, ok
 async def test_without_words_a_form_opens_at_once_and_is_filled_in(room: Room, words: str) -> None:
     await room.world.person("ana")
     assert await room.command(words) == (200, {})
-    (opened, loading), (updated, filled) = room.script.asked
+    (opened, loading), (updated, filled) = room.script.calls
     assert (opened, updated) == ("views.open", "views.update")
     assert loading["trigger_id"] == "1.1"
     assert "One moment" in json.dumps(loading, ensure_ascii=False)
@@ -24,15 +24,15 @@ async def test_without_words_a_form_opens_at_once_and_is_filled_in(room: Room, w
 
 async def test_a_stranger_sees_in_the_form_how_to_get_connected(room: Room) -> None:
     await room.command("/snooze", user="USTRANGER")
-    assert "ripe people import" in json.dumps(room.script.asked[-1][1])
+    assert "ripe people import" in json.dumps(room.script.calls[-1][1])
 
 
 async def test_a_form_that_cannot_open_any_more_says_what_to_type(room: Room) -> None:
     await room.world.person("ana")
     room.script.replies = [error("expired_trigger_id"), ok()]
     await room.command("/snooze")
-    assert room.script.asked[-1][0] == "respond"
-    assert "/snooze 2h" in room.script.asked[-1][1]["text"]
+    assert room.script.calls[-1][0] == "respond"
+    assert "/snooze 2h" in room.script.calls[-1][1]["text"]
 
 
 async def submit(room: Room, name: str, values: Mapping[str, Any], trigger: str = "5.5") -> tuple[int, Any]:
@@ -94,6 +94,6 @@ async def test_an_undo_inside_a_form_is_shown_there(room: Room) -> None:
     undo = answer["view"]["blocks"][1]["elements"][0]
     view = {"id": "V1", "type": "modal"}
     await room.press({"action_id": "undo", "value": undo["value"]}, view=view, response_url=None)
-    path, sent = room.script.asked[-1]
+    path, sent = room.script.calls[-1]
     assert path == "views.update"
     assert "Undone." in json.dumps(sent)

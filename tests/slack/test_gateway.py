@@ -52,7 +52,7 @@ async def silent_slack(after_request: Callable[[asyncio.StreamWriter], None]) ->
 async def test_a_dm_carries_its_key_and_expands_no_links() -> None:
     async with scripted(ok(ts="12.5", channel="D1")) as (gateway, script):
         assert await gateway.post_dm("D1", HELLO, "message:4") == "12.5"
-    [(method, sent)] = script.asked
+    [(method, sent)] = script.calls
     assert method == "chat.postMessage"
     assert sent["channel"] == "D1"
     assert sent["text"] == "hello"
@@ -106,21 +106,21 @@ async def test_where_nobody_can_know_it_says_so_and_asks_only_once(reply: Reply)
     async with scripted(reply) as (gateway, script):
         with pytest.raises(SlackOutcomeUnknownError):
             await gateway.post_dm("D1", HELLO, "message:4")
-    assert len(script.asked) == 1
+    assert len(script.calls) == 1
 
 
 async def test_a_connection_that_ends_before_the_reply_leaves_the_outcome_unknown() -> None:
-    asked: list[asyncio.StreamWriter] = []
+    requests: list[asyncio.StreamWriter] = []
 
     def cut(writer: asyncio.StreamWriter) -> None:
-        asked.append(writer)
+        requests.append(writer)
         writer.close()
 
     async with silent_slack(cut) as address, gateway_at(address) as gateway:
         with pytest.raises(SlackOutcomeUnknownError):
             await gateway.post_dm("D1", HELLO, "message:4")
     # slack_sdk would post it again by itself.
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
 async def test_a_reply_that_does_not_come_in_time_leaves_the_outcome_unknown() -> None:
@@ -154,9 +154,9 @@ async def test_our_own_dm_is_found_by_its_key_on_a_later_page() -> None:
     )
     async with scripted(*pages) as (gateway, script):
         assert await gateway.find_posted("D1", "message:4", NOW) == "7"
-    assert [sent.get("cursor") for _, sent in script.asked] == [None, "next"]
-    assert script.asked[0][1]["oldest"] == f"{NOW.timestamp():.6f}"
-    assert script.asked[0][1]["include_all_metadata"] in ("1", "true", "True")
+    assert [sent.get("cursor") for _, sent in script.calls] == [None, "next"]
+    assert script.calls[0][1]["oldest"] == f"{NOW.timestamp():.6f}"
+    assert script.calls[0][1]["include_all_metadata"] in ("1", "true", "True")
 
 
 async def test_a_dm_that_never_arrived_is_not_found() -> None:
@@ -175,22 +175,22 @@ USER = {
 
 async def test_a_user_is_known_by_what_they_are_called_and_where_they_live() -> None:
     async with scripted(ok(user=USER)) as (gateway, _):
-        found = await gateway.find_user_by_email("ana@acme.example")
-    assert found == SlackUser(id="U1", name="Ana Lima", zone="Europe/Berlin", email="ana@acme.example")
+        user = await gateway.find_user_by_email("ana@acme.example")
+    assert user == SlackUser(id="U1", name="Ana Lima", zone="Europe/Berlin", email="ana@acme.example")
 
 
 @pytest.mark.parametrize(("code", "by_email"), [("users_not_found", True), ("user_not_found", False)])
 async def test_a_user_who_does_not_exist_is_nobody(code: str, by_email: bool) -> None:
     async with scripted(error(code)) as (gateway, _):
-        found = await (gateway.find_user_by_email("x@y") if by_email else gateway.find_user("U9"))
-    assert found is None
+        user = await (gateway.find_user_by_email("x@y") if by_email else gateway.find_user("U9"))
+    assert user is None
 
 
 async def test_an_answer_goes_where_the_person_clicked() -> None:
     script = Script((200, "ok", {"Content-Type": "text/plain"}))
     async with serving(script.web()) as address, gateway_at(address) as gateway:
         await gateway.respond(f"{address}/actions/1/2", HELLO, replace=True)
-    [(path, sent)] = script.asked
+    [(path, sent)] = script.calls
     assert path == "actions/1/2"
     assert sent["response_type"] == "ephemeral"
     assert sent["replace_original"] is True

@@ -119,7 +119,7 @@ async def test_a_menu_in_a_dm_snoozes_and_answers_beside_it(room: Room) -> None:
     menu = {"type": "static_select", "action_id": "snooze", "selected_option": {"value": f"{request}:hour"}}
     assert await room.press(menu) == (200, {})
     assert (await room.world.request(request)).snoozed_until == MONDAY + timedelta(hours=1)
-    [(path, sent)] = room.script.asked
+    [(path, sent)] = room.script.calls
     assert path == "respond"
     assert sent["response_type"] == "ephemeral"
     assert sent["replace_original"] is False
@@ -130,7 +130,7 @@ async def test_why_names_who_asked(room: Room) -> None:
     await room.world.person("ana")
     request = await room.world.ask("ana")
     await room.press({"action_id": "why", "value": str(request)})
-    [(_, sent)] = room.script.asked
+    [(_, sent)] = room.script.calls
     assert "ben-gh asked you on GitHub" in sent["text"]
 
 
@@ -139,10 +139,10 @@ async def test_mute_and_its_undo(room: Room) -> None:
     request = await room.world.ask("ana")
     await room.press({"action_id": "mute", "value": str(request)}, trigger="1")
     assert (await room.world.request(request)).is_muted
-    undo = room.script.asked[-1][1]["blocks"][1]["elements"][0]
+    undo = room.script.calls[-1][1]["blocks"][1]["elements"][0]
     await room.press({"action_id": undo["action_id"], "value": undo["value"]}, trigger="2")
     assert not (await room.world.request(request)).is_muted
-    answer = room.script.asked[-1][1]
+    answer = room.script.calls[-1][1]
     assert answer["text"].startswith("Undone.")
     assert answer["replace_original"] is True
 
@@ -153,7 +153,7 @@ async def test_the_same_click_four_times_has_one_effect(room: Room) -> None:
     for _ in range(4):
         await room.press({"action_id": "mute", "value": str(request)}, trigger="9")
     assert await room.actions() == 1
-    assert len(room.script.asked) == 1
+    assert len(room.script.calls) == 1
 
 
 FORGED: tuple[dict[str, Any], ...] = (
@@ -173,8 +173,8 @@ async def test_a_forged_value_is_refused_in_words(room: Room) -> None:
     await room.world.person("ana")
     for number, action in enumerate(FORGED):
         assert await room.press(action, trigger=str(number)) == (200, {})
-        assert len(room.script.asked[-1][1]["text"]) > 20
-    assert len(room.script.asked) == len(FORGED)
+        assert len(room.script.calls[-1][1]["text"]) > 20
+    assert len(room.script.calls) == len(FORGED)
     assert await room.actions() == 0
 
 
@@ -183,14 +183,14 @@ async def test_somebody_elses_button_is_refused_in_words(room: Room) -> None:
     await room.world.person("cho")
     request = await room.world.ask("ana")
     await room.press({"action_id": "mute", "value": str(request)}, user="UCHO")
-    assert "not asked of you" in room.script.asked[0][1]["text"]
+    assert "not asked of you" in room.script.calls[0][1]["text"]
     assert not (await room.world.request(request)).is_muted
 
 
 async def test_a_button_that_asks_for_nothing_is_acknowledged(room: Room) -> None:
     for action_id in ("open", "something_of_an_older_version", ""):
         assert await room.press({"action_id": action_id, "value": "7"}) == (200, {})
-    assert room.script.asked == []
+    assert room.script.calls == []
 
 
 async def test_what_we_never_asked_for_is_acknowledged(room: Room) -> None:

@@ -37,19 +37,19 @@ LINK = "<https://github.example/acme/api/pull/12|Round half to even>"
 
 def texts(rendered: Rendered) -> list[str]:
     """Every mrkdwn text, in order."""
-    found: list[str] = []
+    texts: list[str] = []
     for block in rendered.blocks:
         for holder in (block.get("text"), *(block.get("elements") or ())):
             if isinstance(holder, dict) and holder.get("type") == "mrkdwn":
-                found.append(holder["text"])
-    return found
+                texts.append(holder["text"])
+    return texts
 
 
 def buttons(rendered: Rendered) -> list[dict[str, Any]]:
     return [e for block in rendered.blocks if block["type"] == "actions" for e in block["elements"]]
 
 
-def words(button: dict[str, Any]) -> str:
+def label_of(button: dict[str, Any]) -> str:
     return str((button.get("text") or button["placeholder"])["text"])
 
 
@@ -79,7 +79,7 @@ def test_a_reminder_counts_itself_and_the_time_that_passed() -> None:
 
 def test_every_button_knows_its_review_request() -> None:
     shown = buttons(render_card(CARD, timedelta(0)))
-    assert [words(button) for button in shown] == ["Open", "Snooze", "Why me?", "Mute"]
+    assert [label_of(button) for button in shown] == ["Open", "Snooze", "Why me?", "Mute"]
     assert [button["action_id"] for button in shown] == ["open", "snooze", "why", "mute"]
     assert shown[0]["url"] == "https://github.example/acme/api/pull/12"
     assert [option["value"] for option in shown[1]["options"]] == [
@@ -101,7 +101,7 @@ def test_a_quiet_dm_says_why_and_offers_no_snooze() -> None:
     card = CARD.model_copy(update={"look": Look.QUIET, "note": "Back in draft."})
     rendered = render_card(card, timedelta(hours=3))
     assert texts(rendered)[1] == "Back in draft."
-    assert [words(button) for button in buttons(rendered)] == ["Open"]
+    assert [label_of(button) for button in buttons(rendered)] == ["Open"]
 
 
 def test_an_older_dm_is_one_line() -> None:
@@ -148,7 +148,7 @@ def assert_harmless(rendered: Rendered, *addresses: str) -> None:
         ts="1", channel="D1", author="B1", text=rendered.text, blocks=lenient, parse="full", link_names=True
     )
     assert mentions_in(message, NAMES) == []
-    assert {found.url for found in links_in(message)} <= set(addresses)
+    assert {address.url for address in links_in(message)} <= set(addresses)
 
 
 def unmarked(part: Any) -> Any:
@@ -195,7 +195,7 @@ def test_no_address_of_theirs_breaks_out(path: str) -> None:
     assert check_blocks(list(rendered.blocks)) == []
     message = Message(ts="1", channel="D1", author="B1", blocks=list(rendered.blocks))
     assert mentions_in(message, NAMES) == []
-    assert all(found.url.startswith("https://github.example/") for found in links_in(message))
+    assert all(address.url.startswith("https://github.example/") for address in links_in(message))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_an_author_is_told_what_is_wrong_and_what_to_do(
     rendered = render_author_notice(kind, example_pull_request(), reviewers)
     assert texts(rendered)[0].endswith(f"acme/api#12 · {headline}")
     assert rendered.text.startswith(headline)
-    assert [words(button) for button in buttons(rendered)] == ["Open"]
+    assert [label_of(button) for button in buttons(rendered)] == ["Open"]
 
 
 @pytest.mark.parametrize(

@@ -162,8 +162,8 @@ async def test_an_event_that_met_a_mistake_of_ours_is_not_acknowledged(scene: Sc
 async def test_an_address_that_was_refused_is_replaced_by_a_fresh_one(scene: Scene) -> None:
     scene.sockets.refuse_next = 1
     async with scene.heard():
-        asked = [call for call in scene.slack.calls if call.method == "apps.connections.open"]
-        assert len(asked) == 2
+        calls = [call for call in scene.slack.calls if call.method == "apps.connections.open"]
+        assert len(calls) == 2
 
 
 async def test_the_bot_starts_while_slack_is_away_and_outlives_it(scene: Scene) -> None:
@@ -183,8 +183,8 @@ async def test_socket_mode_that_is_off_is_told_and_tried_without_haste(
     switching = asyncio.get_running_loop().call_later(0.5, setattr, scene.sockets, "is_on", True)
     async with scene.heard():
         assert switching.when() < asyncio.get_running_loop().time()
-        asked = [call for call in scene.slack.calls if call.method == "apps.connections.open"]
-        assert 2 <= len(asked) <= 8
+        calls = [call for call in scene.slack.calls if call.method == "apps.connections.open"]
+        assert 2 <= len(calls) <= 8
 
 
 async def test_what_people_write_and_our_address_stand_in_no_log(
@@ -194,8 +194,8 @@ async def test_what_people_write_and_our_address_stand_in_no_log(
     scene.sockets.refuse_next = 1
     async with scene.heard():
         await scene.slack.send_dm("ana", "rosebud")
-    told = hide_secrets_in("\n".join(r.getMessage() for r in caplog.records if "sdk" in r.name))
-    assert "Invalid response status" in told
+    log_text = hide_secrets_in("\n".join(r.getMessage() for r in caplog.records if "sdk" in r.name))
+    assert "Invalid response status" in log_text
     assert "Traceback" not in caplog.text
     for secret in (APP_TOKEN.get_secret_value(), *scene.sockets.spent, "rosebud"):
-        assert secret not in told
+        assert secret not in log_text

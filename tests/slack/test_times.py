@@ -262,19 +262,19 @@ def test_an_absence(phrase: str, expected: tuple[str, str] | None) -> None:
     ],
 )
 def test_every_offered_choice_is_clear_and_means_one_reading(phrase: str, choices: set[str]) -> None:
-    asked = parse_snooze_time(phrase, NOW, BERLIN)
-    assert isinstance(asked, Unclear)
-    assert set(asked.choices) == choices
-    meant = [parse_snooze_time(choice, NOW, BERLIN) for choice in asked.choices]
-    assert not [one for one in meant if isinstance(one, Unclear)]
-    assert len(set(map(str, meant))) == len(meant)
+    question = parse_snooze_time(phrase, NOW, BERLIN)
+    assert isinstance(question, Unclear)
+    assert set(question.choices) == choices
+    readings = [parse_snooze_time(choice, NOW, BERLIN) for choice in question.choices]
+    assert not [reading for reading in readings if isinstance(reading, Unclear)]
+    assert len(set(map(str, readings))) == len(readings)
 
 
 @pytest.mark.parametrize("phrase", [phrase for phrase, expected in AWAY if expected is ASK])
 def test_choices_for_an_absence_are_clear_too(phrase: str) -> None:
-    asked = parse_absence(phrase, NOW, BERLIN)
-    assert isinstance(asked, Unclear)
-    for choice in asked.choices:
+    question = parse_absence(phrase, NOW, BERLIN)
+    assert isinstance(question, Unclear)
+    for choice in question.choices:
         assert not isinstance(parse_absence(choice, NOW, BERLIN), Unclear), choice
 
 
@@ -288,11 +288,11 @@ def test_a_day_begins_when_that_person_begins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("instant", "words"),
+    ("instant", "text"),
     [
         (datetime(2026, 11, 27, 8, 0, tzinfo=UTC), "Fri 27 Nov, 09:00 (Europe/Berlin)"),
         (datetime(2027, 1, 4, 8, 0, tzinfo=UTC), "Mon 4 Jan 2027, 09:00 (Europe/Berlin)"),
     ],
 )
-def test_times_are_echoed_as_absolute_times_in_the_persons_zone(instant: datetime, words: str) -> None:
-    assert describe_instant(instant, "Europe/Berlin", NOW) == words
+def test_times_are_echoed_as_absolute_times_in_the_persons_zone(instant: datetime, text: str) -> None:
+    assert describe_instant(instant, "Europe/Berlin", NOW) == text

@@ -122,9 +122,9 @@ async def test_every_button_of_a_dm_works(room: Room) -> None:
     assert (await room.slack.click("ana", ts, "snooze", f"{request}:tomorrow")).is_ok
     assert (await room.slack.click("ana", ts, "mute")).is_ok
     await room.settled()
-    found = await room.world.request(request)
-    assert found.is_muted
-    assert found.snoozed_until == MONDAY + timedelta(hours=23)
+    changed = await room.world.request(request)
+    assert changed.is_muted
+    assert changed.snoozed_until == MONDAY + timedelta(hours=23)
     why, snoozed, muted = sorted(room.read()[1:], key=lambda text: "Snoozed" in text or 2 * ("Muted" in text))
     assert "asked you on GitHub" in why
     assert "Snoozed until Tue 24 Nov, 09:00" in snoozed
@@ -279,10 +279,10 @@ def render_card_of_nothing() -> Any:
 
 
 async def test_people_are_found_by_id_and_by_address(room: Room) -> None:
-    found = await room.gateway.find_user_by_email("ana@acme.example")
-    assert found is not None
-    assert (found.id, found.zone, found.is_bot, found.is_guest) == (ANA, "Europe/Berlin", False, False)
-    assert await room.gateway.find_user(ANA) == found
+    user = await room.gateway.find_user_by_email("ana@acme.example")
+    assert user is not None
+    assert (user.id, user.zone, user.is_bot, user.is_guest) == (ANA, "Europe/Berlin", False, False)
+    assert await room.gateway.find_user(ANA) == user
     assert await room.gateway.find_user_by_email("nobody@acme.example") is None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bot.slack.scopes import NEEDED, USEFUL
+from bot.slack.scopes import OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.web.setup.profiles import events_of, permissions_of
 
 LONGEST_GITHUB_NAME = 34
@@ -82,7 +82,7 @@ def socket_manifest(public_url: str | None) -> dict[str, Any]:
                 for name, (description, hint) in _COMMANDS.items()
             ],
         },
-        "oauth_config": {**redirects, "scopes": {"bot": sorted({*NEEDED, *USEFUL})}},
+        "oauth_config": {**redirects, "scopes": {"bot": sorted({*REQUIRED_SCOPES, *OPTIONAL_SCOPES})}},
         "settings": {
             "event_subscriptions": {"bot_events": list(BOT_EVENTS)},
             "interactivity": {"is_enabled": True},
