@@ -7,7 +7,6 @@ from jobq.errors import (
     DatabaseUnavailableError,
     JobQueueError,
     TransactionDoomedError,
-    UnknownJobTypeError,
     is_lost_connection,
     is_transient,
 )
@@ -43,7 +42,6 @@ __all__ = [
     "Settlement",
     "Timing",
     "TransactionDoomedError",
-    "UnknownJobTypeError",
     "Worker",
     "current_database",
     "is_lost_connection",

@@ -18,10 +18,6 @@ class TransactionDoomedError(JobQueueError):
     """The transaction was rolled back at its end, because a block or a statement in it had failed."""
 
 
-class UnknownJobTypeError(JobQueueError):
-    """No handler is registered for this job type: a typo, or a job that a newer release saved."""
-
-
 TRANSIENT_ERRORS = (DatabaseUnavailableError, asyncpg.PostgresError)
 """What a statement of the queue may raise during a failover or a migration. Log it and try again."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from jobq.errors import UnknownJobTypeError
+from jobq.errors import JobQueueError
 from jobq.job import ClaimedJob, Handler
 from jobq.settlement import Settlement, settle_error, settle_result
 
@@ -15,9 +15,7 @@ async def run_handler(
     try:
         handler = handlers.get(job.job_type)
         if handler is None:
-            raise UnknownJobTypeError(
-                f"no handler for {job.job_type!r}, only for {', '.join(sorted(handlers))}"
-            )
+            raise JobQueueError(f"no handler for {job.job_type!r}, only for {', '.join(sorted(handlers))}")
         return settle_result(job, await handler(job), now()), None
     except Exception as error:  # a broad catch on purpose: every error of a handler settles its job
         return settle_error(job, error, now()), error

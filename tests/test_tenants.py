@@ -209,7 +209,7 @@ NOT_QUERIES = set(
         "insert_delivery",
         "record_outcome",
         "forget_installations",
-        "claim_installation",
+        "give_installation",
         "record_slack_delivery",
         "save_installed_workspace",
         "save_grant",

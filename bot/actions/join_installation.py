@@ -3,7 +3,7 @@
 import structlog
 
 from bot.flows.catalog import enter_installation_job
-from bot.github.joining import claim_installation
+from bot.github.joining import give_installation
 from bot.github.oauth import ProvenInstallation
 from bot.model import UserError, WorkspaceId
 from jobq import Queue, write_transaction
@@ -21,7 +21,7 @@ async def join_installation(
 
     Raises UserError where it is another workspace's.
     """
-    if not await claim_installation(workspace_id, installation):
+    if not await give_installation(workspace_id, installation):
         raise UserError(
             f"The installation on {installation.account.login} belongs to another Slack workspace, or was"
             " deleted. It is free a day after Ripe was removed there. Nothing was changed."

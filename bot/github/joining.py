@@ -23,9 +23,9 @@ async def list_foreign(
     return frozenset(InstallationId(row["id"]) for row in rows)
 
 
-async def claim_installation(workspace_id: WorkspaceId, installation: ProvenInstallation) -> bool:
+async def give_installation(workspace_id: WorkspaceId, installation: ProvenInstallation) -> bool:
     """Gives an installation to a workspace. False if it belongs to another one, or was deleted."""
-    is_claimed = await current_database().fetchval(
+    is_given = await current_database().fetchval(
         """
         INSERT INTO installation (workspace_id, id, account_id, account_login, permissions)
         VALUES ($1, $2, $3, $4, $5::jsonb)
@@ -40,4 +40,4 @@ async def claim_installation(workspace_id: WorkspaceId, installation: ProvenInst
         installation.account.login,
         json.dumps(installation.permissions),
     )
-    return is_claimed is not None
+    return is_given is not None

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobq import ClaimedJob, Discard, Job, Outcome, Postpone, Queue, UnknownJobTypeError
+from jobq import ClaimedJob, Discard, Job, JobQueueError, Outcome, Postpone, Queue
 from jobq.testing import drain
 from tests.jobq.working import NOON, Recorder, load_only_row
 
@@ -41,7 +41,7 @@ async def test_drain_settles_a_failed_job_and_raises_the_error_of_its_handler(qu
 
 async def test_drain_raises_an_error_for_a_job_without_a_handler(queue: Queue) -> None:
     await queue.save(Job(job_type="of the future"))
-    with pytest.raises(UnknownJobTypeError, match="of the future"):
+    with pytest.raises(JobQueueError, match="of the future"):
         await drain(queue, {})
 
 

@@ -191,7 +191,7 @@ async def test_a_job_without_a_handler_is_retried_and_its_error_names_the_type(
         await note.reached(1)
     row = await load_only_row(noon_queue.database)
     assert row["ripe_at"] == NOON + timedelta(minutes=5)
-    assert row["last_error"].startswith("UnknownJobTypeError: no handler for 'of the future', only for note")
+    assert row["last_error"].startswith("JobQueueError: no handler for 'of the future', only for note")
 
 
 async def test_a_job_whose_workers_died_in_all_its_tries_dies_without_running(
