@@ -1,4 +1,4 @@
-"""Out of office, and back."""
+"""`/ooo`: absences, early returns and cancelled plans."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ async def away(world: World, name: str, starts_at: datetime, ends_at: datetime) 
     return await go_away(await world.person(name), starts_at, ends_at, queue=world.queue, now=world.now)
 
 
-async def test_the_answer_names_the_days_and_the_day_one_is_back(world: World) -> None:
+async def test_the_answer_names_the_days_and_the_day_of_return(world: World) -> None:
     answer = await away(world, "ana", berlin(8, 2), berlin(8, 14))
     assert answer.text == "Out Mon 2 - Fri 13 Aug 2027. Back on Mon 16 Aug 2027."
 
@@ -37,7 +37,7 @@ async def test_one_day_is_named_once(world: World) -> None:
     assert answer.text == "Out Tue 3 Aug 2027. Back on Wed 4 Aug 2027."
 
 
-async def test_an_absence_is_kept_and_what_waits_looks_again(world: World) -> None:
+async def test_an_absence_is_saved_and_schedules_the_reminders(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
     await away(world, "ana", MONDAY, MONDAY + timedelta(days=1))
     [absence] = await list_absences(ana.id, world.now)
@@ -45,7 +45,7 @@ async def test_an_absence_is_kept_and_what_waits_looks_again(world: World) -> No
     assert await world.jobs() == [request]
 
 
-async def test_coming_back_early_ends_the_absence_of_now_only(world: World) -> None:
+async def test_coming_back_early_ends_only_the_current_absence(world: World) -> None:
     ana = await world.person("ana")
     await away(world, "ana", MONDAY - timedelta(days=1), MONDAY + timedelta(days=2))
     await away(world, "ana", berlin(8, 2), berlin(8, 14))
@@ -54,7 +54,7 @@ async def test_coming_back_early_ends_the_absence_of_now_only(world: World) -> N
     assert [absence.starts_at for absence in await list_absences(ana.id, world.now)] == [berlin(8, 2)]
 
 
-async def test_the_one_planned_absence_is_called_off(world: World) -> None:
+async def test_a_single_planned_absence_is_cancelled(world: World) -> None:
     ana = await world.person("ana")
     await away(world, "ana", berlin(8, 2), berlin(8, 14))
     answer = await come_back(ana, queue=world.queue, now=world.now)
@@ -62,7 +62,7 @@ async def test_the_one_planned_absence_is_called_off(world: World) -> None:
     assert await list_absences(ana.id, world.now) == ()
 
 
-async def test_of_several_planned_ones_it_asks_which(world: World) -> None:
+async def test_with_several_planned_absences_it_asks_which_one(world: World) -> None:
     ana = await world.person("ana")
     await away(world, "ana", berlin(8, 2), berlin(8, 14))
     await away(world, "ana", berlin(9, 6), berlin(9, 7))
@@ -73,7 +73,7 @@ async def test_of_several_planned_ones_it_asks_which(world: World) -> None:
     assert [absence.starts_at for absence in await list_absences(ana.id, world.now)] == [berlin(8, 2)]
 
 
-async def test_nobody_calls_off_somebody_elses_absence(world: World) -> None:
+async def test_nobody_cancels_the_absence_of_somebody_else(world: World) -> None:
     cho, ana = await world.person("cho"), await world.person("ana")
     await away(world, "ana", berlin(8, 2), berlin(8, 14))
     [absence] = await list_absences(ana.id, world.now)

@@ -1,4 +1,4 @@
-"""The configuration file reaches the database whole or not at all."""
+"""A configuration file is applied as a whole or not at all."""
 
 import pytest
 
@@ -13,7 +13,7 @@ TWO = ONE.replace("acme/api:", "ACME/Api:\n    reviewers: 2")
 
 @pytest.fixture
 async def asked(world: World) -> RequestId:
-    """Ana is mapped and asked for a review in acme/api, which is how we know both."""
+    """Ana is mapped and asked for a review in acme/api, so that both are known."""
     await world.person("ana")
     return await world.ask("ana")
 
@@ -29,7 +29,7 @@ async def test_a_check_changes_nothing(world: World) -> None:
     assert await list_configs(world.workspace_id) == {}
 
 
-async def test_applied_rules_are_in_force_and_reminders_look_again(world: World, asked: RequestId) -> None:
+async def test_applied_rules_are_in_force_and_schedule_the_reminders(world: World, asked: RequestId) -> None:
     assert (await apply(world, ONE)).lines() == ["acme/api: added", "Applied."]
     config = await find_config(world.workspace_id, "acme/api")
     assert config is not None
@@ -74,7 +74,7 @@ async def test_a_file_with_one_mistake_changes_nothing_at_all(world: World) -> N
 
 
 @pytest.mark.usefixtures("asked")
-async def test_what_has_no_effect_is_said(world: World) -> None:
+async def test_a_setting_without_effect_is_reported(world: World) -> None:
     report = await check_config(ONE + '    ignore: {authors: ["*"]}\n', world.workspace_id)
     assert report.is_ok
     assert report.lines()[0] == (
@@ -84,7 +84,7 @@ async def test_what_has_no_effect_is_said(world: World) -> None:
 
 
 @pytest.mark.usefixtures("asked")
-async def test_a_file_that_sets_what_is_not_built_yet_is_refused(world: World) -> None:
+async def test_a_file_with_a_setting_that_is_not_built_yet_is_refused(world: World) -> None:
     report = await check_config(ONE.replace("people:", "teams: [core], people:"), world.workspace_id)
     assert not report.is_ok
     assert report.lines()[0] == "line 3: repositories.acme/api.rules[0].teams: is not built yet: name people"

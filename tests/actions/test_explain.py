@@ -1,4 +1,4 @@
-"""`ripe why`: what was decided and sent about a pull request, and what comes next."""
+"""`ripe why`: the decisions and DMs about a pull request, and the next step."""
 
 from datetime import timedelta
 
@@ -35,17 +35,17 @@ def decision(world: World) -> Decision:
 
 
 @pytest.mark.parametrize("name", ["acme/api", "12", "acme#12", "acme/api#", "acme/api#x", ""])
-async def test_what_names_no_pull_request_is_said_so(world: World, name: str) -> None:
+async def test_a_name_of_no_pull_request_is_refused(world: World, name: str) -> None:
     with pytest.raises(UserError, match="names no pull request"):
         await explain(world.workspace_id, name, world.now)
 
 
-async def test_a_pull_request_nobody_heard_of_is_said_so(world: World) -> None:
+async def test_an_unknown_pull_request_is_refused(world: World) -> None:
     with pytest.raises(UserError, match="acme/api#13 is not known here"):
         await explain(world.workspace_id, "acme/api#13", world.now)
 
 
-async def test_a_decision_is_told_with_its_reasons(world: World) -> None:
+async def test_a_decision_is_shown_with_its_reasons(world: World) -> None:
     await world.ask("ana")
     identity = await insert_assignment(await the_pull_request(world), decision(world), world.now)
     assert "GitHub has not answered yet." in await explained(world)
@@ -60,7 +60,7 @@ async def test_a_decision_is_told_with_its_reasons(world: World) -> None:
     assert "GitHub has not answered yet." not in "\n".join(lines)
 
 
-async def test_without_a_decision_that_is_said(world: World) -> None:
+async def test_a_missing_decision_is_explained(world: World) -> None:
     await world.ask("ana")
     assert "No decision was made" in await explained(world)
 
@@ -72,7 +72,7 @@ async def test_a_decision_to_ask_nobody_says_why(world: World) -> None:
     assert "Nobody asked: it is a draft." in await explained(world)
 
 
-async def test_a_request_says_what_was_sent_and_when_the_next_one_comes(world: World) -> None:
+async def test_a_request_lists_its_dms_and_when_the_next_one_comes(world: World) -> None:
     ana = await world.person("ana")
     request = await world.request(await world.ask("ana"))
     assert "  The first DM is due now." in await explained(world)
@@ -86,7 +86,7 @@ async def test_a_request_says_what_was_sent_and_when_the_next_one_comes(world: W
     assert "  2026-11-23 13:00Z reminder 1 sent" in await explained(world)
 
 
-async def test_a_dm_that_slack_refused_says_so(world: World) -> None:
+async def test_a_dm_that_slack_refused_is_shown(world: World) -> None:
     ana = await world.person("ana")
     request = await world.request(await world.ask("ana"))
     message = await begin_sending(request, 0, ana.id, world.now)
@@ -96,7 +96,7 @@ async def test_a_dm_that_slack_refused_says_so(world: World) -> None:
     assert "Nothing more is sent: Slack refused the DM." in text
 
 
-async def test_a_reviewer_nobody_mapped_is_the_reason_that_nothing_is_sent(world: World) -> None:
+async def test_an_unmapped_reviewer_explains_why_nothing_is_sent(world: World) -> None:
     await world.ask("cho")
     assert "Nothing more is sent: nobody is mapped to this GitHub account." in await explained(world)
 
@@ -109,7 +109,7 @@ async def test_a_request_that_is_over_says_how(world: World) -> None:
     assert "Nothing more is sent: over: approved." in text
 
 
-async def test_a_notice_to_the_author_is_told(world: World) -> None:
+async def test_a_notice_to_the_author_is_shown(world: World) -> None:
     ben = await world.person("ben")
     await world.ask("cho")
     pull_request = await the_pull_request(world)

@@ -1,4 +1,4 @@
-"""Who is who comes from a file, checked with GitHub and Slack over HTTP before anything is written."""
+"""A people file is checked with GitHub and Slack over HTTP before anything is written."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Office:
 
 @pytest.fixture
 async def office(db: Database) -> AsyncIterator[Office]:
-    """acme's GitHub and Slack; nobody is mapped."""
+    """GitHub and Slack of acme, with nobody mapped."""
     async with founded_acme(db) as acme:
         await db.execute("DELETE FROM person")
         slack = SlackWorld(acme.clock.now, TOKEN, SecretStr("signing"), "http://127.0.0.1:1")
@@ -67,7 +67,7 @@ async def test_a_dry_run_shows_what_would_change_and_writes_nothing(office: Offi
     assert await office.mapped() == {}
 
 
-async def test_applied_people_are_known(office: Office) -> None:
+async def test_applied_people_are_saved(office: Office) -> None:
     assert (await office.load(FILE)).lines()[-1] == "Applied."
     assert await office.mapped() == {"ana": "Europe/Berlin", "ben": "Asia/Tokyo"}
 
@@ -99,7 +99,7 @@ async def test_one_problem_and_nobody_is_mapped(office: Office) -> None:
     assert await office.mapped() == {}
 
 
-async def test_a_reviewer_who_becomes_known_is_reminded_now(office: Office) -> None:
+async def test_a_newly_mapped_reviewer_is_reminded_at_once(office: Office) -> None:
     pull = office.acme.open("a.py")
     office.acme.world.request_review(pull, ["ana", "cho"], by="ben")
     await office.acme.hear(then_wait=MINUTE)
@@ -123,7 +123,7 @@ async def test_a_login_moves_to_another_person(office: Office) -> None:
     assert ana is not None
 
 
-async def test_who_is_not_mapped_is_listed_with_what_waits_for_them(office: Office) -> None:
+async def test_unmapped_reviewers_are_listed_with_their_reviews(office: Office) -> None:
     assert await describe_people(office.acme.workspace_id) == [
         "Nobody is mapped yet: ripe people import FILE"
     ]
@@ -149,7 +149,7 @@ async def test_when_github_asks_to_wait_the_import_waits(office: Office) -> None
     assert (await office.load(FILE)).is_ok
 
 
-async def test_a_missing_scope_is_told_in_slacks_words(office: Office) -> None:
+async def test_a_missing_scope_is_reported_in_slacks_words(office: Office) -> None:
     office.slack.scopes.discard("users:read.email")
     with pytest.raises(UserError, match="missing_scope"):
         await office.load(FILE)

@@ -1,4 +1,4 @@
-"""No more about this one."""
+"""Muting and unmuting a review."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What waits for whom, and why me: what a person is shown of their own reviews, and of others'."""
+"""`/reviews` and `/reviews why`: the list of a person's reviews, and why they were asked."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +51,7 @@ async def test_my_turn_is_listed_oldest_first_with_its_age_in_working_time(world
     ]
 
 
-async def test_what_is_snoozed_or_muted_is_listed_apart(world: World) -> None:
+async def test_snoozed_and_muted_reviews_are_listed_separately(world: World) -> None:
     ana = await world.person("ana")
     first, second, third = [await world.ask("ana", number) for number in (12, 13, 14)]
     await snooze_by_preset(ana, first, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
@@ -75,13 +75,13 @@ async def test_an_author_sees_who_was_asked(world: World) -> None:
     ]
 
 
-async def test_what_is_over_is_not_listed(world: World) -> None:
+async def test_finished_reviews_are_not_listed(world: World) -> None:
     await world.person("ana")
     await close_review_requests([(await world.ask("ana"), CloseReason.APPROVED)], world.now)
     assert await reviews_of(world, "ana") == ["Nothing waits for you, and nobody keeps you waiting."]
 
 
-async def test_a_snooze_or_an_absence_of_everything_is_said_first(world: World) -> None:
+async def test_a_snooze_or_an_absence_is_shown_first(world: World) -> None:
     ana = await world.person("ana")
     await snooze_everything(ana, MONDAY + timedelta(hours=2), queue=world.queue, now=world.now)
     await insert_absence(ana.id, MONDAY, datetime(2026, 11, 24, 23, tzinfo=UTC))
@@ -90,7 +90,7 @@ async def test_a_snooze_or_an_absence_of_everything_is_said_first(world: World) 
     assert out.startswith("You are out until Wed 25 Nov, 00:00")
 
 
-async def test_a_long_list_ends_somewhere(world: World) -> None:
+async def test_a_long_list_counts_its_last_reviews(world: World) -> None:
     await world.person("ana")
     for number in range(1, 31):
         await world.ask("ana", number)
@@ -134,28 +134,28 @@ async def test_why_me_names_the_pattern_and_of_others_only_that_they_were_not_av
 
 
 @pytest.mark.parametrize("reason", [SkipReason.AT_CAP, SkipReason.DEACTIVATED, SkipReason.UNKNOWN])
-async def test_no_reason_of_others_can_be_told_from_another(world: World, reason: SkipReason) -> None:
+async def test_the_reasons_of_others_cannot_be_distinguished(world: World, reason: SkipReason) -> None:
     await world.person("ana")
     await world.ask("ana")
     await decide(world, ANA, skipped(reason))
     assert (await why(world)).endswith("Others were not available.")
 
 
-async def test_why_me_says_when_one_had_the_fewest_reviews(world: World) -> None:
+async def test_why_me_says_that_a_person_had_the_fewest_reviews(world: World) -> None:
     await world.person("ana")
     await world.ask("ana")
     await decide(world, ANA, skipped(SkipReason.BUSIER))
     assert (await why(world)).endswith("You had the fewest reviews open.")
 
 
-async def test_why_me_says_who_asked_where_no_rule_did(world: World) -> None:
+async def test_why_me_names_the_person_who_asked_if_no_rule_did(world: World) -> None:
     await world.person("ana")
     await world.ask("ana")
     assert "ben-gh asked you on GitHub" in await why(world)
 
 
 @pytest.mark.parametrize("name", ["acme/api", "acme/secret"])
-async def test_why_tells_nobody_about_what_is_not_theirs(world: World, name: str) -> None:
+async def test_why_says_nothing_about_reviews_of_others(world: World, name: str) -> None:
     await world.ask("ana")
     with pytest.raises(UserError, match="not waiting for your review") as refused:
         await explain_by_name(await world.person("cho"), name, 12)

@@ -1,4 +1,4 @@
-"""Not now: what a person snoozes, until when, and what they are told."""
+"""`/snooze` and the Snooze menu: what is held back, until when, and the answer."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -56,7 +56,7 @@ async def test_the_answer_is_absolute_and_can_be_undone(world: World) -> None:
     assert [button["action_id"] for button in buttons_of(answer)] == ["undo"]
 
 
-async def test_a_snooze_that_ends_outside_working_hours_says_when_one_is_at_work_again(world: World) -> None:
+async def test_a_snooze_that_ends_outside_working_hours_says_when_work_starts_again(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
     snooze = Snooze(until=MONDAY + 9 * HOUR)
     answer = await snooze_request(ana, request, snooze, queue=world.queue, now=world.now)
@@ -107,7 +107,7 @@ async def test_off_with_nothing_snoozed_says_so(world: World) -> None:
     assert answer.text == "Nothing is snoozed, so nothing was changed."
 
 
-async def test_nobody_snoozes_what_was_asked_of_somebody_else(world: World) -> None:
+async def test_nobody_snoozes_the_review_of_somebody_else(world: World) -> None:
     cho, request = await world.person("cho"), await world.ask("ana")
     await world.person("ana")
     with pytest.raises(UserError, match="not asked of you"):
@@ -115,7 +115,7 @@ async def test_nobody_snoozes_what_was_asked_of_somebody_else(world: World) -> N
     assert (await world.request(request)).snoozed_until is None
 
 
-async def test_what_is_over_cannot_be_snoozed(world: World) -> None:
+async def test_a_finished_review_cannot_be_snoozed(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
     await close_review_requests([(request, CloseReason.APPROVED)], world.now)
     with pytest.raises(UserError, match="over"):

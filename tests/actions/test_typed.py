@@ -1,4 +1,4 @@
-"""What people type: done, answered in absolute time, or asked."""
+"""Typed commands are carried out and answered with absolute times, or become a question."""
 
 from datetime import timedelta
 
@@ -62,7 +62,7 @@ async def test_out_of_office_and_back(world: World) -> None:
     assert await list_absences(ana.id, world.now) == ()
 
 
-async def test_hours_away_are_not_told_as_days(world: World) -> None:
+async def test_an_absence_of_hours_is_not_shown_as_days(world: World) -> None:
     answer = await say(world, "ooo 2h")
     assert answer.text == "Out until Mon 23 Nov, 12:00 (Europe/Berlin)."
     answer = await say(world, "ooo until 18:30")
@@ -76,7 +76,7 @@ async def test_cover_is_taken_as_slack_writes_it(world: World) -> None:
     assert "does not hand reviews over yet" in str(answer.blocks[-1])
 
 
-async def test_what_is_unclear_is_asked_and_a_button_says_it(world: World) -> None:
+async def test_an_unclear_command_becomes_a_question_with_buttons(world: World) -> None:
     answer = await say(world, "snooze 3")
     choices = buttons_of(answer)
     assert [choice["value"] for choice in choices] == ["snooze 3h", "snooze 3d"]
@@ -95,7 +95,7 @@ async def test_a_long_name_leaves_room_for_what_the_buttons_differ_in(world: Wor
 @pytest.mark.parametrize(
     "line", ["snooze <!here> *x* https://evil.example", "gibberish <@UCHO|cho>", "snooze `"]
 )
-async def test_what_is_quoted_back_is_disarmed(world: World, line: str) -> None:
+async def test_quoted_text_is_disarmed(world: World, line: str) -> None:
     text = (await say(world, line)).text
     assert "<" not in text
     assert "https://evil" not in text
@@ -119,7 +119,7 @@ async def test_help_shows_every_command(world: World, line: str) -> None:
         ("ooo", "/ooo until friday"),
     ],
 )
-async def test_every_word_of_ours_is_answered_honestly(world: World, line: str, answer: str) -> None:
+async def test_every_command_has_an_honest_answer(world: World, line: str, answer: str) -> None:
     assert answer in (await say(world, line)).text
 
 

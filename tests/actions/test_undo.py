@@ -1,4 +1,4 @@
-"""Taking back: exactly what was before, once, in time, and only one's own."""
+"""Undo restores the exact state before an action: once, in time, and only for the person who acted."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from tests.slack.examples import MONDAY
 HOUR = timedelta(hours=1)
 
 
-async def test_undo_brings_back_the_snooze_that_was_before(world: World) -> None:
+async def test_undo_restores_the_earlier_snooze(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
     await snooze_by_preset(ana, request, SnoozePreset.CHANGE, queue=world.queue, now=world.now)
     answer = await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
@@ -28,7 +28,7 @@ async def test_undo_brings_back_the_snooze_that_was_before(world: World) -> None
     assert undone.text.startswith("Undone.")
 
 
-async def test_undo_of_off_brings_every_snooze_back(world: World) -> None:
+async def test_undo_of_off_restores_every_snooze(world: World) -> None:
     ana = await world.person("ana")
     first, other = await world.ask("ana", 12), await world.ask("ana", 13)
     await snooze_everything(ana, MONDAY + HOUR, queue=world.queue, now=world.now)
@@ -76,7 +76,7 @@ async def test_after_a_day_it_is_too_late(world: World) -> None:
     assert (await world.request(request)).is_muted
 
 
-async def test_what_was_changed_again_since_is_left_alone(world: World) -> None:
+async def test_a_later_change_is_not_undone(world: World) -> None:
     ana, request = await world.person("ana"), await world.ask("ana")
     first = await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
     await snooze_by_preset(ana, request, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
@@ -86,7 +86,7 @@ async def test_what_was_changed_again_since_is_left_alone(world: World) -> None:
     assert await world.request(request) == before
 
 
-async def test_nobody_undoes_what_somebody_else_did(world: World) -> None:
+async def test_nobody_undoes_the_action_of_somebody_else(world: World) -> None:
     ana, cho, request = await world.person("ana"), await world.person("cho"), await world.ask("ana")
     answer = await mute(ana, request, queue=world.queue, now=world.now)
     with pytest.raises(UserError, match="nothing of yours"):

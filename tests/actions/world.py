@@ -1,4 +1,4 @@
-"""A small team in a real database: what people can act on."""
+"""A small team with review requests in a real database."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ class World:
         return self.clock.now()
 
     async def person(self, name: str) -> Person:
-        """As the database has them now."""
+        """The person as stored now. Created if they do not exist yet."""
         identity = await upsert_person(self.workspace_id, f"U{name.upper()}", name, BERLIN)
         await map_account(self.workspace_id, AccountId(ACCOUNTS[name]), f"{name}-gh", identity)
         return await load_person(identity)
@@ -54,7 +54,7 @@ class World:
     async def ask(
         self, name: str, number: int = 12, by: str | None = "ben-gh", title: str = "Round half to even"
     ) -> RequestId:
-        """Somebody is asked to review a pull request of Ben's."""
+        """Opens a review request about a pull request of Ben's."""
         pull_request = example_pull_request(number, title).model_copy(
             update={"workspace_id": self.workspace_id}
         )
@@ -72,7 +72,7 @@ class World:
         return await reviews.load_request(request_id)
 
     async def jobs(self) -> list[RequestId]:
-        """The review requests whose reminders look again now; forgets them."""
+        """Removes the reminder jobs that are due, and returns their review requests."""
         rows = await self.db.fetch(
             """
             DELETE FROM job WHERE job_type = 'remind_reviewer' AND coalesce(ripe_at, created_at) <= $1
@@ -89,7 +89,7 @@ async def found_world(db: Database) -> World:
 
 
 def action_of(answer: Rendered) -> int:
-    """The action that the answer's Undo button takes back."""
+    """The id of the action that the answer's Undo button undoes."""
     [button] = [button for button in buttons_of(answer) if button["action_id"] == "undo"]
     return int(button["value"])
 

@@ -1,4 +1,4 @@
-"""A second Slack workspace installs the app by OAuth, and whoever tries it in another way is refused."""
+"""A second Slack workspace installs the app by OAuth, and every other way is refused."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -147,7 +147,7 @@ async def test_a_state_is_good_for_one_time(ripe: Whole, browser: httpx.AsyncCli
     assert len(exchanges) == 1
 
 
-async def test_a_code_that_was_used_before_is_refused_by_slack_and_said_so(
+async def test_a_code_that_was_used_before_is_refused_with_a_message(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
     url = await allow(browser, await go_to_slack(browser), "T0ACME0001")
@@ -159,7 +159,7 @@ async def test_a_code_that_was_used_before_is_refused_by_slack_and_said_so(
     assert "invalid_code" in replayed.text
 
 
-async def test_whoever_cancels_on_slacks_page_is_told_that_nothing_happened(
+async def test_a_person_who_cancels_on_slacks_page_reads_that_nothing_happened(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
     page = await go_to_slack(browser)

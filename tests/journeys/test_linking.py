@@ -1,4 +1,4 @@
-"""`/reviews link`: people prove on GitHub who they are, and nobody can do it for, or to, somebody else."""
+"""`/reviews link`: people prove their GitHub account, and nobody can do it for somebody else."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -37,7 +37,7 @@ GITHUB_CALLS = ("/login/oauth/access_token", "/api/v3/user")
 
 
 async def mapped(ripe: Whole) -> dict[str, str]:
-    """Slack names by login."""
+    """The Slack name of each mapped login."""
     rows = await ripe.app.database.fetch(
         "SELECT login, slack_user_id FROM account JOIN person ON person.id = person_id ORDER BY login"
     )
@@ -46,7 +46,7 @@ async def mapped(ripe: Whole) -> dict[str, str]:
 
 
 async def age_states(ripe: Whole, by: timedelta) -> None:
-    """States live on real time, which a test cannot move: they are made older instead."""
+    """Makes states older: they live on real time, which a test cannot move."""
     await ripe.app.database.execute("UPDATE oauth_state SET expires_at = expires_at - $1::interval", by)
 
 
@@ -54,7 +54,7 @@ def exchanges(ripe: Whole) -> int:
     return sum("/login/oauth/access_token" in call for call in ripe.server.calls)
 
 
-async def test_a_stranger_connects_their_account_and_is_reminded_of_what_waited(
+async def test_an_unlinked_person_links_their_account_and_is_reminded(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
     pull = ripe.github.open_pull_request("acme/api", "ben", "Fix the lamp", ["src/main.py"])
@@ -86,7 +86,7 @@ async def test_an_account_may_have_another_name_than_the_person(
     assert "On GitHub you are eli" in told
 
 
-async def test_who_is_linked_is_told_as_whom_and_may_link_another_account(
+async def test_a_linked_person_reads_their_login_and_may_link_another_account(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
     assert "On GitHub you are cho" in await type_words(ripe, "cho", "link")
@@ -94,7 +94,7 @@ async def test_who_is_linked_is_told_as_whom_and_may_link_another_account(
     assert "On GitHub you are cho and eli" in await type_words(ripe, "cho", "link")
 
 
-async def test_link_off_ends_it_and_strikes_what_asks_something(ripe: Whole) -> None:
+async def test_link_off_unlinks_the_person_and_strikes_their_dms(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     assert ripe.live("cho")
     told = await type_words(ripe, "cho", "link off")
@@ -217,7 +217,7 @@ async def test_a_state_of_another_purpose_is_refused(ripe: Whole, browser: httpx
     assert (await browser.get(link)).status_code == 200
 
 
-async def test_another_browser_cannot_finish_what_one_began(ripe: Whole, browser: httpx.AsyncClient) -> None:
+async def test_another_browser_cannot_finish_the_trip(ripe: Whole, browser: httpx.AsyncClient) -> None:
     back = await agree(await set_out(browser, await ask_link(ripe, "dev")), "dev")
     async with browser_of(ripe) as other:
         assert "another browser" in (await other.get(back)).text
@@ -309,7 +309,9 @@ async def test_slack_in_trouble_is_said_and_the_link_stays_good(
     assert (await browser.get(link)).status_code == 200
 
 
-async def test_who_was_deactivated_meanwhile_is_refused(ripe: Whole, browser: httpx.AsyncClient) -> None:
+async def test_a_person_who_was_deactivated_meanwhile_is_refused(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
     back = await agree(await set_out(browser, await ask_link(ripe, "dev")), "dev")
     next(user for user in ripe.slack.state.users.values() if user.name == "dev").deleted = True
     assert "not active in Slack" in (await browser.get(back)).text

@@ -19,7 +19,7 @@ OLGA = "olga"
 
 
 async def order(ripe: Whole, words: str = "", name: str = OLGA) -> str:
-    """What the person is answered."""
+    """Runs `/reviews admin ...` and returns the answer."""
     reply = await ripe.slack.run_command(name, "/reviews", f"admin {words}".strip())
     assert reply.error is None, reply
     await ripe.settle()
@@ -27,7 +27,7 @@ async def order(ripe: Whole, words: str = "", name: str = OLGA) -> str:
 
 
 async def press(ripe: Whole, word: str) -> str:
-    """One of the buttons under the last answer to Olga."""
+    """Presses a button under the last answer to Olga and returns the new answer."""
     reply = await ripe.slack.click(OLGA, ripe.messages(OLGA)[-1].ts, f"{ADMIN}:{word}")
     assert reply.error is None, reply
     await ripe.settle()
@@ -51,7 +51,7 @@ async def test_nobody_is_asked_or_reminded_during_a_pause_and_all_goes_on_after_
     assert len(ripe.live("cho")) == 1
 
 
-async def test_what_fell_due_during_a_pause_comes_once_and_not_at_night(ripe: Whole) -> None:
+async def test_a_reminder_due_during_a_pause_comes_once_and_not_at_night(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     await order(ripe, "pause")
     await ripe.pass_time(days=3, hours=12)  # Thursday, 22:00 in Berlin
@@ -74,7 +74,7 @@ async def test_a_review_that_ends_during_a_pause_is_struck_at_once_and_never_rem
     assert ripe.reminders("cho") == 1
 
 
-async def test_the_author_is_told_nothing_during_a_pause(ripe: Whole) -> None:
+async def test_the_author_is_not_notified_during_a_pause(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     await order(ripe, "pause")
     before = len(ripe.dms("ben"))
@@ -96,7 +96,7 @@ async def test_a_pause_says_who_and_since_when_wherever_somebody_asks_why(ripe: 
     assert "Nothing is sent about it for now: paused by olga since" in ripe.dms("cho")[-1]
 
 
-async def test_why_tells_of_a_suspended_installation_too(ripe: Whole) -> None:
+async def test_why_names_a_suspended_installation(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     ripe.github.suspend(installation_of(ripe))
     await ripe.settle()
@@ -109,7 +109,7 @@ async def test_only_admins_run_ripe(ripe: Whole) -> None:
     assert await list_pauses() == ()
 
 
-async def test_what_cannot_be_done_is_said_and_changes_nothing(ripe: Whole) -> None:
+async def test_an_impossible_command_is_explained_and_changes_nothing(ripe: Whole) -> None:
     assert "Ripe is not paused." in await order(ripe, "resume")
     assert "Ripe is live already." in await order(ripe, "live")
     refused = await order(ripe, "dance *now*")
@@ -122,7 +122,7 @@ async def test_what_cannot_be_done_is_said_and_changes_nothing(ripe: Whole) -> N
     assert await list_pauses() == (first,)
 
 
-async def test_who_cannot_be_asked_about_is_no_admin(ripe: Whole) -> None:
+async def test_a_person_whom_slack_does_not_identify_is_no_admin(ripe: Whole) -> None:
     ripe.slack.faults.add(Fault(method="users.info", kind="error"))
     assert "Slack does not tell who you are: nothing was changed." in await order(ripe, "pause")
     assert await list_pauses() == ()

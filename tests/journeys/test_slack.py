@@ -1,4 +1,4 @@
-"""What people do in Slack, by button, by command and by word, and what they get for it."""
+"""Buttons, commands and DMs in Slack, and their effects on reminders."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ async def asked(ripe: Whole) -> Message:
 
 
 async def type_command(ripe: Whole, name: str, command: str, text: str = "") -> str:
-    """What the person is answered."""
+    """Runs a command and returns the answer."""
     reply = await ripe.slack.run_command(name, command, text)
     assert reply.error is None, reply
     await ripe.settle()
@@ -73,7 +73,7 @@ async def test_one_pull_request_snoozed_until_it_changes_wakes_when_it_does(ripe
     assert ripe.reminders("cho") == 2
 
 
-async def test_whoever_is_out_of_office_gets_nothing_and_finds_what_waits_on_return(ripe: Whole) -> None:
+async def test_a_person_out_of_office_gets_nothing_and_finds_the_reviews_on_return(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     answer = await type_command(ripe, "cho", "/ooo", "until friday")
     assert "Mon 30 Nov" in answer
@@ -113,7 +113,7 @@ async def test_an_early_return_brings_the_buttons_back(ripe: Whole) -> None:
     assert ripe.reminders("cho") == 1
 
 
-async def test_coming_back_early_brings_what_waits_at_once(ripe: Whole) -> None:
+async def test_coming_back_early_brings_the_waiting_reviews_at_once(ripe: Whole) -> None:
     await type_command(ripe, "cho", "/ooo", "until friday")
     pull = ripe.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     ripe.github.request_review(pull, ["cho"], by="ben")
@@ -140,27 +140,27 @@ async def test_a_muted_request_reminds_no_more_but_can_be_unmuted(ripe: Whole) -
     assert ripe.reminders("cho") == 2
 
 
-async def test_reviews_lists_what_waits_for_me_and_for_others(ripe: Whole) -> None:
+async def test_reviews_lists_those_that_wait_for_me_and_for_others(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     assert "acme/api#1" in await type_command(ripe, "cho", "/reviews")
     assert "acme/api#1" in await type_command(ripe, "ben", "/ripe", "reviews")
 
 
-async def test_the_same_words_in_a_dm_do_the_same(ripe: Whole) -> None:
+async def test_a_command_in_a_dm_does_the_same(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     await ripe.slack.send_dm("cho", "snooze tomorrow")
     await ripe.settle()
     assert "Tue 24 Nov, 09:00" in ripe.dms("cho")[-1]
 
 
-async def test_what_is_unclear_is_asked_and_changes_nothing(ripe: Whole) -> None:
+async def test_an_unclear_command_becomes_a_question_and_changes_nothing(ripe: Whole) -> None:
     answer = await type_command(ripe, "cho", "/snooze", "2")
     assert "2 hours or 2 days?" in answer
     await ripe.open_pull_request("docs/intro.md")
     assert ripe.reminders("cho") == 1
 
 
-async def test_a_stranger_is_told_how_to_get_connected(ripe: Whole) -> None:
+async def test_an_unlinked_person_reads_how_to_link(ripe: Whole) -> None:
     assert "ripe people import" in await type_command(ripe, "eli", "/reviews")
 
 
@@ -198,7 +198,7 @@ async def test_a_rate_limit_delays_a_dm_and_loses_nothing(ripe: Whole) -> None:
 
 
 async def _let_the_outcome_settle(ripe: Whole) -> None:
-    """A lost reply is looked into after 40 real seconds: here they have passed at once."""
+    """Moves a send 2 minutes into the past: a lost reply is reconciled after 40 real seconds."""
     await ripe.app.database.execute(
         "UPDATE message SET sending_on = sending_on - $1::interval", timedelta(minutes=2)
     )

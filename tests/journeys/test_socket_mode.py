@@ -1,4 +1,4 @@
-"""Slack without a public address: the same things as over HTTP, down a connection that the bot opens."""
+"""Slack without a public address: everything works over a connection that the bot opens."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ async def connected(sockets: Sockets) -> None:
 
 
 async def type_command(ripe: Whole, name: str, command: str, text: str = "") -> str:
-    """What the person is answered."""
+    """Runs a command and returns the answer."""
     reply = await ripe.slack.run_command(name, command, text)
     assert reply.error is None, reply
     await ripe.settle()
@@ -43,7 +43,7 @@ async def type_command(ripe: Whole, name: str, command: str, text: str = "") -> 
 
 
 async def actions(ripe: Whole) -> int:
-    """How many things people had done, each once."""
+    """The number of actions of all people."""
     done: int = await ripe.app.database.fetchval("SELECT count(*) FROM action")
     return done
 
@@ -75,7 +75,7 @@ async def test_a_form_opens_is_corrected_and_done(ripe: Whole) -> None:
     assert "Back on Mon 30 Nov" in ripe.slack.rendered_view(shown)
 
 
-async def test_words_in_a_dm_do_the_same(ripe: Whole) -> None:
+async def test_a_command_in_a_dm_does_the_same(ripe: Whole) -> None:
     assert (await ripe.slack.send_dm("cho", "snooze tomorrow")).is_ok
     await ripe.settle()
     assert "Tue 24 Nov, 09:00" in ripe.dms("cho")[-1]
@@ -97,7 +97,7 @@ async def test_the_bot_connects_again_when_the_connection_ends(ripe: Whole, sock
 
 
 @pytest.mark.parametrize("moment", ["sent", "answered"])
-async def test_what_was_on_the_wire_when_the_connection_ended_is_done_once(
+async def test_a_request_on_the_wire_when_the_connection_ends_is_done_once(
     ripe: Whole, sockets: Sockets, moment: Moment
 ) -> None:
     sockets.cut_next = moment
@@ -128,7 +128,7 @@ async def test_a_workspace_without_ripe_is_acknowledged_so_that_slack_asks_no_mo
     assert (reply.status, reply.body) == (200, "")
 
 
-async def test_what_is_posted_meanwhile_finds_nobody(ripe: Whole) -> None:
+async def test_a_request_that_is_posted_meanwhile_is_refused(ripe: Whole) -> None:
     async with httpx.AsyncClient(verify=tls_context()) as slack:
         answer = await slack.post(f"{ripe.app.settings.public_url}/slack/events", content=b"{}")
     assert answer.status_code == 404

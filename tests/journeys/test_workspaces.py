@@ -1,4 +1,4 @@
-"""Two Slack workspaces on one bot: told apart in everything, and left for good."""
+"""Two Slack workspaces on one bot: kept apart in everything, and left for good."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from bot.slack.errors import WorkspaceGoneError
 from tests.journeys.two_workspaces import BETA, beta_id, install, move_github_to, reminders, type_command
 from tests.journeys.whole import Whole
 
-# Told apart
+# Kept apart
 
 
 async def test_each_workspace_gets_its_own_answers(ripe: Whole, browser: httpx.AsyncClient) -> None:
@@ -38,7 +38,7 @@ async def test_a_dm_goes_to_the_workspace_of_the_installation(
     assert (ripe.reminders("cho"), reminders(ripe.beta, "cho")) == (1, 1)
 
 
-async def test_what_one_does_changes_nothing_for_the_same_name_in_the_other(
+async def test_an_action_changes_nothing_for_the_same_name_in_the_other_workspace(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
     await install(browser)
@@ -63,7 +63,7 @@ async def test_one_workspaces_rate_limit_leaves_the_other_alone(
     assert reminders(ripe.beta, "cho") == 2
 
 
-async def test_a_team_that_nobody_knows_is_answered_and_nothing_happens(ripe: Whole) -> None:
+async def test_an_unknown_team_is_acknowledged_and_nothing_happens(ripe: Whole) -> None:
     reply = await ripe.beta.run_command("cho", "/ooo", "until friday")
     assert (reply.status, reply.body) == (200, "")
     assert (await ripe.beta.send_dm("cho", "snooze 2h")).status == 200
@@ -72,7 +72,7 @@ async def test_a_team_that_nobody_knows_is_answered_and_nothing_happens(ripe: Wh
     assert await ripe.app.database.fetchval("SELECT count(*) FROM slack_delivery") == 0
 
 
-async def test_a_workspace_that_is_known_is_answered_while_postgres_does_not_say_whether_it_still_is(
+async def test_a_known_workspace_is_answered_while_postgres_hangs(
     ripe: Whole,
 ) -> None:
     await type_command(ripe.slack, "cho", "/reviews")
@@ -134,7 +134,7 @@ async def test_a_repository_given_to_the_other_workspace_takes_nothing_along(
         ("tokens_revoked", "app_uninstalled"),
     ],
 )
-async def test_after_an_uninstall_nothing_is_sent_and_the_token_is_gone(
+async def test_after_an_uninstall_nothing_is_sent_and_the_token_is_deleted(
     ripe: Whole, browser: httpx.AsyncClient, events: tuple[str, ...]
 ) -> None:
     await install(browser)
@@ -193,7 +193,7 @@ async def test_installed_again_within_a_day_it_goes_on(ripe: Whole, browser: htt
     assert (await rows_of(ripe, await beta_id(ripe)))["person"] == 3
 
 
-async def test_news_of_an_uninstall_from_before_it_was_installed_again_is_not_believed(
+async def test_an_uninstall_event_from_before_the_last_install_is_ignored(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
     await install(browser)
@@ -221,13 +221,13 @@ async def test_the_first_workspace_may_leave_and_comes_back_with_a_token_that_is
 
 
 async def people_of(ripe: Whole, workspace_id: WorkspaceId) -> tuple[int, ...]:
-    """The people and rules of a workspace, which outlive what is uninstalled on GitHub."""
+    """The people and rules of a workspace, which stay after an uninstall on GitHub."""
     rows = await rows_of(ripe, workspace_id)
     return rows["person"], rows["account"], rows["repository_config"]
 
 
 async def rows_of(ripe: Whole, workspace_id: WorkspaceId) -> dict[str, int]:
-    """How many rows of each kind a workspace has, its own one left out."""
+    """The number of rows of a workspace in each table, without its own row."""
     tables = (
         "installation", "repository", "repository_config", "person", "account", "absence", "pull_request",
         "review_request", "review", "assignment", "message", "slack_delivery", "action", "backlog", "held",

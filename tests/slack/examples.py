@@ -1,4 +1,4 @@
-"""Values that tests of messages and actions start from."""
+"""Example values for tests of messages and actions."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 def example_pull_request(number: int = 12, title: str = "Round half to even") -> PullRequest:
-    """Ben's, in acme/api."""
+    """A pull request of Ben's in acme/api."""
     return PullRequest(
         id=PullRequestId(1000 + number),
         workspace_id=WorkspaceId(1),

@@ -1,4 +1,4 @@
-"""A bot with its Slack side up, and a person's hands on it."""
+"""The Slack side of a bot, and the requests that a person makes through Slack."""
 
 import hashlib
 import hmac
@@ -57,14 +57,14 @@ def serve(slack: SlackApp) -> Client:
 
 
 class Room:
-    """A bot with its Slack, and a person's hands."""
+    """A bot that serves `/slack/events`, a scripted Slack, and a person who uses both."""
 
     def __init__(self, world: World, script: Script, slack_url: str, gateway: SlackGateway) -> None:
         self.world, self.script, self.slack_url = world, script, slack_url
         self._gateway = gateway
 
     async def serve_anew(self) -> None:
-        """As a process does that starts now."""
+        """Starts the Slack side again, as a new process would."""
         self.slack = await make_slack_app(self.world, self._gateway, "T1", within=0.5)
         self.client = serve(self.slack)
 
@@ -123,6 +123,6 @@ class Room:
         return await self.post(json.dumps(envelope), "application/json")
 
     async def actions(self) -> int:
-        """How many things people did."""
+        """The number of actions of all people."""
         counted: int = await self.world.db.fetchval("SELECT count(*) FROM action")
         return counted

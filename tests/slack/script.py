@@ -1,4 +1,4 @@
-"""A web server that answers as a test tells it to: for replies that no working Slack would give."""
+"""A web server with scripted answers, for replies that no working Slack would give."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ def error(code: str, status: int = 200, **headers: str) -> Reply:
 
 
 class Script:
-    """Answers each call with the next reply (the last one again and again), and remembers what was asked."""
+    """Answers each call with the next reply, repeating the last one, and remembers the calls."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)

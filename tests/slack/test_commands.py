@@ -1,4 +1,4 @@
-"""What can be typed, and which of it is about what; the times in it are in test_times.py."""
+"""Commands as people type them. The times in commands are tested in test_times.py."""
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_one_pull_request_can_be_named(text: str, target: Target | None) -> None
         ("?", Help()),
     ],
 )
-def test_commands(text: str, command: object) -> None:
+def test_each_line_is_parsed_into_its_command(text: str, command: object) -> None:
     assert parse_command(text) == command
 
 
@@ -85,7 +85,7 @@ def test_commands(text: str, command: object) -> None:
         ("", None),
     ],
 )
-def test_commands_about_who_somebody_is(text: str, command: object) -> None:
+def test_commands_about_github_accounts(text: str, command: object) -> None:
     parsed = parse_command(text)
     assert (parsed if isinstance(parsed, IdentityCommand) else None) == command
 
@@ -94,7 +94,7 @@ def test_commands_about_who_somebody_is(text: str, command: object) -> None:
     "text",
     ["snooze until change", "snooze acme/api#12", "reviews why", "reviews why not", "reviews all", "dance"],
 )
-def test_what_lacks_something_is_asked(text: str) -> None:
+def test_an_incomplete_command_becomes_a_question(text: str) -> None:
     assert isinstance(parse_command(text), Unclear)
 
 
@@ -117,7 +117,7 @@ def test_somebody_picked_from_slacks_list_can_cover(words: str) -> None:
     assert (command.cover, wall(interval.ends_at)) == ("U123", "11-28 00:00")
 
 
-def test_a_typed_name_is_asked_for() -> None:
+def test_a_cover_must_be_picked_from_slacks_list() -> None:
     assert isinstance(parse_command("ooo until friday cover @ana"), Unclear)
 
 

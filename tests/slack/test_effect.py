@@ -1,4 +1,4 @@
-"""One effect for each request of Slack, and an answer in time that is true."""
+"""Each request of Slack has one effect, and a true answer in time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -52,7 +52,7 @@ async def test_the_same_request_four_times_at_once_has_one_effect(
     assert len(await names(db)) == 1
 
 
-async def test_what_failed_may_be_asked_again(db: Database, requests: OncePerRequest) -> None:
+async def test_a_request_that_failed_may_be_repeated(db: Database, requests: OncePerRequest) -> None:
     async def fail() -> str:
         await name_person("U1")
         raise LookupError
@@ -63,7 +63,7 @@ async def test_what_failed_may_be_asked_again(db: Database, requests: OncePerReq
     assert await requests.run(ACME, "event:Ev1", naming("U2")) == "U2"
 
 
-async def test_what_takes_too_long_is_not_saved_later_either(db: Database, requests: OncePerRequest) -> None:
+async def test_work_that_takes_too_long_is_not_saved_later(db: Database, requests: OncePerRequest) -> None:
     release, ended = asyncio.Event(), asyncio.Event()
 
     async def slow() -> str:
@@ -83,7 +83,7 @@ async def test_what_takes_too_long_is_not_saved_later_either(db: Database, reque
     assert await requests.run(ACME, "event:Ev1", naming("U2")) == "U2"
 
 
-async def test_a_lock_that_nobody_releases_is_answered_in_time(
+async def test_a_request_that_waits_for_a_lock_is_answered_in_time(
     db: Database, requests: OncePerRequest
 ) -> None:
     holder = await db.connect()
@@ -97,9 +97,9 @@ async def test_a_lock_that_nobody_releases_is_answered_in_time(
     assert await names(db) == []
 
 
-async def test_a_commit_that_hangs_is_not_called_unsaved(db: Database, requests: OncePerRequest) -> None:
+async def test_a_commit_that_hangs_is_reported_as_maybe_saved(db: Database, requests: OncePerRequest) -> None:
     holder = await db.connect()
-    # A deferred constraint is checked while committing: there it meets the lock.
+    # A deferred constraint is checked at the commit, which then waits for the lock.
     await db.execute(
         """
         CREATE TABLE parent (id int PRIMARY KEY);

@@ -1,4 +1,4 @@
-"""What others wrote stays text: it cannot ping, link, format, hide or reorder anything."""
+"""Text of others stays text: it cannot ping, link, format, hide or reorder anything."""
 
 import re
 import unicodedata
@@ -38,7 +38,7 @@ def test_nothing_that_slack_parses_survives(text: str) -> None:
 
 @settings(max_examples=500)
 @given(TEXTS, st.integers(min_value=1, max_value=40))
-def test_it_is_one_line_of_visible_characters_within_its_limits(text: str, limit: int) -> None:
+def test_plain_text_is_one_visible_line_within_its_limits(text: str, limit: int) -> None:
     shown = plain(text, limit)
     assert shown == " ".join(shown.split())
     hidden = {c for c in shown if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
@@ -49,7 +49,7 @@ def test_it_is_one_line_of_visible_characters_within_its_limits(text: str, limit
 
 @settings(max_examples=300)
 @given(TEXTS)
-def test_what_fits_loses_nothing_that_can_be_read(text: str) -> None:
+def test_a_text_that_fits_is_not_cut(text: str) -> None:
     assert not plain(text, 500).endswith(ELLIPSIS) or ELLIPSIS in text
 
 
@@ -77,7 +77,7 @@ def test_ordinary_text_stays_readable(text: str, shown: str) -> None:
     assert disarm(text, 100) == shown
 
 
-def test_an_address_is_parted_by_something_that_nobody_sees() -> None:
+def test_an_address_is_split_by_an_invisible_character() -> None:
     assert disarm("see www.a.example", 100).replace(WORD_JOINER, "") == "see www.a.example"
 
 
@@ -91,19 +91,19 @@ def test_an_address_is_parted_by_something_that_nobody_sees() -> None:
         ("e\u0302\u0301bc", 2, "ế…"),
     ],
 )
-def test_it_is_cut_between_what_a_person_sees_as_characters(text: str, limit: int, shown: str) -> None:
+def test_a_text_is_cut_between_grapheme_clusters(text: str, limit: int, shown: str) -> None:
     assert plain(text, limit) == shown
 
 
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "data:text/html,x", "//x.example", "https://", "http://[", ""]
 )
-def test_what_is_no_web_address_becomes_no_link(url: str) -> None:
+def test_a_url_that_is_no_web_address_is_not_linked(url: str) -> None:
     assert web_address(url) is None
     assert link(url, "label") == "label"
 
 
-def test_a_pattern_in_code_stays_as_it_was_written_and_cannot_leave_it() -> None:
+def test_a_pattern_in_code_stays_as_it_was_written_and_cannot_end_the_code() -> None:
     assert code("docs/**/*.md", 100) == "`docs/**/*.md`"
     grave = "\N{MODIFIER LETTER GRAVE ACCENT}"
     assert code("`<!channel>`", 100) == f"`{grave}&lt;!channel&gt;{grave}`"

@@ -1,4 +1,4 @@
-"""Events: words in our conversation, changed profiles, our tab, and everything else."""
+"""Events: DMs to the bot, changed profiles, the home tab, and all others."""
 
 import json
 from datetime import timedelta
@@ -12,7 +12,7 @@ def words_of(user: str, text: str, **more: Any) -> dict[str, Any]:
     return {"type": "message", "channel_type": "im", "channel": "D1", "user": user, "text": text} | more
 
 
-async def test_the_same_words_work_in_our_conversation(room: Room) -> None:
+async def test_commands_work_in_a_dm_to_the_bot(room: Room) -> None:
     await room.world.person("ana")
     assert (await room.event(words_of("UANA", "/snooze 2h")))[0] == 200
     assert (await room.world.person("ana")).snoozed_until == MONDAY + timedelta(hours=2)
@@ -69,7 +69,7 @@ async def zone_of(room: Room, slack_user_id: str) -> tuple[str, bool]:
     return row["zone"], row["is_active"]
 
 
-async def test_a_new_zone_times_what_waits_anew(room: Room) -> None:
+async def test_a_new_zone_schedules_the_reminders_again(room: Room) -> None:
     await room.world.person("ana")
     request = await room.world.ask("ana")
     await room.event(profile("America/New_York"))
@@ -77,7 +77,7 @@ async def test_a_new_zone_times_what_waits_anew(room: Room) -> None:
     assert await room.world.jobs() == [request]
 
 
-async def test_a_profile_that_says_nothing_new_wakes_nobody(room: Room) -> None:
+async def test_an_unchanged_profile_schedules_nothing(room: Room) -> None:
     await room.world.person("ana")
     await room.world.ask("ana")
     await room.event(profile("Europe/Berlin"))
@@ -92,13 +92,13 @@ async def test_a_deactivated_person_is_noticed(room: Room) -> None:
     assert await room.world.jobs() == [request]
 
 
-async def test_a_zone_that_nobody_knows_is_left_out(room: Room) -> None:
+async def test_an_unknown_zone_is_ignored(room: Room) -> None:
     await room.world.person("ana")
     await room.event(profile("Mars/Olympus"))
     assert await zone_of(room, "UANA") == ("Europe/Berlin", True)
 
 
-async def test_the_home_tab_shows_what_waits(room: Room) -> None:
+async def test_the_home_tab_lists_the_reviews(room: Room) -> None:
     await room.world.person("ana")
     await room.world.ask("ana")
     await room.event({"type": "app_home_opened", "tab": "home", "user": "UANA"})

@@ -1,4 +1,4 @@
-"""Forms: opened at once, filled in, sent, and shown again with what is wrong."""
+"""Forms: opened at once, filled in, sent, and shown again with their errors."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tests.slack.script import error, ok
 
 
 @pytest.mark.parametrize("words", ["/snooze", "/ooo", "/ripe ooo", "/snooze   "])
-async def test_without_words_a_form_opens_at_once_and_is_filled_in(room: Room, words: str) -> None:
+async def test_a_command_without_arguments_opens_a_form_at_once_and_fills_it(room: Room, words: str) -> None:
     await room.world.person("ana")
     assert await room.command(words) == (200, {})
     (opened, loading), (updated, filled) = room.script.calls
@@ -22,12 +22,12 @@ async def test_without_words_a_form_opens_at_once_and_is_filled_in(room: Room, w
     assert "datepicker" in json.dumps(filled)
 
 
-async def test_a_stranger_sees_in_the_form_how_to_get_connected(room: Room) -> None:
+async def test_an_unlinked_person_reads_in_the_form_how_to_link(room: Room) -> None:
     await room.command("/snooze", user="USTRANGER")
     assert "ripe people import" in json.dumps(room.script.calls[-1][1])
 
 
-async def test_a_form_that_cannot_open_any_more_says_what_to_type(room: Room) -> None:
+async def test_a_form_that_cannot_open_is_replaced_by_a_hint(room: Room) -> None:
     await room.world.person("ana")
     room.script.replies = [error("expired_trigger_id"), ok()]
     await room.command("/snooze")
@@ -58,7 +58,7 @@ async def test_a_form_does_what_the_command_does(room: Room) -> None:
     assert "Out Tue 24 - Fri 27 Nov. Back on Mon 30 Nov." in json.dumps(answer)
 
 
-async def test_a_form_shows_what_is_wrong_in_it(room: Room) -> None:
+async def test_a_form_shows_its_errors(room: Room) -> None:
     await room.world.person("ana")
     values = {"first_day": {"selected_date": "2026-11-24"}, "last_day": {"selected_date": "2026-11-20"}}
     _, answer = await submit(room, "ooo", values)

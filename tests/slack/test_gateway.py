@@ -1,4 +1,4 @@
-"""Every way in which a call to Slack can end, over a real connection."""
+"""Every outcome of a call to Slack, over a real connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -38,7 +38,7 @@ async def scripted(*replies: Reply) -> AsyncIterator[tuple[SlackGateway, Script]
 
 @asynccontextmanager
 async def silent_slack(after_request: Callable[[asyncio.StreamWriter], None]) -> AsyncIterator[str]:
-    """Reads what is asked and then never answers."""
+    """Reads the request and never answers."""
 
     async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -102,7 +102,7 @@ async def test_too_many_calls_wait_as_long_as_slack_says(reply: Reply, wait: int
         (200, "", {"Content-Type": "application/json"}),
     ],
 )
-async def test_where_nobody_can_know_it_says_so_and_asks_only_once(reply: Reply) -> None:
+async def test_an_unknown_outcome_is_reported_and_not_retried(reply: Reply) -> None:
     async with scripted(reply) as (gateway, script):
         with pytest.raises(SlackOutcomeUnknownError):
             await gateway.post_dm("D1", HELLO, "message:4")
@@ -119,7 +119,7 @@ async def test_a_connection_that_ends_before_the_reply_leaves_the_outcome_unknow
     async with silent_slack(cut) as address, gateway_at(address) as gateway:
         with pytest.raises(SlackOutcomeUnknownError):
             await gateway.post_dm("D1", HELLO, "message:4")
-    # slack_sdk would post it again by itself.
+    # slack_sdk's own retry handler would post it again.
     assert len(requests) == 1
 
 
@@ -132,7 +132,7 @@ async def test_a_reply_that_does_not_come_in_time_leaves_the_outcome_unknown() -
             writer.close()
 
 
-async def test_where_nobody_listens_nothing_was_asked() -> None:
+async def test_a_refused_connection_postpones_the_call() -> None:
     async with gateway_at(f"http://127.0.0.1:{find_free_port('127.0.0.1')}") as gateway:
         with pytest.raises(Postpone):
             await gateway.post_dm("D1", HELLO, "message:4")
@@ -173,14 +173,14 @@ USER = {
 }
 
 
-async def test_a_user_is_known_by_what_they_are_called_and_where_they_live() -> None:
+async def test_a_user_has_a_name_and_a_zone() -> None:
     async with scripted(ok(user=USER)) as (gateway, _):
         user = await gateway.find_user_by_email("ana@acme.example")
     assert user == SlackUser(id="U1", name="Ana Lima", zone="Europe/Berlin", email="ana@acme.example")
 
 
 @pytest.mark.parametrize(("code", "by_email"), [("users_not_found", True), ("user_not_found", False)])
-async def test_a_user_who_does_not_exist_is_nobody(code: str, by_email: bool) -> None:
+async def test_an_unknown_user_is_none(code: str, by_email: bool) -> None:
     async with scripted(error(code)) as (gateway, _):
         user = await (gateway.find_user_by_email("x@y") if by_email else gateway.find_user("U9"))
     assert user is None

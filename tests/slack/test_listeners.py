@@ -1,4 +1,4 @@
-"""What Slack sends to `POST /slack/events`: signed, over the same route, Bolt and database as when live."""
+"""Signed requests to `POST /slack/events`, through the same route, Bolt app and database as in production."""
 
 import io
 import json
@@ -24,12 +24,12 @@ async def test_slack_may_check_the_address(room: Room) -> None:
 
 
 @pytest.mark.parametrize("name", ["X-Slack-Signature", "X-Slack-Request-Timestamp"])
-async def test_what_is_not_signed_is_refused(room: Room, name: str) -> None:
+async def test_an_unsigned_request_is_refused(room: Room, name: str) -> None:
     status, _ = await room.post("command=/snooze", **{name: "nonsense"})
     assert status == 401
 
 
-async def test_what_is_signed_and_makes_no_sense_is_not_served(room: Room) -> None:
+async def test_a_signed_request_that_makes_no_sense_is_not_served(room: Room) -> None:
     for body in ("{", "[]", '"x"', "payload=%7B", ""):
         for content_type in ("application/json", FORM):
             status, _ = await room.post(body, content_type)
@@ -47,7 +47,7 @@ async def test_a_command_acts_and_answers_in_one_go(room: Room) -> None:
 
 
 @pytest.mark.parametrize("words", ["/ripe snooze 2h", "/RIPE snooze 2h", "/ripe-staging snooze 2h"])
-async def test_ripe_takes_the_same_words(room: Room, words: str) -> None:
+async def test_ripe_takes_the_same_commands(room: Room, words: str) -> None:
     await room.world.person("ana")
     await room.command(words)
     assert (await room.world.person("ana")).snoozed_until == MONDAY + timedelta(hours=2)
@@ -66,10 +66,10 @@ async def test_a_token_in_the_environment_is_no_reason_for_a_warning(
 
 
 @pytest.mark.usefixtures("logging_as_before")
-async def test_the_log_does_not_tell_what_people_type_even_to_whoever_debugs(room: Room) -> None:
+async def test_typed_texts_are_in_no_log_even_at_debug(room: Room) -> None:
     stream = io.StringIO()
     setup_logs("DEBUG", "json", stream)
-    await room.serve_anew()  # Bolt sets its loggers up when it is made
+    await room.serve_anew()  # Bolt configures its loggers when an app is created
     await room.world.person("ana")
     _, answer = await room.command("/snooze my-own-words")
     assert "my-own-words" in str(answer)
@@ -85,7 +85,7 @@ async def test_the_same_command_four_times_has_one_effect(room: Room) -> None:
     assert await room.actions() == 1
 
 
-async def test_a_stranger_is_told_how_to_get_connected(room: Room) -> None:
+async def test_an_unlinked_person_reads_how_to_link(room: Room) -> None:
     status, answer = await room.command("/snooze 2h", user="USTRANGER")
     assert status == 200
     assert "ripe people import" in answer["text"]
@@ -169,7 +169,7 @@ FORGED: tuple[dict[str, Any], ...] = (
 )
 
 
-async def test_a_forged_value_is_refused_in_words(room: Room) -> None:
+async def test_a_forged_value_is_refused_with_a_message(room: Room) -> None:
     await room.world.person("ana")
     for number, action in enumerate(FORGED):
         assert await room.press(action, trigger=str(number)) == (200, {})
@@ -178,7 +178,7 @@ async def test_a_forged_value_is_refused_in_words(room: Room) -> None:
     assert await room.actions() == 0
 
 
-async def test_somebody_elses_button_is_refused_in_words(room: Room) -> None:
+async def test_the_button_of_somebody_else_is_refused_with_a_message(room: Room) -> None:
     await room.world.person("ana")
     await room.world.person("cho")
     request = await room.world.ask("ana")
@@ -187,13 +187,13 @@ async def test_somebody_elses_button_is_refused_in_words(room: Room) -> None:
     assert not (await room.world.request(request)).is_muted
 
 
-async def test_a_button_that_asks_for_nothing_is_acknowledged(room: Room) -> None:
+async def test_a_button_without_an_action_is_acknowledged(room: Room) -> None:
     for action_id in ("open", "something_of_an_older_version", ""):
         assert await room.press({"action_id": action_id, "value": "7"}) == (200, {})
     assert room.script.calls == []
 
 
-async def test_what_we_never_asked_for_is_acknowledged(room: Room) -> None:
+async def test_unused_kinds_of_requests_are_acknowledged(room: Room) -> None:
     for kind in ("shortcut", "message_action", "view_closed", "view_submission", "block_suggestion"):
         payload = {
             "type": kind,
@@ -208,7 +208,7 @@ async def test_what_we_never_asked_for_is_acknowledged(room: Room) -> None:
         assert status == 200, kind
 
 
-async def test_an_answer_that_does_not_arrive_changes_nothing_of_what_was_done(room: Room) -> None:
+async def test_a_lost_answer_does_not_undo_the_action(room: Room) -> None:
     await room.world.person("ana")
     request = await room.world.ask("ana")
     room.script.replies = [error("nope", 500)]

@@ -1,4 +1,4 @@
-"""What a DM shows: short, scannable, and a lock screen's line that means something."""
+"""The content of DMs: short, easy to scan, with a clear line for the lock screen."""
 
 from datetime import timedelta
 from typing import Any, get_args
@@ -53,7 +53,7 @@ def label_of(button: dict[str, Any]) -> str:
     return str((button.get("text") or button["placeholder"])["text"])
 
 
-def test_the_first_dm_says_what_whose_how_big_and_why() -> None:
+def test_the_first_dm_names_the_title_the_author_the_size_and_the_reason() -> None:
     rendered = render_card(CARD, timedelta(0))
     assert texts(rendered) == [
         f"*{LINK}*\nacme/api#12 · +120 \N{MINUS SIGN}8 · by ben",
@@ -64,7 +64,7 @@ def test_the_first_dm_says_what_whose_how_big_and_why() -> None:
     )
 
 
-def test_whoever_a_rule_chose_reads_its_pattern_as_it_was_written() -> None:
+def test_the_pattern_of_a_rule_is_shown_as_it_was_written() -> None:
     owner = CARD.model_copy(update={"turn": "asked of you because you own", "owned": "billing/**"})
     rendered = render_card(owner, timedelta(0))
     assert texts(rendered)[1] == "asked of you because you own `billing/**`"
@@ -122,7 +122,7 @@ def test_an_older_dm_is_one_line() -> None:
         (CloseReason.CLOSED, "closed"),
     ],
 )
-def test_what_is_over_is_struck_and_says_how_it_ended(reason: CloseReason, ending: str) -> None:
+def test_a_finished_review_is_struck_and_says_how_it_ended(reason: CloseReason, ending: str) -> None:
     card = CARD.model_copy(update={"look": Look.OVER, "close_reason": reason})
     rendered = render_card(card, timedelta(hours=3))
     assert texts(rendered) == [f"~{LINK}~ · acme/api#12 · {ending}"]
@@ -140,9 +140,9 @@ NAMES = {name: "U1" for name in ("ana", "ben", "cho", "U012ABC", "here")}
 
 
 def assert_harmless(rendered: Rendered, *addresses: str) -> None:
-    """As strict a Slack as we have takes it, pings nobody, and links only to `addresses`."""
+    """Slack's strict reader takes the message, which pings nobody and links only to `addresses`."""
     assert check_blocks(list(rendered.blocks)) == []
-    # As lenient a reader as can be: it marks up whatever it may.
+    # This reader is lenient: it formats everything that Slack might format.
     lenient = [unmarked(block) for block in rendered.blocks]
     message = Message(
         ts="1", channel="D1", author="B1", text=rendered.text, blocks=lenient, parse="full", link_names=True
@@ -152,7 +152,7 @@ def assert_harmless(rendered: Rendered, *addresses: str) -> None:
 
 
 def unmarked(part: Any) -> Any:
-    """Without `verbatim`, so that safety does not depend on it."""
+    """The blocks without `verbatim`, so that safety does not depend on it."""
     if isinstance(part, dict):
         return {key: unmarked(value) for key, value in part.items() if key != "verbatim"}
     return [unmarked(each) for each in part] if isinstance(part, list) else part
@@ -160,7 +160,7 @@ def unmarked(part: Any) -> Any:
 
 @settings(max_examples=400, deadline=None)
 @given(TEXTS, TEXTS, TEXTS, st.sampled_from(Look), st.booleans())
-def test_no_text_of_theirs_pings_anybody_or_becomes_a_link(
+def test_text_of_others_pings_nobody_and_becomes_no_link(
     title: str, author: str, turn: str, look: Look, is_first_ever: bool
 ) -> None:
     card = CARD.model_copy(
@@ -180,7 +180,7 @@ def test_no_text_of_theirs_pings_anybody_or_becomes_a_link(
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.lists(TEXTS, max_size=7), st.sampled_from(get_args(AuthorNoticeKind)))
-def test_no_text_of_theirs_breaks_out_of_a_notice(
+def test_text_of_others_does_not_break_out_of_a_notice(
     title: str, logins: list[str], kind: AuthorNoticeKind
 ) -> None:
     pull_request = example_pull_request(title=title)
@@ -189,7 +189,7 @@ def test_no_text_of_theirs_breaks_out_of_a_notice(
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
-def test_no_address_of_theirs_breaks_out(path: str) -> None:
+def test_addresses_of_others_do_not_break_out(path: str) -> None:
     card = CARD.model_copy(update={"url": f"https://github.example/{path}"})
     rendered = render_card(card, timedelta(0))
     assert check_blocks(list(rendered.blocks)) == []
@@ -206,7 +206,7 @@ def test_no_address_of_theirs_breaks_out(path: str) -> None:
         (NoticeKind.NO_ANSWER, ("ana", "cho"), "no answer yet from ana and cho"),
     ],
 )
-def test_an_author_is_told_what_is_wrong_and_what_to_do(
+def test_a_notice_tells_the_author_the_problem_and_the_next_step(
     kind: AuthorNoticeKind, reviewers: tuple[str, ...], headline: str
 ) -> None:
     rendered = render_author_notice(kind, example_pull_request(), reviewers)
@@ -239,5 +239,5 @@ def test_ages_are_rough(minutes: int, said: str | None) -> None:
         (tuple("abcdef"), "a, b, c, d and 2 more"),
     ],
 )
-def test_lists_end_somewhere(names: tuple[str, ...], said: str) -> None:
+def test_a_long_list_counts_its_last_names(names: tuple[str, ...], said: str) -> None:
     assert join_words(names) == said

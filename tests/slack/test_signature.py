@@ -1,4 +1,4 @@
-"""Who may talk to `POST /slack/events`: Slack, in the last five minutes, whatever else is sent."""
+"""`POST /slack/events` accepts only requests that Slack signed in the last five minutes."""
 
 import hashlib
 import hmac
@@ -29,7 +29,7 @@ def sign(body: bytes, timestamp: str, secret: str = SECRET) -> str:
 
 @settings(max_examples=300)
 @given(st.text())
-def test_what_slack_signed_is_read(text: str) -> None:
+def test_a_signed_body_is_read(text: str) -> None:
     body = text.encode("utf-8", "ignore")
     read = read_signed(body, str(NOW), sign(body, str(NOW)), VERIFIER)
     assert read is not None
@@ -38,7 +38,9 @@ def test_what_slack_signed_is_read(text: str) -> None:
 
 @settings(max_examples=500)
 @given(st.binary(), st.text() | st.just(str(NOW)), st.text() | st.from_regex(r"v0=[0-9a-f]{64}"))
-def test_what_nobody_signed_is_refused_without_a_stumble(body: bytes, timestamp: str, signature: str) -> None:
+def test_an_unsigned_body_is_refused_without_an_exception(
+    body: bytes, timestamp: str, signature: str
+) -> None:
     assert read_signed(body, timestamp, signature, VERIFIER) is None
 
 
@@ -51,13 +53,13 @@ def test_one_changed_byte_is_refused(body: bytes, place: int, flip: int) -> None
 
 
 @pytest.mark.parametrize("age", [301, -301, 10**9, -(10**9)])
-def test_what_is_older_than_five_minutes_is_refused(age: int) -> None:
+def test_a_request_older_than_five_minutes_is_refused(age: int) -> None:
     timestamp = str(NOW - age)
     assert read_signed(b"{}", timestamp, sign(b"{}", timestamp), VERIFIER) is None
 
 
 @pytest.mark.parametrize("age", [0, 299, -299])
-def test_what_is_younger_is_read(age: int) -> None:
+def test_a_younger_request_is_read(age: int) -> None:
     timestamp = str(NOW - age)
     assert read_signed(b"{}", timestamp, sign(b"{}", timestamp), VERIFIER) == "{}"
 

@@ -1,4 +1,4 @@
-"""What a connection of ours promises, with the local Slack at its other end."""
+"""A Socket Mode connection to the local Slack."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ class OneWorkspace(WorkspaceRouter):
 
 
 class SlowListeners(SlackListeners):
-    """They answer what people type when they are told to."""
+    """Listeners that answer a command once the test lets them."""
 
     def __init__(self) -> None:
         self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
@@ -64,7 +64,7 @@ class SlowListeners(SlackListeners):
 
 
 class Scene:
-    """A Slack, who answers its people, and how to connect them."""
+    """The local Slack, the listeners that answer its people, and the connection between them."""
 
     def __init__(self, slack: SlackWorld, sockets: Sockets, port: int) -> None:
         self.slack, self.sockets, self.listeners = slack, sockets, SlowListeners()
@@ -72,14 +72,14 @@ class Scene:
 
     @asynccontextmanager
     async def heard(self) -> AsyncIterator[None]:
-        """Slack is there, the bot runs, and they are connected."""
+        """Runs Slack and the bot, connected."""
         async with self.served(), self.running():
             await self.connected()
             yield
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The bot runs."""
+        """Runs the bot."""
         api_url = f"{self.slack.base_url}/api/"
         app = SlackApp(OneWorkspace(), self.listeners)
         async with hearing_slack(app, APP_TOKEN, api_url, ping_every=0.1):
@@ -87,7 +87,7 @@ class Scene:
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[None]:
-        """Slack is there. When it goes, its connections break without a word."""
+        """Runs Slack. At the end its connections break without a closing frame."""
         web = Quart("slack")
         web.register_blueprint(slack_blueprint(self.slack), url_prefix="/slack")
         async with serving(web, port=self._port):
@@ -119,18 +119,18 @@ async def test_nothing_is_acknowledged_before_it_is_done(scene: Scene) -> None:
     assert scene.slack.rendered_text(scene.slack.messages_to("ana")[-1]) == "Heard hello."
 
 
-async def test_what_has_begun_when_the_bot_stops_is_finished_and_acknowledged(scene: Scene) -> None:
+async def test_a_request_in_progress_is_finished_and_acknowledged_when_the_bot_stops(scene: Scene) -> None:
     async with scene.heard():
         command = asyncio.ensure_future(scene.slack.run_command("ana", "/ripe", "hello"))
         await asyncio.wait_for(scene.listeners.asked.wait(), WITHIN)
-        # The block ends, and the bot stops, before this is due.
+        # This is due after the block has ended and the bot is stopping.
         asyncio.get_running_loop().call_later(0.2, scene.listeners.may_answer.set)
     assert scene.listeners.answered == 1
     assert (await command).is_ok
     assert not scene.sockets.connected.is_set()
 
 
-async def test_what_comes_while_the_bot_stops_is_left_to_others(scene: Scene) -> None:
+async def test_a_request_that_arrives_while_the_bot_stops_is_left_to_others(scene: Scene) -> None:
     async with scene.heard():
         first = asyncio.ensure_future(scene.slack.run_command("ana", "/ripe", "one"))
         await asyncio.wait_for(scene.listeners.asked.wait(), WITHIN)
@@ -148,7 +148,7 @@ def _ask(scene: Scene, answer: "asyncio.Future[str | None]") -> None:
     typed.add_done_callback(lambda done: answer.set_result(done.result().error))
 
 
-async def test_an_event_that_met_a_mistake_of_ours_is_not_acknowledged(scene: Scene) -> None:
+async def test_an_event_whose_listener_failed_is_not_acknowledged(scene: Scene) -> None:
     scene.listeners.is_broken = True
     scene.slack.sender.patience = 0.2
     async with scene.heard():
@@ -176,7 +176,7 @@ async def test_the_bot_starts_while_slack_is_away_and_outlives_it(scene: Scene) 
     assert scene.listeners.answered == 2
 
 
-async def test_socket_mode_that_is_off_is_told_and_tried_without_haste(
+async def test_socket_mode_that_is_off_is_logged_and_retried_slowly(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.sockets.is_on = False
@@ -187,7 +187,7 @@ async def test_socket_mode_that_is_off_is_told_and_tried_without_haste(
         assert 2 <= len(calls) <= 8
 
 
-async def test_what_people_write_and_our_address_stand_in_no_log(
+async def test_texts_and_secret_addresses_are_in_no_log(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

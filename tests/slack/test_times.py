@@ -1,4 +1,4 @@
-"""What people type is understood or asked, and never silently wrong (promise T2): 200 phrases, by hand.
+"""Typed times are understood or become a question, and are never silently wrong (T2): 200 phrases by hand.
 
 It is Tuesday 24 November 2026, 10:30 in Berlin. Expected times are Berlin's wall clock; ASK means a question.
 """

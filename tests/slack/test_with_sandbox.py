@@ -1,4 +1,4 @@
-"""The bot's Slack side against the local Slack, both over HTTP: strict blocks, real clicks, lost replies."""
+"""The bot's Slack side against the local Slack, over HTTP: strict blocks, real clicks, lost replies."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -59,7 +59,7 @@ class Room:
         return [m for m in self.slack.messages_to("ana") if m.author == self.slack.state.bot_user_id]
 
     def read(self) -> list[str]:
-        """What Ana reads, oldest first."""
+        """The texts of Ana's DMs, oldest first."""
         return [self.slack.rendered_text(message) for message in self.seen()]
 
     async def settled(self) -> None:
@@ -190,7 +190,7 @@ async def test_the_snooze_form_is_one_that_slack_takes(room: Room) -> None:
     assert person.snoozed_until == MONDAY + timedelta(days=6, hours=23)
 
 
-async def test_words_in_our_conversation_are_answered_there_once(room: Room) -> None:
+async def test_a_dm_to_the_bot_is_answered_once(room: Room) -> None:
     reply = await room.slack.send_dm("ana", "snooze 2h")
     await room.slack.send_again(reply)
     await room.slack.send_again(reply, 2)
@@ -218,7 +218,7 @@ async def test_home_shows_the_queue_and_unmutes(room: Room) -> None:
     assert "Your turn" in room.slack.rendered_view(home)
 
 
-async def test_somebody_nobody_connected_is_told_so(room: Room) -> None:
+async def test_an_unlinked_person_reads_how_to_link(room: Room) -> None:
     await room.slack.run_command("dev", "/snooze", "2h")
     await room.slack.open_home("dev")
     await room.settled()
@@ -227,7 +227,7 @@ async def test_somebody_nobody_connected_is_told_so(room: Room) -> None:
     assert "ripe people import" in room.slack.rendered_view(home)
 
 
-async def test_a_moved_person_is_followed_and_a_leaver_noticed(room: Room) -> None:
+async def test_a_new_zone_and_a_deactivation_are_taken_over(room: Room) -> None:
     await room.slack.change_user("ana", tz="America/New_York")
     assert (await load_person(await person_id(room))).zone == "America/New_York"
     await room.slack.change_user("ana", deleted=True)
@@ -265,7 +265,7 @@ async def test_too_many_calls_are_postponed_and_nothing_was_posted(room: Room) -
     assert room.seen() == []
 
 
-async def test_a_refusal_is_told_apart(room: Room) -> None:
+async def test_a_refusal_has_its_own_error(room: Room) -> None:
     with pytest.raises(SlackRefusedError, match="channel_not_found"):
         await room.gateway.edit_dm("D0UNKNOWN", "1.1", render_card_of_nothing())
 
