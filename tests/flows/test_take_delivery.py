@@ -1,0 +1,81 @@
+"""A delivery is stored once, and with its job or not at all."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from bot.flows.take_delivery import take_delivery
+from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery
+from bot.github.model import Account, Fact, InstallationAction, InstallationFact, Ping
+from bot.model import AccountId, InstallationId
+from jobq import Database, Queue
+from tests.jobs.facts import refusing
+from tests.slack.examples import MONDAY
+
+ACME = Account(id=AccountId(100), login="acme")
+CREATED = InstallationFact(
+    action=InstallationAction.CREATED, installation_id=InstallationId(5), account=ACME, permissions={}
+)
+
+
+def delivery(fact: Fact | None = CREATED, outcome: DeliveryOutcome = DeliveryOutcome.QUEUED) -> Delivery:
+    return Delivery(
+        guid="guid-1", workspace_id=None, event="installation", action="created", received_at=MONDAY,
+        fact=fact, outcome=outcome,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def queue(db: Database) -> Queue:
+    return Queue(db)
+
+
+async def queued_guids(queue: Queue) -> list[object]:
+    return [queued.job.arguments["guid"] for queued in await queue.queued()]
+
+
+async def test_a_delivery_is_stored_with_the_job_that_applies_it(queue: Queue) -> None:
+    assert await take_delivery(delivery(), queue) is DeliveryOutcome.QUEUED
+    stored = await find_delivery("guid-1")
+    assert stored is not None
+    assert stored.fact == CREATED
+    assert await queued_guids(queue) == ["guid-1"]
+
+
+async def test_a_guid_that_is_stored_already_changes_nothing(queue: Queue) -> None:
+    await take_delivery(delivery(), queue)
+    await queue.database.execute("DELETE FROM job")
+    assert await take_delivery(delivery(Ping(), DeliveryOutcome.APPLIED), queue) is None
+    stored = await find_delivery("guid-1")
+    assert stored is not None
+    assert (stored.fact, stored.outcome) == (CREATED, DeliveryOutcome.QUEUED)
+    assert await queued_guids(queue) == []
+
+
+async def test_of_the_same_guid_at_once_one_is_stored(queue: Queue) -> None:
+    outcomes = await asyncio.gather(*(take_delivery(delivery(), queue) for _ in range(5)))
+    assert sorted(outcomes, key=str) == [None] * 4 + [DeliveryOutcome.QUEUED]
+    assert await queued_guids(queue) == ["guid-1"]
+
+
+async def test_without_its_job_a_delivery_is_not_stored_so_github_may_send_it_again(queue: Queue) -> None:
+    async with refusing(queue.database, "INSERT ON job"):
+        with pytest.raises(asyncpg.RaiseError):
+            await take_delivery(delivery(), queue)
+    assert await find_delivery("guid-1") is None
+    assert await take_delivery(delivery(), queue) is DeliveryOutcome.QUEUED
+
+
+async def test_an_event_that_is_not_followed_is_stored_without_a_job(queue: Queue) -> None:
+    assert await take_delivery(delivery(None, DeliveryOutcome.IGNORED), queue) is DeliveryOutcome.IGNORED
+    assert await queued_guids(queue) == []
+
+
+async def test_a_fact_of_an_installation_without_a_workspace_is_dropped(queue: Queue) -> None:
+    await queue.database.execute("INSERT INTO workspace (slack_team_id, name) VALUES ('T2', 'Beta')")
+    assert await take_delivery(delivery(), queue) is DeliveryOutcome.IGNORED
+    stored = await find_delivery("guid-1")
+    assert stored is not None
+    assert (stored.fact, stored.note) == (None, "joins no workspace yet")
+    assert await queued_guids(queue) == []
