@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture bench first-dm check lint types imports fmt lock clean
+.PHONY: help run test torture bench first-dm check lint types imports docs fmt lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -52,11 +52,14 @@ lint: $(DEV) ## ruff, format and lint
 types: $(DEV) ## mypy --strict over bot, jobq and tests
 	$(BIN)/mypy
 
-imports: $(DEV) ## who may import whom, and unused or missing dependencies
+imports: $(DEV) ## check imports between floors and rooms, and unused or missing dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
 check: lint types imports test ## everything that CI checks
+
+docs: $(DEV) ## draw docs/pictures.md again
+	$(BIN)/python -m tests.docs.pictures
 
 fmt: $(DEV) ## format and mend what can be mended
 	$(BIN)/ruff format .

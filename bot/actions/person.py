@@ -44,16 +44,14 @@ class PersonAction(Protocol[T_co]):
     def __call__(self, person: Person, *, queue: Queue, now: datetime) -> Awaitable[T_co]: ...
 
 
-class UnlinkedUserError(UserError):
-    """A Slack user who is not linked to a GitHub account."""
-
-    def __init__(self, slack_user_id: str) -> None:
-        super().__init__(
-            "Ripe does not know your GitHub account yet, so there is nothing it can do for you. Connect it"
-            " with `/reviews link`. Or an admin connects people with `ripe people import`; they need your"
-            " GitHub login and your Slack id,"
-            f" which is `{disarm(slack_user_id, 20)}`."
-        )
+def explain_unlinked(slack_user_id: str) -> str:
+    """The answer to a Slack user who is not linked to a GitHub account."""
+    return (
+        "Ripe does not know your GitHub account yet, so there is nothing it can do for you. Connect it"
+        " with `/reviews link`. Or an admin connects people with `ripe people import`; they need your"
+        " GitHub login and your Slack id,"
+        f" which is `{disarm(slack_user_id, 20)}`."
+    )
 
 
 class PersonActions:
@@ -114,7 +112,7 @@ class PersonActions:
     async def show_home(self, workspace: ConnectedWorkspace, slack_user_id: str) -> View:
         person = await find_person_by_slack_user(workspace.id, slack_user_id)
         if person is None:
-            home = render_home_of_unlinked_user(str(UnlinkedUserError(slack_user_id)))
+            home = render_home_of_unlinked_user(explain_unlinked(slack_user_id))
         else:
             home = await list_reviews_at_home(person, now=self._clock.now())
         return {**home, "blocks": [*home["blocks"], *await self._admins.show(workspace, slack_user_id)]}
@@ -132,7 +130,7 @@ class PersonActions:
         async def work() -> T:
             person = await find_person_by_slack_user(request.workspace.id, request.user_id)
             if person is None:
-                raise UnlinkedUserError(request.user_id)
+                raise UserError(explain_unlinked(request.user_id))
             return await act(person, queue=self._queue, now=self._clock.now())
 
         return await self._once.run(request.workspace.id, request.key, work)

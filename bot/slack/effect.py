@@ -11,7 +11,6 @@ import structlog
 
 from bot.clock import Clock
 from bot.model import UserError, WorkspaceId
-from bot.slack.errors import SlackError
 from bot.slack.store import record_slack_delivery
 from bot.slack.tasks import BackgroundTasks
 from jobq import current_database, is_transient
@@ -23,24 +22,11 @@ log = structlog.get_logger()
 DATABASE_WITHIN = 1.5
 """Seconds that the database has for one request."""
 
-
-class NotSavedError(SlackError, UserError):
-    """The database did not answer in time. Nothing was saved, and nothing will be."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Ripe could not reach its database: nothing was saved and nothing changed. Please try again."
-        )
-
-
-class MaybeSavedError(SlackError, UserError):
-    """The database was asked to commit and did not answer in time."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Ripe's database did not answer in time, so Ripe cannot tell whether this was saved."
-            " `/reviews` shows how things stand."
-        )
+NOT_SAVED = "Ripe could not reach its database: nothing was saved and nothing changed. Please try again."
+MAYBE_SAVED = (
+    "Ripe's database did not answer in time, so Ripe cannot tell whether this was saved."
+    " `/reviews` shows how things stand."
+)
 
 
 @dataclass
@@ -62,7 +48,8 @@ class OncePerRequest:
     async def run(self, workspace_id: WorkspaceId, key: str, work: Callable[[], Awaitable[T]]) -> T | None:
         """The outcome of `work`, or None if a request with this key was served before.
 
-        Raises NotSavedError, MaybeSavedError, and everything that `work` raises, which was then rolled back.
+        Raises UserError if the database does not answer in time, and everything that `work` raises: then
+        it was rolled back.
         """
         gate = _CommitGate()
         task = await self._tasks.run(self._serve(workspace_id, key, work, gate), self._within)
@@ -88,11 +75,11 @@ class OncePerRequest:
                 return None
             outcome = await work()
             if gate.is_closed:
-                raise NotSavedError
+                raise UserError(NOT_SAVED)
             gate.is_passed = True
             return outcome
 
 
 def _no_answer(key: str, gate: _CommitGate) -> UserError:
     log.warning("the database did not answer in time", key=key, is_maybe_saved=gate.is_passed)
-    return MaybeSavedError() if gate.is_passed else NotSavedError()
+    return UserError(MAYBE_SAVED if gate.is_passed else NOT_SAVED)

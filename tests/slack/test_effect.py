@@ -1,13 +1,14 @@
 """Each request of Slack has one effect, and a true answer in time."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from bot.clock import Clock
-from bot.model import WorkspaceId
-from bot.slack.effect import MaybeSavedError, NotSavedError, OncePerRequest
+from bot.model import UserError, WorkspaceId
+from bot.slack.effect import MAYBE_SAVED, NOT_SAVED, OncePerRequest
 from jobq import Database, current_database
 
 ACME = WorkspaceId(1)
@@ -74,7 +75,7 @@ async def test_work_that_takes_too_long_is_not_saved_later(db: Database, request
         finally:
             ended.set()
 
-    with pytest.raises(NotSavedError):
+    with pytest.raises(UserError, match=re.escape(NOT_SAVED)):
         await requests.run(ACME, "event:Ev1", slow)
     release.set()
     await ended.wait()
@@ -89,7 +90,7 @@ async def test_a_request_that_waits_for_a_lock_is_answered_in_time(
     holder = await db.connect()
     try:
         await holder.execute("BEGIN; LOCK TABLE person")
-        with pytest.raises(NotSavedError):
+        with pytest.raises(UserError, match=re.escape(NOT_SAVED)):
             await requests.run(ACME, "event:Ev1", naming("U1"))
     finally:
         await holder.close()
@@ -114,7 +115,7 @@ async def test_a_commit_that_hangs_is_reported_as_maybe_saved(db: Database, requ
 
     try:
         await holder.execute("BEGIN; SELECT FROM parent FOR UPDATE")
-        with pytest.raises(MaybeSavedError):
+        with pytest.raises(UserError, match=re.escape(MAYBE_SAVED)):
             await requests.run(ACME, "event:Ev1", work)
         await holder.execute("COMMIT")
     finally:

@@ -10,7 +10,7 @@ import structlog
 
 from bot.logs import setup_logs
 from bot.slack.bolt import MISTAKE
-from bot.slack.effect import NotSavedError
+from bot.slack.effect import NOT_SAVED
 from tests.slack.examples import MONDAY
 from tests.slack.room import FORM, Room
 from tests.slack.script import error
@@ -101,7 +101,7 @@ async def test_a_database_that_hangs_is_admitted_in_time(room: Room) -> None:
         status, answer = await room.command("/snooze 2h")
     finally:
         await holder.close()
-    assert (status, answer["text"]) == (200, str(NotSavedError()))
+    assert (status, answer["text"]) == (200, NOT_SAVED)
     assert (await room.world.person("ana")).snoozed_until is None
 
 
