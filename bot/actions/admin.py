@@ -61,7 +61,7 @@ class AdminActions:
         return user
 
     async def obey(self, workspace_id: WorkspaceId, admin: SlackUser, command: AdminCommand) -> Rendered:
-        """Does what an admin asks, and shows how things stand after it. Raises UserError."""
+        """Carries out an admin's command and shows the new state. Raises UserError."""
         match command.word:
             case "":
                 pass

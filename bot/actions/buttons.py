@@ -17,7 +17,7 @@ from jobq import Queue
 
 
 class Press(Protocol):
-    """Does what a button stands for. `value` is the value that Slack sends with it. Raises UserError."""
+    """Carries out the action of a button. `value` is the value that Slack sends with it. Raises UserError."""
 
     def __call__(self, person: Person, value: str, *, queue: Queue, now: datetime) -> Awaitable[Rendered]: ...
 

@@ -32,7 +32,7 @@ async def prepare_to_enter(workspaces: SlackWorkspaces, *, queue: Queue, now: da
 async def enter_workspace(
     installation: SlackInstallation, workspaces: SlackWorkspaces, *, queue: Queue, now: datetime
 ) -> None:
-    """Saves its token, and resumes what was waiting if the app had been removed there. Raises UserError."""
+    """Saves its token, and resumes its work if the app had been removed there. Raises UserError."""
     try:
         async with current_database().transaction():
             workspace_id = await workspaces.save(installation, now)

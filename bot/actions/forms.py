@@ -28,7 +28,7 @@ State = Mapping[str, Any]
 
 
 class Submit(Protocol):
-    """Does what a form asks for. Raises UserError, whose text is shown in the form."""
+    """Carries out a submitted form. Raises UserError, whose text is shown in the form."""
 
     def __call__(
         self, person: Person, state: State, *, queue: Queue, now: datetime

@@ -35,7 +35,7 @@ class Invite(Protocol):
 async def answer_identity(
     command: IdentityCommand, workspace_id: WorkspaceId, slack_user_id: str, *, invite: Invite, queue: Queue
 ) -> Rendered:
-    """Does what was typed, even for a person who is not linked yet. Raises UserError."""
+    """Carries out a command, even for a person who is not linked yet. Raises UserError."""
     match command:
         case LinkAccount():
             accounts = await list_accounts_of(workspace_id, slack_user_id)

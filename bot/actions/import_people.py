@@ -58,7 +58,7 @@ class ImportReport(Value):
         return not self.plan.problems
 
     def lines(self) -> list[str]:
-        """What to show: changes, then notes, then problems, each with its line."""
+        """The report to print: changes, then notes, then problems, each with its line."""
         changes = [mapping for mapping in self.plan.mappings if mapping.effect is not Effect.UNCHANGED]
         lines = [_describe(mapping) for mapping in changes]
         lines += [f"note: {note}" for note in self.plan.notes]
@@ -98,10 +98,10 @@ async def import_people(
     queue: Queue,
     clock: Clock,
 ) -> ImportReport:
-    """Shows what a file (CSV, or YAML by its name) would change; with `apply`, and without problems, does it.
+    """Reports the changes that a file (CSV, or YAML by its name) would make. With `apply` it makes them.
 
-    GitHub and Slack are asked about everybody in it, which may take minutes for hundreds of people. Raises
-    UserError where they cannot be asked.
+    It applies nothing if the file has problems. GitHub and Slack are asked about every person in it, which
+    may take minutes for hundreds of people. Raises UserError if they cannot be asked.
     """
     file = parse_people(text, filename)
     rows = await _identify(file.rows, workspace_id, github, slack, clock)

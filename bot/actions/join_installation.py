@@ -19,7 +19,7 @@ async def join_installation(
 
     May be repeated.
 
-    Raises UserError where it is another workspace's.
+    Raises UserError if it belongs to another workspace.
     """
     if not await give_installation(workspace_id, installation):
         raise UserError(

@@ -48,7 +48,7 @@ _NOT_YET = {
 
 
 async def carry_out(person: Person, command: PersonCommand, *, queue: Queue, now: datetime) -> Rendered:
-    """Does what a person typed and answers. An unclear command is answered with a question.
+    """Carries out a typed command. An unclear command is answered with a question.
 
     Raises UserError.
     """

@@ -1,4 +1,4 @@
-"""Remembers what a person did, and undoes it."""
+"""Remembers the actions of people, and undoes them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What people type, as commands: `/snooze acme/api#12 until change`, `/ooo 3-14 aug`. Pure.
+"""Parses typed lines into commands: `/snooze acme/api#12 until change`, `/ooo 3-14 aug`. Pure.
 
 A line is parsed without knowing who typed it. The times in it depend on that person's zone and working hours,
 so `resolve_snooze` and `resolve_absence` read them later.
@@ -72,7 +72,7 @@ class OpenForm(Value):
 
 
 class Help(Value):
-    """The list of what can be typed."""
+    """The list of all commands."""
 
 
 class LinkAccount(Value):

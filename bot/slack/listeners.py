@@ -1,4 +1,4 @@
-"""The listeners of Bolt: each kind of request is told apart, passed on, and answered in the right place."""
+"""The listeners of Bolt: they parse each kind of request, have it carried out, and send the answer."""
 
 import re
 from collections.abc import Coroutine, Mapping
@@ -44,16 +44,16 @@ class Actions(Protocol):
     """
 
     async def obey(self, request: SlackRequest, command: Command) -> Rendered | None:
-        """Does what a person typed."""
+        """Carries out a typed command."""
 
     async def press(self, request: SlackRequest, name: str, value: str) -> Rendered | None:
-        """Does what a button stands for. None for a button without an answer, such as a link."""
+        """Carries out the action of a button. None for a button without one, such as a link."""
 
     async def fill_form(self, request: SlackRequest, name: str) -> View | None:
         """The form of this name, or a view that says why there is none."""
 
     async def submit(self, request: SlackRequest, name: str, state: Mapping[str, Any]) -> Rendered | None:
-        """Does what was filled in. Raises UserError, whose text is shown in the form."""
+        """Carries out a submitted form. Raises UserError, whose text is shown in the form."""
 
     async def show_home(self, workspace: ConnectedWorkspace, slack_user_id: str) -> View:
         """The App Home tab."""
@@ -66,7 +66,7 @@ class Actions(Protocol):
 
 
 class SlackListeners:
-    """Acknowledges a request after its work is done. What is only shown is sent after that."""
+    """Acknowledges each request after its work is done, and sends follow-up messages after that."""
 
     def __init__(self, actions: Actions) -> None:
         self._actions = actions
