@@ -16,7 +16,7 @@ from bot.github.payloads import parse_event
 from bot.jobs.apply_fact import apply_fact
 from bot.model import AccountId, WorkspaceId
 from bot.people.store import map_account, upsert_person
-from jobq import ClaimedJob, Database, Handler, Postpone, Queue
+from jobq import ClaimedJob, Database, Handler, Job, Postpone, Queue
 from jobq.testing import drain
 from tests.actions.world import StoppedClock
 from tests.factories import ANA, account, installation_payload, pull_request_payload, review_payload
@@ -76,10 +76,7 @@ class Bot:
 
     async def apply(self, guid: str) -> DeliveryOutcome:
         """Applies the fact of a delivery as its job does, once more if it was applied before."""
-        job = apply_fact_job(guid)
-        arguments = json.dumps(job.arguments)
-        claimed = ClaimedJob(1, job.job_type, arguments, MONDAY, MONDAY, job.lane, 1, 1, 13, 5, None)
-        await apply_fact(claimed, queue=self.queue, clock=self.clock)
+        await apply_fact(claimed(apply_fact_job(guid)), queue=self.queue, clock=self.clock)
         return await self.outcome(guid)
 
     async def outcome(self, guid: str) -> DeliveryOutcome:
@@ -103,10 +100,21 @@ class Bot:
 
     async def rows(self, tables: Sequence[str] = OF_THE_DOMAIN) -> dict[str, list[str]]:
         """Everything in these tables."""
-        return {
-            table: [str(row[0]) for row in await self.db.fetch(f"SELECT t FROM {table} t ORDER BY 1")]  # noqa: S608
-            for table in tables
-        }
+        return await rows_of(self.db, tables)
+
+
+async def rows_of(db: Database, tables: Sequence[str]) -> dict[str, list[str]]:
+    """Everything in these tables, as text."""
+    return {
+        table: [str(row[0]) for row in await db.fetch(f"SELECT t FROM {table} t ORDER BY 1")]  # noqa: S608
+        for table in tables
+    }
+
+
+def claimed(job: Job) -> ClaimedJob:
+    """The job as its handler gets it at its first try."""
+    arguments = json.dumps(job.arguments)
+    return ClaimedJob(1, job.job_type, arguments, MONDAY, MONDAY, job.lane, 1, 1, 13, 5, None)
 
 
 async def install_bot(db: Database) -> Bot:
