@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class Clock:
-    """What time it is for people and reminders. Tokens, signatures and leases stay on real time."""
+    """The time for people and reminders. Tokens, signatures and leases stay on real time."""
 
     def __init__(self, shift: timedelta = timedelta(0)) -> None:
         self.shift = shift

@@ -1,4 +1,4 @@
-"""What every value of the domain shares: it never changes, and it knows its fields."""
+"""The base of all values of the domain, which never change, and the numbers that identify them."""
 
 from typing import NewType
 

@@ -1,4 +1,4 @@
-"""What a worker does to rows of the queue: claim jobs, extend their leases, settle them.
+"""The statements of a worker on rows of the queue: claim jobs, extend their leases, settle them.
 
 Every write after the claim names the row's `id` and `fence`. Pass a connection that is in no long
 transaction: until it commits, no other worker can see the lease.

@@ -19,7 +19,7 @@ class TransactionDoomedError(JobQueueError):
 
 
 TRANSIENT_ERRORS = (DatabaseUnavailableError, asyncpg.PostgresError)
-"""What a statement of the queue may raise during a failover or a migration. Log it and try again."""
+"""The errors that a statement of the queue may raise during a failover or a migration: log and try again."""
 
 _LOST_CONNECTION = (
     DatabaseUnavailableError,

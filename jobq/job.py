@@ -102,7 +102,7 @@ class Discard(Exception):
 
 
 HandlerResult: TypeAlias = Postpone | Discard | None
-"""What a handler returns: run the job again later, delete it for a reason, or (None) it is done."""
+"""The result of a handler: run the job again later, delete it for a reason, or (None) it is done."""
 
 Handler: TypeAlias = Callable[[ClaimedJob], Awaitable[HandlerResult]]
 """The coroutine function that runs a job. An error that it raises is a failed try."""

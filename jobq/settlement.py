@@ -1,4 +1,4 @@
-"""What happens to a job after a try. Pure, and the same for the worker and for `drain`."""
+"""Decides about a job after a try. Pure, and the same for the worker and for `drain`."""
 
 import traceback
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ GIVE_BACK_DELAY = timedelta(seconds=1)
 MIN_POSTPONEMENT = timedelta(seconds=1)
 MAX_ERROR_LENGTH = 2_000
 LEASE_EXPIRED = "lease expired: its worker died, hung, or lost the database"
-"""What a claim writes as the last error of a job whose lease had expired."""
+"""The last error that a claim writes for a job whose lease had expired."""
 
 
 class Outcome(StrEnum):
@@ -30,7 +30,7 @@ class Outcome(StrEnum):
     slots=True
 )  # not frozen: one is made for every job, and creating a frozen one takes five times as long
 class Settlement:
-    """What to write to the row of a claimed job."""
+    """The change to the row of a claimed job."""
 
     job: ClaimedJob
     outcome: Outcome

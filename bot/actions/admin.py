@@ -37,7 +37,7 @@ _MODES: Mapping[Mode, str] = {
 
 @dataclass(frozen=True)
 class AdminActions:
-    """What admins and owners of a workspace can do there. `now` is the application's clock.
+    """The commands for admins and owners of a workspace. `now` is the application's clock.
 
     The mode is that of the whole bot, so only the admins of the first workspace change it.
     """
@@ -72,8 +72,8 @@ class AdminActions:
             case "live" | "shadow" as mode:
                 await self._turn(workspace_id, admin, mode)
             case unknown:
-                words = " · ".join(f"`/reviews admin {word}`" for word in (*ADMIN_WORDS, "join"))
-                raise UserError(f"Ripe does not know “{disarm(unknown, 40)}”. Type one of: {words}")
+                choices = " · ".join(f"`/reviews admin {word}`" for word in (*ADMIN_WORDS, "join"))
+                raise UserError(f"Ripe does not know “{disarm(unknown, 40)}”. Type one of: {choices}")
         return await self._describe_state(workspace_id, admin)
 
     async def show(self, workspace: ConnectedWorkspace, slack_user_id: str) -> list[Block]:
@@ -123,10 +123,10 @@ class AdminActions:
         if pause is not None:
             who = self._describe(pause.paused_by_name, pause.paused_at, reader)
             text = f"*Paused* by {who}: nobody is asked or reminded; what ends is still struck.\nThen: {text}"
-        words = ["resume" if pause else "pause"]
+        buttons = ["resume" if pause else "pause"]
         if workspace_id == self.first_id and self.switch.fixed is None:
-            words.append("shadow" if setting.mode == "live" else "live")
-        return render_text(text, *map(_button, words))
+            buttons.append("shadow" if setting.mode == "live" else "live")
+        return render_text(text, *map(_button, buttons))
 
     def _describe(self, name: str, at: datetime, reader: SlackUser) -> str:
         since = describe_instant(at, reader.zone or "UTC", self.now())

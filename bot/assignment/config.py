@@ -73,7 +73,7 @@ Duration = Annotated[
 
 
 class Rule(Value):
-    """Who reviews changes to these paths.
+    """The people who review changes to these paths.
 
     `at_least` of them are asked, even if that is more than the repository's number of reviewers. Without it,
     one is asked, as far as that number allows. `fallback` is asked when none of `people` is left. `teams` is

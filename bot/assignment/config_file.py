@@ -98,9 +98,9 @@ def _keys_at(place: Place) -> Iterable[str]:
     return shape.model_fields if shape else ()
 
 
-def _suggest(word: str, known: Iterable[str]) -> str:
-    """The known word that the author probably meant."""
-    close = difflib.get_close_matches(word.lower(), [*known], n=1)
+def _suggest(word: str, choices: Iterable[str]) -> str:
+    """The choice that the author probably meant."""
+    close = difflib.get_close_matches(word.lower(), [*choices], n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
@@ -124,23 +124,23 @@ def _unknown_names(
             yield Problem(line=yaml.line_of(place), where=name_place(place), text=text)
 
 
-def _why_not_repository(name: str, known: set[str], seen: set[str]) -> str | None:
+def _why_not_repository(name: str, installed: set[str], seen: set[str]) -> str | None:
     if name in seen:
         return "is there already: case makes no difference"
     seen.add(name)
-    if "/" not in name or name in known:
+    if "/" not in name or name in installed:
         return None
-    return f"the GitHub App is not installed there{_suggest(name, known)}"
+    return f"the GitHub App is not installed there{_suggest(name, installed)}"
 
 
-def _why_not_person(login: Any, known: set[str]) -> str | None:
+def _why_not_person(login: Any, mapped: set[str]) -> str | None:
     try:
         name = parse_login(login).lower()
     except (ValueError, AttributeError):
         return None  # its shape is a problem already
-    if name in known:
+    if name in mapped:
         return None
-    hint = _suggest(name, known) or "; map them first: ripe people import"
+    hint = _suggest(name, mapped) or "; map them first: ripe people import"
     return f"{login!r} is nobody we know{hint}"
 
 
@@ -151,7 +151,7 @@ def _at(data: Any, place: Place) -> Any:
 
 
 def _not_built_yet(yaml: MarkedYaml) -> Iterable[Problem]:
-    """Keys of later features. They are refused, because whoever sets one expects an effect."""
+    """Keys of later features. They are refused, because a key that is set must have an effect."""
     for place in yaml.lines:
         match place:
             case ("repositories", str(), "rules", int(), "teams") if _at(yaml.data, place):
@@ -164,7 +164,7 @@ def _not_built_yet(yaml: MarkedYaml) -> Iterable[Problem]:
 
 
 def _notes(yaml: MarkedYaml) -> Iterable[Problem]:
-    """What has no effect: rules that are never reached."""
+    """Rules that have no effect, because they are never reached."""
     for place in yaml.lines:
         match place:
             case ("repositories", str(), "ignore", "authors", int()) if _at(yaml.data, place) == "*":

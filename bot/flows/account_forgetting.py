@@ -1,4 +1,4 @@
-"""Deletes what is known of accounts from which the App was uninstalled. People and rules are not theirs."""
+"""Deletes the rows of accounts from which the App was uninstalled. People and rules are not theirs."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ PAGE = 200
 
 
 class Holdings(Value):
-    """How much is known of some installations. `deliveries` are those whose payload is still kept."""
+    """How many rows some installations have. `deliveries` are those whose payload is still kept."""
 
     installations: int
     repositories: int
@@ -51,7 +51,7 @@ async def list_departed(
 
 
 async def list_installations_of(workspace_id: WorkspaceId, owner: str) -> tuple[OwnedInstallation, ...]:
-    """Every installation on an account, by its login in any case; also one known by its repositories only."""
+    """Every installation on an account, by its login in any case, even one known only by its repositories."""
     rows = await current_database().fetch(
         """
         SELECT id, deleted_at FROM installation
@@ -87,7 +87,7 @@ async def list_recent_requests(
 
 
 async def count_holdings(installation_ids: Iterable[InstallationId]) -> Holdings:
-    """What `forget_installations` would delete now."""
+    """The rows that `forget_installations` would delete now."""
     row = await current_database().fetchrow(
         """
         WITH theirs AS (

@@ -22,7 +22,7 @@ GRACE_MINUTES = 2
 
 @dataclass(frozen=True)
 class AppliedChange:
-    """What was stored, in a few words, and the jobs to save in the same transaction."""
+    """The stored change in a few words, and the jobs to save in the same transaction."""
 
     note: str = ""
     jobs: tuple[Job, ...] = ()

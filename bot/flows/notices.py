@@ -58,7 +58,7 @@ async def send_notice(prepared: PreparedNotice, *, slack: outbox.Slack | None, c
 
 
 def follow_up(earlier: Message, person: Person) -> LostNotice | Discard:
-    """What becomes of a notice that has an outbox row already."""
+    """Decides about a notice that has an outbox row already."""
     if earlier.is_unresolved:
         return LostNotice(message=earlier, person=person)
     return Discard("it was sent already")

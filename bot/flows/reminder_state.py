@@ -71,7 +71,7 @@ async def _lock_reviewers(request_ids: Sequence[RequestId]) -> dict[RequestId, P
 
 
 class _Loaded(Value):
-    """What reminder_state.sql reads about one review request."""
+    """The row that reminder_state.sql reads about one review request."""
 
     request: ReviewRequest
     pull_request: PullRequest

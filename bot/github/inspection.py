@@ -15,7 +15,7 @@ PER_PAGE = 100
 
 
 class GitHub(Protocol):
-    """What an inspection asks. Raises as the gateway does."""
+    """The calls of an inspection. Raises as the gateway does."""
 
     async def load_as_app(self, path: str) -> Any: ...
 
@@ -23,7 +23,7 @@ class GitHub(Protocol):
 
 
 class AsApp(Protocol):
-    """What the App asks for itself. Raises as the gateway does."""
+    """The calls that the App makes for itself. Raises as the gateway does."""
 
     async def load_as_app(self, path: str) -> Any: ...
 
@@ -34,7 +34,7 @@ class _Answer(BaseModel):
 
 
 class Registration(_Answer):
-    """The App as its owner registered it. What an installation may do is granted by that account's owner."""
+    """The App as its owner registered it. Each account grants the permissions of its own installation."""
 
     name: str
     html_url: str

@@ -1,4 +1,4 @@
-"""What GitHub says, reduced to the fields that Ripe keeps: never bodies, patches or commit texts.
+"""The statements of GitHub, reduced to the fields that Ripe keeps: never bodies, patches or commit texts.
 
 First the things that GitHub has, then the facts in its webhooks, its other answers, and its refusals.
 """

@@ -48,7 +48,7 @@ class ProvenInstallation(Value):
 
 
 class Proof(Value):
-    """What a person owns. `unproven` are organizations whose members the App may not read."""
+    """The accounts of a person. `unproven` are organizations whose members the App may not read."""
 
     user: Account
     installations: tuple[ProvenInstallation, ...]

@@ -1,4 +1,4 @@
-"""What is stored of installations and repositories, for polling to compare. Uses the ambient database."""
+"""The stored installations and repositories, for polling to compare. Uses the ambient database."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

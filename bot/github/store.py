@@ -67,7 +67,7 @@ async def save_installation(
     account: Account | None = None,
     permissions: dict[str, str] | None = None,
 ) -> None:
-    """Inserts or updates an installation. What is None here keeps its stored value."""
+    """Inserts or updates an installation. An argument that is None keeps its stored value."""
     await current_database().execute(
         """
         INSERT INTO installation (workspace_id, id, account_id, account_login, permissions)

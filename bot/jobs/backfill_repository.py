@@ -1,6 +1,7 @@
 """Reads what was open in a repository before Ripe came: one page, which is followed by a job for the next.
 
-It tells nobody. What it finds is held until something happens to it, or until the one DM that lists it.
+It notifies nobody. The reviews that it finds stay silent until something happens to them, or until the one
+DM that lists them.
 """
 
 from collections.abc import Iterable
@@ -28,7 +29,7 @@ TOUCHED_WITHIN = timedelta(days=14)
 
 
 class GitHub(Protocol):
-    """What this job asks of GitHub."""
+    """The calls to GitHub that this job makes."""
 
     async def list_open_pull_requests(
         self, installation_id: InstallationId, repository: str, page: int
@@ -46,8 +47,8 @@ async def backfill_repository(
 ) -> Discard | None:
     """Stores one page of open pull requests with who is asked for their review.
 
-    A page read twice does no harm. What is closed between two pages may move one pull request past us: it is
-    known with its next fact.
+    A page read twice does no harm. A pull request that closes between two pages may move another one past us:
+    that one is stored with its next fact.
     """
     arguments = job.read(Arguments)
     repository = await find_visible_repository(arguments.installation_id, arguments.repository_id)
@@ -60,7 +61,7 @@ async def backfill_repository(
     except (NotFoundError, AccessLostError) as error:
         return Discard(f"GitHub does not show it: {error}")
     oldest = clock.now() - TOUCHED_WITHIN
-    touched = [one for one in page.pull_requests if one.updated_at >= oldest]
+    touched = [pull for pull in page.pull_requests if pull.updated_at >= oldest]
     for snapshot in touched:
         # A name may have gone over to another repository since we learned it.
         if snapshot.repository.id == arguments.repository_id:

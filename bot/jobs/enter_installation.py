@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class GitHub(Protocol):
-    """What this job asks of GitHub."""
+    """The calls to GitHub that this job makes."""
 
     async def list_repositories(self, installation_id: InstallationId, page: int) -> RepositoryPage: ...
 

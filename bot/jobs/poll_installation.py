@@ -29,7 +29,7 @@ from jobq import ClaimedJob, Discard, Queue
 
 
 class GitHub(Protocol):
-    """What this job asks of GitHub."""
+    """The calls to GitHub that this job makes."""
 
     async def list_repositories(self, installation_id: InstallationId, page: int) -> RepositoryPage: ...
 

@@ -30,7 +30,7 @@ SAME_SECOND = timedelta(seconds=90)
 
 
 class GitHub(Protocol):
-    """What this job asks of GitHub."""
+    """The calls to GitHub that this job makes."""
 
     async def list_touched_pull_requests(
         self, installation_id: InstallationId, repository: str, page: int

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class GitHub(Protocol):
-    """What this job asks of GitHub."""
+    """The calls to GitHub that this job makes."""
 
     async def load_pull_request(
         self, installation_id: InstallationId, repository: str, number: int

@@ -1,4 +1,4 @@
-"""What importing a people file would change, given what GitHub and Slack know about its rows. Pure."""
+"""Plans the import of a people file from the answers of GitHub and Slack about its rows. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum

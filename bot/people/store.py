@@ -33,7 +33,7 @@ async def find_person_by_account(workspace_id: WorkspaceId, account_id: AccountI
 async def list_person_ids_by_account(
     workspace_id: WorkspaceId, account_ids: Iterable[AccountId]
 ) -> dict[AccountId, PersonId]:
-    """Whom these GitHub accounts belong to. Accounts that are not linked to anybody are left out."""
+    """The owners of these GitHub accounts. Accounts that are not linked to anybody are left out."""
     rows = await current_database().fetch(
         "SELECT id, person_id FROM account WHERE workspace_id = $1 AND id = ANY($2::bigint[])",
         workspace_id,
@@ -108,7 +108,7 @@ async def upsert_person(
 async def map_account(
     workspace_id: WorkspaceId, account_id: AccountId, login: str, person_id: PersonId
 ) -> None:
-    """Gives the account to a person, whoever had it before."""
+    """Gives the account to a person, even if it belonged to somebody else."""
     await current_database().execute(
         """
         INSERT INTO account (workspace_id, id, login, person_id) VALUES ($1, $2, $3, $4)

@@ -134,7 +134,7 @@ Step = Reconcile | Send | Edit | Wait | Close
 
 
 class NoticeKind(StrEnum):
-    """What a notice, a DM that is not about one review request, says.
+    """The kinds of notices, the DMs that are not about one review request.
 
     The author of a pull request hears what only they can mend: NOBODY_REACHABLE (nobody who was asked is
     known in Slack), NOBODY_LEFT (no reviewer could be found) and NO_ANSWER. BACKLOG is the welcome digest:

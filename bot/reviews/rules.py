@@ -2,7 +2,7 @@
 
 GitHub's timestamps are whole seconds, deliveries come in any order and twice. So a snapshot newer than what
 we know replaces it; an older one is ignored; and of a snapshot of the same second only what its action says
-is applied, since the rest of it may already be outdated. What the facts of one second said is kept as
+is applied, since the rest of it may already be outdated. The facts of one second are kept as
 tokens ("requested:12", "state:closed"). Two tokens that contradict each other mean that only GitHub knows
 the order: it is asked.
 """
@@ -38,7 +38,7 @@ _STATE_FACTS = {
 
 
 def facts_of(fact: AnyFact) -> frozenset[str]:
-    """What a fact says by its action alone, as tokens."""
+    """The statements of a fact's action, as tokens."""
     if isinstance(fact, ReviewFact):
         return frozenset({f"reviewed:{fact.review.author.id}"}) if fact.action == "submitted" else frozenset()
     match fact.action:
@@ -88,7 +88,7 @@ class Requested(Value):
 
 
 class Change(Value):
-    """What a fact does to the open requests of a pull request."""
+    """The effect of a fact on the open requests of a pull request."""
 
     opened: tuple[Requested, ...] = ()
     closed: tuple[tuple[ReviewRequest, CloseReason], ...] = ()
@@ -194,7 +194,7 @@ def change_by_snapshot(
     open_requests: Iterable[ReviewRequest],
     reviews: Iterable[LatestReview],
 ) -> Change:
-    """What a newer snapshot, or GitHub's own answer (fact None), does to the open requests.
+    """The effect of a newer snapshot, or of GitHub's own answer (fact None), on the open requests.
 
     `listed` is whom GitHub lists as asked; `reviews` the newest review of each person.
     """
@@ -219,7 +219,7 @@ def change_by_snapshot(
 
 
 def change_by_action(after: PullRequest, fact: AnyFact, open_requests: Iterable[ReviewRequest]) -> Change:
-    """What a fact does by its action alone, where its snapshot may already be outdated."""
+    """The effect of a fact's action alone, because its snapshot may be outdated."""
     requests = {request.reviewer_id: request for request in open_requests}
     if not after.is_open:
         return Change(closed=tuple((request, ended_by(after)) for request in requests.values()))
@@ -270,7 +270,7 @@ def ended_by(pull_request: PullRequest) -> CloseReason:
 
 
 def _finished_by(fact: AnyFact | None, after: PullRequest) -> AccountId | None:
-    """Who has just reviewed, so that a payload which still lists them is outdated in that."""
+    """The account that has just reviewed: a payload that still lists it as asked is outdated in that."""
     if (
         not isinstance(fact, ReviewFact)
         or fact.action != "submitted"

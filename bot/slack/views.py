@@ -56,7 +56,7 @@ OOO_FORM = Form(
     without_form="Type which days, such as `/ooo 3-14 aug` or `/ooo until friday`.",
 )
 FORMS = {form.name: form for form in (SNOOZE_FORM, OOO_FORM)}
-"""By name, which is also the command that opens the form."""
+"""By name, which is the command that opens the form."""
 
 
 class ReviewQueue(Value):
