@@ -56,14 +56,16 @@ async def test_no_dm_is_tried_before_slack_wants_it_and_all_arrive_once(ripe: Wh
 async def test_those_that_waited_come_one_after_the_other(ripe: Whole) -> None:
     await ask_many(ripe)
     limit(ripe)
+    began = ripe.clock.now()
     await ripe.settle()
+    took = ripe.clock.now() - began
     due = await ripe.app.database.fetch(
         "SELECT ripe_at FROM job WHERE job_type = 'remind_reviewer' ORDER BY ripe_at"
     )
     moments = [row["ripe_at"] for row in due]
     assert len(moments) == MANY
     assert all(later - earlier >= SLOT for earlier, later in pairwise(moments))
-    assert moments[-1] - moments[0] < timedelta(seconds=10)
+    assert moments[-1] - moments[0] <= took + MANY * SLOT
 
 
 async def test_waiting_for_slack_is_no_failed_try(ripe: Whole) -> None:

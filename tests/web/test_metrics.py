@@ -1,7 +1,6 @@
 """What Prometheus gets, who may ask for it, and that asking cannot hurt the database."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,7 +16,7 @@ from bot.flows.catalog import Lane
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
 from bot.web.metrics import create_metrics_web
 from bot.web.server import serving
-from jobq import Database, Job, Queue
+from jobq import Database, Job, Queue, utc_now
 from tests.journeys.whole import MONDAY_MORNING, whole_bot
 
 TOKEN = SecretStr("s3cret-ü")
@@ -55,19 +54,22 @@ def queue(db: Database) -> Queue:
 
 
 async def test_a_scrape_tells_how_full_each_lane_is_and_how_the_clock_and_snapshots_are(queue: Queue) -> None:
-    await queue.save(Job(job_type="note", lane=Lane.CALLS).runs_at(queue.now()))
+    saved_at = queue.now()
+    await queue.save(Job(job_type="note", lane=Lane.CALLS).runs_at(saved_at))
     await queue.save(Job(job_type="later", lane=Lane.CALLS).runs_in(hours=1))
     await queue.save(Job(job_type="other", lane=7))
+    began_at = utc_now()
     async with scraping(exposition(queue)) as client:
         answer = await client.get("/metrics")
+    took, age = (utc_now() - began_at).total_seconds(), (utc_now() - saved_at).total_seconds()
     assert answer.headers["content-type"].startswith("text/plain; version=")
     shown = samples(answer)
     full = {names[1:]: value for names, value in shown.items() if names[0] == "ripe_queue_jobs" and value}
     assert full == {("calls", "ready"): 1, ("calls", "future"): 1, ("7", "ready"): 1}
     assert shown["ripe_queue_jobs", "facts", "dead"] == 0
-    assert 0 < shown["ripe_queue_oldest_ripe_age_seconds", "calls"] < 60
+    assert 0 < shown["ripe_queue_oldest_ripe_age_seconds", "calls"] <= age
     assert shown["ripe_queue_oldest_ripe_age_seconds", "facts"] == 0
-    assert abs(shown["ripe_clock_skew_seconds",]) < 1
+    assert abs(shown["ripe_clock_skew_seconds",]) <= took
     assert shown["ripe_oldest_snapshot_age_seconds",] == 0
 
 
@@ -97,9 +99,8 @@ async def test_while_postgres_does_not_answer_scrapes_are_told_so_and_wait_for_o
             scraping(exposition(queue, kept_for=0, answers_within=0.3)) as client,
         ):
             await blocker.execute("LOCK TABLE job")
-            began = time.monotonic()
             answers = await asyncio.gather(*(client.get("/metrics") for _ in range(4)))
-            assert time.monotonic() - began < 1
+            # All are answered while their one question still waits.
             waiting = await blocker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
     finally:
         await blocker.close()
@@ -159,6 +160,8 @@ async def test_a_proxy_on_this_machine_is_not_this_machine(queue: Queue) -> None
 
 async def test_the_bot_itself_has_this_route_and_its_moved_clock_is_no_skew(dsn: str) -> None:
     async with whole_bot(dsn, MONDAY_MORNING) as ripe, httpx.AsyncClient(verify=tls_context()) as client:
+        began_at = utc_now()
         shown = samples(await client.get(f"{ripe.app.settings.public_url}/metrics"))
+        took = (utc_now() - began_at).total_seconds()
     assert shown["ripe_queue_jobs", "facts", "ready"] == 0
-    assert abs(shown["ripe_clock_skew_seconds",]) < 1
+    assert abs(shown["ripe_clock_skew_seconds",]) <= took
