@@ -28,7 +28,7 @@ Opened = Callable[[int], AbstractAsyncContextManager[Page]]
 
 @pytest.fixture(scope="session")
 def sandbox(databases: Databases) -> Iterator[str]:
-    """The address of a running `ripe up` that has told its story: Ana was just asked."""
+    """The address of a running `ripe up` whose story has been played: Ana was just asked."""
     with databases.new() as dsn, _running_sandbox(dsn) as address:
         yield address
 
@@ -75,7 +75,7 @@ def _read_until(process: "subprocess.Popen[str]", text: str) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One for all: each test has pages of its own in it."""
+    """One browser for all tests. Each test opens pages of its own in it."""
     if CHROMIUM is None:
         pytest.skip("Chromium is missing; install it with: apt-get install chromium")
     async with async_playwright() as playwright:
@@ -86,27 +86,30 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, sandbox: str) -> Opened:
-    """Opens the page. What goes wrong in it meanwhile, or leaves this machine, fails the test."""
+    """Opens the page. An error in it, or a request to another machine, fails the test."""
 
     @asynccontextmanager
     async def open_page(width: int) -> AsyncIterator[Page]:
-        wrong: list[str] = []
+        errors: list[str] = []
         page = await browser.new_page(viewport={"width": width, "height": 800})
-        page.on("console", lambda told: _check_console(told.text, wrong))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: _check_origin(request.url, sandbox, wrong))
+        page.on("console", lambda message: check_console(message.text, errors))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: _check_origin(request.url, sandbox, errors))
         await page.goto(sandbox)
         yield page
         await page.close()
-        assert wrong == []
+        assert errors == []
 
     return open_page
 
 
-def _check_console(text: str, wrong: list[str]) -> None:
-    # Every browser notes a refused request there; that GitHub refuses something is no mistake of the page.
+def check_console(text: str, errors: list[str]) -> None:
+    """Note what a page writes to the console as an error.
+
+    Browsers write a refused request to the console, but a refusal is no error of the page.
+    """
     if "status of 422" not in text:
-        wrong.append(text)
+        errors.append(text)
 
 
 def _check_origin(url: str, origin: str, wrong: list[str]) -> None:

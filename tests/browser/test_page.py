@@ -27,7 +27,7 @@ def messages(page: Page) -> Locator:
 
 
 async def open_pull_request(page: Page, title: str, *files: str) -> None:
-    """Opens one through the form, and lets the minute pass in which humans go first."""
+    """Open a pull request through the form, and let the minute pass that Ripe leaves to people."""
     await page.get_by_label("Title").fill(title)
     await page.get_by_label("Changed files").fill("\n".join(files))
     await button(page, "Open pull request").click()
@@ -177,7 +177,7 @@ async def test_home_shows_the_same_queue(opened: Opened) -> None:
         await expect(page.locator("#course .over")).to_be_visible()
 
 
-async def test_who_goes_on_leave_is_skipped_from_then_on(opened: Opened) -> None:
+async def test_a_person_on_leave_is_skipped_from_then_on(opened: Opened) -> None:
     async with opened(DESK) as page:
         await button(page, "Dev").click()
         await button(page, "Dev goes on leave").click()
@@ -191,7 +191,7 @@ async def test_who_goes_on_leave_is_skipped_from_then_on(opened: Opened) -> None
         await expect(page.locator("#decision h3")).to_have_text("Eli was asked")
 
 
-async def test_what_github_says_is_text_and_never_markup(opened: Opened) -> None:
+async def test_text_from_github_never_becomes_markup(opened: Opened) -> None:
     title = "<img src=x onerror=alert(1)> *bold* <!channel>"
     async with opened(DESK) as page:
         await open_pull_request(page, title, "billing/<b>.sql")
@@ -201,7 +201,7 @@ async def test_what_github_says_is_text_and_never_markup(opened: Opened) -> None
         await expect(page.locator("#course .over")).to_be_visible()
 
 
-async def test_what_github_refuses_is_said_in_its_words(opened: Opened) -> None:
+async def test_a_refusal_has_githubs_message(opened: Opened) -> None:
     async with opened(DESK) as page:
         await ask_ana(page)
         await page.get_by_label("As", exact=True).select_option("ben")
@@ -212,7 +212,7 @@ async def test_what_github_refuses_is_said_in_its_words(opened: Opened) -> None:
         await expect(page.get_by_role("alert")).to_be_hidden()
 
 
-async def test_the_log_tells_of_webhooks_jobs_and_calls_newest_first(opened: Opened) -> None:
+async def test_the_log_lists_webhooks_jobs_and_calls_newest_first(opened: Opened) -> None:
     async with opened(DESK) as page:
         title = f"Log {next(_numbers)}"
         await open_pull_request(page, title, "billing/log.sql")
@@ -224,9 +224,9 @@ async def test_the_log_tells_of_webhooks_jobs_and_calls_newest_first(opened: Ope
             "chat.postMessage ana",
         ):
             await expect(lines.filter(has_text=text).first).to_be_visible()
-        told = await lines.locator(".what").all_inner_texts()
-        assert told.index("chat.postMessage ana") < next(
-            at for at, text in enumerate(told) if text.startswith("pull_request.opened")
+        entries = await lines.locator(".what").all_inner_texts()
+        assert entries.index("chat.postMessage ana") < next(
+            at for at, text in enumerate(entries) if text.startswith("pull_request.opened")
         )
         await button(page, "Approve as Ana").click()
         await expect(page.locator("#course .over")).to_be_visible()

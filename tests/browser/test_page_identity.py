@@ -1,6 +1,6 @@
 """`/reviews link` from the sandbox's page to GitHub's and back, on a phone and on a desk.
 
-Named to come after test_page.py: they share a sandbox, and that one begins with what it shows untouched.
+The name puts it after test_page.py: both share a sandbox, and that one needs it untouched.
 """
 
 import pytest
@@ -12,9 +12,9 @@ from tests.browser.test_page import at_both_widths, button, messages
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def follow_link(page: Page, typed: str, words: str) -> Page:
+async def follow_link(page: Page, typed: str, label: str) -> Page:
     """Types a command as Ana, and opens the newest link that Ripe answers with."""
-    links = messages(page).get_by_role("link", name=words, exact=True)
+    links = messages(page).get_by_role("link", name=label, exact=True)
     before = await links.count()
     await page.get_by_label("Message Ripe, or type a command").fill(typed)
     await page.keyboard.press("Enter")
@@ -42,7 +42,7 @@ async def test_a_person_connects_their_github_account(opened: Opened, width: int
 
 
 @at_both_widths
-async def test_who_is_no_admin_in_slack_is_told_so(opened: Opened, width: int) -> None:
+async def test_a_person_who_is_no_admin_in_slack_is_refused(opened: Opened, width: int) -> None:
     async with opened(width) as page:
         trip = await follow_link(page, "/reviews admin join", "Go to GitHub")
         await trip.set_viewport_size({"width": width, "height": 800})

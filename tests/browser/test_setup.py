@@ -1,14 +1,15 @@
-"""/setup as somebody goes through it, from the printed link to a connected bot, on a phone and on a desk."""
+"""/setup in a browser, from the printed link to a connected bot, on a phone and on a desktop."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from bot.credentials import complete_settings, load_choices
 from bot.sandbox.github.seed import REPOSITORIES
 from jobq import Database
+from tests.browser.conftest import check_console
 from tests.browser.test_page import FOCUSABLE, at_both_widths, button
 from tests.web.setup_scene import SIGNING_SECRET, TOKEN, Scene, setup_scene
 
@@ -19,32 +20,26 @@ MOST_TABS = 60
 
 @asynccontextmanager
 async def opened(browser: Browser, dsn: str, width: int) -> AsyncIterator[tuple[Scene, Page]]:
-    """The first page. What goes wrong in the browser meanwhile, or asks the internet, fails the test."""
-    wrong: list[str] = []
+    """The first page. An error in it, or a request to another machine, fails the test."""
+    errors: list[str] = []
     async with Database(dsn) as database, setup_scene(database, dsn) as scene:
         page = await browser.new_page(viewport={"width": width, "height": 800})
-        page.on("console", lambda told: _check_console(told, wrong))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda asked: _check_address(asked.url, scene, wrong))
+        page.on("console", lambda message: check_console(message.text, errors))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: _check_address(request.url, scene, errors))
         await page.goto(f"{scene.address}/setup?token={scene.token}")
         yield scene, page
         await page.close()
-    assert wrong == []
+    assert errors == []
 
 
-def _check_console(told: ConsoleMessage, wrong: list[str]) -> None:
-    # Every browser notes a refused form there; that it was refused is no mistake of the page.
-    if "status of 422" not in told.text:
-        wrong.append(told.text)
-
-
-def _check_address(url: str, scene: Scene, wrong: list[str]) -> None:
+def _check_address(url: str, scene: Scene, errors: list[str]) -> None:
     if not url.startswith((f"{scene.address}/", f"{scene.world_url}/")):
-        wrong.append(f"it asked {url}")
+        errors.append(f"it asked {url}")
 
 
 async def at(page: Page, heading: str) -> None:
-    """The page with this heading is there, and nothing of it is cut off or without a name."""
+    """Wait for the page with this heading. Nothing on it may be cut off or without a name."""
     await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     width = page.viewport_size["width"] if page.viewport_size else 0
     assert await page.evaluate("document.documentElement.scrollWidth") == width
@@ -101,9 +96,7 @@ async def test_a_bot_is_set_up_from_the_link_to_the_end(browser: Browser, dsn: s
 
 
 @at_both_widths
-async def test_what_was_wrong_is_said_and_what_was_typed_is_kept(
-    browser: Browser, dsn: str, width: int
-) -> None:
+async def test_mistakes_are_named_and_the_typed_text_stays(browser: Browser, dsn: str, width: int) -> None:
     async with opened(browser, dsn, width) as (scene, page):
         await page.get_by_label("Only remind").check()
         await page.get_by_label("Organization on GitHub").fill("no such name")
@@ -123,7 +116,9 @@ async def test_what_was_wrong_is_said_and_what_was_typed_is_kept(
         assert "xoxb-mistyped" not in await page.content()
 
 
-async def test_without_a_mouse_everything_is_reached_and_seen_to_be(browser: Browser, dsn: str) -> None:
+async def test_everything_is_reached_with_the_keyboard_and_the_focus_is_visible(
+    browser: Browser, dsn: str
+) -> None:
     async with opened(browser, dsn, 1280) as (_, page):
         await page.get_by_label("Organization on GitHub").focus()
         await page.keyboard.type("acme")
@@ -148,7 +143,7 @@ async def _press_on(page: Page, name: str, *, then: str) -> None:
 
 
 async def _tab_to(page: Page, name: str) -> None:
-    """Presses Tab until something of this text or name has the focus, which is seen on all that had it."""
+    """Press Tab until an element with this text or name has the focus, which is visible on each element."""
     for _ in range(MOST_TABS):
         await page.keyboard.press("Tab")
         what, outline = await page.evaluate(

@@ -40,7 +40,7 @@ def shell(tmp_path: Path, dsn: str) -> Shell:
 
 @pytest.fixture
 def uninstalled(dsn: str) -> None:
-    """acme with one repository, from which the App was uninstalled just now."""
+    """acme with one repository. Its owner has just uninstalled the App."""
 
     async def run() -> None:
         async with Database(dsn):
@@ -54,7 +54,7 @@ def uninstalled(dsn: str) -> None:
 
 
 @pytest.mark.usefixtures("uninstalled")
-def test_it_counts_first_and_deletes_when_told_so(shell: Shell) -> None:
+def test_it_counts_first_and_deletes_with_yes(shell: Shell) -> None:
     counted = shell("acme")
     assert counted.returncode == 0
     assert counted.stdout.splitlines()[:3] == ["Would be deleted:", "installations: 1", "repositories: 1"]
@@ -64,7 +64,7 @@ def test_it_counts_first_and_deletes_when_told_so(shell: Shell) -> None:
     assert shell("acme", "--yes").returncode == 1
 
 
-def test_whoever_is_not_known_is_said_and_fails(shell: Shell) -> None:
+def test_an_unknown_owner_is_named_and_fails(shell: Shell) -> None:
     ended = shell("nobody")
     assert ended.returncode == 1
     assert "Nothing is known of nobody." in ended.stderr

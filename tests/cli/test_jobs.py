@@ -43,7 +43,7 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def on_queue(dsn: str, work: Callable[[Queue], Awaitable[T]]) -> T:
-    """What `work` makes of the queue at noon of some day."""
+    """Run `work` on the queue, at noon of some day."""
 
     async def run() -> T:
         async with Database(dsn) as database:
@@ -58,7 +58,7 @@ def remind(request_id: int, **options: int) -> Job:
 
 
 async def fail_once(queue: Queue) -> None:
-    """Whatever is ripe fails, which is too often for what may not be retried."""
+    """Let every ripe job fail. Those that may not be retried are then dead."""
     error = ValueError("no such\nchannel, with xoxb-1234-secret")
     async with queue.database.connection() as connection:
         jobs = (await claim(connection, Lane.CALLS, NOON, 10)).jobs
@@ -80,13 +80,13 @@ def test_the_list_says_what_waits_what_runs_and_why_it_failed_last(shell: Shell,
         await queue.save(remind(600).runs_in(hours=24 * 36_500))
 
     on_queue(dsn, fill)
-    shown = lines(shell("list"))
-    assert shown[0] == "lane facts: 0 ready; 0 later; 1 running; 0 dead"
+    output = lines(shell("list"))
+    assert output[0] == "lane facts: 0 ready; 0 later; 1 running; 0 dead"
     assert re.fullmatch(
         r"lane calls: 1 ready, the oldest for (\d+ days?, )?\d+:\d\d:\d\d; 1 later; 0 running; 0 dead",
-        shown[1],
+        output[1],
     )
-    assert shown[2:] == [
+    assert output[2:] == [
         "ID  TYPE             DUE                      TRIES    ARGUMENTS",
         '2   apply_fact       runs                     1 of 14  {"guid":"g1"}',
         '1   remind_reviewer  2026-03-02 12:05:00 UTC  1 of 14  {"request_id":5}',
@@ -124,7 +124,7 @@ def test_a_dead_job_is_shown_with_its_error_and_lives_again(shell: Shell, dsn: s
     assert on_queue(dsn, lambda queue: queue.dead()) == []
 
 
-def test_a_job_is_cancelled_by_its_id_and_an_unknown_id_is_told(shell: Shell, dsn: str) -> None:
+def test_a_job_is_cancelled_by_its_id_and_an_unknown_id_is_reported(shell: Shell, dsn: str) -> None:
     async def fill(queue: Queue) -> None:
         await queue.save(remind(5))
         await queue.save(remind(6).runs_in(hours=1))
@@ -142,9 +142,9 @@ def test_a_job_is_cancelled_by_its_id_and_an_unknown_id_is_told(shell: Shell, ds
     assert on_queue(dsn, lambda queue: queue.queued()) == []
 
 
-@pytest.mark.parametrize("words", [("revive",), ("cancel", "seven"), ("cancel", str(10**30))])
-def test_what_is_no_id_is_refused_in_a_sentence(shell: Shell, words: tuple[str, ...]) -> None:
-    ended = shell(*words)
+@pytest.mark.parametrize("arguments", [("revive",), ("cancel", "seven"), ("cancel", str(10**30))])
+def test_a_malformed_id_is_refused_in_a_sentence(shell: Shell, arguments: tuple[str, ...]) -> None:
+    ended = shell(*arguments)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert "ID..." in ended.stderr

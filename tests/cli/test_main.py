@@ -10,7 +10,7 @@ from tests.shell import ROOT, bare_environment
 
 
 def ripe(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """As a shell starts it."""
+    """Run `ripe` as a shell does."""
     return subprocess.run(  # noqa: S603 - every word of it is ours
         [sys.executable, "-m", "bot", *arguments],
         env=bare_environment() | settings,
@@ -22,7 +22,7 @@ def ripe(folder: Path, *arguments: str, **settings: str) -> "subprocess.Complete
     )
 
 
-def test_migrate_says_what_it_applied_and_the_second_time_that_there_is_nothing(
+def test_migrate_lists_what_it_applied_and_then_says_that_nothing_is_left(
     tmp_path: Path, empty_dsn: str
 ) -> None:
     names = sorted(path.name for path in (ROOT / "migrations").glob("*.sql"))
@@ -50,6 +50,6 @@ def test_what_is_missing_is_one_line_and_no_traceback(tmp_path: Path) -> None:
 
 
 def test_the_sandbox_is_not_a_command_for_people(tmp_path: Path) -> None:
-    shown = ripe(tmp_path, "--help").stdout
-    assert "worker" in shown
-    assert "sandbox" not in shown.replace("a Postgres and a sandbox", "")
+    help_text = ripe(tmp_path, "--help").stdout
+    assert "worker" in help_text
+    assert "sandbox" not in help_text.replace("a Postgres and a sandbox", "")

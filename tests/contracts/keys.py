@@ -18,11 +18,11 @@ def keys_of(value: Any) -> Keys:
 
 
 def differences(expected: Keys, actual: Keys, where: str = "") -> list[str]:
-    """Keys that only one side has. Where either holds no object (null, an empty list) nothing is compared."""
+    """Keys that only one side has. If either side holds no object (null, an empty list), there are none."""
     if expected is None or actual is None:
         return []
-    found = [f"missing {where}{key}" for key in expected.keys() - actual.keys()]
-    found += [f"unknown {where}{key}" for key in actual.keys() - expected.keys()]
+    mismatches = [f"missing {where}{key}" for key in expected.keys() - actual.keys()]
+    mismatches += [f"unknown {where}{key}" for key in actual.keys() - expected.keys()]
     for key in expected.keys() & actual.keys():
-        found += differences(expected[key], actual[key], f"{where}{key}.")
-    return sorted(found)
+        mismatches += differences(expected[key], actual[key], f"{where}{key}.")
+    return sorted(mismatches)

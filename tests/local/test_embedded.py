@@ -1,14 +1,10 @@
-"""The embedded Postgres: made when missing, found again, never left behind."""
+"""The embedded Postgres: made if missing, reused by the next start, and never left running."""
 
 import asyncio
 import os
-import select
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -16,14 +12,7 @@ import pytest
 
 from bot.local.embedded import EmbeddedPostgres, embedded_postgres
 from bot.model import OperatorError
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder with a short path, as a Unix socket needs it."""
-    folder = Path(tempfile.mkdtemp(prefix="ripe-test-"))
-    yield folder
-    shutil.rmtree(folder)
+from tests.local.conftest import wait_for_ends
 
 
 def fetch(dsn: str, sql: str) -> object:
@@ -36,12 +25,6 @@ async def _fetch(dsn: str, sql: str) -> object:
         return await connection.fetchval(sql)
     finally:
         await connection.close()
-
-
-def wait_for_end(pid: int) -> None:
-    """Return when the process, which is not our child, has ended."""
-    with os.fdopen(os.pidfd_open(pid)) as process:
-        assert select.select([process], [], [], 10)[0], f"process {pid} still runs"
 
 
 def test_a_second_start_finds_the_data(home: Path) -> None:
@@ -76,7 +59,7 @@ def test_a_killed_owner_leaves_no_server_and_the_next_one_takes_over(home: Path)
     pid = int(owner.stdout.readline())
     owner.kill()
     owner.communicate()
-    wait_for_end(pid)
+    wait_for_ends([pid])
     with embedded_postgres(home / "pg") as server:
         assert fetch(server.dsn(), "SELECT 1") == 1
 
@@ -93,7 +76,7 @@ def test_a_server_left_running_is_replaced(home: Path) -> None:
 def test_a_note_that_names_a_stranger_is_dropped(home: Path) -> None:
     with embedded_postgres(home / "pg"):
         user = (home / "pg").owner()
-    # Of the server's own user: that of another one Postgres itself does not mistake for a server.
+    # A process of the server's own user: only such a one could Postgres mistake for a server.
     with subprocess.Popen(["/bin/sleep", "100"], user=user) as stranger:
         (home / "pg" / "postmaster.pid").write_text(f"{stranger.pid}\n{home / 'pg'}\n")
         with embedded_postgres(home / "pg") as server:
@@ -111,6 +94,6 @@ def test_a_server_that_dies_is_noticed(home: Path) -> None:
     server = EmbeddedPostgres(home / "pg")
     server.start()
     os.kill(server.pid, signal.SIGQUIT)
-    wait_for_end(server.pid)
+    wait_for_ends([server.pid])
     assert server.has_died()
     server.stop()

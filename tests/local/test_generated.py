@@ -1,4 +1,4 @@
-"""What is made once and kept: also where an older version made less of it."""
+"""Keys and credentials that are made once, and completed if an older version made fewer."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def test_the_sandboxs_credentials_are_made_once(tmp_path: Path) -> None:
     assert find_or_make_sandbox_credentials(tmp_path) == made
 
 
-def test_what_an_older_version_did_not_make_is_added_and_the_rest_stays(tmp_path: Path) -> None:
+def test_credentials_that_an_older_version_lacked_are_added_and_the_rest_stays(tmp_path: Path) -> None:
     made = find_or_make_sandbox_credentials(tmp_path)
     path = tmp_path / "sandbox-credentials.json"
     path.write_text(json.dumps({name: value for name, value in made.items() if name not in OAUTH}))

@@ -39,8 +39,8 @@ async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connecte
                 world.github.world.install(REPOSITORIES)
                 await connect_slack(browser)
                 assert "Ripe is live" in (await send(browser, "/setup/mode", mode="live")).text
-            told = await read_until(ripe, "The setup is finished", "Ripe: http")
-            assert "sandbox" not in told
+            output = await read_until(ripe, "The setup is finished", "Ripe: http")
+            assert "sandbox" not in output
             await _wait_for(address)
             await _until_asked(world, "/pulls")  # what was installed during the setup is read now
             async with httpx.AsyncClient(base_url=address, verify=tls_context()) as stranger:
@@ -48,9 +48,9 @@ async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connecte
                 assert "Ripe is running" in (await stranger.get("/")).text
             await _stop(ripe)
         async with started("up", environment) as again:
-            told = await read_until(again, f"Ripe: {address}")
-            assert "Setup" not in told
-            assert "sandbox" not in told
+            output = await read_until(again, f"Ripe: {address}")
+            assert "Setup" not in output
+            assert "sandbox" not in output
             await _wait_for(address)
             await _stop(again)
 
@@ -80,7 +80,7 @@ async def test_a_bot_in_shadow_is_set_up_again_to_go_live(db: Database, dsn: str
 
 @asynccontextmanager
 async def _let_in(ripe: Process, address: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser that has opened the link that was printed."""
+    """A browser that has opened the printed link."""
     link = re.search(r"Setup: (\S+)", await read_until(ripe, "Setup: ", "within an hour"))
     assert link is not None
     await _wait_for(address)
@@ -92,7 +92,7 @@ async def _let_in(ripe: Process, address: str) -> AsyncIterator[httpx.AsyncClien
 
 
 async def _wait_for(address: str) -> None:
-    """Until the bot listens."""
+    """Wait until the bot listens."""
     transport = httpx.AsyncHTTPTransport(retries=8, verify=tls_context())  # waits twice as long before each
     async with httpx.AsyncClient(transport=transport, timeout=WITHIN) as client:
         assert (await client.get(f"{address}/livez")).status_code == 200
@@ -106,13 +106,13 @@ async def _stop(ripe: Process) -> None:
 
 
 async def _until_asked(world: World, path: str) -> None:
-    """Until the worker has asked GitHub this."""
+    """Wait until the worker has asked GitHub for this path."""
     async with asyncio.timeout(WITHIN):
         while not any(path in call for call in world.github.calls):  # noqa: ASYNC110 - another process acts
             await asyncio.sleep(0.05)
 
 
-async def test_what_the_sandbox_made_up_never_meets_real_people(tmp_path: Path) -> None:
+async def test_data_of_the_sandbox_is_never_mixed_with_real_people(tmp_path: Path) -> None:
     (tmp_path / SANDBOX_FILE).write_text("{}")
     with pytest.raises(SettingsError, match="Set RIPE_HOME to a new folder"):
         check_setup(Settings(_env_file=None, database_url=None, ripe_setup=True), tmp_path)
@@ -124,7 +124,7 @@ async def test_a_setup_that_was_finished_is_opened_again_only_when_asked_for(
     db: Database, dsn: str, *, reopens: bool
 ) -> None:
     await close_setup(utc_now())
-    stop, told, runs = asyncio.Event(), list[str](), list[Settings]()
+    stop, lines, runs = asyncio.Event(), list[str](), list[Settings]()
 
     async def run(settings: Settings, *, stop: asyncio.Event) -> None:
         runs.append(settings)
@@ -132,6 +132,6 @@ async def test_a_setup_that_was_finished_is_opened_again_only_when_asked_for(
         await stop.wait()
 
     settings = Settings(_env_file=None, database_url=SecretStr(dsn), ripe_setup=True)
-    await offer_setup(settings, run, stop, told.append, "http://127.0.0.1:8080", reopens=reopens)
+    await offer_setup(settings, run, stop, lines.append, "http://127.0.0.1:8080", reopens=reopens)
     assert len(runs) == reopens
-    assert any("/setup?token=" in line for line in told) == reopens
+    assert any("/setup?token=" in line for line in lines) == reopens

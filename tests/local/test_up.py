@@ -2,13 +2,10 @@
 
 import json
 import os
-import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -18,6 +15,7 @@ import pytest
 
 from bot.settings import Settings
 from bot.web.server import find_free_port
+from tests.local.conftest import wait_for_ends
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
@@ -81,13 +79,6 @@ class Up:
         self.process.communicate(timeout=PATIENCE)
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="ripe-test-"))
-    yield folder
-    shutil.rmtree(folder)
-
-
 Start = Callable[..., Up]
 
 
@@ -104,14 +95,14 @@ def start(home: Path) -> Iterator[Start]:
 
 
 def processes_of(up: Up) -> list[int]:
-    """Its children, theirs too."""
-    found: list[int] = []
+    """Its children and their descendants."""
+    descendants: list[int] = []
     queue = [up.process.pid]
     while queue:
         children = _children(queue.pop())
-        found += children
+        descendants += children
         queue += children
-    return found
+    return descendants
 
 
 def _children(pid: int) -> Sequence[int]:
@@ -119,21 +110,11 @@ def _children(pid: int) -> Sequence[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
-def wait_for_ends(pids: Sequence[int]) -> None:
-    """Return when all of these processes have ended."""
-    for pid in pids:
-        try:
-            with os.fdopen(os.pidfd_open(pid)) as process:
-                assert select.select([process], [], [], 10)[0], f"process {pid} still runs"
-        except ProcessLookupError:
-            continue
-
-
-def test_the_address_is_told_first_of_all_and_what_processes_print_has_their_name(start: Start) -> None:
+def test_the_address_is_shown_first_and_each_line_names_its_process(start: Start) -> None:
     up = start({"web": says("hello"), "worker": says("there")})
     up.wait_for("worker | there") if "hello" in up.wait_for(" | ") else up.wait_for("web    | hello")
-    told = [line for line in up.lines if not line.startswith(("Making", "Starting", "Applied"))]
-    assert told[0] == f"Ripe: http://127.0.0.1:{up.port}  (local sandbox: nothing leaves this machine)"
+    lines = [line for line in up.lines if not line.startswith(("Making", "Starting", "Applied"))]
+    assert lines[0] == f"Ripe: http://127.0.0.1:{up.port}  (local sandbox: nothing leaves this machine)"
     assert "Starting embedded Postgres ..." in up.lines
 
 
@@ -146,7 +127,7 @@ def test_a_signal_stops_everything_in_two_seconds_and_leaves_no_process(
     up.wait_for("ready")
     pids = processes_of(up)
     began = time.monotonic()
-    os.killpg(up.process.pid, number)  # as a terminal does: whoever is in its group gets it
+    os.killpg(up.process.pid, number)  # as a terminal does: to the whole process group
     assert up.wait_for_end() == 0
     assert time.monotonic() - began < 2
     assert up.lines[-1] == "Stopped."
@@ -178,9 +159,11 @@ def test_a_second_run_finds_its_data_and_its_keys(start: Start, home: Path) -> N
         assert (home / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_the_sandbox_is_what_the_processes_are_pointed_at(start: Start, dsn: str) -> None:
-    shown = 'echo "at $GITHUB_API_URL $GITHUB_WEB_URL $SLACK_API_URL $PUBLIC_URL $RIPE_MODE"; exec sleep 1000'
-    up = start({"web": ["/bin/sh", "-c", shown]}, DATABASE_URL=dsn)
+def test_the_processes_get_the_addresses_of_the_sandbox(start: Start, dsn: str) -> None:
+    script = (
+        'echo "at $GITHUB_API_URL $GITHUB_WEB_URL $SLACK_API_URL $PUBLIC_URL $RIPE_MODE"; exec sleep 1000'
+    )
+    up = start({"web": ["/bin/sh", "-c", script]}, DATABASE_URL=dsn)
     at = up.wait_for("at http").split("| at ")[1].split()
     sandbox = at[1]
     assert at == [
@@ -193,9 +176,9 @@ def test_the_sandbox_is_what_the_processes_are_pointed_at(start: Start, dsn: str
 
 
 def test_with_credentials_nothing_is_generated_for_a_sandbox(start: Start, dsn: str, home: Path) -> None:
-    shown = 'echo "at <$GITHUB_API_URL> <$SLACK_BOT_TOKEN>"; exec sleep 1000'
+    script = 'echo "at <$GITHUB_API_URL> <$SLACK_BOT_TOKEN>"; exec sleep 1000'
     up = start(
-        {"web": ["/bin/sh", "-c", shown]},
+        {"web": ["/bin/sh", "-c", script]},
         SLACK_BOT_TOKEN="xoxb-real",
         SLACK_SIGNING_SECRET="s",
         DATABASE_URL=dsn,
@@ -205,14 +188,14 @@ def test_with_credentials_nothing_is_generated_for_a_sandbox(start: Start, dsn: 
     assert not (home / "sandbox-credentials.json").exists()
 
 
-def test_when_one_process_dies_all_stop_and_it_is_said_which(start: Start, dsn: str) -> None:
+def test_when_one_process_dies_all_stop_and_the_last_line_names_it(start: Start, dsn: str) -> None:
     up = start({"web": says("ready"), "worker": ["/bin/sh", "-c", "echo no luck; exit 3"]}, DATABASE_URL=dsn)
     assert up.wait_for_end() == 1
     assert "worker | no luck" in up.lines
     assert up.lines[-1] == "worker ended with exit code 3. Everything was stopped; its last lines say why."
 
 
-def test_when_postgres_dies_all_stop_and_it_is_said_where_to_look(start: Start, home: Path) -> None:
+def test_when_postgres_dies_all_stop_and_the_last_line_names_its_log(start: Start, home: Path) -> None:
     up = start({"web": says("ready")})
     up.wait_for("ready")
     pid = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
@@ -261,8 +244,8 @@ def test_a_wrong_setting_is_one_clean_line(start: Start) -> None:
 def test_other_commands_find_the_running_database(start: Start, home: Path) -> None:
     up = start({"web": says("ready")})
     up.wait_for("ready")
-    found = json.loads((home / "running.json").read_text())
-    assert found["DATABASE_URL"].startswith("postgresql://")
+    announced = json.loads((home / "running.json").read_text())
+    assert announced["DATABASE_URL"].startswith("postgresql://")
     assert (home / "running.json").stat().st_mode & 0o777 == 0o600
     up.process.terminate()
     up.wait_for_end()

@@ -1,4 +1,4 @@
-"""What happens in the sandbox is told as it happens, to whoever follows, from where they left off."""
+"""The sandbox's news come as they happen, and go on after the last item that a browser saw."""
 
 import asyncio
 import json
@@ -21,16 +21,16 @@ def new_news() -> News:
 
 
 async def read(news: News, after: str = "", lasts: float = AT_ONCE) -> dict[str, str]:
-    """The texts that are told, by id."""
-    told: dict[str, str] = {}
+    """The texts of the items, by id."""
+    texts: dict[str, str] = {}
     async for event in news.follow(after, lasts):
         fields = dict(line.split(": ", 1) for line in event.decode().splitlines() if line)
         if "data" in fields:
-            told[fields["id"]] = json.loads(fields["data"])["text"]
-    return told
+            texts[fields["id"]] = json.loads(fields["data"])["text"]
+    return texts
 
 
-async def test_whoever_comes_late_hears_what_is_kept_and_a_reconnect_only_what_is_new() -> None:
+async def test_a_latecomer_gets_the_stored_items_and_a_reconnect_only_new_ones() -> None:
     news = new_news()
     news.add("job", "one")
     first = await read(news)
@@ -39,7 +39,7 @@ async def test_whoever_comes_late_hears_what_is_kept_and_a_reconnect_only_what_i
     assert [*(await read(news, after=[*first][-1])).values()] == ["two"]
 
 
-async def test_what_happens_meanwhile_is_told_at_once() -> None:
+async def test_news_are_sent_at_once() -> None:
     news = new_news()
 
     async def happen() -> None:
@@ -60,11 +60,11 @@ async def test_memory_is_bounded() -> None:
     news = new_news()
     for number in range(MOST_KEPT + 50):
         news.add("job", str(number))
-    told = [*(await read(news)).values()]
-    assert (len(told), told[0], told[-1]) == (MOST_KEPT, "50", str(MOST_KEPT + 49))
+    texts = [*(await read(news)).values()]
+    assert (len(texts), texts[0], texts[-1]) == (MOST_KEPT, "50", str(MOST_KEPT + 49))
 
 
-async def test_after_a_restart_the_ids_of_the_one_before_mean_nothing() -> None:
+async def test_after_a_restart_the_old_ids_mean_nothing() -> None:
     before, after = new_news(), new_news()
     before.add("job", "old")
     [seen] = await read(before)
@@ -74,7 +74,7 @@ async def test_after_a_restart_the_ids_of_the_one_before_mean_nothing() -> None:
         assert [*(await read(after, after=nonsense)).values()] == ["new"]
 
 
-async def test_what_becomes_of_each_job_is_told_and_nothing_stays_in_the_database(db: Database) -> None:
+async def test_the_outcome_of_each_job_is_news_and_nothing_stays_in_the_database(db: Database) -> None:
     async def later(_: ClaimedJob) -> Postpone:
         return Postpone(datetime(2037, 11, 24, tzinfo=UTC))
 
@@ -90,21 +90,21 @@ async def test_what_becomes_of_each_job_is_told_and_nothing_stays_in_the_databas
         await queue.save(Job(job_type="wrong", arguments={"id": 7}))
         with pytest.raises(ValueError, match="no such thing"):
             await drain(queue, {"later": later, "fine": fine, "wrong": wrong})
-        told = await outcomes(news, 3)
-    assert told["fine 7"] == ("done", True, None)
-    assert told["later 7"] == ("postponed", True, "2037-11-24T00:00:00Z")
-    assert told["wrong 7"][0].startswith("tried again: ValueError: no such thing")
-    assert not told["wrong 7"][1]
+        outcomes_by_text = await outcomes(news, 3)
+    assert outcomes_by_text["fine 7"] == ("done", True, None)
+    assert outcomes_by_text["later 7"] == ("postponed", True, "2037-11-24T00:00:00Z")
+    assert outcomes_by_text["wrong 7"][0].startswith("tried again: ValueError: no such thing")
+    assert not outcomes_by_text["wrong 7"][1]
     assert await db.fetchval("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'sandbox%'") == 0
 
 
 async def outcomes(news: News, wanted: int) -> dict[str, tuple[str, bool, str | None]]:
     """The first `wanted` items, by their text."""
-    told: dict[str, tuple[str, bool, str | None]] = {}
+    outcomes_by_text: dict[str, tuple[str, bool, str | None]] = {}
     async for event in news.follow("", 30):
         if b"data: " in event:
             item = json.loads(event.partition(b"data: ")[2])
-            told[item["text"]] = (item["outcome"], item["is_ok"], item["until"])
-        if len(told) == wanted:
-            return told
-    raise AssertionError(f"not all was told: {told}")
+            outcomes_by_text[item["text"]] = (item["outcome"], item["is_ok"], item["until"])
+        if len(outcomes_by_text) == wanted:
+            return outcomes_by_text
+    raise AssertionError(f"some outcomes are missing: {outcomes_by_text}")

@@ -1,4 +1,4 @@
-"""A bot that is being set up over HTTP, with a GitHub, a Slack, and what a person does in a browser."""
+"""A bot in its setup, a GitHub and a Slack, and what a person does with them in a browser."""
 
 import html
 import re
@@ -33,7 +33,7 @@ TOKEN, SIGNING_SECRET, APP_TOKEN = "xoxb-real", "signing secret", "xapp-real"
 
 @dataclass
 class Scene:
-    """A bot without credentials, the GitHub and the Slack it shall have, and its printed token."""
+    """A bot without credentials, the GitHub and the Slack to connect it to, and its printed token."""
 
     settings: Settings
     database: Database
@@ -47,7 +47,7 @@ class Scene:
         return self.settings.github_web_url
 
     def browser(self) -> httpx.AsyncClient:
-        """One without cookies."""
+        """A browser without cookies."""
         return httpx.AsyncClient(
             base_url=self.address, follow_redirects=True, timeout=10.0, verify=tls_context()
         )
@@ -58,14 +58,14 @@ class Scene:
 
 @dataclass
 class World:
-    """A GitHub and a Slack to be connected to."""
+    """A GitHub and a Slack to connect a bot to."""
 
     github: GitHubServer
     slack: SlackWorld
     address: str
 
     def environment(self) -> dict[str, str]:
-        """Where a bot finds them."""
+        """The settings with which a bot finds them."""
         return {
             "GITHUB_API_URL": f"{self.address}/api/v3",
             "GITHUB_WEB_URL": self.address,
@@ -75,7 +75,7 @@ class World:
 
 @asynccontextmanager
 async def served_world(bot_address: str) -> AsyncIterator[World]:
-    """Both served; they know nothing of the bot but where people reach it."""
+    """Serve both. Of the bot they know its address only."""
     port = find_free_port("127.0.0.1")
     address, clock = f"http://127.0.0.1:{port}", Clock()
     webhooks = Webhooks("http://127.0.0.1:9/nowhere", WEBHOOK_SECRET, clock.now)
@@ -97,7 +97,7 @@ async def served_world(bot_address: str) -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def setup_scene(db: Database, dsn: str) -> AsyncIterator[Scene]:
-    """Everything served, and a link issued."""
+    """Serve a world and a bot, and issue a link to its setup."""
     port = find_free_port("127.0.0.1")
     address = f"http://127.0.0.1:{port}"
     async with served_world(address) as world:
@@ -124,7 +124,7 @@ async def entered(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def send(browser: httpx.AsyncClient, path: str, **form: object) -> httpx.Response:
-    """Posts a form as a browser does from one of our own pages."""
+    """Post a form as a browser does from one of our own pages."""
     origin = str(browser.base_url).rstrip("/")
     return await browser.post(path, data=form, headers={"Origin": origin})
 
@@ -160,7 +160,7 @@ async def form_for_github(browser: httpx.AsyncClient) -> Form:
 
 
 async def confirm_on_github(form: Form) -> str:
-    """What a person does there; returns the address that GitHub sends them back to."""
+    """Do what a person does on GitHub. Returns the address to which GitHub sends them back."""
     async with httpx.AsyncClient(follow_redirects=False, verify=tls_context()) as github:
         asked = await github.post(
             form.action, data={"manifest": form.manifest}, headers={"Origin": "http://127.0.0.1:1"}

@@ -42,7 +42,7 @@ def test_no_choice_asks_for_code_or_for_events_that_github_refuses(
     assert [level for name, level in permissions.items() if level != "read"] == (
         ["write"] if profile == "assign" else []
     )
-    assert {name for name, _, words in describe_permissions(permissions) if words} == permissions.keys()
+    assert {name for name, _, meaning in describe_permissions(permissions) if meaning} == permissions.keys()
 
 
 def test_the_profiles_are_those_that_the_doctor_expects() -> None:
@@ -73,12 +73,12 @@ def test_the_apps_name_is_short_enough_for_github(owner: str) -> None:
     assert 0 < len(name) <= LONGEST_GITHUB_NAME
 
 
-def test_slack_gets_four_commands_that_tell_us_whom_an_at_names() -> None:
+def test_slack_gets_four_commands_that_escape_names() -> None:
     commands = slack_manifest(PUBLIC)["features"]["slash_commands"]
-    assert [one["command"] for one in commands] == ["/snooze", "/ooo", "/reviews", "/ripe"]
-    for one in commands:
-        assert one["should_escape"] is True
-        assert one.keys() == {"command", "url", "description", "usage_hint", "should_escape"}
+    assert [command["command"] for command in commands] == ["/snooze", "/ooo", "/reviews", "/ripe"]
+    for command in commands:
+        assert command["should_escape"] is True
+        assert command.keys() == {"command", "url", "description", "usage_hint", "should_escape"}
 
 
 def test_people_may_write_to_the_bot_and_have_a_home_tab() -> None:
@@ -140,8 +140,8 @@ def test_but_for_addresses_the_app_is_the_same_in_socket_mode() -> None:
 def test_the_link_carries_the_whole_manifest_and_fits_into_an_address_bar() -> None:
     link = slack_link(slack_manifest(PUBLIC))
     query = parse_qs(urlsplit(link).query)
-    told: Any = json.loads(query["manifest_json"][0])
-    assert told == slack_manifest(PUBLIC)
+    manifest: Any = json.loads(query["manifest_json"][0])
+    assert manifest == slack_manifest(PUBLIC)
     assert query["new_app"] == ["1"]
     assert link.startswith("https://api.slack.com/apps?")
     assert len(link) < 8000

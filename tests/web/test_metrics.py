@@ -1,4 +1,4 @@
-"""What Prometheus gets, who may ask for it, and that asking cannot hurt the database."""
+"""What Prometheus gets, who may ask for it, and that scrapes do not burden the database."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,16 +30,16 @@ def exposition(queue: Queue, **options: float) -> Exposition:
 
 
 @asynccontextmanager
-async def scraping(shown: Exposition, token: SecretStr | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def scraping(exposed: Exposition, token: SecretStr | None = None) -> AsyncIterator[httpx.AsyncClient]:
     async with (
-        serving(create_metrics_web(shown, token)) as url,
+        serving(create_metrics_web(exposed, token)) as url,
         httpx.AsyncClient(base_url=url, verify=tls_context()) as client,
     ):
         yield client
 
 
 def samples(answer: httpx.Response) -> dict[tuple[str, ...], float]:
-    """By name and the values of the labels."""
+    """The samples, by name and the values of the labels."""
     assert answer.status_code == 200, answer.text
     return {
         (sample.name, *sample.labels.values()): sample.value
@@ -63,17 +63,17 @@ async def test_a_scrape_tells_how_full_each_lane_is_and_how_the_clock_and_snapsh
         answer = await client.get("/metrics")
     took, age = (utc_now() - began_at).total_seconds(), (utc_now() - saved_at).total_seconds()
     assert answer.headers["content-type"].startswith("text/plain; version=")
-    shown = samples(answer)
-    full = {names[1:]: value for names, value in shown.items() if names[0] == "ripe_queue_jobs" and value}
+    metrics = samples(answer)
+    full = {names[1:]: value for names, value in metrics.items() if names[0] == "ripe_queue_jobs" and value}
     assert full == {("calls", "ready"): 1, ("calls", "future"): 1, ("7", "ready"): 1}
-    assert shown["ripe_queue_jobs", "facts", "dead"] == 0
-    assert 0 < shown["ripe_queue_oldest_ripe_age_seconds", "calls"] <= age
-    assert shown["ripe_queue_oldest_ripe_age_seconds", "facts"] == 0
-    assert abs(shown["ripe_clock_skew_seconds",]) <= took
-    assert shown["ripe_oldest_snapshot_age_seconds",] == 0
+    assert metrics["ripe_queue_jobs", "facts", "dead"] == 0
+    assert 0 < metrics["ripe_queue_oldest_ripe_age_seconds", "calls"] <= age
+    assert metrics["ripe_queue_oldest_ripe_age_seconds", "facts"] == 0
+    assert abs(metrics["ripe_clock_skew_seconds",]) <= took
+    assert metrics["ripe_oldest_snapshot_age_seconds",] == 0
 
 
-async def test_what_a_lane_held_is_not_told_any_more_when_it_is_gone(queue: Queue) -> None:
+async def test_a_lane_without_jobs_is_no_longer_listed(queue: Queue) -> None:
     job = Job(job_type="other", lane=7)
     await queue.save(job)
     async with scraping(exposition(queue, kept_for=0)) as client:
@@ -89,7 +89,7 @@ async def test_scrapes_within_five_seconds_share_one_answer(queue: Queue) -> Non
         assert samples(await client.get("/metrics")) == first
 
 
-async def test_while_postgres_does_not_answer_scrapes_are_told_so_and_wait_for_one_question(
+async def test_while_postgres_does_not_answer_scrapes_get_503_and_share_one_question(
     queue: Queue, dsn: str
 ) -> None:
     blocker = await queue.database.connect()
@@ -121,7 +121,7 @@ def authorization(value: str) -> dict[bytes, bytes]:
     return {b"Authorization": value.encode()}
 
 
-async def test_with_a_token_only_who_shows_it_is_answered(queue: Queue) -> None:
+async def test_with_a_token_only_requests_that_show_it_are_answered(queue: Queue) -> None:
     token = TOKEN.get_secret_value()
     async with scraping(exposition(queue), TOKEN) as client:
         for wrong in ("", "Bearer", f"Basic {token}", "Bearer s3cret", token):
@@ -161,7 +161,7 @@ async def test_a_proxy_on_this_machine_is_not_this_machine(queue: Queue) -> None
 async def test_the_bot_itself_has_this_route_and_its_moved_clock_is_no_skew(dsn: str) -> None:
     async with whole_bot(dsn, MONDAY_MORNING) as ripe, httpx.AsyncClient(verify=tls_context()) as client:
         began_at = utc_now()
-        shown = samples(await client.get(f"{ripe.app.settings.public_url}/metrics"))
+        metrics = samples(await client.get(f"{ripe.app.settings.public_url}/metrics"))
         took = (utc_now() - began_at).total_seconds()
-    assert shown["ripe_queue_jobs", "facts", "ready"] == 0
-    assert abs(shown["ripe_clock_skew_seconds",]) <= took
+    assert metrics["ripe_queue_jobs", "facts", "ready"] == 0
+    assert abs(metrics["ripe_clock_skew_seconds",]) <= took

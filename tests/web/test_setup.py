@@ -1,4 +1,4 @@
-"""/setup over HTTP: from a printed link to a bot that is connected, and who is turned away on the way."""
+"""/setup over HTTP: from a printed link to a connected bot, and everybody who is refused on the way."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -74,7 +74,7 @@ async def test_installing_the_app_during_the_setup_is_not_lost(scene: Scene) -> 
         assert "GitHub has installed Ripe" in landed.text
 
 
-async def test_shadow_is_a_choice_too(scene: Scene) -> None:
+async def test_the_setup_may_end_in_shadow_mode(scene: Scene) -> None:
     async with entered(scene) as browser:
         await choose(browser, scene)
         await connect_github(browser)
@@ -85,7 +85,7 @@ async def test_shadow_is_a_choice_too(scene: Scene) -> None:
         assert not await app.switch.is_live()
 
 
-async def test_every_step_leads_to_the_first_that_is_not_done(scene: Scene) -> None:
+async def test_every_step_leads_to_the_first_open_one(scene: Scene) -> None:
     async with entered(scene) as browser:
         assert (await browser.get("/setup")).url.path == "/setup/profile"
         for early in ("/setup/github", "/setup/slack", "/setup/slack/manifest.json", "/setup/mode"):
@@ -192,7 +192,7 @@ async def test_a_state_is_good_once_and_a_code_is_exchanged_once(scene: Scene) -
         assert await scene.conversions() == 1
 
 
-async def test_a_code_that_was_used_is_told_with_what_to_do(scene: Scene) -> None:
+async def test_a_used_code_is_refused_with_what_to_do(scene: Scene) -> None:
     async with entered(scene) as browser:
         await choose(browser, scene)
         back = await confirm_on_github(await form_for_github(browser))
@@ -249,7 +249,7 @@ async def test_without_a_state_of_ours_github_is_not_even_asked(scene: Scene, qu
 
 
 @pytest.mark.parametrize("code", ["", "../../user", "a/b", "a" * 300, "ä"])
-async def test_a_code_that_is_none_never_reaches_github(scene: Scene, code: str) -> None:
+async def test_a_malformed_code_never_reaches_github(scene: Scene, code: str) -> None:
     async with entered(scene) as browser:
         await choose(browser, scene)
         state = (await form_for_github(browser)).state

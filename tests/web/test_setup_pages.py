@@ -70,7 +70,7 @@ async def test_an_app_level_token_takes_the_place_of_the_signing_secret(scene: S
     assert settings.slack_signing_secret is None
 
 
-async def test_the_manifest_for_socket_mode_is_a_file_too(scene: Scene) -> None:
+async def test_the_manifest_for_socket_mode_is_also_a_file(scene: Scene) -> None:
     async with entered(scene) as browser:
         await choose(browser, scene)
         assert "/setup/slack/socket-manifest.json" in (await browser.get("/setup/slack")).text
@@ -155,7 +155,7 @@ async def test_the_setup_cannot_end_before_both_are_connected(scene: Scene) -> N
         ("public_url", "javascript:alert(1)"),
     ],
 )
-async def test_what_cannot_be_is_said_at_the_first_step(scene: Scene, field: str, value: str) -> None:
+async def test_impossible_choices_are_refused_at_the_first_step(scene: Scene, field: str, value: str) -> None:
     form: dict[str, object] = {"profile": "assign", "owner": "", "public_url": "https://ripe.example.com"}
     async with entered(scene) as browser:
         answer = await send(browser, "/setup/profile", **{**form, field: value})
@@ -164,7 +164,9 @@ async def test_what_cannot_be_is_said_at_the_first_step(scene: Scene, field: str
     assert await load_choices() == {}
 
 
-async def test_what_the_environment_sets_is_not_asked_for(dsn: str, db: Database, scene: Scene) -> None:
+async def test_the_setup_does_not_ask_for_settings_of_the_environment(
+    dsn: str, db: Database, scene: Scene
+) -> None:
     settings = scene.settings.model_copy(
         update={"slack_bot_token": SecretStr(TOKEN), "slack_signing_secret": SecretStr("s")}
     )
@@ -231,12 +233,12 @@ async def test_no_page_shows_what_was_entered(scene: Scene) -> None:
         await choose(browser, scene)
         await connect_github(browser)
         await connect_slack(browser)
-        shown = "".join([(await browser.get(path)).text for path in PAGES if "callback" not in path])
+        pages = "".join([(await browser.get(path)).text for path in PAGES if "callback" not in path])
         for secret in (TOKEN, SIGNING_SECRET, WEBHOOK_SECRET.get_secret_value(), "BEGIN"):
-            assert secret not in shown
+            assert secret not in pages
 
 
-async def test_what_is_typed_cannot_become_markup(scene: Scene) -> None:
+async def test_typed_text_cannot_become_markup(scene: Scene) -> None:
     async with entered(scene) as browser:
         answer = await send(browser, "/setup/profile", profile="assign", owner="<script>alert(1)</script>")
         assert "<script>" not in answer.text

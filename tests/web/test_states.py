@@ -1,4 +1,4 @@
-"""Trips to another site and back: a state is good once, for one purpose, in one browser, for ten minutes."""
+"""Trips to another site and back: a state works once, for one purpose, in one browser, for ten minutes."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -19,12 +19,12 @@ async def test_a_state_gives_back_what_was_put_in_and_only_once(db: Database) ->
         await spend_state("link", state, "mine", NOW)
 
 
-async def test_of_twenty_who_come_at_once_with_one_state_one_is_let_in(db: Database) -> None:
+async def test_of_twenty_uses_of_a_state_at_once_one_succeeds(db: Database) -> None:
     state = await issue_state("link", {}, NOW, browser="mine")
     tries = (spend_state("link", state, "mine", NOW) for _ in range(20))
-    came = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(one, dict) for one in came) == 1
-    assert sum(isinstance(one, StateRefusedError) for one in came) == 19
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(outcome, dict) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, StateRefusedError) for outcome in outcomes) == 19
 
 
 async def test_a_state_is_refused_after_ten_minutes(db: Database) -> None:

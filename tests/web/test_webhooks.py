@@ -84,7 +84,7 @@ async def test_both_secrets_are_good_while_one_replaces_the_other(client: Client
 @pytest.mark.parametrize(
     "signature", ["", "sha256=", "sha256=zz", "sha1=abc", "é" * 71, "sha256=" + "0" * 64]
 )
-async def test_what_is_not_signed_is_refused_and_not_stored(
+async def test_an_unsigned_delivery_is_refused_and_not_stored(
     db: Database, client: Client, signature: str
 ) -> None:
     assert await post(client, opened(), X_Hub_Signature_256=signature) == 401

@@ -50,7 +50,7 @@ class Listener:
 
 @dataclass
 class Client:
-    """Calls GitHub without any library between. `token` is what it is known by."""
+    """Calls GitHub without a library. `token` authenticates it."""
 
     http: httpx.AsyncClient
     token: str

@@ -64,7 +64,7 @@ async def until_installed(client: httpx.AsyncClient) -> Any:
                 return world
 
 
-async def test_what_people_did_is_there_after_a_restart(dsn: str, tmp_path: Path) -> None:
+async def test_acts_of_people_survive_a_restart(dsn: str, tmp_path: Path) -> None:
     heard: list[str] = []
     async with sandbox(dsn, tmp_path, heard) as client:
         await until_installed(client)

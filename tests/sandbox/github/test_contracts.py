@@ -1,4 +1,4 @@
-"""What the sandbox's GitHub sends has the keys of what the real one sends, at every level."""
+"""The sandbox's GitHub sends the same keys as the real one, at every level."""
 
 import json
 from collections.abc import Callable
@@ -73,10 +73,10 @@ def empty(expected: Keys, actual: Keys, where: str = "") -> set[str]:
     """Where the sample holds an object and we none: `differences` compares nothing there."""
     if expected is None or actual is None:
         return {where} if expected is not None else set()
-    found: set[str] = set()
+    keys: set[str] = set()
     for key in expected.keys() & actual.keys():
-        found |= empty(expected[key], actual[key], f"{where}{key}.")
-    return found
+        keys |= empty(expected[key], actual[key], f"{where}{key}.")
+    return keys
 
 
 @pytest.mark.parametrize("sample", sorted(path.stem for path in CONTRACTS.glob("*.json")))
@@ -137,12 +137,12 @@ def test_an_action_without_a_sample_adds_what_is_documented(
     assert last(world, name).keys() == usual | number | added
 
 
-def test_an_edit_tells_the_title_before(world: GitHubWorld, pull: Pull) -> None:
+def test_an_edit_event_has_the_title_before(world: GitHubWorld, pull: Pull) -> None:
     world.edit_title(pull, "Round down")
     assert last(world, "pull_request.edited")["changes"] == {"title": {"from": "Round up"}}
 
 
-def test_what_happens_to_an_installation_is_told_with_its_state(world: GitHubWorld) -> None:
+def test_events_about_an_installation_have_its_state(world: GitHubWorld) -> None:
     installation = world.document.installations[0]
     world.suspend(installation)
     suspended = last(world, "installation.suspend")

@@ -76,7 +76,7 @@ async def test_an_installation_can_be_played_over_http(http: httpx.AsyncClient, 
     assert left["repository_ids"] == [301]
     await order(http, "uninstall", installation_id=number)
     again = await order(http, "install", repositories=["acme/web"])
-    assert [one.id for one in world.document.installations] == [again["id"]]
+    assert [installation.id for installation in world.document.installations] == [again["id"]]
 
 
 async def test_webhooks_can_be_held_reordered_and_repeated_over_http(
@@ -128,7 +128,7 @@ async def test_faults_can_be_ordered_over_http(
         ("request_review", ON_PULL | {"by": "cho", "reviewers": ["ben"]}, 422, "pull request author"),
     ],
 )
-async def test_what_makes_no_sense_is_refused_with_a_reason(
+async def test_nonsense_is_refused_with_a_reason(
     http: httpx.AsyncClient, pull: Pull, operation: str, body: Any, status: int, reason: str
 ) -> None:
     answer = await http.post(f"/sandbox/github/{operation}", json=body)

@@ -1,4 +1,4 @@
-"""The sandbox's GraphQL answers what Ripe asks, and refuses the rest in GitHub's words."""
+"""The sandbox's GraphQL answers Ripe's queries, and refuses others with GitHub's messages."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ async def test_an_unknown_field_is_refused_before_anything_is_read(installed: Cl
     assert error["locations"] == [{"line": 1, "column": 1 + query.index("body")}]
 
 
-async def test_what_does_not_parse_is_an_error_with_its_place(installed: Client) -> None:
+async def test_a_query_that_does_not_parse_is_an_error_with_its_place(installed: Client) -> None:
     (error,) = (await installed.query("{ repository("))["errors"]
     assert "locations" in error
 
@@ -85,7 +85,7 @@ async def test_what_does_not_parse_is_an_error_with_its_place(installed: Client)
         ({"after": "§"}, "INVALID_CURSOR_ARGUMENTS", "`§` does not appear to be a valid cursor."),
     ],
 )
-async def test_what_cannot_be_answered_is_an_error_of_githubs_type(
+async def test_a_failed_query_is_an_error_of_githubs_type(
     installed: Client, pull: Pull, changed: dict[str, Any], kind: str, message: str
 ) -> None:
     answer = await installed.query(FILES, **WHERE | changed)

@@ -52,12 +52,12 @@ async def test_the_app_finds_itself_and_where_it_is_installed(
     app = await ask(integration.get_app)
     assert isinstance(app.owner, Organization)
     assert (app.id, app.slug, app.owner.login) == (APP_ID, "ripe", "acme")
-    (one,) = await ask(lambda: list(integration.get_installations()))
-    found = await ask(lambda: integration.get_repo_installation("acme", "api"))
+    (listed,) = await ask(lambda: list(integration.get_installations()))
+    covering = await ask(lambda: integration.get_repo_installation("acme", "api"))
     again = await ask(lambda: integration.get_app_installation(github.installation_id))
-    assert one.id == found.id == again.id == github.installation_id
-    assert one.created_at.tzinfo is not None
-    assert one.permissions["pull_requests"] == "write"
+    assert listed.id == covering.id == again.id == github.installation_id
+    assert listed.created_at.tzinfo is not None
+    assert listed.permissions["pull_requests"] == "write"
 
 
 async def test_a_token_may_be_asked_for_less(

@@ -1,4 +1,4 @@
-"""The sandbox's REST refuses what GitHub's refuses, in its words."""
+"""The sandbox's REST refuses what GitHub's refuses, with the same messages."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ PULL = f"{API}/repos/acme/api/pulls/1"
 REQUESTS = f"{PULL}/requested_reviewers"
 
 
-def told(answer: httpx.Response) -> tuple[int, str]:
+def error_of(answer: httpx.Response) -> tuple[int, str]:
     """Status and message of an error in GitHub's shape."""
     body = answer.json()
     assert {"message", "documentation_url", "status"} <= body.keys()
@@ -32,12 +32,12 @@ def told(answer: httpx.Response) -> tuple[int, str]:
     "path", [f"{API}/nothing", f"{API}/repos/acme/api/pulls/x", "/api/v4/app", f"{API}/repos/acme/api/issues"]
 )
 async def test_an_unknown_route_is_not_found_as_json(installed: Client, path: str) -> None:
-    assert told(await installed.get(path)) == (404, "Not Found")
-    assert told(await installed.post(path, {})) == (404, "Not Found")
+    assert error_of(await installed.get(path)) == (404, "Not Found")
+    assert error_of(await installed.post(path, {})) == (404, "Not Found")
 
 
 async def test_a_method_that_a_route_does_not_have_is_not_found(installed: Client, pull: Pull) -> None:
-    assert told(await installed.post(PULL, {})) == (404, "Not Found")
+    assert error_of(await installed.post(PULL, {})) == (404, "Not Found")
 
 
 @pytest.mark.parametrize("token", ["", "ghs_foreign", "not a jwt"])
@@ -48,7 +48,7 @@ async def test_no_token_and_a_foreign_one_are_bad_credentials(
     http: httpx.AsyncClient, pull: Pull, path: str, token: str
 ) -> None:
     answer = await http.get(path, headers={"Authorization": f"token {token}"} if token else {})
-    assert told(answer) == (401, "Bad credentials")
+    assert error_of(answer) == (401, "Bad credentials")
 
 
 async def test_a_token_lives_an_hour_of_real_time(github: ServedGitHub, installed: Client) -> None:
@@ -57,7 +57,7 @@ async def test_a_token_lives_an_hour_of_real_time(github: ServedGitHub, installe
         frozen.tick(3590)
         assert (await installed.get(f"{API}/repos/acme/api")).status_code == 200
         frozen.tick(20)
-        assert told(await installed.get(f"{API}/repos/acme/api")) == (401, "Bad credentials")
+        assert error_of(await installed.get(f"{API}/repos/acme/api")) == (401, "Bad credentials")
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ async def test_a_token_lives_an_hour_of_real_time(github: ServedGitHub, installe
 async def test_a_jwt_has_to_be_the_apps_and_short(
     http: httpx.AsyncClient, claims: dict[str, Any], message: str
 ) -> None:
-    status, said = told(await Client(http, signed_jwt(**claims)).get(f"{API}/app"))
-    assert (status, said.startswith(message)) == (401, True), said
+    status, message = error_of(await Client(http, signed_jwt(**claims)).get(f"{API}/app"))
+    assert (status, message.startswith(message)) == (401, True), message
 
 
 async def test_a_jwt_signed_by_another_key_is_refused(http: httpx.AsyncClient) -> None:
@@ -84,14 +84,14 @@ async def test_a_jwt_signed_by_another_key_is_refused(http: httpx.AsyncClient) -
     now = int(utc_now().timestamp())
     forged = jwt.encode({"iss": str(APP_ID), "iat": now - 60, "exp": now + 300}, pem, algorithm="RS256")
     answer = await Client(http, forged).get(f"{API}/app")
-    assert told(answer) == (401, "A JSON web token could not be decoded")
+    assert error_of(answer) == (401, "A JSON web token could not be decoded")
 
 
 async def test_an_installations_token_is_not_the_apps_jwt_nor_the_other_way_round(
     app: Client, installed: Client
 ) -> None:
-    assert told(await installed.get(f"{API}/app"))[0] == 401
-    assert told(await app.get(f"{API}/repos/acme/api")) == (401, "Bad credentials")
+    assert error_of(await installed.get(f"{API}/app"))[0] == 401
+    assert error_of(await app.get(f"{API}/repos/acme/api")) == (401, "Bad credentials")
 
 
 async def test_a_suspended_installation_can_do_nothing_until_it_is_resumed(
@@ -100,8 +100,10 @@ async def test_a_suspended_installation_can_do_nothing_until_it_is_resumed(
     installation = github.world.document.installations[0]
     github.world.suspend(installation)
     suspended = (403, "This installation has been suspended")
-    assert told(await installed.get(PULL)) == suspended
-    assert told(await app.post(f"{API}/app/installations/{installation.id}/access_tokens", {})) == suspended
+    assert error_of(await installed.get(PULL)) == suspended
+    assert (
+        error_of(await app.post(f"{API}/app/installations/{installation.id}/access_tokens", {})) == suspended
+    )
     github.world.unsuspend(installation)
     assert (await installed.get(PULL)).status_code == 200
 
@@ -110,10 +112,10 @@ async def test_the_tokens_of_a_removed_installation_are_dead(
     github: ServedGitHub, app: Client, installed: Client
 ) -> None:
     github.world.uninstall(github.world.document.installations[0])
-    assert told(await installed.get(f"{API}/repos/acme/api")) == (401, "Bad credentials")
+    assert error_of(await installed.get(f"{API}/repos/acme/api")) == (401, "Bad credentials")
     path = f"{API}/app/installations/{github.installation_id}"
-    assert told(await app.post(f"{path}/access_tokens", {})) == (404, "Not Found")
-    assert told(await app.get(f"{API}/repos/acme/api/installation")) == (404, "Not Found")
+    assert error_of(await app.post(f"{path}/access_tokens", {})) == (404, "Not Found")
+    assert error_of(await app.get(f"{API}/repos/acme/api/installation")) == (404, "Not Found")
 
 
 async def test_a_token_can_be_minted_for_less_and_never_for_more(
@@ -126,11 +128,11 @@ async def test_a_token_can_be_minted_for_less_and_never_for_more(
     assert [repo["full_name"] for repo in minted["repositories"]] == ["acme/api"]
     reader = Client(app.http, minted["token"])
     assert (await reader.get(PULL)).status_code == 200
-    assert told(await reader.get(f"{API}/repos/acme/web")) == (404, "Not Found")
+    assert error_of(await reader.get(f"{API}/repos/acme/web")) == (404, "Not Found")
     asked = await reader.post(REQUESTS, {"reviewers": ["ana"]})
-    assert told(asked) == (403, "Resource not accessible by integration")
+    assert error_of(asked) == (403, "Resource not accessible by integration")
     for more in ({"permissions": {"contents": "read"}}, {"repositories": ["elsewhere"]}):
-        assert told(await app.post(path, more))[0] == 422
+        assert error_of(await app.post(path, more))[0] == 422
 
 
 async def test_a_repository_outside_the_installation_does_not_exist_for_it(
@@ -140,18 +142,18 @@ async def test_a_repository_outside_the_installation_does_not_exist_for_it(
     world.open_pull_request("acme/web", "ben", "Hidden", ["a.py"])
     world.change_repositories(world.document.installations[0], removed=["acme/web"])
     for path in ("", "/pulls", "/pulls/1", "/pulls/1/reviews", "/pulls/1/files"):
-        assert told(await installed.get(f"{API}/repos/acme/web{path}")) == (404, "Not Found")
-    assert told(await installed.get(f"{API}/repositories/302")) == (404, "Not Found")
+        assert error_of(await installed.get(f"{API}/repos/acme/web{path}")) == (404, "Not Found")
+    assert error_of(await installed.get(f"{API}/repositories/302")) == (404, "Not Found")
 
 
-async def test_who_may_only_read_cannot_ask_for_reviews(
+async def test_an_installation_that_may_only_read_cannot_ask_for_reviews(
     github: ServedGitHub, installed: Client, pull: Pull
 ) -> None:
     github.world.accept_permissions(github.world.document.installations[0], {"pull_requests": "read"})
     answer = await installed.post(REQUESTS, {"reviewers": ["ana"]})
-    assert told(answer) == (403, "Resource not accessible by integration")
+    assert error_of(answer) == (403, "Resource not accessible by integration")
     github.world.accept_permissions(github.world.document.installations[0], {"metadata": "read"})
-    assert told(await installed.get(PULL)) == (403, "Resource not accessible by integration")
+    assert error_of(await installed.get(PULL)) == (403, "Resource not accessible by integration")
 
 
 @pytest.mark.parametrize(
@@ -168,17 +170,17 @@ async def test_who_may_only_read_cannot_ask_for_reviews(
 async def test_a_request_that_is_wrong_in_part_asks_nobody(
     installed: Client, pull: Pull, body: Any, message: str
 ) -> None:
-    status, said = told(await installed.post(REQUESTS, body))
-    assert (status, said.startswith(message)) == (422, True), said
+    status, message = error_of(await installed.post(REQUESTS, body))
+    assert (status, message.startswith(message)) == (422, True), message
     assert pull.requested == []
 
 
-async def test_bodies_that_are_no_json_object_are_told_apart(installed: Client, pull: Pull) -> None:
+async def test_bodies_that_are_no_json_object_have_errors_of_their_own(installed: Client, pull: Pull) -> None:
     raw = await installed.http.post(
         REQUESTS, content=b"{", headers={"Authorization": f"token {installed.token}"}
     )
-    assert told(raw) == (400, "Problems parsing JSON")
-    assert told(await installed.post(REQUESTS, ["ana"])) == (400, "Body should be a JSON object")
+    assert error_of(raw) == (400, "Problems parsing JSON")
+    assert error_of(await installed.post(REQUESTS, ["ana"])) == (400, "Body should be a JSON object")
 
 
 async def test_requests_are_taken_back_only_with_a_list_of_reviewers(
@@ -189,7 +191,7 @@ async def test_requests_are_taken_back_only_with_a_list_of_reviewers(
     bare = await installed.http.request(
         "DELETE", REQUESTS, json={"team_reviewers": ["payments"]}, headers=headers
     )
-    assert told(bare) == (422, 'Invalid request.\n\n"reviewers" wasn\'t supplied.')
+    assert error_of(bare) == (422, 'Invalid request.\n\n"reviewers" wasn\'t supplied.')
     whole = {"reviewers": [], "team_reviewers": ["payments"]}
     done = await installed.http.request("DELETE", REQUESTS, json=whole, headers=headers)
     assert (done.status_code, pull.requested_teams) == (200, [])
@@ -212,7 +214,7 @@ async def test_a_list_in_pages_keeps_its_filter_and_links_both_ways(
         answer = await installed.get(answer.links["next"]["url"])
     assert seen == [5, 3, 1]
     assert answer.links["prev"]["url"].endswith("?state=closed&per_page=2&page=1")
-    assert told(await installed.get(path, state="merged")) == (422, "Validation Failed")
+    assert error_of(await installed.get(path, state="merged")) == (422, "Validation Failed")
 
 
 async def test_sizes_of_pages_are_bent_to_what_is_allowed(world: GitHubWorld, installed: Client) -> None:
@@ -225,7 +227,7 @@ async def test_sizes_of_pages_are_bent_to_what_is_allowed(world: GitHubWorld, in
     assert counts == [1, 30, 100]
 
 
-async def test_every_answer_tells_the_limits(http: httpx.AsyncClient, installed: Client) -> None:
+async def test_every_answer_names_the_limits(http: httpx.AsyncClient, installed: Client) -> None:
     for answer in (await installed.get(f"{API}/repos/acme/api"), await http.get(f"{API}/none")):
         assert answer.headers["X-RateLimit-Limit"] == "5000"
         assert int(answer.headers["X-RateLimit-Reset"]) > utc_now().timestamp()

@@ -33,8 +33,8 @@ async def exchange(served: ServedGitHub, code: str, **changes: str) -> dict[str,
     async with httpx.AsyncClient(verify=tls_context()) as client:
         answer = await client.post(f"{served.address}/login/oauth/access_token", data=fields | changes)
     assert answer.status_code == 200
-    told: dict[str, str] = answer.json()
-    return told
+    reply: dict[str, str] = answer.json()
+    return reply
 
 
 def agreed(served: ServedGitHub) -> str:
@@ -68,7 +68,7 @@ async def test_a_code_is_good_for_one_token(served: ServedGitHub) -> None:
         ({"redirect_uri": "http://evil.example/"}, "redirect_uri_mismatch"),
     ],
 )
-async def test_what_does_not_fit_gets_no_token(
+async def test_a_code_that_does_not_fit_gets_no_token(
     served: ServedGitHub, changes: dict[str, str], error: str
 ) -> None:
     assert (await exchange(served, agreed(served), **changes))["error"] == error
@@ -92,7 +92,7 @@ async def test_a_token_of_nobody_is_refused(served: ServedGitHub) -> None:
         ({"code_challenge_method": "plain"}, 400),
     ],
 )
-async def test_nobody_is_sent_to_where_the_app_is_not(
+async def test_nobody_is_sent_to_another_site(
     served: ServedGitHub, changes: dict[str, str], status: int
 ) -> None:
     asked = {

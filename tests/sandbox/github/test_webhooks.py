@@ -1,4 +1,4 @@
-"""The sandbox's GitHub delivers as the real one does, or worse where a test wants it worse."""
+"""The sandbox's GitHub delivers like the real one, or worse if a test asks for it."""
 
 import hashlib
 import hmac
@@ -59,7 +59,7 @@ async def test_held_webhooks_are_released_in_any_order_and_may_be_lost(
     assert actions(listener) == ["closed", "synchronize"]
 
 
-async def test_what_nobody_answered_or_was_refused_is_not_sent_again(
+async def test_a_delivery_without_an_answer_is_not_sent_again(
     world: GitHubWorld, listener: Listener, pull: Pull
 ) -> None:
     await world.webhooks.idle()
@@ -99,8 +99,8 @@ async def test_the_app_finds_what_was_missed_and_has_it_sent_again(
 async def test_one_delivery_is_shown_with_what_was_sent(world: GitHubWorld, app: Client, pull: Pull) -> None:
     await world.webhooks.idle()
     (newest, *_) = (await app.get(DELIVERIES)).json()
-    shown = (await app.get(f"{DELIVERIES}/{newest['id']}")).json()
-    assert shown["request"]["payload"]["pull_request"]["title"] == "Round up"
+    details = (await app.get(f"{DELIVERIES}/{newest['id']}")).json()
+    assert details["request"]["payload"]["pull_request"]["title"] == "Round up"
     for path in (f"{DELIVERIES}/999", f"{DELIVERIES}/999/attempts"):
         call = app.post(path, {}) if path.endswith("attempts") else app.get(path)
         assert (await call).status_code == 404
@@ -112,7 +112,7 @@ async def test_deliveries_are_paged_by_cursor_while_new_ones_come(
     for number in range(6):
         world.edit_title(pull, f"Title {number}")
     await world.webhooks.idle()
-    known = [delivery.id for delivery in world.webhooks.log]
+    ids = [delivery.id for delivery in world.webhooks.log]
     seen: list[int] = []
     answer: httpx.Response = await app.get(DELIVERIES, per_page=3)
     while True:
@@ -122,7 +122,7 @@ async def test_deliveries_are_paged_by_cursor_while_new_ones_come(
         if "next" not in answer.links:
             break
         answer = await app.get(answer.links["next"]["url"])
-    assert seen == known[::-1]
+    assert seen == ids[::-1]
     assert (await app.get(DELIVERIES, cursor="old")).status_code == 422
 
 
@@ -130,7 +130,7 @@ async def test_only_the_app_itself_sees_deliveries(github: ServedGitHub, install
     assert (await installed.get(DELIVERIES)).status_code == 401
 
 
-async def test_nobody_hears_of_repositories_where_the_app_is_not_installed(world: GitHubWorld) -> None:
+async def test_no_webhook_reports_repositories_without_the_app(world: GitHubWorld) -> None:
     world.change_repositories(world.document.installations[0], removed=["acme/web"])
     before = len(world.webhooks.log)
     world.open_pull_request("acme/web", "ben", "Quiet", ["a.py"])

@@ -1,4 +1,4 @@
-"""The sandbox's GitHub behaves like the real one where that hurts."""
+"""The sandbox's GitHub copies the difficult behaviour of the real one."""
 
 import json
 from collections.abc import Callable
@@ -31,16 +31,16 @@ def actions(world: GitHubWorld) -> list[str]:
 
 
 def after(world: GitHubWorld, act: Callable[[], object]) -> list[str]:
-    """The actions that were told because of an act."""
+    """The actions of the webhooks that an act sends."""
     before = len(world.webhooks.log)
     act()
     return actions(world)[before:]
 
 
 def requests(world: GitHubWorld) -> list[PullRequestFact]:
-    """What a bot reads of who was asked or is not any more."""
-    told = [parse_event(d.event, d.body) for d in world.webhooks.log if "review_request" in d.action]
-    return [fact for fact in told if isinstance(fact, PullRequestFact)]
+    """The facts about review requests, as a bot parses them."""
+    facts = [parse_event(d.event, d.body) for d in world.webhooks.log if "review_request" in d.action]
+    return [fact for fact in facts if isinstance(fact, PullRequestFact)]
 
 
 def test_reviewers_asked_in_one_call_make_one_event_each_of_the_same_second(
@@ -53,7 +53,7 @@ def test_reviewers_asked_in_one_call_make_one_event_each_of_the_same_second(
     assert all([a.login for a in fact.pull_request.requested] == ["ana", "cho"] for fact in asked)
 
 
-def test_whom_the_author_asks_while_opening_is_listed_at_once_and_told_in_the_same_second(
+def test_reviewers_asked_while_opening_are_listed_at_once_with_events_of_the_same_second(
     world: GitHubWorld,
 ) -> None:
     world.open_pull_request("acme/api", "ben", "Add", ["a.py"], labels=["wip"], reviewers=["ana"])
@@ -63,10 +63,10 @@ def test_whom_the_author_asks_while_opening_is_listed_at_once_and_told_in_the_sa
     assert opened["updated_at"] == asked["updated_at"] == opened["created_at"]
 
 
-def test_who_is_asked_already_may_be_asked_again_without_an_event(world: GitHubWorld, pull: Pull) -> None:
+def test_asking_a_reviewer_again_sends_no_event(world: GitHubWorld, pull: Pull) -> None:
     world.request_review(pull, ["ana"], by="ben")
-    told = after(world, lambda: world.request_review(pull, ["ANA", "cho"], by="eli"))
-    assert (told, pull.requested) == (["review_requested"], ["ana", "cho"])
+    sent = after(world, lambda: world.request_review(pull, ["ANA", "cho"], by="eli"))
+    assert (sent, pull.requested) == (["review_requested"], ["ana", "cho"])
 
 
 def test_people_of_a_draft_can_be_asked(world: GitHubWorld, pull: Pull) -> None:
@@ -104,7 +104,7 @@ def test_an_inline_reply_is_a_commented_review_and_the_request_stays(world: GitH
     assert [account.login for account in fact.pull_request.requested] == ["ana"]
 
 
-def test_one_who_cannot_be_asked_spoils_the_whole_call(world: GitHubWorld, pull: Pull) -> None:
+def test_if_one_person_cannot_be_asked_nobody_is(world: GitHubWorld, pull: Pull) -> None:
     for wanted, teams, why in (
         (["ana", "BEN"], [], "author"),
         (["ana", "zoe"], [], "collaborator of the acme/api repository"),
@@ -121,7 +121,7 @@ def test_requests_of_the_app_come_back_from_a_bot(world: GitHubWorld, pull: Pull
     assert (sender["login"], sender["type"]) == ("ripe[bot]", "Bot")
 
 
-def test_taking_a_request_back_tells_who_it_was(world: GitHubWorld, pull: Pull) -> None:
+def test_the_event_of_a_removed_request_names_the_reviewer(world: GitHubWorld, pull: Pull) -> None:
     world.request_review(pull, ["ana", "cho"], by="ben")
     world.remove_request(pull, ["ana", "dev"], by="eli")
     fact = requests(world)[-1]
@@ -140,14 +140,14 @@ IDLE: dict[str, Callable[[GitHubWorld, Pull], object]] = {
 
 
 @pytest.mark.parametrize("act", IDLE.values(), ids=IDLE.keys())
-def test_what_changes_nothing_tells_nothing(
+def test_an_act_that_changes_nothing_sends_no_webhook(
     world: GitHubWorld, act: Callable[[GitHubWorld, Pull], object]
 ) -> None:
     pull = world.open_pull_request("acme/api", "ben", "Add", ["a.py"], labels=["wip"])
     assert after(world, lambda: act(world, pull)) == []
 
 
-def test_what_github_would_refuse_is_refused_and_told_to_nobody(world: GitHubWorld, pull: Pull) -> None:
+def test_acts_that_github_would_refuse_are_refused_without_a_webhook(world: GitHubWorld, pull: Pull) -> None:
     with pytest.raises(RefusedError, match="approve your own"):
         world.review(pull, "ben", "APPROVED")
     comment = world.review(pull, "ana", "COMMENTED")
@@ -173,8 +173,8 @@ def test_a_push_lists_each_path_once_and_is_silent_after_the_end(world: GitHubWo
     before = pull.head_sha
     world.push(pull, ["new.py", File(path="billing/tax.sql", additions=40)], by="eli")
     assert [(file.path, file.additions) for file in pull.files] == [("billing/tax.sql", 40), ("new.py", 12)]
-    told = payloads(world)[-1]
-    assert (told["before"], told["after"], told["sender"]["login"]) == (before, pull.head_sha, "eli")
+    payload = payloads(world)[-1]
+    assert (payload["before"], payload["after"], payload["sender"]["login"]) == (before, pull.head_sha, "eli")
     world.close(pull)
     assert after(world, lambda: world.push(pull)) == []
 
@@ -198,12 +198,12 @@ def test_a_second_start_finds_what_was_kept_and_counts_on(still_world: GitHubWor
 
     first = start()
     first.install(["acme/api"])
-    one = first.open_pull_request("acme/api", "ben", "One", ["a.py"])
-    first.request_review(one, ["ana"], by="ben")
-    first.review(one, "ana", "APPROVED")
+    first_pull = first.open_pull_request("acme/api", "ben", "One", ["a.py"])
+    first.request_review(first_pull, ["ana"], by="ben")
+    first.review(first_pull, "ana", "APPROVED")
     second = start()
     assert second.document == first.document
-    two = second.open_pull_request("acme/api", "ben", "Two", ["a.py"])
-    assert two.number == 2
-    assert two.id > max(one.id, *(review.id for review in one.reviews))
+    second_pull = second.open_pull_request("acme/api", "ben", "Two", ["a.py"])
+    assert second_pull.number == 2
+    assert second_pull.id > max(first_pull.id, *(review.id for review in first_pull.reviews))
     assert [path.name for path in file.parent.iterdir()] == ["github.json"]

@@ -59,9 +59,9 @@ async def test_the_first_page_has_it_all_and_may_load_from_itself_only(
 
 
 def state_in(html: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="state">(.*?)</script>', html, re.DOTALL)
-    assert found is not None
-    state: dict[str, Any] = json.loads(found[1])
+    script = re.search(r'<script type="application/json" id="state">(.*?)</script>', html, re.DOTALL)
+    assert script is not None
+    state: dict[str, Any] = json.loads(script[1])
     return state
 
 
@@ -73,14 +73,14 @@ async def test_a_title_cannot_become_markup(ripe: Whole, page: httpx.AsyncClient
     assert state_in(html)["pulls"][0]["title"] == title
 
 
-async def test_the_decision_is_told_in_words_with_what_comes_next(
-    ripe: Whole, page: httpx.AsyncClient
-) -> None:
+async def test_the_decision_is_shown_with_what_comes_next(ripe: Whole, page: httpx.AsyncClient) -> None:
     await ripe.slack.run_command("cho", "/ooo", "until friday")
     await ripe.open_pull_request("billing/tax.sql")
     [pull] = (await state_of(page))["pulls"]
-    told = [(one["name"], one["outcome"], one["reason"]) for one in pull["decisions"][0]["people"]]
-    assert told == [("ana", "asked", "owns billing/**"), ("cho", "skipped", "out until Friday")]
+    verdicts = [
+        (verdict["name"], verdict["outcome"], verdict["reason"]) for verdict in pull["decisions"][0]["people"]
+    ]
+    assert verdicts == [("ana", "asked", "owns billing/**"), ("cho", "skipped", "out until Friday")]
     [request] = pull["requests"]
     asked_at = datetime.fromisoformat(request["opened_at"])
     assert datetime.fromisoformat(request["looks_at"]) - asked_at >= timedelta(hours=4)
@@ -96,7 +96,7 @@ async def test_before_the_first_minute_is_over_it_says_when_ripe_decides(
     assert datetime.fromisoformat(pull["decides_at"]) > ripe.clock.now()
 
 
-async def test_an_order_on_github_is_carried_out_and_a_refusal_told_in_its_words(
+async def test_an_order_on_github_is_carried_out_and_a_refusal_shows_githubs_message(
     ripe: Whole, page: httpx.AsyncClient
 ) -> None:
     pull = await ripe.open_pull_request("billing/tax.sql")
@@ -119,7 +119,7 @@ async def test_people_act_in_slack_through_the_page(ripe: Whole, page: httpx.Asy
     assert (await state_of(page))["views"] == []
 
 
-async def test_what_makes_no_sense_is_refused_with_a_reason(page: httpx.AsyncClient) -> None:
+async def test_nonsense_is_refused_with_a_reason(page: httpx.AsyncClient) -> None:
     for path, body, status in (
         ("/page/github/review", "{not json", 400),
         ("/page/github/review", '{"number": 1}', 400),
@@ -188,7 +188,7 @@ async def test_four_working_hours_are_those_of_the_reader(ripe: Whole, page: htt
     assert about(ripe.clock.now()) == datetime(2037, 11, 24, 9, 0, tzinfo=UTC)
 
 
-async def test_whom_ripe_does_not_know_works_nine_to_five_where_they_are(
+async def test_people_unknown_to_ripe_work_nine_to_five_in_their_zone(
     ripe: Whole, page: httpx.AsyncClient
 ) -> None:
     await page.post("/page/working-hours", json={"slack_user_id": "U0ELI00001", "hours": 4})
@@ -211,31 +211,29 @@ def about(instant: datetime) -> datetime:
     [(timedelta(0), "until friday"), (timedelta(days=4), "until 4 dec"), (timedelta(days=6), "until 4 dec")],
     ids=["Monday", "Friday", "Sunday"],
 )
-async def test_going_on_leave_means_the_rest_of_the_week_or_the_next_one(
+async def test_a_leave_is_the_rest_of_this_week_or_of_the_next(
     ripe: Whole, page: httpx.AsyncClient, moved_by: timedelta, typed: str
 ) -> None:
     ripe.clock.shift += moved_by
-    ana = next(one for one in (await state_of(page))["people"] if one["name"] == "ana")
+    ana = next(person for person in (await state_of(page))["people"] if person["name"] == "ana")
     assert ana["leave"] == typed
     await page.post("/page/slack/command", json={"user": "ana", "command": "/ooo", "text": typed})
     assert "Out" in ripe.dms("ana")[-1]
 
 
-async def test_everything_that_happens_is_told_as_it_happens_and_a_reconnect_resumes(
-    ripe: Whole, page: httpx.AsyncClient
-) -> None:
+async def test_news_come_as_they_happen_and_a_reconnect_resumes(ripe: Whole, page: httpx.AsyncClient) -> None:
     await ripe.open_pull_request("billing/tax.sql")
-    told = await news_until(page, "chat.postMessage ana")
-    assert "pull_request.opened acme/api#1" in told.values()
-    assert "POST /repos/acme/api/pulls/1/requested_reviewers" in told.values()
+    news = await news_until(page, "chat.postMessage ana")
+    assert "pull_request.opened acme/api#1" in news.values()
+    assert "POST /repos/acme/api/pulls/1/requested_reviewers" in news.values()
     await page.post("/page/slack/command", json={"user": "ana", "command": "/reviews"})
-    resumed = await news_until(page, "ana /reviews", after=[*told][-1])
-    assert not resumed.keys() & told.keys()
+    resumed = await news_until(page, "ana /reviews", after=[*news][-1])
+    assert not resumed.keys() & news.keys()
 
 
 async def news_until(page: httpx.AsyncClient, text: str, after: str = "") -> dict[str, str]:
-    """What happened, by the id of the event, up to the one with this text."""
-    told: dict[str, str] = {}
+    """The texts of the news by id, up to the item with this text."""
+    news: dict[str, str] = {}
     event_id = ""
     async with page.stream("GET", "/page/events", headers={"Last-Event-ID": after}) as answer:
         assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -244,10 +242,10 @@ async def news_until(page: httpx.AsyncClient, text: str, after: str = "") -> dic
             if name == "id":
                 event_id = value
             elif name == "data":
-                told[event_id] = json.loads(value)["text"]
-                if told[event_id] == text:
-                    return told
-    raise AssertionError(f"{text!r} was not told: {told}")
+                news[event_id] = json.loads(value)["text"]
+                if news[event_id] == text:
+                    return news
+    raise AssertionError(f"{text!r} did not come: {news}")
 
 
 async def test_a_link_to_a_pull_request_leads_to_the_page(ripe: Whole) -> None:

@@ -76,16 +76,16 @@ def make_client(port: int, token: str = TOKEN) -> AsyncWebClient:
     return AsyncWebClient(token, base_url=f"http://127.0.0.1:{port}/slack/api/", retry_handlers=[])
 
 
-def plain(words: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": words}
+def plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text}
 
 
 def section(text: str, **more: Any) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, **more}}
 
 
-def button(words: str, action_id: str, value: object = "1", **more: Any) -> dict[str, Any]:
-    return {"type": "button", "text": plain(words), "action_id": action_id, "value": value, **more}
+def button(label: str, action_id: str, value: object = "1", **more: Any) -> dict[str, Any]:
+    return {"type": "button", "text": plain(label), "action_id": action_id, "value": value, **more}
 
 
 def menu(action_id: str, *values: str) -> dict[str, Any]:
@@ -103,13 +103,13 @@ def actions(*elements: dict[str, Any]) -> dict[str, Any]:
 
 
 def form(*blocks: dict[str, Any], **more: Any) -> dict[str, Any]:
-    shown = {
+    view = {
         "type": "modal",
         "title": plain("Out of office"),
         "submit": plain("Save"),
         "blocks": list(blocks),
     }
-    return {**shown, "callback_id": "ooo", **more}
+    return {**view, "callback_id": "ooo", **more}
 
 
 def line(block_id: str, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The Block Kit validator: what Slack takes, and every limit it documents, one character or item too far."""
+"""The Block Kit validator: blocks that Slack takes, and each documented limit, exceeded by one."""
 
 from typing import Any
 
@@ -56,12 +56,12 @@ def text_input(**more: Any) -> Json:
         {**IMAGE, "title": plain("t")},
     ],
 )
-def test_what_slack_takes_is_taken(block: Json) -> None:
+def test_blocks_that_slack_takes_are_taken(block: Json) -> None:
     assert check_blocks([block]) == []
 
 
 @pytest.mark.parametrize(
-    ("block", "words", "pointer"),
+    ("block", "message", "pointer"),
     [
         ({"type": "foo"}, "unsupported type: foo", ""),
         ({}, "missing required field: type", ""),
@@ -175,8 +175,8 @@ def test_what_slack_takes_is_taken(block: Json) -> None:
         (actions(button("a", "a", value=1)), "input should be a valid string", "/elements/0/value"),
     ],
 )
-def test_what_slack_refuses_is_named_with_its_place(block: Json, words: str, pointer: str) -> None:
-    assert check_blocks([block]) == [f"[ERROR] {words} [json-pointer:/blocks/0{pointer}]"]
+def test_a_mistake_is_named_with_its_place(block: Json, message: str, pointer: str) -> None:
+    assert check_blocks([block]) == [f"[ERROR] {message} [json-pointer:/blocks/0{pointer}]"]
 
 
 def test_a_message_has_fifty_blocks_and_a_modal_a_hundred() -> None:

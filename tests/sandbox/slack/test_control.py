@@ -97,7 +97,7 @@ async def test_the_state_shows_what_everybody_sees(control: httpx.AsyncClient, s
 
 
 @pytest.mark.parametrize(
-    ("act", "given", "words"),
+    ("act", "given", "message"),
     [
         ("click", {"user": "ana", "action_id": "mute"}, "message_ts or view_id is missing"),
         ("click", {"user": "ana", "message_ts": "1.1", "action_id": "mute"}, "ana sees no message 1.1"),
@@ -107,12 +107,12 @@ async def test_the_state_shows_what_everybody_sees(control: httpx.AsyncClient, s
         ("faults", {"method": "auth.test", "kind": "explode"}, "[json-pointer:/kind]"),
     ],
 )
-async def test_what_cannot_be_done_is_a_clear_400(
-    control: httpx.AsyncClient, act: str, given: dict[str, Any], words: str
+async def test_an_impossible_act_is_a_clear_400(
+    control: httpx.AsyncClient, act: str, given: dict[str, Any], message: str
 ) -> None:
     answer = await control.post(act, json=given)
     assert answer.status_code == 400
-    assert words in answer.json()["errors"][0]
+    assert message in answer.json()["errors"][0]
 
 
 async def test_a_page_from_elsewhere_cannot_act(control: httpx.AsyncClient, world: SlackWorld) -> None:

@@ -9,16 +9,16 @@ from bot.sandbox.slack.world import SlackWorld
 from tests.sandbox.slack.conftest import actions, button, menu, section
 
 
-def text(words: str, **more: Any) -> Message:
-    return Message(ts="1.000000", channel="D0ANA00001", author="U0RIPE0BOT", text=words, **more)
+def text(content: str, **more: Any) -> Message:
+    return Message(ts="1.000000", channel="D0ANA00001", author="U0RIPE0BOT", text=content, **more)
 
 
-def blocks(*shown: dict[str, Any]) -> Message:
-    return text("", blocks=list(shown))
+def blocks(*parts: dict[str, Any]) -> Message:
+    return text("", blocks=list(parts))
 
 
 @pytest.mark.parametrize(
-    ("words", "target"),
+    ("content", "target"),
     [
         ("for <@U0BEN00001>", "U0BEN00001"),
         ("for <@U0BEN00001|ben>", "U0BEN00001"),
@@ -29,24 +29,24 @@ def blocks(*shown: dict[str, Any]) -> Message:
         ("in code `<!channel>`", "channel"),
     ],
 )
-def test_a_control_sequence_pings(world: SlackWorld, words: str, target: str) -> None:
-    for message in (text(words, parse="none"), blocks(section(words, verbatim=True))):
+def test_a_control_sequence_notifies(world: SlackWorld, content: str, target: str) -> None:
+    for message in (text(content, parse="none"), blocks(section(content, verbatim=True))):
         assert [mention.target for mention in world.mentions_in(message)] == [target]
 
 
 @pytest.mark.parametrize(
-    "words",
+    "content",
     ["&lt;!channel&gt;", "&lt;@U0BEN00001&gt;", "<!date^1|{date}|today>", "<#C1|general>", "< @U1>", "a <b"],
 )
-def test_what_is_escaped_or_something_else_pings_nobody(world: SlackWorld, words: str) -> None:
-    assert world.mentions_in(blocks(section(words))) == []
+def test_escaped_text_notifies_nobody(world: SlackWorld, content: str) -> None:
+    assert world.mentions_in(blocks(section(content))) == []
 
 
-def test_plain_text_pings_nobody(world: SlackWorld) -> None:
+def test_plain_text_notifies_nobody(world: SlackWorld) -> None:
     assert world.mentions_in(blocks(actions(button("<!channel>", "a")))) == []
 
 
-def test_bare_names_ping_where_slack_parses_by_itself(world: SlackWorld) -> None:
+def test_bare_names_notify_if_slack_parses_them(world: SlackWorld) -> None:
     assert [m.target for m in world.mentions_in(text("@here and @ben", parse="full"))] == [
         "here",
         "U0BEN00001",
@@ -60,31 +60,32 @@ def test_bare_names_ping_where_slack_parses_by_itself(world: SlackWorld) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "url", "label"),
+    ("content", "url", "label"),
     [
         ("<https://acme.example/a?b=1&amp;c=2|Title>", "https://acme.example/a?b=1&c=2", "Title"),
         ("<https://acme.example>", "https://acme.example", "https://acme.example"),
         ("<mailto:ana@acme.example|Ana>", "mailto:ana@acme.example", "Ana"),
     ],
 )
-def test_a_marked_up_address_is_a_link(world: SlackWorld, words: str, url: str, label: str) -> None:
-    [link] = world.links_in(blocks(section(words, verbatim=True)))
+def test_a_marked_up_address_is_a_link(world: SlackWorld, content: str, url: str, label: str) -> None:
+    [link] = world.links_in(blocks(section(content, verbatim=True)))
     assert (link.url, link.label, link.is_bare) == (url, label, False)
 
 
 @pytest.mark.parametrize(
-    "words", ["see https://evil.example/x now", "see evil.example", "ana@evil.example", "ftp://evil.example"]
+    "content",
+    ["see https://evil.example/x now", "see evil.example", "ana@evil.example", "ftp://evil.example"],
 )
-def test_a_bare_address_is_a_link_unless_slack_is_told_to_keep_off(world: SlackWorld, words: str) -> None:
-    assert [link.is_bare for link in world.links_in(blocks(section(words)))] == [True]
-    assert [link.is_bare for link in world.links_in(text(words))] == [True]
-    assert world.links_in(blocks(section(words, verbatim=True))) == []
-    assert world.links_in(text(words, parse="none")) == []
+def test_a_bare_address_is_a_link_unless_parsing_is_off(world: SlackWorld, content: str) -> None:
+    assert [link.is_bare for link in world.links_in(blocks(section(content)))] == [True]
+    assert [link.is_bare for link in world.links_in(text(content))] == [True]
+    assert world.links_in(blocks(section(content, verbatim=True))) == []
+    assert world.links_in(text(content, parse="none")) == []
 
 
-@pytest.mark.parametrize("words", ["1.5 hours", "acme/api#12", "a &lt;b|c&gt; d", "Mr. Smith", "e.g"])
-def test_ordinary_words_are_no_links(world: SlackWorld, words: str) -> None:
-    assert world.links_in(blocks(section(words))) == []
+@pytest.mark.parametrize("content", ["1.5 hours", "acme/api#12", "a &lt;b|c&gt; d", "Mr. Smith", "e.g"])
+def test_ordinary_words_are_no_links(world: SlackWorld, content: str) -> None:
+    assert world.links_in(blocks(section(content))) == []
 
 
 def test_a_message_reads_as_it_is_shown(world: SlackWorld) -> None:

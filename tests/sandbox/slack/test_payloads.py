@@ -40,7 +40,7 @@ def expected(sample: str) -> Keys:
     return keys
 
 
-def told(reply: Reply) -> Keys:
+def payload_of(reply: Reply) -> Keys:
     """The keys of what was sent: an event's JSON, an interaction's, or a command's form."""
     if reply.sent.content_type == "application/json":
         return keys_of(json.loads(reply.sent.body))
@@ -49,15 +49,15 @@ def told(reply: Reply) -> Keys:
 
 
 async def test_a_command(world: SlackWorld) -> None:
-    sent = told(await world.run_command("ana", "/snooze"))
+    sent = payload_of(await world.run_command("ana", "/snooze"))
     assert set(differences(expected("SlashCommandPayload"), sent)) == GRID
 
 
 async def test_the_home_tab_is_opened(world: SlackWorld) -> None:
     world.add_view("U0ANA00001", {"type": "home", "blocks": [section("x")]})
-    found = set(differences(expected("AppHomeOpenedPayload"), told(await world.open_home("ana"))))
+    mismatches = set(differences(expected("AppHomeOpenedPayload"), payload_of(await world.open_home("ana"))))
     # The sample leaves blocks and values out, which are of many shapes.
-    assert found == OLD | {
+    assert mismatches == OLD | {
         "missing enterprise_id",
         "unknown event.view.blocks",
         "unknown event.view.state.values",
@@ -67,17 +67,18 @@ async def test_the_home_tab_is_opened(world: SlackWorld) -> None:
 async def test_the_app_is_uninstalled(world: SlackWorld) -> None:
     uninstalled, revoked = await world.uninstall()
     for sample, reply in (("AppUninstalledPayload", uninstalled), ("TokensRevokedPayload", revoked)):
-        assert set(differences(expected(sample), told(reply))) == OLD | {"missing enterprise_id"}
+        assert set(differences(expected(sample), payload_of(reply))) == OLD | {"missing enterprise_id"}
 
 
 async def test_a_form_is_submitted(world: SlackWorld) -> None:
     view = world.add_view("U0ANA00001", form(line("until")))
-    found = set(
+    mismatches = set(
         differences(
-            expected("ViewSubmissionPayload"), told(await world.submit_view("ana", view, {"until": "x"}))
+            expected("ViewSubmissionPayload"),
+            payload_of(await world.submit_view("ana", view, {"until": "x"})),
         )
     )
-    assert found == TEAM_OF_GRID | OF_WORKFLOWS | {
+    assert mismatches == TEAM_OF_GRID | OF_WORKFLOWS | {
         "missing is_cleared",  # of view_closed
         "unknown response_urls",  # newer than the sample
         "unknown view.blocks",
@@ -98,13 +99,13 @@ async def test_a_click_has_what_slack_always_sends_and_nothing_else(world: Slack
     )
     world.add_message(posted)
     for action_id, value in (("mute", "1"), ("snooze", "hour")):
-        sent = told(await world.click("ana", posted.ts, action_id, value))
+        sent = payload_of(await world.click("ana", posted.ts, action_id, value))
         assert sent is not None
         assert sent.keys() == ALWAYS_IN_A_CLICK
         # The blocks are the bot's own words; the sample's are of every kind there is.
         sent["message"]["blocks"] = None
-        found = differences(expected("BlockActionPayload"), sent)
-        unknown = {line for line in found if line.startswith("unknown")}
+        mismatches = differences(expected("BlockActionPayload"), sent)
+        unknown = {line for line in mismatches if line.startswith("unknown")}
         assert unknown == {"unknown state.values", "unknown message.metadata.event_payload.key"}
 
 

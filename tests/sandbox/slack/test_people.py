@@ -1,4 +1,4 @@
-"""People use a bot made with the real Bolt: what it is told, and what they see."""
+"""People use a bot made with the real Bolt: what it receives, and what they see."""
 
 import asyncio
 import json
@@ -26,8 +26,8 @@ async def _slack(slack: AsyncWebClient) -> None:
 
 
 async def post_card(slack: AsyncWebClient) -> str:
-    shown = [section("Fix billing"), actions(menu("snooze", "hour", "day"), button("Mute", "mute", "7"))]
-    return str((await slack.chat_postMessage(channel=ANA, text="Fix billing", blocks=shown))["ts"])
+    blocks = [section("Fix billing"), actions(menu("snooze", "hour", "day"), button("Mute", "mute", "7"))]
+    return str((await slack.chat_postMessage(channel=ANA, text="Fix billing", blocks=blocks))["ts"])
 
 
 def answer_commands(bolt: AsyncApp, answer: Any = "") -> list[Body]:
@@ -79,7 +79,7 @@ async def test_an_answer_that_slack_cannot_show_is_an_error(bolt: AsyncApp, worl
         ("https://acme.example/1", "<https://acme.example/1>"),
     ],
 )
-async def test_what_is_typed_is_escaped(bolt: AsyncApp, world: SlackWorld, typed: str, sent: str) -> None:
+async def test_typed_text_is_escaped(bolt: AsyncApp, world: SlackWorld, typed: str, sent: str) -> None:
     heard = answer_commands(bolt)
     await world.run_command("ben", "/snooze", typed)
     assert heard[0]["text"] == sent
@@ -94,7 +94,7 @@ async def test_requests_are_signed_as_the_sdk_checks_it(bolt: AsyncApp, world: S
     assert len(heard) == 1
 
 
-async def test_a_click_tells_what_was_clicked_and_can_replace_the_message(
+async def test_a_click_names_its_button_and_its_answer_can_replace_the_message(
     bolt: AsyncApp, slack: AsyncWebClient, world: SlackWorld
 ) -> None:
     heard: list[Body] = []
@@ -115,7 +115,7 @@ async def test_a_click_tells_what_was_clicked_and_can_replace_the_message(
     assert [message.text for message in world.messages_to("ana")] == ["Snoozed for an hour"]
 
 
-async def test_buttons_that_share_an_action_are_told_apart_by_value(
+async def test_buttons_that_share_an_action_are_distinguished_by_value(
     bolt: AsyncApp, slack: AsyncWebClient, world: SlackWorld
 ) -> None:
     heard: list[str] = []
@@ -143,7 +143,7 @@ async def test_nobody_clicks_what_is_not_there(slack: AsyncWebClient, world: Sla
         await world.click("zoe", ts, "mute")
 
 
-async def test_a_button_that_leads_somewhere_is_told_as_well(
+async def test_a_button_with_a_link_reaches_the_bot_as_well(
     bolt: AsyncApp, slack: AsyncWebClient, world: SlackWorld
 ) -> None:
     @bolt.action("open")
@@ -268,7 +268,7 @@ async def test_a_form_cannot_be_sent_half_filled_in(form_bot: list[Body], world:
     assert form_bot == []
 
 
-async def test_a_form_that_is_cancelled_tells_so(form_bot: list[Body], world: SlackWorld) -> None:
+async def test_the_bot_is_notified_of_a_cancelled_form(form_bot: list[Body], world: SlackWorld) -> None:
     await world.run_command("ana", "/ooo")
     reply = await world.close_view("ana", world.modals_of("ana")[0])
     assert reply is not None
@@ -328,7 +328,7 @@ async def test_a_dm_a_changed_profile_and_shortcuts_reach_the_bot(
     assert world.user("ana").tz == "Asia/Tokyo"
 
 
-async def test_the_bot_hears_its_own_messages_as_slack_lets_it(
+async def test_the_bot_gets_events_about_its_own_messages(
     bolt: AsyncApp, slack: AsyncWebClient, world: SlackWorld
 ) -> None:
     reply = await world.echo(await post_card(slack))
@@ -349,12 +349,12 @@ async def test_an_event_can_come_again(bolt: AsyncApp, world: SlackWorld) -> Non
     assert len(set(heard)) == 1
 
 
-async def test_uninstalling_kills_the_token_at_once_and_tells_in_any_order(
+async def test_uninstalling_revokes_the_token_at_once_and_its_events_come_in_any_order(
     bolt: AsyncApp, slack: AsyncWebClient, world: SlackWorld
 ) -> None:
     replies = await world.uninstall(("tokens_revoked", "app_uninstalled"))
-    told = [json.loads(reply.sent.body)["event"]["type"] for reply in replies]
-    assert told == ["tokens_revoked", "app_uninstalled"]
+    events = [json.loads(reply.sent.body)["event"]["type"] for reply in replies]
+    assert events == ["tokens_revoked", "app_uninstalled"]
     assert world.state.is_revoked
     with pytest.raises(ImpossibleError, match="not installed any more"):
         await world.run_command("ana", "/snooze", "2h")
@@ -364,7 +364,7 @@ async def test_the_request_url_is_verified(world: SlackWorld) -> None:
     assert json.loads((await world.verify_url("3eZbrw1aB")).body)["challenge"] == "3eZbrw1aB"
 
 
-async def test_a_bot_that_fails_is_told_apart_from_one_that_is_gone(world: SlackWorld) -> None:
+async def test_a_failing_bot_differs_from_one_that_is_gone(world: SlackWorld) -> None:
     unknown = await world.run_command("ana", "/snooze", "2h")  # nobody listens for it
     assert (unknown.status, unknown.error) == (404, "dispatch_failed")
     world.sender.bot_url = "http://127.0.0.1:9"

@@ -30,8 +30,8 @@ class Bot:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = f"{self.world.base_url}/api/apps.connections.open"
         async with self.http.post(url, headers=headers) as answer:
-            told: dict[str, Any] = await answer.json()
-            return told
+            reply: dict[str, Any] = await answer.json()
+            return reply
 
     async def connect(self) -> aiohttp.ClientWebSocketResponse:
         """A new connection that has said hello."""
@@ -74,7 +74,7 @@ async def test_an_address_is_good_once(bot: Bot) -> None:
         await bot.http.ws_connect(url)
 
 
-async def test_what_a_person_does_comes_in_an_envelope_and_its_answer_goes_back(bot: Bot) -> None:
+async def test_an_act_of_a_person_comes_in_an_envelope_and_its_answer_goes_back(bot: Bot) -> None:
     connection = await bot.connect()
     typing = asyncio.ensure_future(bot.world.run_command("ana", "/ripe", "a=1 + b=ü"))
     envelope = await connection.receive_json(timeout=5)
@@ -101,10 +101,12 @@ async def test_an_event_comes_again_with_the_number_of_the_try(bot: Bot) -> None
 async def test_several_connections_take_turns(bot: Bot) -> None:
     bot.world.sender.patience = 0.05
     connections = [await bot.connect(), await bot.connect()]
-    for words in ("one", "two"):
-        await bot.world.send_dm("ana", words)
-    came = [(await one.receive_json(timeout=5))["payload"]["event"]["text"] for one in connections]
-    assert {*came} == {"one", "two"}
+    for text in ("one", "two"):
+        await bot.world.send_dm("ana", text)
+    texts = [
+        (await connection.receive_json(timeout=5))["payload"]["event"]["text"] for connection in connections
+    ]
+    assert {*texts} == {"one", "two"}
 
 
 async def test_only_the_connection_that_got_an_envelope_can_answer_it(bot: Bot) -> None:
@@ -116,7 +118,7 @@ async def test_only_the_connection_that_got_an_envelope_can_answer_it(bot: Bot) 
     assert (await sending).error == "operation_timeout"
 
 
-async def test_without_a_connection_nobody_is_told_anything(bot: Bot) -> None:
+async def test_without_a_connection_nothing_is_sent(bot: Bot) -> None:
     assert (await bot.world.run_command("ana", "/ripe")).error == "dispatch_failed"
 
 

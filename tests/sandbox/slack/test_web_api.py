@@ -122,8 +122,8 @@ async def test_history_excludes_its_bounds_unless_they_are_asked_for(
     last = await post(slack, "last")
 
     async def read(**bounds: Any) -> list[str]:
-        found = await slack.conversations_history(channel=DM, **bounds)
-        return [message["text"] for message in found["messages"]]
+        history = await slack.conversations_history(channel=DM, **bounds)
+        return [message["text"] for message in history["messages"]]
 
     assert await read(oldest=first) == ["last"]
     assert await read(oldest=first, inclusive=True) == ["last", "first"]
@@ -174,7 +174,7 @@ async def test_people_are_listed_in_pages(slack: AsyncWebClient) -> None:
     assert names == ["ana", "ben", "cho", "dev", "eli", "olga", "ripe"]
 
 
-async def test_an_owner_is_seen_as_one(slack: AsyncWebClient) -> None:
+async def test_an_owner_is_marked_as_owner(slack: AsyncWebClient) -> None:
     olga = (await slack.users_lookupByEmail(email="olga@acme.example"))["user"]
     assert (olga["is_admin"], olga["is_owner"]) == (True, True)
 
@@ -235,7 +235,7 @@ async def test_a_long_text_is_cut_as_slack_cuts_it(slack: AsyncWebClient, world:
         ("apps.uninstall", {}, "unknown_method"),
     ],
 )
-async def test_what_slack_refuses_is_refused(
+async def test_blocks_that_slack_refuses_are_refused(
     slack: AsyncWebClient, world: SlackWorld, method: str, given: dict[str, Any], error: str
 ) -> None:
     world.dm_with(world.user("ben"))

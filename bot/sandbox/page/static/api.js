@@ -1,11 +1,11 @@
 // Talks to the bot that served this page, and to nobody else.
 
-/** What it answers; throws an Error whose text can be shown. */
+/** Asks with GET and returns the answer. Throws an Error whose text can be shown. */
 export async function get(path) {
   return read(await fetch(path, { headers: { Accept: "application/json" } }));
 }
 
-/** The same for an order. */
+/** Sends an order with POST, as JSON, and returns the answer. Throws as `get` does. */
 export async function post(path, body) {
   return read(
     await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),

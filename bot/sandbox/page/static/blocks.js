@@ -4,13 +4,13 @@ import { menuButton } from "./menu.js";
 import { link, renderText } from "./mrkdwn.js";
 
 /**
- * Nodes for blocks. `place` is {names, act(actionId, value)}: user names by id, and what a button or menu does.
+ * Nodes for blocks. `place` is {names, act}: user names by id, and a function (actionId, value) for buttons and menus.
  */
 export function renderBlocks(blocks, place) {
   return blocks.map((block) => BLOCKS[block.type]?.(block, place) ?? el("p", { text: `(${block.type})` }));
 }
 
-/** What a person filled in: values by block id. What was left empty is left out. */
+/** What a person filled in: values by block id, without empty fields. */
 export function valuesOf(form) {
   const values = {};
   for (const field of form.querySelectorAll("[data-block]")) {

@@ -1,6 +1,6 @@
 // Makes and updates elements. What comes from outside becomes text, never markup.
 
-/** An element. `props`: attributes; `on...` are listeners, `class` and `text` what they say; null is left out. */
+/** An element. `props` are attributes; `on...` are listeners, `text` is the content, and null is left out. */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -14,8 +14,8 @@ export function el(tag, props = {}, ...children) {
 }
 
 /**
- * Shows one child for each item, in order. What has not changed stays as it is, the focus too.
- * Returns the children that took the place of others.
+ * Shows one child for each item, in order. Unchanged children stay as they are, and the focus stays.
+ * Returns the children that replaced others.
  */
 export function showAll(parent, items, keyOf, render) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
@@ -41,7 +41,7 @@ export function showAll(parent, items, keyOf, render) {
   return changed;
 }
 
-/** Shows one thing in `parent`, anew only if `data` differs from what is shown. */
+/** Renders `data` in `parent`, unless it is the same as before. */
 export function show(parent, data, render) {
   const version = JSON.stringify(data);
   if (parent.version === version) return;
@@ -51,7 +51,7 @@ export function show(parent, data, render) {
   if (focused !== null) refocus(parent, focused);
 }
 
-/** The options of a select, keeping what is selected if it is still there. */
+/** Sets the options of a select. The selected option stays selected if it still exists. */
 export function showOptions(select, options) {
   const version = JSON.stringify(options);
   if (select.version === version) return;

@@ -1,4 +1,4 @@
-// Everything that happens, as it happens.
+// The log of everything that happens, as it happens.
 import { el } from "./dom.js";
 import { clock, when } from "./time.js";
 
@@ -7,15 +7,15 @@ const KINDS = {
 };
 const MOST_SHOWN = 300;
 
-/** Follows the news: the browser reconnects by itself and says what it saw last. `onItem` hears of each. */
+/** Follows the news and calls `onItem` with each item. The browser reconnects by itself after the last one it saw. */
 export function follow(onItem) {
   const source = new EventSource("/page/events");
   source.addEventListener("message", (event) => onItem(JSON.parse(event.data)));
-  // Else the browser counts the open connection as an error while it leaves.
+  // Otherwise the browser reports the open connection as an error when it leaves the page.
   window.addEventListener("pagehide", () => source.close());
 }
 
-/** Adds an item on top. */
+/** Adds an item at the top. */
 export function addToLog(item, zone) {
   const log = document.getElementById("log");
   log.prepend(el("li", { class: item.is_ok ? "" : "failed" },

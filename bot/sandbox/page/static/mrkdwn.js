@@ -23,7 +23,7 @@ const EMOJI = {
   arrow_right: "➡️", large_green_circle: "🟢", red_circle: "🔴", smile: "😄", heart: "❤️", fire: "🔥",
 };
 
-/** Nodes for a text object, a string being mrkdwn. `names` are user names by id. */
+/** Nodes for a text object, or for a string of mrkdwn. `names` are user names by id. */
 export function renderText(text, names) {
   if (typeof text === "string") return renderMrkdwn(text, names);
   if (text.type === "mrkdwn") return renderMrkdwn(text.text, names);
@@ -91,7 +91,7 @@ function renderControl(control, names) {
   return /^(https?|mailto):/i.test(url) ? link(url, label ?? url) : (label ?? url);
 }
 
-/** A link that leaves the page; the page itself follows those to its own pull requests. */
+/** A link that leaves the page. Links to the sandbox's own pull requests stay on it: see page.js. */
 export function link(url, label, props = {}) {
   return el("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: label, ...props });
 }

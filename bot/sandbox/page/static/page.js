@@ -1,4 +1,4 @@
-// The sandbox's page: what is chosen, what is shown, and what its buttons do.
+// The sandbox's page: what is selected, what is shown, and what its buttons do.
 import { get, post } from "./api.js";
 import { showOptions } from "./dom.js";
 import { addToLog, follow } from "./log.js";
@@ -19,7 +19,7 @@ let actor = null;
 
 const slack = new Slack(refresh, fail);
 
-/** Says what went wrong; null: nothing. */
+/** Shows what went wrong; null hides it. */
 function fail(words) {
   const problem = byId("problem");
   problem.textContent = words ?? "";
@@ -38,7 +38,7 @@ function shownPerson() {
   return state.people.find((one) => one.name === (chosenPerson ?? reviewerOf(shownPull()))) ?? state.people[0];
 }
 
-/** Whom Ripe asked last, else who was asked by hand, else the one with the most to read. */
+/** The login of the reviewer whom Ripe asked last, else of one whom people asked, else Ana. */
 function reviewerOf(pull) {
   const asked = pull?.decisions?.flatMap((decision) => decision.people).filter((one) => one.outcome === "asked");
   return asked?.at(-1)?.login ?? pull?.requests?.at(-1)?.login ?? pull?.requested?.at(-1) ?? "ana";
@@ -83,7 +83,7 @@ function showClock() {
   byId("clock-place").textContent = `in ${city(person.zone)}`;
 }
 
-/** Says a new DM aloud, once. */
+/** Announces a new DM to screen readers, once. */
 function announce(person) {
   const newest = (state.dms[person.name] ?? []).filter((message) => message.author !== person.name).at(-1);
   const heard = newest ? `${person.name} ${newest.ts}` : null;
@@ -97,7 +97,7 @@ let reading = null;
 let isStale = false;
 let isCutOff = false;
 
-/** Reads how everything stands; while that runs, once more afterwards is enough for all who ask. */
+/** Loads the state. All calls during a load share one more load after it. */
 function refresh() {
   isStale = true;
   reading ??= readUntilFresh().finally(() => {

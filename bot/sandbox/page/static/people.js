@@ -1,7 +1,7 @@
 // Names and faces.
 import { el } from "./dom.js";
 
-/** A coloured letter; its colour comes from it. */
+/** A letter as an avatar, with a colour that depends on the name. */
 export function face(name) {
   const tone = name.toLowerCase().charCodeAt(0) % 6;
   return el("span", { class: `face tone-${tone}`, "aria-hidden": "true", text: name.slice(0, 1).toUpperCase() });

@@ -1,4 +1,4 @@
-// The left column: a pull request as GitHub shows it, and what can be done with it.
+// The left column: a pull request as GitHub shows it, and the acts on it.
 import { el, show, showAll, showOptions } from "./dom.js";
 import { called, face } from "./people.js";
 import { when } from "./time.js";
@@ -123,7 +123,7 @@ const ENDS = {
   unassigned: "is no longer asked", removed: "is no longer asked", merged: "it was merged", closed: "it was closed",
 };
 
-/** What has come of it for each reviewer, and what comes next. */
+/** What has happened for each reviewer, and what comes next. */
 export function showCourse(pull, people, now, zone) {
   const requests = (pull.requests ?? []).slice(-4);
   document.getElementById("course").hidden = requests.length === 0;

@@ -8,7 +8,7 @@ import { clock, day } from "./time.js";
 
 const byId = (id) => document.getElementById(id);
 
-/** `done` is awaited after each act; `fail` shows what went wrong, or with null that nothing does. */
+/** `done` is awaited after each act; `fail` shows what went wrong, or hides it with null. */
 export class Slack {
   constructor(done, fail) {
     this.done = done;
@@ -116,7 +116,7 @@ export class Slack {
     if (tab === "home") await this.act("home", {});
   }
 
-  /** Home as it is for whoever is shown now. */
+  /** Loads the Home tab of the person who is shown. */
   async refreshHome() {
     if (this.tab === "home") await this.act("home", {});
   }
@@ -165,7 +165,7 @@ export class Slack {
     if (reply?.errors && Object.keys(reply.errors).length) this.markErrors(form, reply.errors);
   }
 
-  /** Under the fields, which keep what was filled in. */
+  /** Shows errors under their fields, which keep their content. */
   markErrors(form, errors) {
     form.querySelectorAll(".error").forEach((node) => node.remove());
     form.querySelectorAll(".wrong").forEach((node) => node.classList.remove("wrong"));
@@ -184,7 +184,7 @@ export class Slack {
   async closeModal() {
     const view = this.openModal();
     if (!view) return;
-    // At once, and once: Escape may be told twice before the answer is there.
+    // Closed here at once: a second Escape before the answer must not close the modal below.
     this.closed = view.id;
     this.showModal();
     await this.act("close", { view_id: view.id });
@@ -203,7 +203,7 @@ export class Slack {
     if (text) await this.say(text);
   }
 
-  /** Sends words to the bot, or runs them when they are a command. */
+  /** Sends a text to the bot, or runs it if it is a command. */
   async say(text) {
     const [command, ...words] = text.split(/\s+/);
     byId("messages").scrollTop = byId("messages").scrollHeight;

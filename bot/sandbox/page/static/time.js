@@ -17,7 +17,7 @@ export function shortDay(instant, zone) {
   return format(zone, { weekday: "short", day: "numeric", month: "short" }).format(new Date(instant)).replace(",", "");
 }
 
-/** 10:01 today, else Wed 09:00, or with the date when that is six days away or more. */
+/** 10:01 today, else Wed 09:00, or with the date if it is six days away or more. */
 export function when(instant, now, zone) {
   const [then, today] = [new Date(instant), new Date(now)];
   const dayOf = (date) => format(zone, { dateStyle: "short" }).format(date);
