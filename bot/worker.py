@@ -51,7 +51,6 @@ from bot.jobs.tidy import tidy
 from bot.jobs.welcome_digest import EVERY as DIGESTS_EVERY
 from bot.jobs.welcome_digest import schedule_digests, welcome_digest
 from bot.settings import Settings
-from bot.web.metrics import create_metrics_web
 from bot.web.server import PortInUseError, is_free, serving
 from jobq import Handler, Observer, Recurring, Timing, Worker
 
@@ -144,6 +143,9 @@ async def _measured(app: App) -> AsyncIterator[Observer | None]:
                 f"METRICS_PORT: {port} is in use, perhaps by another worker: give each its own"
             )
         counted = JobMetrics(registry)
+        # Quart takes 10 MB and part of the start, and most workers serve nothing.
+        from bot.web.metrics import create_metrics_web
+
         web = create_metrics_web(Exposition(registry), settings.metrics_token)
         async with serving(web, settings.host, port):
             yield counted.count

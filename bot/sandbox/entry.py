@@ -1,21 +1,39 @@
-"""What the command line uses of the sandbox: its process, its story, and its page in the web process."""
+"""What the command line uses of the sandbox: its process, its story, and its page in the web process.
 
-from collections.abc import Sequence
+Each is a process of its own, so each imports its own part only.
+"""
 
-from quart import Blueprint
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from bot.app import App
-from bot.sandbox.app import run_sandbox
-from bot.sandbox.page.api import sandbox_blueprint
-from bot.sandbox.page.routes import page_blueprint
-from bot.sandbox.story import run_story
-from bot.settings import SettingsError
+from bot.settings import Settings, SettingsError
 
-__all__ = ["make_pages", "run_sandbox", "run_story"]
+if TYPE_CHECKING:
+    from quart import Blueprint
+
+    from bot.app import App
 
 
-def make_pages(app: App) -> Sequence[Blueprint]:
+async def run_sandbox(settings: Settings, port: int, stop: asyncio.Event) -> None:
+    """Act as GitHub and Slack on `port` until `stop` is set."""
+    from bot.sandbox import app
+
+    await app.run_sandbox(settings, port, stop)
+
+
+async def run_story(settings: Settings, stop: asyncio.Event, show: Callable[[str], None]) -> None:
+    """Play a pull request and show what happens, until `stop` is set."""
+    from bot.sandbox import story
+
+    await story.run_story(settings, stop, show)
+
+
+def make_pages(app: "App") -> "Sequence[Blueprint]":
     """The page at `/`, `/sandbox/state` and `/sandbox/clock`. Raises SettingsError without SANDBOX_URL."""
+    from bot.sandbox.page.api import sandbox_blueprint
+    from bot.sandbox.page.routes import page_blueprint
+
     if app.settings.sandbox_url is None:
         raise SettingsError("SANDBOX_URL: missing; `ripe up` starts the sandbox and sets it")
     return sandbox_blueprint(app, app.settings.sandbox_url), page_blueprint(app, app.settings.sandbox_url)
