@@ -31,17 +31,17 @@ async def supervise(children: Sequence[Child], stop: asyncio.Event, show: Callab
     """
     guardian = Guardian()
     width = max(len(child.name) for child in children)
-    processes: list[Process] = []
+    processes: dict[str, Process] = {}
     runs: list[asyncio.Task[None]] = []
     try:
         for child in children:
             process = await _start(child)
             guardian.watch(process.pid)
-            processes.append(process)
+            processes[child.name] = process
             runs.append(asyncio.create_task(_run(child.name, process, f"{child.name:<{width}} | ", show)))
         await _first_of(runs, stop)
     finally:
-        await _end(processes, runs)
+        await _end(processes, runs, show)
         guardian.dismiss()
 
 
@@ -89,16 +89,20 @@ async def _first_of(runs: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> 
             run.result()
 
 
-async def _end(processes: Sequence[Process], runs: Sequence[asyncio.Task[None]]) -> None:
-    for process in processes:
+async def _end(
+    processes: Mapping[str, Process], runs: Sequence[asyncio.Task[None]], show: Callable[[str], None]
+) -> None:
+    for process in processes.values():
         _send(process, signal.SIGTERM)
     try:
         if runs:
             await asyncio.wait(runs, timeout=STOP_SECONDS)
     finally:
         # In `finally`: a second Ctrl-C ends the wait.
-        for process in processes:
-            _send(process, signal.SIGKILL)
+        for name, process in processes.items():
+            if process.returncode is None:
+                show(f"{name} still runs and is killed.")
+                _send(process, signal.SIGKILL)
     await asyncio.gather(*runs, return_exceptions=True)
 
 

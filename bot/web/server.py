@@ -27,18 +27,22 @@ class PortInUseError(OperatorError):
     """Another process listens on this port."""
 
 
-async def serve_until(app: "Framework", host: str, port: int, stop: asyncio.Event) -> None:
+async def serve_until(
+    app: "Framework", host: str, port: int, stop: asyncio.Event, grace: float = GRACE_SECONDS
+) -> None:
     """Serve `app` until `stop` is set, then let running requests end. Raises PortInUseError."""
-    await _serve(app, _listen(host, port), stop)
+    await _serve(app, _listen(host, port), stop, grace)
 
 
 @asynccontextmanager
-async def serving(app: "Framework", host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+async def serving(
+    app: "Framework", host: str = "127.0.0.1", port: int = 0, grace: float = GRACE_SECONDS
+) -> AsyncIterator[str]:
     """Serve `app` for as long as the block lasts; yields its base URL. Port 0 is any free one."""
     listening = _listen(host, port)
     address = f"http://{host}:{listening.getsockname()[1]}"
     stop = asyncio.Event()
-    server = asyncio.create_task(_serve(app, listening, stop))
+    server = asyncio.create_task(_serve(app, listening, stop, grace))
     try:
         yield address
     finally:
@@ -78,15 +82,15 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _serve(app: "Framework", listening: socket.socket, stop: asyncio.Event) -> None:
+async def _serve(app: "Framework", listening: socket.socket, stop: asyncio.Event, grace: float) -> None:
     from hypercorn.asyncio import serve
 
-    server = asyncio.create_task(serve(app, _config(listening), shutdown_trigger=stop.wait))
+    server = asyncio.create_task(serve(app, _config(listening, grace), shutdown_trigger=stop.wait))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({server, stopping}, return_when=asyncio.FIRST_COMPLETED)
         # Since Python 3.12 a server waits for its connections before its own grace begins.
-        await asyncio.wait({server}, timeout=GRACE_SECONDS + 0.5)
+        await asyncio.wait({server}, timeout=grace + 0.5)
     finally:
         stopping.cancel()
         server.cancel()
@@ -99,14 +103,14 @@ async def _outcome(server: asyncio.Task[None]) -> None:
         server.result()
 
 
-def _config(listening: socket.socket) -> "Config":
+def _config(listening: socket.socket, grace: float) -> "Config":
     from hypercorn.config import Config
 
     config = Config()
     config.bind = [f"fd://{listening.detach()}"]
     config.read_timeout = READ_TIMEOUT
-    config.graceful_timeout = GRACE_SECONDS
-    config.shutdown_timeout = GRACE_SECONDS
+    config.graceful_timeout = grace
+    config.shutdown_timeout = grace
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     return config

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +16,16 @@ import pytest
 from bot.local.embedded import EmbeddedPostgres, embedded_postgres
 from bot.model import OperatorError
 from tests.local.conftest import wait_for_ends
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[Path]:
+    """A data directory on which no server runs. It is made once, which takes longer than to use it."""
+    home = Path(tempfile.mkdtemp(prefix="ripe-test-"))
+    with embedded_postgres(home / "pg"):
+        pass
+    yield home / "pg"
+    shutil.rmtree(home)
 
 
 def fetch(dsn: str, sql: str) -> object:
@@ -27,10 +40,10 @@ async def _fetch(dsn: str, sql: str) -> object:
         await connection.close()
 
 
-def test_a_second_start_finds_the_data(home: Path) -> None:
-    with embedded_postgres(home / "pg") as server:
+def test_a_second_start_finds_the_data(data: Path) -> None:
+    with embedded_postgres(data) as server:
         fetch(server.dsn(), "CREATE TABLE kept ()")
-    with embedded_postgres(home / "pg") as server:
+    with embedded_postgres(data) as server:
         assert fetch(server.dsn(), "SELECT count(*) FROM kept") == 0
 
 
@@ -43,14 +56,14 @@ def test_a_path_too_long_for_a_socket_works_and_leaves_nothing_elsewhere(home: P
     assert not sockets.exists()
 
 
-def test_a_killed_owner_leaves_no_server_and_the_next_one_takes_over(home: Path) -> None:
+def test_a_killed_owner_leaves_no_server_and_the_next_one_takes_over(data: Path) -> None:
     script = (
         "import sys, pathlib; from bot.local.embedded import EmbeddedPostgres\n"
         "server = EmbeddedPostgres(pathlib.Path(sys.argv[1])); server.start()\n"
         "print(server.pid, flush=True); sys.stdin.read()"
     )
     owner = subprocess.Popen(  # noqa: S603 - every word of it is ours
-        [sys.executable, "-c", script, str(home / "pg")],
+        [sys.executable, "-c", script, str(data)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -60,38 +73,41 @@ def test_a_killed_owner_leaves_no_server_and_the_next_one_takes_over(home: Path)
     owner.kill()
     owner.communicate()
     wait_for_ends([pid])
-    with embedded_postgres(home / "pg") as server:
+    with embedded_postgres(data) as server:
         assert fetch(server.dsn(), "SELECT 1") == 1
 
 
-def test_a_server_left_running_is_replaced(home: Path) -> None:
-    left = EmbeddedPostgres(home / "pg")
+def test_a_server_left_running_is_replaced(data: Path) -> None:
+    left = EmbeddedPostgres(data)
     left.start()
-    with embedded_postgres(home / "pg") as server:
+    with embedded_postgres(data) as server:
         assert fetch(server.dsn(), "SELECT 1") == 1
         assert left.has_died()
     left.stop()
 
 
-def test_a_note_that_names_a_stranger_is_dropped(home: Path) -> None:
-    with embedded_postgres(home / "pg"):
-        user = (home / "pg").owner()
-    # A process of the server's own user: only such a one could Postgres mistake for a server.
-    with subprocess.Popen(["/bin/sleep", "100"], user=user) as stranger:
-        (home / "pg" / "postmaster.pid").write_text(f"{stranger.pid}\n{home / 'pg'}\n")
-        with embedded_postgres(home / "pg") as server:
+def test_a_note_that_names_another_process_is_dropped(data: Path) -> None:
+    with embedded_postgres(data):
+        user = data.owner()
+    # A process of the server's own user: only such a process could Postgres mistake for a server.
+    other = subprocess.Popen(["/bin/sleep", "100"], user=user)
+    try:
+        (data / "postmaster.pid").write_text(f"{other.pid}\n{data}\n")
+        with embedded_postgres(data) as server:
             assert fetch(server.dsn(), "SELECT 1") == 1
-        assert stranger.poll() is None
-        stranger.kill()
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
 
 
-def test_a_server_that_cannot_start_says_why(home: Path) -> None:
+def test_a_server_that_cannot_start_says_why(data: Path) -> None:
     with pytest.raises(OperatorError, match=r"did not start:\n(?s:.*)shared_buffers"):
-        EmbeddedPostgres(home / "pg", {"shared_buffers": "much"}).start()
+        EmbeddedPostgres(data, {"shared_buffers": "much"}).start()
 
 
-def test_a_server_that_dies_is_noticed(home: Path) -> None:
-    server = EmbeddedPostgres(home / "pg")
+def test_a_server_that_dies_is_noticed(data: Path) -> None:
+    server = EmbeddedPostgres(data)
     server.start()
     os.kill(server.pid, signal.SIGQUIT)
     wait_for_ends([server.pid])

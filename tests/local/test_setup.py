@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ from bot.settings import Settings, SettingsError
 from bot.web.server import find_free_port
 from bot.web.setup.passes import close_setup
 from jobq import Database, utc_now
-from tests.journeys.test_processes import WITHIN, read_until, started
+from tests.journeys.test_processes import WITHIN, read_until, started, stop
 from tests.web.setup_scene import World, connect_github, connect_slack, send, served_world
 
 
@@ -46,13 +45,13 @@ async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connecte
             async with httpx.AsyncClient(base_url=address, verify=tls_context()) as stranger:
                 assert "The setup is closed" in (await stranger.get("/setup")).text
                 assert "Ripe is running" in (await stranger.get("/")).text
-            await _stop(ripe)
+            await stop(ripe)
         async with started("up", environment) as again:
             output = await read_until(again, f"Ripe: {address}")
             assert "Setup" not in output
             assert "sandbox" not in output
             await _wait_for(address)
-            await _stop(again)
+            await stop(again)
 
 
 async def test_a_bot_in_shadow_is_set_up_again_to_go_live(db: Database, dsn: str, tmp_path: Path) -> None:
@@ -67,14 +66,14 @@ async def test_a_bot_in_shadow_is_set_up_again_to_go_live(db: Database, dsn: str
             await connect_slack(browser)
             assert "Ripe is in shadow mode" in (await send(browser, "/setup/mode", mode="shadow")).text
             await read_until(ripe, "Ripe: http")
-            await _stop(ripe)
+            await stop(ripe)
         assert (await load_choices())["ripe_mode"] == "shadow"
         async with started("up --setup", environment) as again, _let_in(again, address) as browser:
             assert (await browser.get("/setup")).url.path == "/setup/check"
             assert "Ready to go live?" in (await browser.get("/setup/mode")).text
             assert "Ripe is live" in (await send(browser, "/setup/mode", mode="live")).text
             await read_until(again, "Ripe: http")
-            await _stop(again)
+            await stop(again)
         assert (await load_choices())["ripe_mode"] == "live"
 
 
@@ -96,13 +95,6 @@ async def _wait_for(address: str) -> None:
     transport = httpx.AsyncHTTPTransport(retries=8, verify=tls_context())  # waits twice as long before each
     async with httpx.AsyncClient(transport=transport, timeout=WITHIN) as client:
         assert (await client.get(f"{address}/livez")).status_code == 200
-
-
-async def _stop(ripe: Process) -> None:
-    ripe.send_signal(signal.SIGINT)
-    async with asyncio.timeout(WITHIN):
-        await ripe.communicate()
-    assert ripe.returncode == 0
 
 
 async def _until_asked(world: World, path: str) -> None:
