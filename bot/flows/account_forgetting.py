@@ -1,4 +1,4 @@
-"""Deletes the rows of accounts from which the App was uninstalled. People and rules are not theirs."""
+"""Deletes everything about accounts from which the App was uninstalled. People and rules stay."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from bot.model import InstallationId, RequestId, Value, WorkspaceId
 from jobq import current_database
 
+KEPT_FOR = timedelta(hours=24)
+"""Somebody who uninstalled the App by mistake finds everything as it was."""
 PAGE = 200
-"""Rows a statement; with a pull request go its requests, reviews, assignments and messages."""
+"""Rows per statement. A pull request takes its requests, reviews, assignments and messages with it."""
 
 
 class Holdings(Value):
-    """How many rows some installations have. `deliveries` are those whose payload is still kept."""
+    """How many rows there are about some installations. `deliveries` still have their payload."""
 
     installations: int
     repositories: int
@@ -24,7 +26,7 @@ class Holdings(Value):
 
 
 class OwnedInstallation(Value):
-    """An installation on an account; `deleted_at` as far as we were told."""
+    """An installation on an account. `deleted_at` is None if no uninstall has arrived."""
 
     id: InstallationId
     deleted_at: datetime | None
@@ -33,16 +35,16 @@ class OwnedInstallation(Value):
 async def list_departed(
     installation_id: InstallationId, deleted_until: datetime
 ) -> tuple[InstallationId, ...]:
-    """Every installation on the account of this one, if the last was deleted by then; else none."""
+    """Every installation on the same account, if all were deleted by `deleted_until`; else none."""
     rows = await current_database().fetch(
         """
-        WITH told AS (SELECT workspace_id, id, account_id FROM installation WHERE id = $1),
-        ours AS (
-            SELECT installation.id, installation.deleted_at FROM installation JOIN told
-            ON installation.id = told.id OR (installation.workspace_id, installation.account_id)
-                = (told.workspace_id, told.account_id))
-        SELECT id FROM ours
-        WHERE NOT EXISTS (SELECT FROM ours WHERE deleted_at IS NULL OR deleted_at > $2) ORDER BY id
+        WITH this AS (SELECT workspace_id, id, account_id FROM installation WHERE id = $1),
+        on_account AS (
+            SELECT installation.id, installation.deleted_at FROM installation JOIN this
+            ON installation.id = this.id OR (installation.workspace_id, installation.account_id)
+                = (this.workspace_id, this.account_id))
+        SELECT id FROM on_account
+        WHERE NOT EXISTS (SELECT FROM on_account WHERE deleted_at IS NULL OR deleted_at > $2) ORDER BY id
         """,
         installation_id,
         deleted_until,
@@ -51,7 +53,10 @@ async def list_departed(
 
 
 async def list_installations_of(workspace_id: WorkspaceId, owner: str) -> tuple[OwnedInstallation, ...]:
-    """Every installation on an account, by its login in any case, even one known only by its repositories."""
+    """Every installation on an account, by its login (in any case).
+
+    An installation whose account is not stored is found by the owner of its repositories.
+    """
     rows = await current_database().fetch(
         """
         SELECT id, deleted_at FROM installation
@@ -69,7 +74,7 @@ async def list_installations_of(workspace_id: WorkspaceId, owner: str) -> tuple[
 async def list_recent_requests(
     installation_ids: Iterable[InstallationId], closed_from: datetime
 ) -> tuple[RequestId, ...]:
-    """Those about which DMs were sent, and that are open or were so until lately."""
+    """The review requests that have DMs, and are open or were closed at `closed_from` or later."""
     rows = await current_database().fetch(
         """
         SELECT review_request.id
@@ -87,7 +92,7 @@ async def list_recent_requests(
 
 
 async def count_holdings(installation_ids: Iterable[InstallationId]) -> Holdings:
-    """The rows that `forget_installations` would delete now."""
+    """Counts what `forget_installations` would delete now."""
     row = await current_database().fetchrow(
         """
         WITH theirs AS (
@@ -115,10 +120,10 @@ async def count_holdings(installation_ids: Iterable[InstallationId]) -> Holdings
 
 
 async def forget_installations(installation_ids: Iterable[InstallationId], page: int = PAGE) -> None:
-    """Deletes them with everything under them, `page` rows a statement. May be repeated, and resumed.
+    """Deletes them with everything under them, `page` rows per statement, each committed by itself.
 
-    Deliveries keep their GUID, so that one sent again changes nothing. Not for a transaction: each page is
-    committed.
+    Call it outside of a transaction. If it fails halfway, call it again. Deliveries keep their GUID, so a
+    redelivery changes nothing.
     """
     ids = list(installation_ids)
     for statement in _STATEMENTS:
@@ -127,7 +132,7 @@ async def forget_installations(installation_ids: Iterable[InstallationId], page:
 
 
 _STATEMENTS = (
-    # First the facts that were not applied yet: they would bring back what follows.
+    # Facts that were not applied yet go first, because they would bring the rest back.
     """
     UPDATE delivery SET fact = NULL, note = '' WHERE guid = ANY (ARRAY(
         SELECT guid FROM delivery WHERE (fact ->> 'installation_id')::bigint = ANY($1::bigint[]) LIMIT $2))
@@ -151,7 +156,3 @@ _STATEMENTS = (
         SELECT id FROM installation WHERE id = ANY($1::bigint[]) LIMIT $2))
     """,
 )
-
-
-KEPT_FOR = timedelta(hours=24)
-"""Somebody who uninstalls it by mistake finds everything as it was."""

@@ -15,9 +15,9 @@ from bot.reviews.rules import Change
 from jobq import Job
 
 ASSIGN_AFTER_MINUTES = 1
-"""Humans and CODEOWNERS go first."""
+"""Rules choose reviewers this much later, because humans and CODEOWNERS go first."""
 GRACE_MINUTES = 2
-"""Humans and rules may ask somebody else before the author hears that nobody can be reached."""
+"""The author hears this much later that nobody can be reached: somebody else may be asked by then."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class AppliedChange:
 async def record_change(
     after: PullRequest, change: Change, open_requests: Sequence[ReviewRequest], at: datetime
 ) -> AppliedChange:
-    """Close and open requests as decided. Every request that was or is open gets a reminder job.
+    """Closes and opens requests as decided. Every request that was or is open gets a reminder job.
 
-    `open_requests` are those from before the change. `at` is when it happened, by GitHub's clock. Call it in
-    a transaction that has locked the pull request.
+    `open_requests` are those before the change. `at` is when it happened, by GitHub's clock. Call it in a
+    transaction that has locked the pull request.
     """
     await store.close_review_requests(((request.id, reason) for request, reason in change.closed), at)
     opened = await store.open_review_requests(after, change.opened, at)

@@ -34,7 +34,7 @@ from jobq import Job
 async def apply_installation_fact(
     workspace_id: WorkspaceId, fact: InstallationFact, heard_at: datetime, now: datetime
 ) -> AppliedChange:
-    """Stores how an installation stands. Call it in a transaction, and save the jobs in the same one.
+    """Stores the state of an installation. Call it in a transaction, and save the jobs in the same one.
 
     `heard_at` is when its delivery came.
     """
@@ -56,7 +56,7 @@ async def apply_installation_fact(
 async def apply_repositories_fact(
     workspace_id: WorkspaceId, fact: RepositoriesFact, heard_at: datetime, now: datetime
 ) -> AppliedChange:
-    """Stores which repositories an installation sees now; as `apply_installation_fact`."""
+    """Stores which repositories an installation sees now. See apply_installation_fact."""
     identity = fact.installation_id
     await save_installation(workspace_id, identity, fact.account)
     added = await _add(workspace_id, identity, fact.added, heard_at)
@@ -67,7 +67,7 @@ async def apply_repositories_fact(
 async def apply_repository_fact(
     workspace_id: WorkspaceId, fact: RepositoryFact, heard_at: datetime, now: datetime
 ) -> AppliedChange:
-    """Stores how a repository is called, or that it is (not) worked on; as `apply_installation_fact`."""
+    """Stores the name of a repository, or whether people work in it. See apply_installation_fact."""
     identity, repository = fact.installation_id, fact.repository
     match fact.action:
         case RepositoryAction.RENAMED:

@@ -1,6 +1,6 @@
-"""Applies a fact about a pull request: what GitHub says happened to it, its review requests and its reviews.
+"""Applies a fact about a pull request, its review requests and its reviews.
 
-Facts come in any order and twice. See bot/reviews/rules.py for how the newest one wins.
+Facts come in any order and twice. bot/reviews/rules.py explains how the newest one wins.
 """
 
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ async def _ask_github(stored: PullRequest, fact: AnyFact) -> AppliedChange:
 
 
 async def _apply_older(stored: PullRequest, fact: AnyFact) -> AppliedChange:
-    """A review counts however late it is heard of. A newer fact has overtaken everything else."""
+    """Records a review, which counts however late it comes. A newer fact has overtaken everything else."""
     await _save_review(stored, fact)
     if not isinstance(fact, ReviewFact) or not rules.counts(fact.review.author, stored):
         return AppliedChange(outcome=DeliveryOutcome.LATE)

@@ -1,4 +1,4 @@
-"""Stores which repositories Ripe may look at, and how they are called, as facts say."""
+"""Stores which repositories Ripe may look at and how GitHub calls them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class RegisteredRepository:
 async def register_repository(
     workspace_id: WorkspaceId, installation_id: InstallationId, repository: Repository, at: datetime
 ) -> RegisteredRepository:
-    """Stores how a fact of `at` names its repository, whose row stays locked until the transaction ends.
+    """Stores how a fact of `at` names its repository. Nobody else changes its row until the transaction ends.
 
-    Facts may overtake the news of their installation, so this fact may be the first to name either.
+    A fact may arrive before the webhook about its installation, so neither needs to be stored.
     """
     is_visible = await github.confirm_repository(workspace_id, installation_id, repository, at)
     if is_visible is not None:
@@ -48,7 +48,7 @@ async def add_repositories(
     repositories: Sequence[Repository],
     at: datetime,
 ) -> tuple[Job, ...]:
-    """Stores that the installation, which must be stored, sees these at `at`. Returns the jobs to save."""
+    """Stores that a stored installation saw these at `at`. Returns the jobs to save."""
     before = await github.lock_repositories(repository.id for repository in repositories)
     await _take_over(workspace_id, before, at)
     names = await github.save_repositories(workspace_id, installation_id, repositories, at)
@@ -58,7 +58,7 @@ async def add_repositories(
 async def leave_repositories(
     installation_id: InstallationId, repository_ids: Iterable[RepositoryId], now: datetime
 ) -> tuple[Job, ...]:
-    """Ripe may not look at these any more: closes their requests. Returns the jobs that strike their DMs."""
+    """Stores that Ripe may not look at these any more. Returns the jobs that strike their DMs."""
     left = await github.remove_repositories(installation_id, repository_ids, now)
     closed = await close_requests_of_repositories(left, now)
     return tuple(remind_reviewer_job(request_id) for request_id in closed)

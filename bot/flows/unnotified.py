@@ -5,7 +5,7 @@ from jobq import current_database
 
 
 async def list_unnotified(person_id: PersonId) -> tuple[RequestId, ...]:
-    """The open requests of the backlog of a person, on any of their accounts, that no DM lists."""
+    """A person's open requests of the backlog, on any of their accounts, that no DM lists."""
     rows = await current_database().fetch(
         """
         SELECT backlog.request_id
@@ -28,7 +28,7 @@ async def list_unnotified(person_id: PersonId) -> tuple[RequestId, ...]:
 
 
 async def list_people_to_notify() -> tuple[PersonId, ...]:
-    """Everybody who has an entry that no DM lists and that is still silent."""
+    """Everybody who has such a request that is still snoozed until something changes."""
     rows = await current_database().fetch(
         """
         SELECT DISTINCT account.person_id

@@ -1,16 +1,18 @@
-"""Deletes what is known of a Slack workspace that took the app away: its people, their rules and requests."""
+"""Deletes everything about a Slack workspace from which the app was removed: its people, rules, requests."""
 
 from datetime import datetime, timedelta
 
 from bot.model import WorkspaceId
 from jobq import current_database
 
+KEPT_FOR = timedelta(hours=24)
+"""Somebody who removed the app by mistake finds everything as it was."""
 PAGE = 200
-"""Rows a statement; with a person go their accounts, absences, messages and actions."""
+"""Rows per statement. A person takes their accounts, absences, messages and actions with them."""
 
 
 async def find_gone_at(workspace_id: WorkspaceId) -> datetime | None:
-    """Since when the app is taken away; None where it is there."""
+    """When the app was removed from the workspace. None if it is installed."""
     gone_at: datetime | None = await current_database().fetchval(
         "SELECT gone_at FROM workspace WHERE id = $1", workspace_id
     )
@@ -18,10 +20,10 @@ async def find_gone_at(workspace_id: WorkspaceId) -> datetime | None:
 
 
 async def forget_workspace_rows(workspace_id: WorkspaceId, page: int = PAGE) -> None:
-    """Deletes all but the row itself, `page` rows a statement. Its installations must have been forgotten.
+    """Deletes everything but the workspace's own row, `page` rows per statement, each committed by itself.
 
-    May be repeated, and resumed. Not for a transaction: each page is committed. The row stays, so that what
-    is installed on GitHub meanwhile never falls to another workspace.
+    Call it outside of a transaction, after its installations were forgotten. If it fails halfway, call it
+    again. The row stays, so that the workspace's installations never fall to another workspace.
     """
     for statement in _STATEMENTS:
         while int((await current_database().execute(statement, workspace_id, page)).split()[-1]) == page:
@@ -55,7 +57,3 @@ _STATEMENTS = (
         SELECT guid FROM delivery WHERE workspace_id = $1 AND (fact IS NOT NULL OR note <> '') LIMIT $2))
     """,
 )
-
-
-KEPT_FOR = timedelta(hours=24)
-"""Somebody who uninstalls it by mistake finds everything as it was."""

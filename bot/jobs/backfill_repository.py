@@ -1,7 +1,7 @@
-"""Reads what was open in a repository before Ripe came: one page, which is followed by a job for the next.
+"""Reads a page of the pull requests that were open in a repository before Ripe was installed.
 
-It notifies nobody. The reviews that it finds stay silent until something happens to them, or until the one
-DM that lists them.
+Nobody is notified of their requests until something changes about them, except in one DM that lists them all.
+The next page is a job of its own.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ from jobq import ClaimedJob, Discard, Job, Queue, write_transaction
 log = structlog.get_logger()
 
 TOUCHED_WITHIN = timedelta(days=14)
-"""Older pull requests are known once something happens to them."""
+"""A pull request that was updated earlier is stored with its next fact."""
 
 
 class GitHub(Protocol):
@@ -45,10 +45,10 @@ class Arguments(BaseModel):
 async def backfill_repository(
     job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock
 ) -> Discard | None:
-    """Stores one page of open pull requests with who is asked for their review.
+    """Stores a page of open pull requests and their requests. The same page may be read again.
 
-    A page read twice does no harm. A pull request that closes between two pages may move another one past us:
-    that one is stored with its next fact.
+    If a pull request is closed between two pages, another one moves to the page that was read before. It is
+    stored with its next fact.
     """
     arguments = job.read(Arguments)
     repository = await find_visible_repository(arguments.installation_id, arguments.repository_id)
@@ -61,9 +61,9 @@ async def backfill_repository(
     except (NotFoundError, AccessLostError) as error:
         return Discard(f"GitHub does not show it: {error}")
     oldest = clock.now() - TOUCHED_WITHIN
-    touched = [pull for pull in page.pull_requests if pull.updated_at >= oldest]
+    touched = [snapshot for snapshot in page.pull_requests if snapshot.updated_at >= oldest]
     for snapshot in touched:
-        # A name may have gone over to another repository since we learned it.
+        # Another repository may have taken over the name since it was stored.
         if snapshot.repository.id == arguments.repository_id:
             await _store(snapshot, arguments, queue, clock.now())
     is_last = page.is_last or len(touched) < len(page.pull_requests)
@@ -75,7 +75,7 @@ async def backfill_repository(
         "open pull requests read",
         repository=repository.full_name,
         page=arguments.page,
-        found=len(touched),
+        pull_requests=len(touched),
         is_last=is_last,
     )
     return None

@@ -35,14 +35,16 @@ class Arguments(BaseModel):
 async def enter_installation(
     job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock
 ) -> Discard | None:
-    """A page read twice does no harm."""
+    """Stores a page of repositories. The same page may be read again."""
     arguments = job.read(Arguments)
     asked_at = clock.now()
     try:
         page = await github.list_repositories(arguments.installation_id, arguments.page)
     except (NotFoundError, AccessLostError) as error:
         return Discard(f"GitHub does not show it: {error}")
-    log.info("repositories read", installation_id=arguments.installation_id, found=len(page.repositories))
+    log.info(
+        "repositories read", installation_id=arguments.installation_id, repositories=len(page.repositories)
+    )
     return await _store(page, arguments, asked_at, queue)
 
 

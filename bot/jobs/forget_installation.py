@@ -1,4 +1,4 @@
-"""Deletes what is known of an account a day after the App was uninstalled from it."""
+"""Deletes everything about an account a day after the App was uninstalled from it."""
 
 import structlog
 from pydantic import BaseModel
@@ -16,7 +16,7 @@ class Arguments(BaseModel):
 
 
 async def forget_installation(job: ClaimedJob, *, clock: Clock, page: int = PAGE) -> Discard | None:
-    """Does nothing where it was installed again, or uninstalled again since: then a later job does it."""
+    """Does nothing if the App is installed again, or was uninstalled later: then a later job deletes it."""
     ids = await list_departed(job.read(Arguments).installation_id, clock.now() - KEPT_FOR)
     if not ids:
         return Discard("installed again, or forgotten already")

@@ -1,4 +1,4 @@
-"""Deletes what is known of a Slack workspace a day after the app was taken away from it."""
+"""Deletes everything about a Slack workspace a day after the app was removed from it."""
 
 import structlog
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ class Arguments(BaseModel):
 
 
 async def forget_workspace(job: ClaimedJob, *, clock: Clock, page: int = PAGE) -> HandlerResult:
-    """Does nothing where it was installed again; waits where it was taken away once more since."""
+    """Does nothing if the app is installed again. Waits for a full day since its last removal."""
     workspace_id = job.read(Arguments).workspace_id
     if (gone_at := await find_gone_at(workspace_id)) is None:
         return Discard("installed again")

@@ -1,4 +1,4 @@
-"""Asks GitHub how a pull request stands. Its answer wins over everything as old as itself."""
+"""Asks GitHub how a pull request stands. The answer wins over all facts that are not newer."""
 
 from typing import Protocol
 
@@ -51,7 +51,7 @@ class _Answer(Value):
 
 
 async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) -> Discard | None:
-    """Brings one pull request, its requests and reviews to where GitHub says they are."""
+    """Stores one pull request, its requests and its reviews as GitHub answers."""
     pull_request_id = job.read(Arguments).pull_request_id
     address = await find_address(pull_request_id)
     if address is None:
@@ -85,7 +85,7 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
 
 async def _ask(github: GitHub, address: Address) -> _Answer:
     where = (address.installation_id, address.repository, address.number)
-    # Reviews first: one submitted in between then shows in the newer snapshot, never the other way round.
+    # Reviews first: the snapshot, which says how new the answer is, must not be older than its reviews.
     reviews = await github.list_reviews(*where)
     try:
         decision = (await github.load_changed_paths(*where)).review_decision

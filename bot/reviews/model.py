@@ -1,4 +1,4 @@
-"""Pull requests, and the reviews asked of people."""
+"""Pull requests, and the reviews that people are asked for."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,11 @@ from bot.model import AccountId, PullRequestId, RepositoryId, RequestId, Value, 
 
 
 class PullRequest(Value):
-    """A pull request as the newest fact left it."""
+    """A pull request as the newest fact left it, at `updated_at`.
+
+    `same_second_facts` are tokens for what the facts of that second said: see rules.py. `round` counts from 1
+    and goes up with each reopening.
+    """
 
     id: PullRequestId
     workspace_id: WorkspaceId
@@ -46,8 +50,8 @@ class PullRequest(Value):
 class CloseReason(StrEnum):
     """How a review request ended.
 
-    UNASSIGNED: GitHub no longer lists the reviewer, and nobody told us who took the request back.
-    REMOVED: a human took it back, so that person is not asked again by a rule.
+    UNASSIGNED: GitHub no longer lists the reviewer, and no fact says that a human took the request back.
+    REMOVED: a human took the request back, so no rule asks that reviewer again.
     """
 
     APPROVED = "approved"
@@ -60,7 +64,10 @@ class CloseReason(StrEnum):
 
 
 class ReviewRequest(Value):
-    """One pull request asked of one reviewer, once. A new request is a new row."""
+    """One reviewer asked to review one pull request, once. If they are asked again, that is another one.
+
+    `is_again`: the reviewer was asked before in the same round of the pull request.
+    """
 
     id: RequestId
     workspace_id: WorkspaceId
@@ -79,7 +86,7 @@ class ReviewRequest(Value):
 
 
 class LatestReview(Value):
-    """The newest verdict of one reviewer: comments do not replace an approval or a change request."""
+    """The newest review of one reviewer."""
 
     reviewer_id: AccountId
     reviewer_login: str

@@ -1,10 +1,10 @@
-"""How a fact changes a pull request and its review requests. Pure: the stores write what this decides.
+"""Decides how a fact changes a pull request and its review requests. Pure: the stores write the result.
 
-GitHub's timestamps are whole seconds, deliveries come in any order and twice. So a snapshot newer than what
-we know replaces it; an older one is ignored; and of a snapshot of the same second only what its action says
-is applied, since the rest of it may already be outdated. The facts of one second are kept as
-tokens ("requested:12", "state:closed"). Two tokens that contradict each other mean that only GitHub knows
-the order: it is asked.
+GitHub's timestamps are whole seconds, and deliveries come in any order and twice. So a snapshot that is newer
+than the stored pull request replaces it, and an older one is ignored. If both are of the same second, only
+the part that the action names is applied, since the rest of the snapshot may be outdated. The facts of one
+second are kept as tokens ("requested:12", "state:closed"). If two of them contradict each other, only GitHub
+knows which came last, so GitHub is asked.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequ
 AnyFact = PullRequestFact | ReviewFact
 
 SYNCED = "synced"
-"""The token that GitHub's own answer leaves behind."""
+"""The token that stands for GitHub's own answer."""
 
 _STATE_FACTS = {
     PullRequestAction.CLOSED: "state:closed",
@@ -38,7 +38,7 @@ _STATE_FACTS = {
 
 
 def facts_of(fact: AnyFact) -> frozenset[str]:
-    """The statements of a fact's action, as tokens."""
+    """The tokens for what a fact says by its action alone."""
     if isinstance(fact, ReviewFact):
         return frozenset({f"reviewed:{fact.review.author.id}"}) if fact.action == "submitted" else frozenset()
     match fact.action:
@@ -59,7 +59,7 @@ def facts_of(fact: AnyFact) -> frozenset[str]:
 
 
 def is_contradiction(same_second: frozenset[str], new: frozenset[str]) -> bool:
-    """Whether facts of one second cannot both hold, or came after GitHub's own answer for that second."""
+    """Whether the new tokens contradict those of the same second, or go beyond GitHub's own answer for it."""
     if SYNCED in same_second:
         return bool(new - same_second)
     return any(opposite in same_second for token in new for opposite in _opposites(token, same_second))
@@ -76,25 +76,25 @@ def _opposites(token: str, same_second: frozenset[str]) -> Iterable[str]:
             return (f"label-:{value}",)
         case "label-":
             return (f"label+:{value}",)
-    # state, draft, title, head hold one value: any other value of the same second contradicts it.
+    # state, draft, title and head have one value, which any other value of the same second contradicts.
     return [other for other in same_second if other != token and other.startswith(f"{subject}:")]
 
 
 class Requested(Value):
-    """Somebody who is asked for a review, and by whom as far as a fact tells."""
+    """Somebody who is asked for a review. `by` is the login of who asked, if a fact says so."""
 
     account: Account
     by: str | None = None
 
 
 class Change(Value):
-    """The effect of a fact on the open requests of a pull request."""
+    """The requests of a pull request to open, and the open ones to close with the reason for each."""
 
     opened: tuple[Requested, ...] = ()
     closed: tuple[tuple[ReviewRequest, CloseReason], ...] = ()
 
 
-_SAID_BY = {
+_FIELD_OF = {
     PullRequestAction.CLOSED: "state",
     PullRequestAction.REOPENED: "state",
     PullRequestAction.CONVERTED_TO_DRAFT: "is_draft",
@@ -102,16 +102,16 @@ _SAID_BY = {
     PullRequestAction.EDITED: "title",
     PullRequestAction.SYNCHRONIZE: "head_sha",
 }
-"""The field that an action speaks of: all that is taken from a snapshot of a second already known."""
+"""The field that an action names. Nothing else is taken from a snapshot of the stored second."""
 
 
 def apply_tied(stored: PullRequest, fact: AnyFact) -> PullRequest:
-    """The pull request after a fact of the same second that contradicts nothing: what its action says."""
+    """The pull request after a fact of the same second that contradicts nothing."""
     after = stored.model_copy(update={"same_second_facts": stored.same_second_facts | facts_of(fact)})
     if isinstance(fact, ReviewFact):
         return after
     changes: dict[str, object] = {}
-    if (name := _SAID_BY.get(fact.action)) is not None:
+    if (name := _FIELD_OF.get(fact.action)) is not None:
         changes[name] = getattr(fact.pull_request, name)
     if fact.action is PullRequestAction.SYNCHRONIZE:
         changes["pushed_at"] = fact.pull_request.updated_at
@@ -141,7 +141,7 @@ def apply_snapshot(
     snapshot: PullRequestSnapshot,
     same_second_facts: frozenset[str],
 ) -> PullRequest:
-    """The pull request as a newer snapshot shows it. Sizes that the snapshot leaves out are kept."""
+    """The pull request as a newer snapshot shows it. Sizes that the snapshot lacks are kept."""
     pushed = stored is not None and stored.head_sha != snapshot.head_sha
     fields = {
         name: getattr(snapshot, name)
@@ -168,7 +168,7 @@ def apply_snapshot(
 def apply_answer(
     stored: PullRequest | None, workspace_id: WorkspaceId, snapshot: PullRequestSnapshot
 ) -> PullRequest:
-    """The pull request as GitHub's own answer shows it, which settles all that facts of its second said."""
+    """The pull request as GitHub's own answer shows it. This settles any contradiction in its second."""
     is_same_second = stored is not None and stored.updated_at == snapshot.updated_at
     same_second_facts = stored.same_second_facts if stored and is_same_second else frozenset[str]()
     return apply_snapshot(stored, workspace_id, snapshot, same_second_facts | {SYNCED})
@@ -194,15 +194,15 @@ def change_by_snapshot(
     open_requests: Iterable[ReviewRequest],
     reviews: Iterable[LatestReview],
 ) -> Change:
-    """The effect of a newer snapshot, or of GitHub's own answer (fact None), on the open requests.
+    """The change by a newer snapshot, or by GitHub's own answer if `fact` is None.
 
-    `listed` is whom GitHub lists as asked; `reviews` the newest review of each person.
+    `listed` are the accounts that GitHub lists as asked. `reviews` are the newest reviews of reviewers.
     """
     requests = tuple(open_requests)
     if not after.is_open:
         return Change(closed=tuple((request, ended_by(after)) for request in requests))
     newest = {review.reviewer_id: review for review in reviews}
-    wanted = {account.id: account for account in listed if _can_be_asked(account, after)}
+    wanted = {account.id: account for account in listed if counts(account, after)}
     if (done := _finished_by(fact, after)) is not None:
         wanted.pop(done, None)
     again = {request.id for request in requests if _is_asked_again(request, fact, newest)}
@@ -219,7 +219,7 @@ def change_by_snapshot(
 
 
 def change_by_action(after: PullRequest, fact: AnyFact, open_requests: Iterable[ReviewRequest]) -> Change:
-    """The effect of a fact's action alone, because its snapshot may be outdated."""
+    """The change by a fact's action alone, for a fact whose snapshot may be outdated."""
     requests = {request.reviewer_id: request for request in open_requests}
     if not after.is_open:
         return Change(closed=tuple((request, ended_by(after)) for request in requests.values()))
@@ -238,7 +238,7 @@ def change_by_action(after: PullRequest, fact: AnyFact, open_requests: Iterable[
         opened=tuple(
             Requested(account=account, by=_asked_by(fact, account))
             for account in asked
-            if account.id not in requests and _can_be_asked(account, after)
+            if account.id not in requests and counts(account, after)
         )
     )
 
@@ -256,21 +256,17 @@ def _change_by_review(
 
 
 def counts(reviewer: Account, pull_request: PullRequest) -> bool:
-    """Whether somebody's reviews count: never the author's own, never a bot's."""
+    """Whether somebody can be asked for a review that counts. The author and bots cannot."""
     return reviewer.id != pull_request.author.id and not reviewer.is_bot
 
 
-def _can_be_asked(account: Account, pull_request: PullRequest) -> bool:
-    return counts(account, pull_request)
-
-
 def ended_by(pull_request: PullRequest) -> CloseReason:
-    """Why every request of a pull request that is not open is over."""
+    """The reason with which a pull request that is not open closes its requests."""
     return CloseReason.MERGED if pull_request.state is PullRequestState.MERGED else CloseReason.CLOSED
 
 
 def _finished_by(fact: AnyFact | None, after: PullRequest) -> AccountId | None:
-    """The account that has just reviewed: a payload that still lists it as asked is outdated in that."""
+    """The account that has just reviewed. A payload that still lists it as asked is outdated."""
     if (
         not isinstance(fact, ReviewFact)
         or fact.action != "submitted"
@@ -283,7 +279,7 @@ def _finished_by(fact: AnyFact | None, after: PullRequest) -> AccountId | None:
 def _is_asked_again(
     request: ReviewRequest, fact: AnyFact | None, newest: dict[AccountId, LatestReview]
 ) -> bool:
-    """A human pressed "re-request" after a reply: the same person, a new turn."""
+    """Whether somebody pressed "re-request" after a reply: the same person gets a new request."""
     review = newest.get(request.reviewer_id)
     replied = review is not None and review.submitted_at >= request.opened_at
     return replied and _names(fact, PullRequestAction.REVIEW_REQUESTED, request.reviewer_id)
@@ -315,7 +311,7 @@ def _reason(
 
 
 def reason_of(request: ReviewRequest, state: ReviewState, submitted_at: datetime) -> CloseReason:
-    """Why a request is over whose reviewer GitHub no longer lists, given that person's newest review."""
+    """The reason to close a request whose reviewer GitHub no longer lists, by that person's newest review."""
     if submitted_at < request.opened_at or state is ReviewState.DISMISSED:
         return CloseReason.UNASSIGNED
     return CloseReason(state)
@@ -333,10 +329,10 @@ def is_approved_enough(
     needed: int,
     demands: Iterable[Demand] = (),
 ) -> bool:
-    """Whether nobody needs this review any more: GitHub's verdict, or where it has none, ours.
+    """Whether the pull request has enough approvals without this review.
 
-    Ours is `needed` approvals, among them those that rules demand, and nobody who wants changes. Somebody
-    asked again after the last approval is still wanted.
+    GitHub's verdict counts. If it has none, `needed` approvals are enough, among them those that `demands`
+    name, if nobody wants changes. A reviewer who was asked again after the last approval is still needed.
     """
     latest = tuple(reviews)
     approvals = [review for review in latest if review.state is ReviewState.APPROVED]

@@ -24,14 +24,17 @@ async def find_pull_request(pull_request_id: PullRequestId) -> PullRequest | Non
 
 
 async def load_pull_request(pull_request_id: PullRequestId) -> PullRequest:
-    """Raises LookupError when there is none."""
+    """Raises LookupError if there is none."""
     if (pull_request := await find_pull_request(pull_request_id)) is None:
         raise LookupError(f"no pull request {pull_request_id}")
     return pull_request
 
 
 async def lock_pull_request(pull_request_id: PullRequestId) -> PullRequest | None:
-    """Everything that changes a pull request or its requests locks it first, so locks have one order."""
+    """The stored pull request, which nobody else changes until the transaction ends. None: not stored.
+
+    A transaction that changes a pull request or its requests locks it first, before any request or person.
+    """
     row = await current_database().fetchrow(
         """
         SELECT pull_request.*, repository.full_name
@@ -46,7 +49,7 @@ async def lock_pull_request(pull_request_id: PullRequestId) -> PullRequest | Non
 async def find_pull_request_by_name(
     workspace_id: WorkspaceId, full_name: str, number: int
 ) -> PullRequest | None:
-    """By what people type: acme/api and 12, in any case."""
+    """By the name (in any case) and number that people type, such as acme/api and 12."""
     row = await current_database().fetchrow(
         """
         SELECT pull_request.*, repository.full_name
@@ -92,7 +95,7 @@ async def list_pull_requests_by_id(
 
 
 async def save_pull_request(pull_request: PullRequest) -> None:
-    """Inserts or replaces what is known of a pull request."""
+    """Inserts or replaces it."""
     await current_database().execute(
         """
         INSERT INTO pull_request (workspace_id, id, repository_id, number, title, url, author_id,
@@ -119,7 +122,7 @@ async def save_pull_request(pull_request: PullRequest) -> None:
 
 
 async def delete_pull_requests_of(repository_ids: Iterable[RepositoryId]) -> None:
-    """With their requests, reviews, assignments and messages."""
+    """Deletes the pull requests of repositories, with all that refers to them."""
     await current_database().execute(
         "DELETE FROM pull_request WHERE repository_id = ANY($1::bigint[])", list(repository_ids)
     )
@@ -131,7 +134,7 @@ async def find_request(request_id: RequestId) -> ReviewRequest | None:
 
 
 async def lock_request(request_id: RequestId) -> ReviewRequest | None:
-    """After its pull request: see lock_pull_request."""
+    """Lock its pull request first: see lock_pull_request."""
     row = await current_database().fetchrow(
         "SELECT * FROM review_request WHERE id = $1 FOR NO KEY UPDATE", request_id
     )
@@ -139,14 +142,14 @@ async def lock_request(request_id: RequestId) -> ReviewRequest | None:
 
 
 async def load_request(request_id: RequestId) -> ReviewRequest:
-    """Raises UserError, since only a button or a link that outlived its request leads here."""
+    """Raises UserError if there is none, since a person pressed a button that outlived its request."""
     if (request := await find_request(request_id)) is None:
         raise UserError("This review request no longer exists.")
     return request
 
 
 async def list_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:
-    """Every request ever made for a pull request, oldest first."""
+    """Every request for a pull request, open or closed, oldest first."""
     rows = await current_database().fetch(
         "SELECT * FROM review_request WHERE pull_request_id = $1 ORDER BY id", pull_request_id
     )
@@ -164,7 +167,7 @@ async def list_open_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequ
 async def list_open_requests_with_replies(
     pull_request: PullRequest,
 ) -> tuple[tuple[ReviewRequest, ...], tuple[LatestReview, ...]]:
-    """The open requests, and the newest review (comments included) of each of their reviewers who has any."""
+    """The open requests, and the newest review (comments included) of each of their reviewers."""
     rows = await current_database().fetch(
         """
         SELECT review_request.*, reply.state AS reply_state, reply.submitted_at AS replied_at
@@ -207,7 +210,7 @@ async def list_open_request_ids_of_workspace(workspace_id: WorkspaceId) -> tuple
 
 
 async def list_open_request_ids(after: RequestId | None, limit: int) -> tuple[RequestId, ...]:
-    """One page of all open requests there are, by id."""
+    """A page of the open requests of all workspaces, by id: those after `after`."""
     rows = await current_database().fetch(
         "SELECT id FROM review_request WHERE closed_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
         after or 0,
@@ -227,7 +230,7 @@ async def list_requests_by_id(request_ids: Iterable[RequestId]) -> tuple[ReviewR
 async def open_review_requests(
     pull_request: PullRequest, requested: Sequence[Requested], opened_at: datetime
 ) -> tuple[RequestId, ...]:
-    """Opens a request for each; returns the new ones. A reviewer whose request is open keeps that one."""
+    """Opens a request for each reviewer who has no open one. Returns the new requests."""
     if not requested:
         return ()
     rows = await current_database().fetch(
@@ -254,7 +257,7 @@ async def open_review_requests(
 
 
 async def close_review_requests(closed: Iterable[tuple[RequestId, CloseReason]], closed_at: datetime) -> None:
-    """Closes each for its reason. One that is closed already keeps its own."""
+    """Closes each request for its reason. A closed request keeps the reason that it has."""
     reasons = dict(closed)
     if not reasons:
         return
@@ -273,7 +276,7 @@ async def close_review_requests(closed: Iterable[tuple[RequestId, CloseReason]],
 async def close_requests_of_repositories(
     repository_ids: Iterable[RepositoryId], closed_at: datetime
 ) -> tuple[RequestId, ...]:
-    """Closes every open request in these repositories as unassigned; returns which."""
+    """Closes every open request in these repositories as unassigned. Returns those that it closed."""
     rows = await current_database().fetch(
         """
         UPDATE review_request SET closed_at = $2, close_reason = 'unassigned'
@@ -289,7 +292,7 @@ async def close_requests_of_repositories(
 
 
 async def correct_close_reason(request_id: RequestId, reason: CloseReason) -> None:
-    """A review told late explains why its reviewer had vanished from GitHub's list."""
+    """Replaces the reason "unassigned", because a review that came late explains the closing."""
     await current_database().execute(
         "UPDATE review_request SET close_reason = $2 WHERE id = $1 AND close_reason = 'unassigned'",
         request_id,
@@ -298,7 +301,7 @@ async def correct_close_reason(request_id: RequestId, reason: CloseReason) -> No
 
 
 async def name_requester(request_id: RequestId, login: str) -> None:
-    """Records the requester, when another fact opened the request first."""
+    """Records who asked, unless that is recorded already."""
     await current_database().execute(
         "UPDATE review_request SET requested_by = $2 WHERE id = $1 AND requested_by IS NULL",
         request_id,
@@ -307,7 +310,7 @@ async def name_requester(request_id: RequestId, login: str) -> None:
 
 
 async def snooze_request(request_id: RequestId, until: datetime | None, until_change: bool) -> None:
-    """Not before `until`; or, with `until_change`, not before something happens. Neither: no snooze."""
+    """Snoozes until an instant, or until something changes. With neither it ends the snooze."""
     await current_database().execute(
         "UPDATE review_request SET snoozed_until = $2, snoozed_until_change = $3 WHERE id = $1",
         request_id,
@@ -317,7 +320,7 @@ async def snooze_request(request_id: RequestId, until: datetime | None, until_ch
 
 
 async def end_snooze_until_change(pull_request_id: PullRequestId) -> None:
-    """Something changed."""
+    """Ends every "until something changes" snooze of the pull request's open requests."""
     await current_database().execute(
         "UPDATE review_request SET snoozed_until_change = false"
         " WHERE pull_request_id = $1 AND snoozed_until_change AND closed_at IS NULL",
@@ -326,7 +329,7 @@ async def end_snooze_until_change(pull_request_id: PullRequestId) -> None:
 
 
 async def silence_requests(request_ids: Iterable[RequestId]) -> None:
-    """No DM about these until something changes."""
+    """Snoozes new requests until something changes, so that no DM is sent about them."""
     await current_database().execute(
         """
         UPDATE review_request SET snoozed_until = NULL, snoozed_until_change = true
@@ -337,12 +340,12 @@ async def silence_requests(request_ids: Iterable[RequestId]) -> None:
 
 
 async def mute_request(request_id: RequestId, at: datetime | None) -> None:
-    """No more DMs about this request; None takes that back."""
+    """No DM is sent about this request from `at` on. None takes that back."""
     await current_database().execute("UPDATE review_request SET muted_at = $2 WHERE id = $1", request_id, at)
 
 
 async def save_reviews(pull_request: PullRequest, reviews: Iterable[Review]) -> None:
-    """Records reviews; one told again (dismissed, say) takes its newer state, and a dismissal is final."""
+    """Records reviews. A stored review takes its newer state, but a dismissal is final."""
     await current_database().executemany(
         """
         INSERT INTO review (workspace_id, id, pull_request_id, reviewer_id, reviewer_login, reviewer_is_bot,
@@ -361,7 +364,7 @@ async def save_reviews(pull_request: PullRequest, reviews: Iterable[Review]) -> 
 
 
 async def list_reviews(pull_request: PullRequest) -> tuple[LatestReview, ...]:
-    """The newest verdict of each reviewer whose reviews count (a comment only where there is no verdict)."""
+    """The newest review of each reviewer whose reviews count. A verdict goes before a later comment."""
     rows = await current_database().fetch(
         """
         SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at

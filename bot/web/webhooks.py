@@ -1,4 +1,4 @@
-"""Accepts GitHub's deliveries: authentic, stored once, queued, answered. Nothing else happens here."""
+"""Accepts GitHub's deliveries: checks the signature, stores each once with its job, and answers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ log = structlog.get_logger()
 PATH = "/github/webhooks"
 LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
-"""Why a delivery was ignored: there are several workspaces, and its installation joined none of them."""
+BIG_BODIES_AT_ONCE = 2
 BIG_BODY = 1024 * 1024
-"""From this size on a body is read and parsed two at a time, off the event loop."""
+"""Bodies above this size are read and parsed off the event loop, at most two at a time."""
 
 
 class RoomyRequest(Request):
-    """Quart's cap of 16 MiB holds everywhere but here. It is fixed before a route is looked up."""
+    """Takes larger bodies on this path than Quart's 16 MiB. Quart sets the cap before it knows the route."""
 
     def __init__(self, method: str, scheme: str, path: str, *args: Any, **more: Any) -> None:
         if path == PATH:
@@ -37,12 +37,12 @@ class RoomyRequest(Request):
 
 
 def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock) -> Blueprint:
-    """`POST /github/webhooks`. Any of the secrets is good, so that they can be rotated.
+    """`POST /github/webhooks`. A delivery may be signed with any of the secrets, so they can be rotated.
 
-    The application it is registered with must have RoomyRequest as its request class.
+    The application that registers it must have RoomyRequest as its request class.
     """
     blueprint = Blueprint("webhooks", __name__)
-    two_big_ones = asyncio.Semaphore(2)
+    big_bodies = asyncio.Semaphore(BIG_BODIES_AT_ONCE)
 
     @blueprint.post(PATH)
     async def accept() -> Response:
@@ -52,7 +52,7 @@ def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock)
         if (request.content_length or 0) > LARGEST_BODY:
             return _answer(413, "larger than GitHub sends")
         is_big = request.content_length is None or request.content_length > BIG_BODY
-        async with two_big_ones if is_big else nullcontext():
+        async with big_bodies if is_big else nullcontext():
             body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
             if not is_signed(body, request.headers.get("X-Hub-Signature-256"), secrets):
                 log.warning("delivery refused", guid=guid, reason="signature")

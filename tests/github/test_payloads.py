@@ -1,4 +1,4 @@
-"""What of a delivery becomes a fact, and what does not."""
+"""Parsing of deliveries: only fields on the list become part of a fact."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ def parse(event: str, payload: Any) -> Any:
         ("repository", pull_request_payload("renamed")),
     ],
 )
-def test_nothing_that_is_not_on_the_list_is_kept(event: str, payload: Any) -> None:
+def test_fields_that_are_not_on_the_list_are_dropped(event: str, payload: Any) -> None:
     assert CANARY in json.dumps(payload)
     assert CANARY not in FACT.dump_json(parse(event, payload)).decode()
 
@@ -49,13 +49,13 @@ def test_a_fact_survives_being_stored() -> None:
         ({"state": "closed", "merged_at": "2026-11-23T12:00:00Z"}, PullRequestState.MERGED),
     ],
 )
-def test_merged_is_told_apart_from_closed(changes: Any, state: PullRequestState) -> None:
+def test_merged_differs_from_closed(changes: Any, state: PullRequestState) -> None:
     fact = parse("pull_request", pull_request_payload("closed", **changes))
     assert isinstance(fact, PullRequestFact)
     assert fact.pull_request.state is state
 
 
-def test_who_was_asked_and_who_asked_are_kept() -> None:
+def test_the_reviewer_and_the_requester_are_kept() -> None:
     fact = parse("pull_request", pull_request_payload("review_requested", more={"requested_reviewer": ANA}))
     assert isinstance(fact, PullRequestFact)
     assert fact.reviewer is not None
@@ -71,7 +71,7 @@ def test_a_team_request_names_its_team() -> None:
     assert fact.team.slug == "payments"
 
 
-def test_bots_are_told_apart_from_people() -> None:
+def test_bots_are_marked_as_such() -> None:
     robot = account("renovate[bot]", 900, "Bot")
     fact = parse("pull_request", pull_request_payload("opened", user=robot))
     assert isinstance(fact, PullRequestFact)
@@ -109,7 +109,7 @@ def test_an_installation_brings_its_repositories() -> None:
         ("issues", ""),
     ],
 )
-def test_what_we_do_not_follow_is_no_fact_whatever_it_holds(event: str, action: str) -> None:
+def test_an_event_or_action_that_is_not_followed_is_no_fact(event: str, action: str) -> None:
     assert parse(event, {"action": action}) is None
 
 

@@ -1,4 +1,4 @@
-"""Only authentic requests act (promise W1)."""
+"""Only requests that GitHub signed are accepted (promise W1)."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ def test_any_of_the_secrets_is_good() -> None:
 @example(body=BODY, header=SIGNATURE + "\n")
 @example(body=BODY, header="sha1=" + SIGNATURE[7:47])
 @example(body=BODY + b" ", header=SIGNATURE)
-def test_anything_else_is_refused_and_never_an_error(body: bytes, header: str | None) -> None:
+def test_any_other_signature_is_refused_without_an_error(body: bytes, header: str | None) -> None:
     assert not is_signed(body, header, [SECRET])
 
 

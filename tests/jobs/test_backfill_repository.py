@@ -47,7 +47,7 @@ async def jobs(acme: Acme) -> list[str]:
 
 
 def open_two(acme: Acme) -> tuple[Pull, Pull]:
-    """The list has the second one, of which nobody is asked, first."""
+    """GitHub lists the second pull request first. It has no reviewer."""
     return acme.open("src/main.py", reviewers=["ana"]), acme.open("src/main.py")
 
 

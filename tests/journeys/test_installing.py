@@ -1,4 +1,4 @@
-"""Installing, and what was open before: it is read quietly, and everybody hears of it once."""
+"""Installing. Requests that were open before are read silently, and each reviewer gets one DM about them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ STATE_OF_DIGEST = "SELECT state FROM message WHERE letter = 'backlog'"
 
 @pytest.fixture
 async def before(ripe: Whole) -> Whole:
-    """People and rules are known, but the App is not installed yet."""
+    """People and rules are stored, but the App is not installed yet."""
     ripe.github.uninstall(ripe.github.document.installations[0])
     await ripe.settle()
     ripe.server.calls.clear()
@@ -29,7 +29,7 @@ async def before(ripe: Whole) -> Whole:
 
 
 def open_pull(ripe: Whole, *reviewers: str, title: str = "Round up", draft: bool = False) -> Pull:
-    """Opened on GitHub; while the App is not installed nobody tells Ripe."""
+    """Opened on GitHub. While the App is not installed, GitHub sends no webhook."""
     return ripe.github.open_pull_request(
         "acme/api", "ben", title, ["docs/intro.md"], reviewers=reviewers, draft=draft
     )
@@ -53,7 +53,7 @@ async def test_installing_sends_no_dm_and_asks_nobody(before: Whole) -> None:
     assert not [call for call in before.server.calls if call.startswith("POST") and "requested" in call]
 
 
-async def test_what_waited_before_is_one_dm_when_the_next_working_day_begins(before: Whole) -> None:
+async def test_the_backlog_is_one_dm_when_the_next_working_day_begins(before: Whole) -> None:
     for title in ("Round up", "Round *down* <!channel>"):
         open_pull(before, "cho", title=title)
         await before.pass_time(days=2)
@@ -72,7 +72,7 @@ async def test_what_waited_before_is_one_dm_when_the_next_working_day_begins(bef
     assert len(before.dms("cho")) == 1
 
 
-async def test_the_first_dm_ever_says_who_installed_this_and_how_to_stop_it(before: Whole) -> None:
+async def test_the_first_dm_ever_says_where_it_comes_from_and_how_to_stop_it(before: Whole) -> None:
     open_pull(before, "cho")
     await install(before)
     await before.go_to(TUESDAY_MORNING)
@@ -91,7 +91,7 @@ async def test_before_work_begins_the_next_working_morning_is_today(before: Whol
     assert len(before.dms("cho")) == 1
 
 
-async def test_once_something_happens_a_request_found_by_installing_is_like_any_other(before: Whole) -> None:
+async def test_after_a_change_a_request_of_the_backlog_is_like_any_other(before: Whole) -> None:
     pull, _ = open_pull(before, "cho"), open_pull(before, "cho", title="Other")
     await install(before)
     await before.pass_time(hours=1)
@@ -115,7 +115,7 @@ async def test_after_the_digest_a_change_brings_a_dm_of_its_own(before: Whole) -
     assert "Round down" in before.live("cho")[0]
 
 
-async def test_what_is_over_in_draft_or_approved_by_the_morning_is_not_in_the_digest(before: Whole) -> None:
+async def test_a_merged_draft_or_approved_pull_request_is_not_in_the_digest(before: Whole) -> None:
     merged, _, approved = (
         open_pull(before, "cho", title="Merged"),
         open_pull(before, "cho", title="Draft", draft=True),
@@ -128,7 +128,7 @@ async def test_what_is_over_in_draft_or_approved_by_the_morning_is_not_in_the_di
     assert before.dms("cho") == []
 
 
-async def test_whoever_is_away_is_told_on_the_first_morning_back(before: Whole) -> None:
+async def test_a_reviewer_who_is_away_gets_the_digest_on_the_first_morning_back(before: Whole) -> None:
     await before.slack.run_command("cho", "/ooo", "until thursday")
     open_pull(before, "cho")
     await install(before)
@@ -139,7 +139,7 @@ async def test_whoever_is_away_is_told_on_the_first_morning_back(before: Whole) 
     assert "waiting for you since before" in before.dms("cho")[-1]
 
 
-async def test_the_author_does_not_hear_of_old_reviewers_whom_nobody_knows(before: Whole) -> None:
+async def test_the_author_gets_no_notice_about_unlinked_reviewers_of_the_backlog(before: Whole) -> None:
     open_pull(before, "eli")
     await install(before)
     await before.pass_time(days=2)
@@ -147,7 +147,7 @@ async def test_the_author_does_not_hear_of_old_reviewers_whom_nobody_knows(befor
     assert "You installed" in greeting
 
 
-async def test_whoever_is_connected_to_slack_after_the_install_is_told_too(before: Whole) -> None:
+async def test_a_reviewer_who_is_linked_after_the_install_gets_the_digest(before: Whole) -> None:
     database = before.app.database
     await database.execute("UPDATE account SET id = -id WHERE login = 'cho'")
     open_pull(before, "cho")
@@ -160,7 +160,7 @@ async def test_whoever_is_connected_to_slack_after_the_install_is_told_too(befor
     assert "waiting for you since before" in before.dms("cho")[0]
 
 
-async def test_more_than_twenty_are_counted(before: Whole) -> None:
+async def test_reviews_beyond_the_first_twenty_are_counted(before: Whole) -> None:
     for number in range(23):
         open_pull(before, "cho", title=f"Change {number}")
     await install(before)
@@ -171,18 +171,22 @@ async def test_more_than_twenty_are_counted(before: Whole) -> None:
     assert "and 3 more" in dm
 
 
-async def test_open_pull_requests_are_read_a_page_a_job_and_the_job_says_which(before: Whole) -> None:
+async def test_each_page_of_open_pull_requests_is_read_by_its_own_job(before: Whole) -> None:
     for _ in range(130):
         open_pull(before)
     settled = await install(before)
     assert pages_read(before) == 2
     stored = await before.app.database.fetchval("SELECT count(*) FROM pull_request")
     assert stored == 130
-    pages = [one.job.arguments["page"] for one in settled if one.job.job_type == BACKFILL_REPOSITORY]
+    pages = [
+        settlement.job.arguments["page"]
+        for settlement in settled
+        if settlement.job.job_type == BACKFILL_REPOSITORY
+    ]
     assert sorted(pages) == [1, 1, 2]
 
 
-async def test_reading_stops_at_what_nobody_touched_for_14_days(before: Whole) -> None:
+async def test_reading_stops_at_pull_requests_that_were_not_updated_for_14_days(before: Whole) -> None:
     for _ in range(130):
         open_pull(before)
     old = before.clock.now() - timedelta(days=14, seconds=5)
@@ -202,7 +206,7 @@ async def test_a_page_that_github_refuses_for_now_is_read_later(before: Whole) -
     assert "acme/api#1" in before.dms("cho")[0]
 
 
-async def test_what_is_open_in_an_added_repository_is_read_too(ripe: Whole) -> None:
+async def test_open_pull_requests_of_an_added_repository_are_read(ripe: Whole) -> None:
     installation = ripe.github.document.installations[0]
     ripe.github.change_repositories(installation, removed=["acme/api"])
     await ripe.settle()
@@ -237,7 +241,7 @@ async def test_a_digest_that_never_arrived_is_sent_again_with_the_same_list(befo
     assert "acme/api#1" in before.dms("cho")[0]
 
 
-async def test_the_installer_is_told_where_it_is_what_to_do_next_and_how_to_stop_it(before: Whole) -> None:
+async def test_the_greeting_says_where_ripe_is_what_to_do_next_and_how_to_stop_it(before: Whole) -> None:
     await install(before)
     (dm,) = before.dms("ben")
     assert "You installed Ripe on acme" in dm
@@ -249,7 +253,7 @@ async def test_the_installer_is_told_where_it_is_what_to_do_next_and_how_to_stop
     assert len(before.dms("ben")) == 1
 
 
-async def test_an_installer_whom_nobody_knows_in_slack_is_sent_nothing(before: Whole) -> None:
+async def test_an_installer_who_is_not_linked_to_slack_is_sent_nothing(before: Whole) -> None:
     await before.app.database.execute("DELETE FROM account WHERE login = 'ben'")
     await install(before)
     await before.pass_time(days=3)
@@ -264,7 +268,7 @@ async def test_the_installer_is_greeted_in_working_hours(before: Whole) -> None:
     assert len(before.dms("ben")) == 1
 
 
-async def test_the_installer_is_not_greeted_where_it_was_uninstalled_by_then(before: Whole) -> None:
+async def test_the_installer_is_not_greeted_after_an_uninstall(before: Whole) -> None:
     await before.go_to(datetime(2037, 11, 27, 20, 0, tzinfo=UTC))
     await install(before)
     before.github.uninstall(before.github.document.installations[0])
@@ -272,7 +276,7 @@ async def test_the_installer_is_not_greeted_where_it_was_uninstalled_by_then(bef
     assert before.dms("ben") == []
 
 
-async def test_the_webhook_of_an_installation_that_comes_twice_greets_once(before: Whole) -> None:
+async def test_a_redelivered_installation_greets_once(before: Whole) -> None:
     await install(before)
     before.github.webhooks.redeliver(before.github.webhooks.log[-1].guid)
     await before.settle()

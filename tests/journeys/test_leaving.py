@@ -1,4 +1,4 @@
-"""Uninstalled, suspended, renamed, given away: nothing is sent or asked about what is not ours to see."""
+"""Uninstalled, suspended, renamed, given away: nothing is sent about a repository that Ripe may not see."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ def installation_of(ripe: Whole) -> Installation:
     return ripe.github.document.installations[0]
 
 
-def tell_of_repository(ripe: Whole, action: str, installation: Installation | None = None) -> None:
+def emit_repository(ripe: Whole, action: str, installation: Installation | None = None) -> None:
     """A `repository` event about acme/api, whatever it is called by now."""
     repo, shapes = ripe.github.document.repositories[0], ripe.github.shapes
     ripe.github.webhooks.emit(
@@ -30,7 +30,7 @@ def tell_of_repository(ripe: Whole, action: str, installation: Installation | No
 
 def rename(ripe: Whole, name: str) -> None:
     ripe.github.document.repositories[0].full_name = name
-    tell_of_repository(ripe, "renamed")
+    emit_repository(ripe, "renamed")
 
 
 async def ask_cho(ripe: Whole, title: str = "Round up") -> Pull:
@@ -41,7 +41,7 @@ async def ask_cho(ripe: Whole, title: str = "Round up") -> Pull:
 
 
 async def names(ripe: Whole) -> dict[str, bool]:
-    """Every repository, and whether it is ours to see."""
+    """Every repository, and whether Ripe may see it."""
     rows = await ripe.app.database.fetch("SELECT full_name, removed_at IS NULL AS is_ours FROM repository")
     return {row["full_name"]: row["is_ours"] for row in rows}
 
@@ -55,29 +55,29 @@ async def test_a_notice_that_waited_for_the_morning_is_not_sent_after_an_uninsta
     assert ripe.dms("ben") == []
 
 
-async def test_what_is_told_of_a_repository_after_an_uninstall_is_not_followed(ripe: Whole) -> None:
+async def test_a_webhook_that_comes_after_the_uninstall_changes_nothing(ripe: Whole) -> None:
     pull = await ask_cho(ripe)
     ripe.github.webhooks.hold()
     ripe.github.request_review(pull, ["ana"], by="ben")
     ripe.github.uninstall(installation_of(ripe))
-    ripe.github.webhooks.release(lambda held: held[::-1])
+    ripe.github.webhooks.release(lambda deliveries: deliveries[::-1])
     await ripe.pass_time(days=3)
     assert ripe.dms("ana") == []
     assert ripe.live("cho") == []
 
 
-async def test_an_installation_told_after_its_deletion_stays_deleted(ripe: Whole) -> None:
+async def test_an_installation_that_is_announced_after_its_deletion_stays_deleted(ripe: Whole) -> None:
     ripe.github.webhooks.hold()
     ripe.github.uninstall(installation_of(ripe))
     ripe.github.uninstall(ripe.github.install(["acme/api", "acme/web"]))
-    ripe.github.webhooks.release(lambda held: held[::-1])
+    ripe.github.webhooks.release(lambda deliveries: deliveries[::-1])
     await ripe.pass_time(days=1)
     assert await ripe.app.database.fetchval("SELECT count(*) FROM installation WHERE deleted_at IS NULL") == 0
     assert not any((await names(ripe)).values())
     assert ripe.dms("ben") == []
 
 
-async def test_a_repository_that_is_taken_away_has_its_dms_struck_and_no_more_sent(ripe: Whole) -> None:
+async def test_the_dms_of_a_removed_repository_are_struck_and_no_more_are_sent(ripe: Whole) -> None:
     pull = await ask_cho(ripe)
     ripe.github.change_repositories(installation_of(ripe), removed=["acme/api"])
     ripe.github.request_review(pull, ["ana"], by="ben")
@@ -87,7 +87,7 @@ async def test_a_repository_that_is_taken_away_has_its_dms_struck_and_no_more_se
     assert ripe.dms("ana") == []
 
 
-async def test_nothing_is_sent_while_suspended_and_a_review_done_meanwhile_is_not_asked_for(
+async def test_nothing_is_sent_while_suspended_and_nothing_about_a_review_done_meanwhile(
     ripe: Whole,
 ) -> None:
     done, _ = await ask_cho(ripe, "Done"), await ask_cho(ripe, "Still open")
@@ -105,7 +105,7 @@ async def test_nothing_is_sent_while_suspended_and_a_review_done_meanwhile_is_no
     assert any("Done" in dm and "approved by you" in dm for dm in ripe.dms("cho"))
 
 
-async def test_after_a_suspension_each_open_pull_request_is_asked_about_before_anything_is_sent(
+async def test_after_a_suspension_github_is_asked_about_each_pull_request_before_anything_is_sent(
     ripe: Whole,
 ) -> None:
     pulls = [await ask_cho(ripe, f"Change {number}") for number in range(3)]
@@ -115,7 +115,7 @@ async def test_after_a_suspension_each_open_pull_request_is_asked_about_before_a
         ripe.github.merge(pull)
     ripe.github.unsuspend(installation_of(ripe))
     settled = await ripe.settle()
-    assert sum(one.job.job_type == SYNC_PULL_REQUEST for one in settled) == 3
+    assert sum(settlement.job.job_type == SYNC_PULL_REQUEST for settlement in settled) == 3
     assert ripe.live("cho") == []
     assert len(ripe.dms("cho")) == 3
 
@@ -135,7 +135,7 @@ async def test_nothing_is_sent_while_github_cannot_be_asked_after_a_suspension(r
     assert "merged" in dm
 
 
-async def test_reminders_go_on_after_a_suspension_also_where_github_has_no_news(ripe: Whole) -> None:
+async def test_reminders_go_on_after_a_suspension_even_if_github_has_nothing_newer(ripe: Whole) -> None:
     await ask_cho(ripe)
     ripe.github.suspend(installation_of(ripe))
     await ripe.pass_time(days=1)
@@ -145,17 +145,17 @@ async def test_reminders_go_on_after_a_suspension_also_where_github_has_no_news(
     assert len(ripe.dms("cho")) == 2
 
 
-async def test_a_suspension_told_after_the_deletion_does_not_bring_it_back(ripe: Whole) -> None:
+async def test_a_suspension_that_comes_after_the_deletion_does_not_undo_it(ripe: Whole) -> None:
     installation = installation_of(ripe)
     ripe.github.webhooks.hold()
     ripe.github.suspend(installation)
     ripe.github.uninstall(installation)
-    ripe.github.webhooks.release(lambda held: held[::-1])
+    ripe.github.webhooks.release(lambda deliveries: deliveries[::-1])
     await ripe.settle()
     assert await ripe.app.database.fetchval("SELECT deleted_at IS NOT NULL FROM installation")
 
 
-async def test_what_was_opened_during_a_suspension_is_told_in_the_digest(ripe: Whole) -> None:
+async def test_pull_requests_opened_during_a_suspension_are_in_the_digest(ripe: Whole) -> None:
     ripe.github.suspend(installation_of(ripe))
     await ripe.settle()
     await ask_cho(ripe)
@@ -206,7 +206,7 @@ async def test_the_rules_of_a_renamed_repository_follow_it(ripe: Whole) -> None:
     assert "you own `docs/**`" in ripe.live("cho")[0]
 
 
-async def test_the_rules_follow_also_where_the_event_was_lost(ripe: Whole) -> None:
+async def test_the_rules_follow_a_rename_whose_event_was_lost(ripe: Whole) -> None:
     pull = await ask_cho(ripe)
     ripe.github.document.repositories[0].full_name = "acme/core"
     await ripe.pass_time(minutes=1)
@@ -215,7 +215,7 @@ async def test_the_rules_follow_also_where_the_event_was_lost(ripe: Whole) -> No
     assert sorted(await list_configs(ripe.app.workspace_id)) == ["acme/core"]
 
 
-async def test_rules_that_the_new_name_has_already_stay(ripe: Whole) -> None:
+async def test_rules_that_the_new_name_already_has_stay(ripe: Whole) -> None:
     own = RepositoryConfig(reviewers=2)
     await save_config(ripe.app.workspace_id, "acme/core", own, ripe.clock.now())
     rename(ripe, "acme/core")
@@ -240,12 +240,12 @@ async def test_an_older_fact_that_comes_late_does_not_bring_the_old_name_back(ri
     ripe.github.edit_title(pull, "Round down")
     ripe.clock.shift += datetime(2037, 11, 23, 10, 0, tzinfo=UTC) - ripe.clock.now()
     rename(ripe, "acme/core")
-    ripe.github.webhooks.release(lambda held: held[::-1])
+    ripe.github.webhooks.release(lambda deliveries: deliveries[::-1])
     await ripe.settle()
     assert "acme/core" in await names(ripe)
 
 
-async def test_a_newer_fact_brings_the_new_name_where_the_event_was_lost(ripe: Whole) -> None:
+async def test_a_newer_fact_brings_the_new_name_if_the_rename_event_was_lost(ripe: Whole) -> None:
     pull = await ask_cho(ripe)
     ripe.github.document.repositories[0].full_name = "acme/core"
     await ripe.pass_time(minutes=1)
@@ -257,7 +257,7 @@ async def test_a_newer_fact_brings_the_new_name_where_the_event_was_lost(ripe: W
 async def test_a_transferred_repository_is_followed_to_the_installation_of_its_new_owner(
     ripe: Whole,
 ) -> None:
-    for order in (list, lambda held: held[::-1]):
+    for order in (list, lambda deliveries: deliveries[::-1]):
         pull = await ask_cho(ripe)
         old, new = installation_of(ripe), ripe.github.install(["acme/web"])
         await ripe.settle()
@@ -266,7 +266,7 @@ async def test_a_transferred_repository_is_followed_to_the_installation_of_its_n
         ripe.github.change_repositories(old, removed=["acme/api"])
         new.repository_ids.append(pull.repository_id)
         ripe.github.document.repositories[0].full_name = "other/api"
-        tell_of_repository(ripe, "transferred", new)
+        emit_repository(ripe, "transferred", new)
         ripe.github.webhooks.release(order)
         await ripe.settle()
         assert (await names(ripe))["other/api"]
@@ -285,7 +285,7 @@ async def test_a_deleted_or_archived_repository_falls_silent(ripe: Whole) -> Non
     for action in ("deleted", "archived"):
         await ask_cho(ripe)
         assert len(ripe.live("cho")) == 1
-        tell_of_repository(ripe, action)
+        emit_repository(ripe, action)
         await ripe.settle()
         assert ripe.live("cho") == []
         ripe.github.change_repositories(installation_of(ripe), added=["acme/api"])
@@ -293,19 +293,19 @@ async def test_a_deleted_or_archived_repository_falls_silent(ripe: Whole) -> Non
         await ripe.settle()
 
 
-async def test_a_repository_that_is_worked_on_again_is_read_again(ripe: Whole) -> None:
+async def test_an_unarchived_repository_is_read_again(ripe: Whole) -> None:
     await ask_cho(ripe)
-    tell_of_repository(ripe, "archived")
+    emit_repository(ripe, "archived")
     await ripe.settle()
-    tell_of_repository(ripe, "unarchived")
+    emit_repository(ripe, "unarchived")
     await ripe.pass_time(days=1)
     assert "since before Ripe was installed" in ripe.dms("cho")[-1]
     assert "acme/api#1" in ripe.dms("cho")[-1]
 
 
-async def test_who_may_see_a_repository_is_none_of_our_business(ripe: Whole) -> None:
+async def test_a_change_of_a_repositorys_visibility_is_ignored(ripe: Whole) -> None:
     await ask_cho(ripe)
-    tell_of_repository(ripe, "privatized")
+    emit_repository(ripe, "privatized")
     await ripe.settle()
     assert len(ripe.live("cho")) == 1
     outcome = "SELECT outcome FROM delivery WHERE event = 'repository'"

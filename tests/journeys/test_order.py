@@ -1,4 +1,4 @@
-"""Deliveries come in any order: the same facts always lead to the state that GitHub has (promise W7)."""
+"""Deliveries come in any order. The same facts always lead to the state that GitHub has (promise W7)."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ SAMPLE = 40
 
 
 def a_review(ripe: Whole) -> Pull:
-    """Opened and asked of two in one second; then reviewed, renamed and labelled."""
+    """Opened with two reviewers in one second; then reviewed, renamed and labelled."""
     begin_second(ripe)
     pull = ripe.github.open_pull_request("acme/web", "ben", "Round up", ["src/main.py"])
     ripe.github.request_review(pull, ["ana", "cho"], by="ben")
@@ -32,7 +32,7 @@ def a_review(ripe: Whole) -> Pull:
 
 
 def a_change_of_mind(ripe: Whole) -> Pull:
-    """Opened, asked and taken back in one second, which contradicts itself; then drafted, ready, merged."""
+    """Opened, and a request made and taken back in one second; then draft, ready and merged."""
     begin_second(ripe)
     pull = ripe.github.open_pull_request("acme/web", "ben", "Round up", ["src/main.py"])
     ripe.github.request_review(pull, ["ana"], by="ben")
@@ -47,7 +47,7 @@ def a_change_of_mind(ripe: Whole) -> Pull:
 
 
 def an_undecided_close(ripe: Whole) -> Pull:
-    """Closed, reopened and closed again in one second, after being asked of two: only GitHub knows."""
+    """Two reviewers are asked; then closed, reopened and closed in one second: only GitHub knows the end."""
     begin_second(ripe)
     pull = ripe.github.open_pull_request("acme/web", "ben", "Round up", ["src/main.py"])
     next_second(ripe)
@@ -63,7 +63,7 @@ STORIES = [a_review, a_change_of_mind, an_undecided_close]
 
 
 def begin_second(ripe: Whole) -> None:
-    """What happens now happens in one second, as GitHub counts."""
+    """Moves to the start of the next second, as GitHub counts."""
     now = ripe.clock.now()
     ripe.clock.shift += timedelta(seconds=1, microseconds=-now.microsecond)
 
@@ -72,22 +72,24 @@ next_second = begin_second
 
 
 async def play(ripe: Whole, story: Story, order: Sequence[int]) -> None:
-    """Tells a story, delivers its webhooks in this order, and compares what we know with what GitHub has."""
+    """Plays a story, delivers its webhooks in this order, and compares the stored state with GitHub's."""
     ripe.github.webhooks.hold()
     pull = story(ripe)
-    ripe.github.webhooks.release(lambda held: pick(held, order))
+    ripe.github.webhooks.release(lambda deliveries: pick(deliveries, order))
     await ripe.settle()
-    known = await load_pull_request(PullRequestId(pull.id))
+    stored = await load_pull_request(PullRequestId(pull.id))
     is_open = pull.state == "open"
-    assert known.is_open == is_open, order
-    assert (known.title, known.is_draft, sorted(known.labels)) == (pull.title, pull.draft, pull.labels), order
-    open_requests = [request.reviewer_login for request in await list_open_requests(known.id)]
+    assert stored.is_open == is_open, order
+    assert (stored.title, stored.is_draft, sorted(stored.labels)) == (pull.title, pull.draft, pull.labels), (
+        order
+    )
+    open_requests = [request.reviewer_login for request in await list_open_requests(stored.id)]
     assert sorted(open_requests) == (sorted(pull.requested) if is_open else []), order
 
 
-def pick(held: list[Delivery], order: Sequence[int]) -> list[Delivery]:
-    assert len(held) == len(order)
-    return [held[index] for index in order]
+def pick(deliveries: list[Delivery], order: Sequence[int]) -> list[Delivery]:
+    assert len(deliveries) == len(order)
+    return [deliveries[index] for index in order]
 
 
 ORDERS = list(permutations(range(6)))

@@ -1,4 +1,4 @@
-"""Without a public address: no webhook ever arrives, and GitHub is asked once a minute instead."""
+"""Without a public address no webhook arrives, so GitHub is asked once a minute."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ from tests.journeys.whole import Whole
 
 @pytest.fixture
 async def deaf(ripe: Whole) -> Whole:
-    """A bot that knows its installation, from which on nothing of GitHub's arrives by itself."""
+    """A bot that is installed, and to which no webhook arrives any more."""
     ripe.github.webhooks.hold()
     await start_polling(ripe)
     return ripe
@@ -36,11 +36,11 @@ async def start_polling(ripe: Whole) -> None:
 
 
 async def save_polling(ripe: Whole) -> None:
-    await ripe.app.queue.save_all(one.job for one in build_recurring(ripe.app) if one.job_type == POLL)
+    await ripe.app.queue.save_all(tick.job for tick in build_recurring(ripe.app) if tick.job_type == POLL)
 
 
 async def waiting_jobs(ripe: Whole) -> Sequence[tuple[str, str]]:
-    """What is queued, and when it is due; of what recurs that it is."""
+    """The type of each queued job and when it is due, without the due time of the recurring poll."""
     rows = await ripe.app.database.fetch(
         "SELECT job_type, CASE WHEN job_type <> $1 THEN ripe_at::text END AS due FROM job ORDER BY id", POLL
     )
@@ -52,7 +52,7 @@ async def minutes(ripe: Whole, count: int) -> None:
 
 
 async def asked(ripe: Whole) -> Sequence[str]:
-    """Who is known to be asked for an open review."""
+    """The reviewers of all stored open requests."""
     rows = await ripe.app.database.fetch(
         "SELECT reviewer_login FROM review_request WHERE closed_at IS NULL ORDER BY id"
     )
@@ -72,7 +72,7 @@ async def test_a_pull_request_is_found_its_reviewer_reminded_and_the_dm_struck_o
     assert "merged" in deaf.dms("cho")[0]
 
 
-async def test_a_review_is_noticed_as_what_it_was(deaf: Whole) -> None:
+async def test_an_approval_is_noticed_as_an_approval(deaf: Whole) -> None:
     pull = deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     await minutes(deaf, 3)
     deaf.github.review(pull, "cho", "APPROVED")
@@ -81,7 +81,7 @@ async def test_a_review_is_noticed_as_what_it_was(deaf: Whole) -> None:
     assert "approved by you" in deaf.dms("cho")[0]
 
 
-async def test_whom_a_human_asks_is_reminded_and_a_draft_only_once_it_is_ready(deaf: Whole) -> None:
+async def test_a_reviewer_of_a_draft_is_reminded_once_it_is_ready(deaf: Whole) -> None:
     pull = deaf.github.open_pull_request("acme/api", "ben", "Round up", ["src/main.py"], draft=True)
     deaf.github.request_review(pull, ["ana"], by="ben")
     await minutes(deaf, 3)
@@ -91,7 +91,7 @@ async def test_whom_a_human_asks_is_reminded_and_a_draft_only_once_it_is_ready(d
     assert len(deaf.live("ana")) == 1
 
 
-async def test_a_push_wakes_what_was_snoozed_until_something_changes(deaf: Whole) -> None:
+async def test_a_push_ends_a_snooze_until_something_changes(deaf: Whole) -> None:
     pull = deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     await minutes(deaf, 3)
     await deaf.slack.run_command("cho", "/snooze", "acme/api#1 until change")
@@ -103,12 +103,12 @@ async def test_a_push_wakes_what_was_snoozed_until_something_changes(deaf: Whole
     assert deaf.reminders("cho") == 2
 
 
-async def test_what_did_not_change_costs_one_request_a_repository_and_no_job(deaf: Whole) -> None:
+async def test_a_poll_without_changes_costs_one_request_per_repository_and_no_job(deaf: Whole) -> None:
     deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     await minutes(deaf, 5)
     await save_polling(deaf)  # as a second worker process that starts
     dms, calls = deaf.dms("cho"), len(deaf.server.calls)
-    known = await deaf.app.database.fetchval("SELECT count(*) FROM delivery")
+    deliveries = await deaf.app.database.fetchval("SELECT count(*) FROM delivery")
     waiting = await waiting_jobs(deaf)
     await minutes(deaf, 2)
     made = [call.removeprefix("GET /api/v3") for call in deaf.server.calls[calls:]]
@@ -121,7 +121,7 @@ async def test_what_did_not_change_costs_one_request_a_repository_and_no_job(dea
             "/repos/acme/web/pulls",
         ]
     )
-    assert await deaf.app.database.fetchval("SELECT count(*) FROM delivery") == known
+    assert await deaf.app.database.fetchval("SELECT count(*) FROM delivery") == deliveries
     assert await waiting_jobs(deaf) == waiting
     assert deaf.dms("cho") == dms
 
@@ -142,10 +142,10 @@ async def test_an_uninstall_a_suspension_and_an_installation_are_noticed(deaf: W
     old: Installation = installation_of(deaf)
     deaf.github.suspend(old)
     await minutes(deaf, 1)
-    assert [one.is_suspended for one in await list_polled_installations()] == [True]
+    assert [installation.is_suspended for installation in await list_polled_installations()] == [True]
     deaf.github.unsuspend(old)
     await minutes(deaf, 1)
-    assert [one.is_suspended for one in await list_polled_installations()] == [False]
+    assert [installation.is_suspended for installation in await list_polled_installations()] == [False]
     deaf.github.uninstall(old)
     await minutes(deaf, 1)
     assert await list_polled_installations() == ()
@@ -153,33 +153,33 @@ async def test_an_uninstall_a_suspension_and_an_installation_are_noticed(deaf: W
     await minutes(deaf, 2)
     deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     await minutes(deaf, 4)
-    (known,) = await list_polled_installations()
-    assert known.account is not None
-    assert known.account.login == "acme"
+    (installation,) = await list_polled_installations()
+    assert installation.account is not None
+    assert installation.account.login == "acme"
     assert len(deaf.live("cho")) == 1
 
 
 async def test_an_installation_that_a_list_leaves_out_is_not_taken_for_uninstalled(deaf: Whole) -> None:
-    (known,) = await list_polled_installations()
+    (installation,) = await list_polled_installations()
 
     class Forgetful:
         async def load_as_app(self, path: str) -> object:
             return [] if "?" in path else await deaf.app.github.load_as_app(path)
 
     assert await list_installations(Forgetful()) == ()
-    assert not await is_uninstalled(Forgetful(), known.id)
+    assert not await is_uninstalled(Forgetful(), installation.id)
     deaf.github.uninstall(installation_of(deaf))
-    assert await is_uninstalled(Forgetful(), known.id)
+    assert await is_uninstalled(Forgetful(), installation.id)
 
 
-async def test_an_installation_that_joined_no_workspace_is_not_told_of_again_and_again(deaf: Whole) -> None:
+async def test_an_installation_without_a_workspace_is_not_recorded_at_every_poll(deaf: Whole) -> None:
     await deaf.app.database.execute("INSERT INTO workspace (slack_team_id, name) VALUES ('T2', 'Beta')")
     deaf.github.uninstall(installation_of(deaf))
     deaf.github.install(["acme/web"])
     await minutes(deaf, 1)
-    known = await deaf.app.database.fetchval("SELECT count(*) FROM delivery")
+    deliveries = await deaf.app.database.fetchval("SELECT count(*) FROM delivery")
     await minutes(deaf, 3)
-    assert await deaf.app.database.fetchval("SELECT count(*) FROM delivery") == known
+    assert await deaf.app.database.fetchval("SELECT count(*) FROM delivery") == deliveries
 
 
 @pytest.mark.parametrize("status", [403, 429])
@@ -205,7 +205,7 @@ async def test_github_that_asks_to_wait_is_asked_later_and_nothing_is_lost(
     assert len(deaf.live("cho")) == 1
 
 
-async def test_a_webhook_that_arrives_all_the_same_changes_nothing_twice(ripe: Whole) -> None:
+async def test_a_change_that_comes_by_webhook_and_by_poll_counts_once(ripe: Whole) -> None:
     await start_polling(ripe)
     pull = await ripe.open_pull_request("docs/intro.md")
     before = ripe.dms("cho")
@@ -220,7 +220,7 @@ async def test_a_webhook_that_arrives_all_the_same_changes_nothing_twice(ripe: W
     assert len(ripe.dms("cho")) == len(before)
 
 
-async def test_doctor_tells_of_each_installation_when_github_was_not_asked_for_long(deaf: Whole) -> None:
+async def test_the_doctor_warns_of_an_installation_that_was_not_polled_for_long(deaf: Whole) -> None:
     now = deaf.clock.now()
     assert judge_polling("acme", 2, now - timedelta(minutes=4), now).state is State.OK
     late = judge_polling("acme", 2, now - timedelta(minutes=6), now)
@@ -230,12 +230,12 @@ async def test_doctor_tells_of_each_installation_when_github_was_not_asked_for_l
     )
     assert judge_polling("acme", 2, None, now).state is State.WARNING
     assert judge_polling("acme", 400, now - timedelta(minutes=14), now).state is State.OK, "they take turns"
-    assert [one.detail for one in await polling_findings(deaf)] == [
+    assert [finding.detail for finding in await polling_findings(deaf)] == [
         "acme: 2 repositories, the last look at each at most 5 minutes ago"
     ]
 
 
-async def test_an_installation_with_many_repositories_gives_no_other_one_time(deaf: Whole) -> None:
+async def test_many_repositories_of_one_installation_do_not_excuse_another_one(deaf: Whole) -> None:
     database, now = deaf.app.database, deaf.clock.now()
     await database.execute(
         """
@@ -251,7 +251,9 @@ async def test_an_installation_with_many_repositories_gives_no_other_one_time(de
     await database.execute(
         "UPDATE repository SET polled_at = $1 WHERE full_name = 'acme/api'", now - timedelta(minutes=6)
     )
-    assert [(one.state, one.detail.partition(":")[0]) for one in await polling_findings(deaf)] == [
+    assert [
+        (finding.state, finding.detail.partition(":")[0]) for finding in await polling_findings(deaf)
+    ] == [
         (State.WARNING, "acme"),
         (State.OK, "big"),
     ]

@@ -1,4 +1,4 @@
-"""Which facts of one second cannot both hold, so that GitHub has to be asked: sentences and laws."""
+"""Two facts of one second may contradict each other; then GitHub has to be asked. Examples and laws."""
 
 import pytest
 from hypothesis import given
@@ -17,12 +17,12 @@ TOKENS = [
 tokens = st.sampled_from(TOKENS)
 
 
-def contradicts(told: str, new: str) -> bool:
-    return is_contradiction(frozenset({told}), frozenset({new}))
+def contradicts(earlier: str, new: str) -> bool:
+    return is_contradiction(frozenset({earlier}), frozenset({new}))
 
 
 @pytest.mark.parametrize(
-    ("told", "new", "expected"),
+    ("earlier", "new", "expected"),
     [
         ("requested:2", "reviewed:2", True),
         ("requested:2", "reviewed:23", False),
@@ -33,7 +33,7 @@ def contradicts(told: str, new: str) -> bool:
         ("title:state:open", "state:closed", False),
     ],
     ids=[
-        "asked and answered: perhaps asked again",
+        "asked and answered: may have been asked again",
         "asked and answered by two people",
         "taken back and answered: not asked in any case",
         "a label gone and there",
@@ -42,29 +42,29 @@ def contradicts(told: str, new: str) -> bool:
         "a title that looks like a state",
     ],
 )
-def test_two_facts_of_one_second_hold_or_do_not_hold_together(told: str, new: str, expected: bool) -> None:
-    assert contradicts(told, new) is expected
+def test_two_facts_of_one_second_hold_or_do_not_hold_together(earlier: str, new: str, expected: bool) -> None:
+    assert contradicts(earlier, new) is expected
 
 
 @given(tokens, tokens)
-def test_which_of_two_facts_comes_first_makes_no_difference(one: str, other: str) -> None:
-    assert contradicts(one, other) is contradicts(other, one)
+def test_the_order_of_two_facts_makes_no_difference(first: str, second: str) -> None:
+    assert contradicts(first, second) is contradicts(second, first)
 
 
 @given(tokens)
-def test_a_fact_told_twice_never_contradicts_itself(token: str) -> None:
+def test_a_fact_never_contradicts_itself(token: str) -> None:
     assert not contradicts(token, token)
 
 
 @given(st.frozensets(tokens), st.frozensets(tokens))
-def test_facts_contradict_a_second_when_any_of_them_contradicts_any_fact_of_it(
-    told: frozenset[str], new: frozenset[str]
+def test_facts_contradict_a_second_if_any_of_them_contradicts_any_fact_of_it(
+    earlier: frozenset[str], new: frozenset[str]
 ) -> None:
-    assert is_contradiction(told, new) is any(contradicts(one, other) for one in told for other in new)
+    assert is_contradiction(earlier, new) is any(contradicts(old, token) for old in earlier for token in new)
 
 
 @given(st.frozensets(tokens), st.frozensets(tokens))
-def test_after_githubs_own_answer_only_what_it_knew_of_is_no_news(
-    told: frozenset[str], new: frozenset[str]
+def test_githubs_own_answer_is_contradicted_by_everything_that_it_does_not_contain(
+    earlier: frozenset[str], new: frozenset[str]
 ) -> None:
-    assert is_contradiction(told | {SYNCED}, new) is not (new <= told)
+    assert is_contradiction(earlier | {SYNCED}, new) is not (new <= earlier)

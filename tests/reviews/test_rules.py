@@ -71,9 +71,9 @@ def review_fact(author: Account, state: ReviewState, **changes: Any) -> ReviewFa
     )
 
 
-def known(**changes: Any) -> PullRequest:
-    told = changes.pop("told", frozenset[str]())
-    return apply_snapshot(None, WorkspaceId(1), snapshot(**changes), told)
+def pull_request(**changes: Any) -> PullRequest:
+    """As its first fact stores it."""
+    return apply_snapshot(None, WorkspaceId(1), snapshot(**changes), frozenset())
 
 
 def request(reviewer: Account, **changes: Any) -> ReviewRequest:
@@ -96,7 +96,7 @@ LATER = NOON + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
-    ("told", "new", "contradicts"),
+    ("earlier", "new", "contradicts"),
     [
         ({"requested:2"}, {"requested:3"}, False),
         ({"requested:2"}, {"removed:2"}, True),
@@ -117,9 +117,9 @@ LATER = NOON + timedelta(seconds=1)
     ],
 )
 def test_only_facts_that_cannot_both_hold_contradict(
-    told: set[str], new: set[str], contradicts: bool
+    earlier: set[str], new: set[str], contradicts: bool
 ) -> None:
-    assert is_contradiction(frozenset(told), frozenset(new)) is contradicts
+    assert is_contradiction(frozenset(earlier), frozenset(new)) is contradicts
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_only_facts_that_cannot_both_hold_contradict(
         ),
     ],
 )
-def test_of_a_tied_snapshot_only_what_its_action_says_is_taken(
+def test_of_a_tied_snapshot_only_the_field_that_its_action_names_is_taken(
     tied: PullRequestFact, expected: dict[str, Any]
 ) -> None:
-    before = known(title="Old title" if tied.action != "edited" else "Round up", labels=("ui",))
+    before = pull_request(title="Old title" if tied.action != "edited" else "Round up", labels=("ui",))
     after = apply_tied(before, tied)
     changed = {name: getattr(after, name) for name in expected}
     assert changed == expected
@@ -149,20 +149,20 @@ def test_of_a_tied_snapshot_only_what_its_action_says_is_taken(
 
 
 def test_a_reopened_pull_request_begins_a_new_round() -> None:
-    closed = known(state=PullRequestState.CLOSED)
+    closed = pull_request(state=PullRequestState.CLOSED)
     reopened = apply_snapshot(closed, WorkspaceId(1), snapshot(updated_at=LATER), frozenset())
     assert (closed.round, reopened.round) == (1, 2)
 
 
-def test_a_snapshot_without_sizes_keeps_those_we_know() -> None:
-    sized = known(additions=10, deletions=2, changed_files=1)
+def test_a_snapshot_without_sizes_keeps_the_stored_ones() -> None:
+    sized = pull_request(additions=10, deletions=2, changed_files=1)
     after = apply_snapshot(sized, WorkspaceId(1), snapshot(updated_at=LATER), frozenset())
     assert (after.additions, after.deletions, after.changed_files) == (10, 2, 1)
 
 
 SNAPSHOT_CASES: list[tuple[str, AnyFact | None, list[ReviewRequest], list[LatestReview], Any]] = [
     (
-        "whoever is listed is asked",
+        "everybody who is listed is asked",
         fact("review_requested", reviewer=ANA, requested=(ANA, CHO)),
         [],
         [],
@@ -255,14 +255,14 @@ SNAPSHOT_CASES: list[tuple[str, AnyFact | None, list[ReviewRequest], list[Latest
         (["ana"], [("ana", CloseReason.COMMENTED)]),
     ),
     (
-        "whoever vanished without a word is unassigned",
+        "a reviewer who vanished for no known reason is unassigned",
         fact("synchronize", head_sha="b2"),
         [request(ANA)],
         [],
         ([], [("ana", CloseReason.UNASSIGNED)]),
     ),
     (
-        "whoever vanished after a review that we know has reviewed",
+        "a reviewer who vanished after a stored review has reviewed",
         None,
         [request(ANA)],
         [
@@ -276,22 +276,22 @@ SNAPSHOT_CASES: list[tuple[str, AnyFact | None, list[ReviewRequest], list[Latest
 
 
 @pytest.mark.parametrize(
-    ("told", "requests", "reviews", "expected"),
+    ("newer", "requests", "reviews", "expected"),
     [case[1:] for case in SNAPSHOT_CASES],
     ids=[case[0] for case in SNAPSHOT_CASES],
 )
 def test_a_newer_snapshot(
-    told: AnyFact | None, requests: list[ReviewRequest], reviews: list[LatestReview], expected: Any
+    newer: AnyFact | None, requests: list[ReviewRequest], reviews: list[LatestReview], expected: Any
 ) -> None:
-    seen = told.pull_request if told else snapshot()
+    seen = newer.pull_request if newer else snapshot()
     after = apply_snapshot(None, WorkspaceId(1), seen, frozenset())
-    assert outcome(change_by_snapshot(after, told, seen.requested, requests, reviews)) == expected
+    assert outcome(change_by_snapshot(after, newer, seen.requested, requests, reviews)) == expected
 
 
 TIED_CASES: list[tuple[str, AnyFact, list[ReviewRequest], Any]] = [
     ("a tied request opens one", fact("review_requested", reviewer=CHO), [request(ANA)], (["cho"], [])),
     (
-        "a request known already changes nothing",
+        "a request that is stored already changes nothing",
         fact("review_requested", reviewer=ANA),
         [request(ANA)],
         ([], []),
@@ -339,7 +339,7 @@ TIED_CASES: list[tuple[str, AnyFact, list[ReviewRequest], Any]] = [
     ("tied", "requests", "expected"), [case[1:] for case in TIED_CASES], ids=[case[0] for case in TIED_CASES]
 )
 def test_a_tied_fact(tied: AnyFact, requests: list[ReviewRequest], expected: Any) -> None:
-    after = apply_tied(known(), tied)
+    after = apply_tied(pull_request(), tied)
     assert outcome(change_by_action(after, tied, requests)) == expected
 
 
@@ -367,30 +367,30 @@ def approval(of: Account, at: datetime = NOON) -> LatestReview:
         ),
     ],
 )
-def test_approved_enough_is_githubs_verdict_and_else_a_count(
+def test_approved_enough_is_githubs_verdict_or_a_count_without_one(
     decision: ReviewDecision | None,
     reviews: list[LatestReview],
     needed: int,
     asked_again_at: datetime | None,
     enough: bool,
 ) -> None:
-    pull_request = known().model_copy(update={"review_decision": decision})
+    reviewed = pull_request().model_copy(update={"review_decision": decision})
     mine = request(ANA)
     if asked_again_at is not None:
         mine = request(ANA, is_again=True, opened_at=asked_again_at)
-    assert is_approved_enough(mine, pull_request, reviews, needed) is enough
+    assert is_approved_enough(mine, reviewed, reviews, needed) is enough
 
 
 @pytest.mark.parametrize(("approvers", "enough"), [((CHO,), False), ((BEN,), True), ((CHO, BEN), True)])
-def test_whom_rules_insist_on_must_be_among_those_who_approve(
+def test_people_whom_rules_demand_must_be_among_those_who_approve(
     approvers: tuple[Account, ...], enough: bool
 ) -> None:
     demand = Demand(logins=("ben", "ana"), at_least=1)
     reviews = [approval(person) for person in approvers]
-    assert is_approved_enough(request(ANA), known(), reviews, needed=1, demands=[demand]) is enough
+    assert is_approved_enough(request(ANA), pull_request(), reviews, needed=1, demands=[demand]) is enough
 
 
-def test_what_a_fact_says_is_its_action_not_its_snapshot() -> None:
+def test_the_tokens_of_a_fact_come_from_its_action_not_its_snapshot() -> None:
     assert facts_of(fact("opened", requested=(ANA,))) == frozenset()
     assert facts_of(fact("review_requested", reviewer=ANA)) == {"requested:2"}
     assert facts_of(review_fact(ANA, ReviewState.APPROVED)) == {"reviewed:2"}

@@ -1,4 +1,4 @@
-"""The edge of the bot that faces GitHub: what is accepted, what is refused, and what is kept."""
+"""The route for webhooks: which deliveries it accepts, which it refuses, and which fields it stores."""
 
 import asyncio
 import json
@@ -99,7 +99,7 @@ async def test_a_delivery_without_guid_is_a_bad_request(client: Client) -> None:
     assert await post(client, opened(), without="X-GitHub-Delivery") == 400
 
 
-async def test_a_form_encoded_delivery_says_what_to_change(client: Client) -> None:
+async def test_a_form_encoded_delivery_is_refused(client: Client) -> None:
     assert await post(client, opened(), Content_Type="application/x-www-form-urlencoded") == 415
 
 
