@@ -1,4 +1,4 @@
-"""What GitHub may answer to OAuth instead of what was asked: nothing of it is believed or told."""
+"""Bad answers of GitHub to OAuth: the bot neither believes them nor shows them to anybody."""
 
 import httpx
 import pytest
@@ -28,7 +28,7 @@ def installation(number: int, login: str, kind: str, **more: object) -> dict[str
 
 
 @respx.mock
-async def test_a_code_is_shown_once_also_when_the_answer_is_lost(oauth: GitHubOAuth) -> None:
+async def test_a_code_is_sent_once_even_if_the_answer_is_lost(oauth: GitHubOAuth) -> None:
     route = respx.post(EXCHANGE).mock(side_effect=httpx.ReadTimeout("slow"))
     with pytest.raises(OAuthError, match="no answer"):
         await oauth.identify("code", "v" * 43)
@@ -120,4 +120,4 @@ async def test_an_organization_is_owned_by_its_active_admins_only(
     )
     respx.get(f"{API}/user/memberships/orgs/acme").mock(return_value=membership)
     proof = await oauth.prove_ownership("code", "v" * 43)
-    assert [one.account.login for one in proof.installations] == owned
+    assert [proven.account.login for proven in proof.installations] == owned

@@ -1,4 +1,4 @@
-"""What of a delivery becomes a fact, and what does not."""
+"""Facts are made from the listed fields of a delivery and from nothing else."""
 
 import json
 from typing import Any

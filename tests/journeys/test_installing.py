@@ -128,7 +128,7 @@ async def test_what_is_over_in_draft_or_approved_by_the_morning_is_not_in_the_di
     assert before.dms("cho") == []
 
 
-async def test_whoever_is_away_is_told_on_the_first_morning_back(before: Whole) -> None:
+async def test_a_reviewer_on_leave_gets_the_digest_on_the_first_morning_back(before: Whole) -> None:
     await before.slack.run_command("cho", "/ooo", "until thursday")
     open_pull(before, "cho")
     await install(before)
@@ -147,7 +147,7 @@ async def test_the_author_does_not_hear_of_old_reviewers_whom_nobody_knows(befor
     assert "You installed" in greeting
 
 
-async def test_whoever_is_connected_to_slack_after_the_install_is_told_too(before: Whole) -> None:
+async def test_a_reviewer_linked_to_slack_after_the_install_still_gets_the_digest(before: Whole) -> None:
     database = before.app.database
     await database.execute("UPDATE account SET id = -id WHERE login = 'cho'")
     open_pull(before, "cho")
@@ -178,7 +178,7 @@ async def test_open_pull_requests_are_read_a_page_a_job_and_the_job_says_which(b
     assert pages_read(before) == 2
     stored = await before.app.database.fetchval("SELECT count(*) FROM pull_request")
     assert stored == 130
-    pages = [one.job.arguments["page"] for one in settled if one.job.job_type == BACKFILL_REPOSITORY]
+    pages = [each.job.arguments["page"] for each in settled if each.job.job_type == BACKFILL_REPOSITORY]
     assert sorted(pages) == [1, 1, 2]
 
 

@@ -115,7 +115,7 @@ async def test_after_a_suspension_each_open_pull_request_is_asked_about_before_a
         ripe.github.merge(pull)
     ripe.github.unsuspend(installation_of(ripe))
     settled = await ripe.settle()
-    assert sum(one.job.job_type == SYNC_PULL_REQUEST for one in settled) == 3
+    assert sum(settlement.job.job_type == SYNC_PULL_REQUEST for settlement in settled) == 3
     assert ripe.live("cho") == []
     assert len(ripe.dms("cho")) == 3
 
@@ -135,7 +135,7 @@ async def test_nothing_is_sent_while_github_cannot_be_asked_after_a_suspension(r
     assert "merged" in dm
 
 
-async def test_reminders_go_on_after_a_suspension_also_where_github_has_no_news(ripe: Whole) -> None:
+async def test_reminders_go_on_after_a_suspension_even_if_github_has_no_news(ripe: Whole) -> None:
     await ask_cho(ripe)
     ripe.github.suspend(installation_of(ripe))
     await ripe.pass_time(days=1)
@@ -206,7 +206,7 @@ async def test_the_rules_of_a_renamed_repository_follow_it(ripe: Whole) -> None:
     assert "you own `docs/**`" in ripe.live("cho")[0]
 
 
-async def test_the_rules_follow_also_where_the_event_was_lost(ripe: Whole) -> None:
+async def test_the_rules_follow_a_rename_even_if_its_event_was_lost(ripe: Whole) -> None:
     pull = await ask_cho(ripe)
     ripe.github.document.repositories[0].full_name = "acme/core"
     await ripe.pass_time(minutes=1)

@@ -63,7 +63,7 @@ STORIES = [a_review, a_change_of_mind, an_undecided_close]
 
 
 def begin_second(ripe: Whole) -> None:
-    """What happens now happens in one second, as GitHub counts."""
+    """Move the clock to the start of the next second, so that the next acts have one time on GitHub."""
     now = ripe.clock.now()
     ripe.clock.shift += timedelta(seconds=1, microseconds=-now.microsecond)
 
@@ -77,11 +77,13 @@ async def play(ripe: Whole, story: Story, order: Sequence[int]) -> None:
     pull = story(ripe)
     ripe.github.webhooks.release(lambda held: pick(held, order))
     await ripe.settle()
-    known = await load_pull_request(PullRequestId(pull.id))
+    stored = await load_pull_request(PullRequestId(pull.id))
     is_open = pull.state == "open"
-    assert known.is_open == is_open, order
-    assert (known.title, known.is_draft, sorted(known.labels)) == (pull.title, pull.draft, pull.labels), order
-    open_requests = [request.reviewer_login for request in await list_open_requests(known.id)]
+    assert stored.is_open == is_open, order
+    assert (stored.title, stored.is_draft, sorted(stored.labels)) == (pull.title, pull.draft, pull.labels), (
+        order
+    )
+    open_requests = [request.reviewer_login for request in await list_open_requests(stored.id)]
     assert sorted(open_requests) == (sorted(pull.requested) if is_open else []), order
 
 

@@ -36,15 +36,21 @@ async def start_polling(ripe: Whole) -> None:
 
 
 async def save_polling(ripe: Whole) -> None:
-    await ripe.app.queue.save_all(one.job for one in build_recurring(ripe.app) if one.job_type == POLL)
+    recurring = build_recurring(ripe.app)
+    await ripe.app.queue.save_all(each.job for each in recurring if each.job_type == POLL)
 
 
 async def waiting_jobs(ripe: Whole) -> Sequence[tuple[str, str]]:
-    """What is queued, and when it is due; of what recurs that it is."""
+    """The queued jobs in order, each with the instant at which it is due; None for the recurring one."""
     rows = await ripe.app.database.fetch(
         "SELECT job_type, CASE WHEN job_type <> $1 THEN ripe_at::text END AS due FROM job ORDER BY id", POLL
     )
     return [(row["job_type"], row["due"]) for row in rows]
+
+
+async def count_deliveries(ripe: Whole) -> int:
+    count: int = await ripe.app.database.fetchval("SELECT count(*) FROM delivery")
+    return count
 
 
 async def minutes(ripe: Whole, count: int) -> None:
@@ -52,7 +58,7 @@ async def minutes(ripe: Whole, count: int) -> None:
 
 
 async def asked(ripe: Whole) -> Sequence[str]:
-    """Who is known to be asked for an open review."""
+    """The logins of the open review requests that are stored."""
     rows = await ripe.app.database.fetch(
         "SELECT reviewer_login FROM review_request WHERE closed_at IS NULL ORDER BY id"
     )
@@ -108,7 +114,7 @@ async def test_what_did_not_change_costs_one_request_a_repository_and_no_job(dea
     await minutes(deaf, 5)
     await save_polling(deaf)  # as a second worker process that starts
     dms, calls = deaf.dms("cho"), len(deaf.server.calls)
-    known = await deaf.app.database.fetchval("SELECT count(*) FROM delivery")
+    deliveries = await count_deliveries(deaf)
     waiting = await waiting_jobs(deaf)
     await minutes(deaf, 2)
     made = [call.removeprefix("GET /api/v3") for call in deaf.server.calls[calls:]]
@@ -121,7 +127,7 @@ async def test_what_did_not_change_costs_one_request_a_repository_and_no_job(dea
             "/repos/acme/web/pulls",
         ]
     )
-    assert await deaf.app.database.fetchval("SELECT count(*) FROM delivery") == known
+    assert await count_deliveries(deaf) == deliveries
     assert await waiting_jobs(deaf) == waiting
     assert deaf.dms("cho") == dms
 
@@ -142,10 +148,10 @@ async def test_an_uninstall_a_suspension_and_an_installation_are_noticed(deaf: W
     old: Installation = installation_of(deaf)
     deaf.github.suspend(old)
     await minutes(deaf, 1)
-    assert [one.is_suspended for one in await list_polled_installations()] == [True]
+    assert [installed.is_suspended for installed in await list_polled_installations()] == [True]
     deaf.github.unsuspend(old)
     await minutes(deaf, 1)
-    assert [one.is_suspended for one in await list_polled_installations()] == [False]
+    assert [installed.is_suspended for installed in await list_polled_installations()] == [False]
     deaf.github.uninstall(old)
     await minutes(deaf, 1)
     assert await list_polled_installations() == ()
@@ -153,23 +159,23 @@ async def test_an_uninstall_a_suspension_and_an_installation_are_noticed(deaf: W
     await minutes(deaf, 2)
     deaf.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     await minutes(deaf, 4)
-    (known,) = await list_polled_installations()
-    assert known.account is not None
-    assert known.account.login == "acme"
+    (installed,) = await list_polled_installations()
+    assert installed.account is not None
+    assert installed.account.login == "acme"
     assert len(deaf.live("cho")) == 1
 
 
 async def test_an_installation_that_a_list_leaves_out_is_not_taken_for_uninstalled(deaf: Whole) -> None:
-    (known,) = await list_polled_installations()
+    (installed,) = await list_polled_installations()
 
     class Forgetful:
         async def load_as_app(self, path: str) -> object:
             return [] if "?" in path else await deaf.app.github.load_as_app(path)
 
     assert await list_installations(Forgetful()) == ()
-    assert not await is_uninstalled(Forgetful(), known.id)
+    assert not await is_uninstalled(Forgetful(), installed.id)
     deaf.github.uninstall(installation_of(deaf))
-    assert await is_uninstalled(Forgetful(), known.id)
+    assert await is_uninstalled(Forgetful(), installed.id)
 
 
 async def test_an_installation_that_joined_no_workspace_is_not_told_of_again_and_again(deaf: Whole) -> None:
@@ -177,9 +183,9 @@ async def test_an_installation_that_joined_no_workspace_is_not_told_of_again_and
     deaf.github.uninstall(installation_of(deaf))
     deaf.github.install(["acme/web"])
     await minutes(deaf, 1)
-    known = await deaf.app.database.fetchval("SELECT count(*) FROM delivery")
+    deliveries = await count_deliveries(deaf)
     await minutes(deaf, 3)
-    assert await deaf.app.database.fetchval("SELECT count(*) FROM delivery") == known
+    assert await count_deliveries(deaf) == deliveries
 
 
 @pytest.mark.parametrize("status", [403, 429])
@@ -230,7 +236,7 @@ async def test_doctor_tells_of_each_installation_when_github_was_not_asked_for_l
     )
     assert judge_polling("acme", 2, None, now).state is State.WARNING
     assert judge_polling("acme", 400, now - timedelta(minutes=14), now).state is State.OK, "they take turns"
-    assert [one.detail for one in await polling_findings(deaf)] == [
+    assert [finding.detail for finding in await polling_findings(deaf)] == [
         "acme: 2 repositories, the last look at each at most 5 minutes ago"
     ]
 
@@ -251,7 +257,9 @@ async def test_an_installation_with_many_repositories_gives_no_other_one_time(de
     await database.execute(
         "UPDATE repository SET polled_at = $1 WHERE full_name = 'acme/api'", now - timedelta(minutes=6)
     )
-    assert [(one.state, one.detail.partition(":")[0]) for one in await polling_findings(deaf)] == [
+    assert [
+        (finding.state, finding.detail.partition(":")[0]) for finding in await polling_findings(deaf)
+    ] == [
         (State.WARNING, "acme"),
         (State.OK, "big"),
     ]

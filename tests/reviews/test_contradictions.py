@@ -17,12 +17,12 @@ TOKENS = [
 tokens = st.sampled_from(TOKENS)
 
 
-def contradicts(told: str, new: str) -> bool:
-    return is_contradiction(frozenset({told}), frozenset({new}))
+def contradicts(fact: str, other: str) -> bool:
+    return is_contradiction(frozenset({fact}), frozenset({other}))
 
 
 @pytest.mark.parametrize(
-    ("told", "new", "expected"),
+    ("fact", "other", "expected"),
     [
         ("requested:2", "reviewed:2", True),
         ("requested:2", "reviewed:23", False),
@@ -42,29 +42,31 @@ def contradicts(told: str, new: str) -> bool:
         "a title that looks like a state",
     ],
 )
-def test_two_facts_of_one_second_hold_or_do_not_hold_together(told: str, new: str, expected: bool) -> None:
-    assert contradicts(told, new) is expected
+def test_two_facts_of_one_second_hold_or_do_not_hold_together(fact: str, other: str, expected: bool) -> None:
+    assert contradicts(fact, other) is expected
 
 
 @given(tokens, tokens)
-def test_which_of_two_facts_comes_first_makes_no_difference(one: str, other: str) -> None:
-    assert contradicts(one, other) is contradicts(other, one)
+def test_which_of_two_facts_comes_first_makes_no_difference(fact: str, other: str) -> None:
+    assert contradicts(fact, other) is contradicts(other, fact)
 
 
 @given(tokens)
-def test_a_fact_told_twice_never_contradicts_itself(token: str) -> None:
+def test_a_fact_heard_twice_never_contradicts_itself(token: str) -> None:
     assert not contradicts(token, token)
 
 
 @given(st.frozensets(tokens), st.frozensets(tokens))
 def test_facts_contradict_a_second_when_any_of_them_contradicts_any_fact_of_it(
-    told: frozenset[str], new: frozenset[str]
+    same_second: frozenset[str], new: frozenset[str]
 ) -> None:
-    assert is_contradiction(told, new) is any(contradicts(one, other) for one in told for other in new)
+    assert is_contradiction(same_second, new) is any(
+        contradicts(fact, other) for fact in same_second for other in new
+    )
 
 
 @given(st.frozensets(tokens), st.frozensets(tokens))
 def test_after_githubs_own_answer_only_what_it_knew_of_is_no_news(
-    told: frozenset[str], new: frozenset[str]
+    same_second: frozenset[str], new: frozenset[str]
 ) -> None:
-    assert is_contradiction(told | {SYNCED}, new) is not (new <= told)
+    assert is_contradiction(same_second | {SYNCED}, new) is not (new <= same_second)

@@ -71,9 +71,8 @@ def review_fact(author: Account, state: ReviewState, **changes: Any) -> ReviewFa
     )
 
 
-def known(**changes: Any) -> PullRequest:
-    told = changes.pop("told", frozenset[str]())
-    return apply_snapshot(None, WorkspaceId(1), snapshot(**changes), told)
+def stored_pull_request(**changes: Any) -> PullRequest:
+    return apply_snapshot(None, WorkspaceId(1), snapshot(**changes), frozenset())
 
 
 def request(reviewer: Account, **changes: Any) -> ReviewRequest:
@@ -96,7 +95,7 @@ LATER = NOON + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
-    ("told", "new", "contradicts"),
+    ("same_second", "new", "contradicts"),
     [
         ({"requested:2"}, {"requested:3"}, False),
         ({"requested:2"}, {"removed:2"}, True),
@@ -117,9 +116,9 @@ LATER = NOON + timedelta(seconds=1)
     ],
 )
 def test_only_facts_that_cannot_both_hold_contradict(
-    told: set[str], new: set[str], contradicts: bool
+    same_second: set[str], new: set[str], contradicts: bool
 ) -> None:
-    assert is_contradiction(frozenset(told), frozenset(new)) is contradicts
+    assert is_contradiction(frozenset(same_second), frozenset(new)) is contradicts
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_only_facts_that_cannot_both_hold_contradict(
 def test_of_a_tied_snapshot_only_what_its_action_says_is_taken(
     tied: PullRequestFact, expected: dict[str, Any]
 ) -> None:
-    before = known(title="Old title" if tied.action != "edited" else "Round up", labels=("ui",))
+    before = stored_pull_request(title="Old title" if tied.action != "edited" else "Round up", labels=("ui",))
     after = apply_tied(before, tied)
     changed = {name: getattr(after, name) for name in expected}
     assert changed == expected
@@ -149,20 +148,20 @@ def test_of_a_tied_snapshot_only_what_its_action_says_is_taken(
 
 
 def test_a_reopened_pull_request_begins_a_new_round() -> None:
-    closed = known(state=PullRequestState.CLOSED)
+    closed = stored_pull_request(state=PullRequestState.CLOSED)
     reopened = apply_snapshot(closed, WorkspaceId(1), snapshot(updated_at=LATER), frozenset())
     assert (closed.round, reopened.round) == (1, 2)
 
 
 def test_a_snapshot_without_sizes_keeps_those_we_know() -> None:
-    sized = known(additions=10, deletions=2, changed_files=1)
+    sized = stored_pull_request(additions=10, deletions=2, changed_files=1)
     after = apply_snapshot(sized, WorkspaceId(1), snapshot(updated_at=LATER), frozenset())
     assert (after.additions, after.deletions, after.changed_files) == (10, 2, 1)
 
 
 SNAPSHOT_CASES: list[tuple[str, AnyFact | None, list[ReviewRequest], list[LatestReview], Any]] = [
     (
-        "whoever is listed is asked",
+        "somebody who is listed is asked",
         fact("review_requested", reviewer=ANA, requested=(ANA, CHO)),
         [],
         [],
@@ -255,14 +254,14 @@ SNAPSHOT_CASES: list[tuple[str, AnyFact | None, list[ReviewRequest], list[Latest
         (["ana"], [("ana", CloseReason.COMMENTED)]),
     ),
     (
-        "whoever vanished without a word is unassigned",
+        "somebody who vanished without a word is unassigned",
         fact("synchronize", head_sha="b2"),
         [request(ANA)],
         [],
         ([], [("ana", CloseReason.UNASSIGNED)]),
     ),
     (
-        "whoever vanished after a review that we know has reviewed",
+        "somebody who vanished after a review that we know has reviewed",
         None,
         [request(ANA)],
         [
@@ -276,16 +275,16 @@ SNAPSHOT_CASES: list[tuple[str, AnyFact | None, list[ReviewRequest], list[Latest
 
 
 @pytest.mark.parametrize(
-    ("told", "requests", "reviews", "expected"),
+    ("newer", "requests", "reviews", "expected"),
     [case[1:] for case in SNAPSHOT_CASES],
     ids=[case[0] for case in SNAPSHOT_CASES],
 )
 def test_a_newer_snapshot(
-    told: AnyFact | None, requests: list[ReviewRequest], reviews: list[LatestReview], expected: Any
+    newer: AnyFact | None, requests: list[ReviewRequest], reviews: list[LatestReview], expected: Any
 ) -> None:
-    seen = told.pull_request if told else snapshot()
+    seen = newer.pull_request if newer else snapshot()
     after = apply_snapshot(None, WorkspaceId(1), seen, frozenset())
-    assert outcome(change_by_snapshot(after, told, seen.requested, requests, reviews)) == expected
+    assert outcome(change_by_snapshot(after, newer, seen.requested, requests, reviews)) == expected
 
 
 TIED_CASES: list[tuple[str, AnyFact, list[ReviewRequest], Any]] = [
@@ -339,7 +338,7 @@ TIED_CASES: list[tuple[str, AnyFact, list[ReviewRequest], Any]] = [
     ("tied", "requests", "expected"), [case[1:] for case in TIED_CASES], ids=[case[0] for case in TIED_CASES]
 )
 def test_a_tied_fact(tied: AnyFact, requests: list[ReviewRequest], expected: Any) -> None:
-    after = apply_tied(known(), tied)
+    after = apply_tied(stored_pull_request(), tied)
     assert outcome(change_by_action(after, tied, requests)) == expected
 
 
@@ -374,7 +373,7 @@ def test_approved_enough_is_githubs_verdict_and_else_a_count(
     asked_again_at: datetime | None,
     enough: bool,
 ) -> None:
-    pull_request = known().model_copy(update={"review_decision": decision})
+    pull_request = stored_pull_request().model_copy(update={"review_decision": decision})
     mine = request(ANA)
     if asked_again_at is not None:
         mine = request(ANA, is_again=True, opened_at=asked_again_at)
@@ -387,7 +386,9 @@ def test_whom_rules_insist_on_must_be_among_those_who_approve(
 ) -> None:
     demand = Demand(logins=("ben", "ana"), at_least=1)
     reviews = [approval(person) for person in approvers]
-    assert is_approved_enough(request(ANA), known(), reviews, needed=1, demands=[demand]) is enough
+    assert (
+        is_approved_enough(request(ANA), stored_pull_request(), reviews, needed=1, demands=[demand]) is enough
+    )
 
 
 def test_what_a_fact_says_is_its_action_not_its_snapshot() -> None:
