@@ -93,7 +93,7 @@ BaseUrl = Annotated[str, AfterValidator(_without_slash)]
 
 
 class Settings(BaseSettings):
-    """What the operator decides, from the environment or `.env`. An empty value counts as not set."""
+    """The settings of the operator, read from the environment or `.env`. An empty value counts as not set."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True

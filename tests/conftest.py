@@ -1,4 +1,4 @@
-"""What every test may ask for: a database of its own, on a real Postgres, with the real schema."""
+"""Fixtures for every test: a database of its own, on a real Postgres, with the real schema."""
 
 import gc
 import logging
@@ -98,7 +98,7 @@ async def db(dsn: str) -> AsyncIterator["Database"]:
 
 @pytest.fixture
 def logging_as_before() -> Iterator[None]:
-    """What a test does to the logs of its process ends with it."""
+    """Undo the changes that a test makes to the logs of its process."""
     names = ("", *CANDID)
     root, levels = logging.getLogger(), {name: logging.getLogger(name).level for name in names}
     handlers = root.handlers

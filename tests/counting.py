@@ -29,7 +29,7 @@ _TRANSACTION_WORDS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
 @dataclass
 class Count:
-    """What ran inside one block."""
+    """The functions and the SQL that ran inside one block."""
 
     functions: set[tuple[str, str]] = field(default_factory=set)
     """Distinct (file, qualified name) under bot/ and jobq/. A comprehension counts as its function."""

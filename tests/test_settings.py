@@ -1,4 +1,4 @@
-"""What the operator sets, and what the bot says when it is wrong."""
+"""The settings of the operator, and the error text for each wrong one."""
 
 import json
 import re

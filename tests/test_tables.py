@@ -85,7 +85,7 @@ def foreign_writes() -> set[str]:
 
 
 def foreign_reads() -> set[str]:
-    """Those of the rooms. What joins the tables of several rooms is in flows, jobs, doctor or web."""
+    """Reads by a room of another room's table. SQL that joins rooms is in flows, jobs, doctor or web."""
     in_rooms = {name: text for name, text in modules().items() if name.partition("/")[0] in ROOMS}
     return {use for module, text in in_rooms.items() for use in foreign(module, read(text) - written(text))}
 

@@ -1,4 +1,4 @@
-"""Whatever is asked for one workspace, the rows of another are never in the answer."""
+"""Every query about one workspace returns no row of another."""
 
 import ast
 import re
@@ -298,7 +298,7 @@ async def test_each_sees_the_same_in_its_own_numbers(two: Two) -> None:
     b = await add_b(two.db)
     of_a, of_b = await ask_everything(two.a), await ask_everything(b)
     assert not [name for name, answer in of_a.items() if BEYOND.search(answer)]
-    near = {name: BEYOND.sub(lambda found: str(int(found[0]) - FAR), answer) for name, answer in of_b.items()}
+    near = {name: BEYOND.sub(lambda match: str(int(match[0]) - FAR), answer) for name, answer in of_b.items()}
     assert near == of_a
 
 

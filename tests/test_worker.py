@@ -35,8 +35,8 @@ async def test_a_worker_that_starts_queues_what_recurs_and_not_for_now(db: Datab
         await run_worker(settings_of_a_worker(dsn), stop)
     queue = Queue(db)
     recurring = await queue.queued()
-    assert {one.job.job_type for one in recurring} == {REPAIR, SCHEDULE_DIGESTS, TIDY}
-    assert all(one.due_at > queue.now() for one in recurring)
+    assert {queued.job.job_type for queued in recurring} == {REPAIR, SCHEDULE_DIGESTS, TIDY}
+    assert all(queued.due_at > queue.now() for queued in recurring)
 
 
 async def test_a_worker_with_a_port_for_metrics_tells_there_what_became_of_jobs(

@@ -1,4 +1,4 @@
-"""What always holds of working time: laws, and every zone on the days its clock changes."""
+"""Laws of working time, and every zone on the days on which its clock changes."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -83,13 +83,13 @@ def is_working(week: Week, instant: datetime) -> bool:
 @settings(deadline=None)
 @given(weeks())
 def test_the_next_working_instant_is_at_work_and_the_first_such(week: Week) -> None:
-    found = next_working_instant(week.hours, week.at, week.absences)
-    assert found is not None
-    assert found >= week.at
-    assert found.tzinfo is UTC
-    assert is_working(week, found)
-    assert next_working_instant(week.hours, found, week.absences) == found
-    assert working_time_between(week.hours, week.at, found, week.absences) == timedelta(0)
+    instant = next_working_instant(week.hours, week.at, week.absences)
+    assert instant is not None
+    assert instant >= week.at
+    assert instant.tzinfo is UTC
+    assert is_working(week, instant)
+    assert next_working_instant(week.hours, instant, week.absences) == instant
+    assert working_time_between(week.hours, week.at, instant, week.absences) == timedelta(0)
 
 
 @settings(deadline=None)
@@ -105,20 +105,22 @@ def test_what_was_added_is_what_lies_between(week: Week, amount: timedelta) -> N
 
 @settings(deadline=None)
 @given(weeks(), AMOUNTS, AMOUNTS.filter(bool))
-def test_adding_twice_is_adding_the_sum(week: Week, one: timedelta, other: timedelta) -> None:
+def test_adding_twice_is_adding_the_sum(week: Week, first: timedelta, second: timedelta) -> None:
     hours, start, absences = week
-    middle = add_working_time(hours, start, one, absences)
+    middle = add_working_time(hours, start, first, absences)
     assert middle is not None
-    assert add_working_time(hours, middle, other, absences) == add_working_time(
-        hours, start, one + other, absences
+    assert add_working_time(hours, middle, second, absences) == add_working_time(
+        hours, start, first + second, absences
     )
 
 
 @settings(deadline=None)
 @given(weeks(), STEPS, STEPS)
-def test_working_time_adds_up_over_any_instant_between(week: Week, one: timedelta, other: timedelta) -> None:
+def test_working_time_adds_up_over_any_instant_between(
+    week: Week, first: timedelta, second: timedelta
+) -> None:
     hours, start, absences = week
-    middle, end = start + one, start + one + other
+    middle, end = start + first, start + first + second
     parts = working_time_between(hours, start, middle, absences) + working_time_between(
         hours, middle, end, absences
     )
@@ -194,11 +196,11 @@ def check_days(hours: WorkingHours, worked: list[Interval], start: datetime, end
     for begins, _ in worked:
         expected.setdefault(local_day(hours, begins), begins)
     expected.pop(local_day(hours, start), None)
-    found, day = [], start_of_working_day_after(hours, start)
+    days, day = [], start_of_working_day_after(hours, start)
     while day is not None and day < end:
-        found.append(day)
+        days.append(day)
         day = start_of_working_day_after(hours, day)
-    assert found == list(expected.values())
+    assert days == list(expected.values())
 
 
 def check_zone(zone: str) -> None:

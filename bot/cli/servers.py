@@ -88,7 +88,7 @@ def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) 
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, end, number)
-        # What was imported stays until the end: no collection has to look at it again.
+        # Imported modules stay until the end, so no garbage collection has to look at them again.
         gc.freeze()
         await run(stop)
 

@@ -36,7 +36,7 @@ _NEWEST = """
 
 
 def describe_outage(error: Postpone) -> tuple[str, str]:
-    """What is wrong when GitHub gives no answer, and what to do."""
+    """The detail and the fix of a finding about a GitHub that gives no answer."""
     cause = error.__cause__
     status = getattr(cause, "status", None)
     detail = f"GitHub answers {status}" if status else f"GitHub cannot be reached ({type(cause).__name__})"
@@ -134,7 +134,7 @@ def _merge(problems: Sequence[Finding]) -> Finding:
 
 
 async def _judge_installation(github: GitHubGateway, installation: ListedInstallation) -> Finding | None:
-    """What is wrong with it, if anything is."""
+    """A finding about the first problem of this installation; None if it has none."""
     login, page = installation.login, installation.html_url
     if installation.suspended_at is not None:
         return failed(

@@ -1,4 +1,4 @@
-"""What an examination finds, and its verdict."""
+"""Findings, one for each check, and the verdict over all of them."""
 
 from collections.abc import Iterable
 from enum import StrEnum

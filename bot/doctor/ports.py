@@ -1,4 +1,4 @@
-"""What the checks look at. Unlike `open_app`, it opens what can be opened and leaves out the rest."""
+"""The ports that the checks examine. Unlike `open_app`, this opens what it can and leaves out the rest."""
 
 import asyncio
 from collections.abc import AsyncIterator

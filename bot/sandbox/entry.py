@@ -1,6 +1,6 @@
-"""What the command line uses of the sandbox: its process, its story, and its page in the web process.
+"""The entry points of the sandbox: its process, its story, and its page in the web process.
 
-Each is a process of its own, so each imports its own part only.
+Each runs in a process of its own, so each imports its own part only.
 """
 
 import asyncio

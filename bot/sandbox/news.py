@@ -1,4 +1,4 @@
-"""What happens in the sandbox, as it happens: the newest items, which any number of browsers may follow."""
+"""A live feed of the events in the sandbox. It keeps the newest, and any number of browsers may follow it."""
 
 import asyncio
 import uuid

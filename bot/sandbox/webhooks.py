@@ -78,7 +78,7 @@ class Webhooks:
         self._held = self._held or []
 
     def release(self, order: Callable[[list[Delivery]], list[Delivery]] = list) -> None:
-        """Deliver what `hold` kept back, as `order` sorts it. What `order` leaves out is lost."""
+        """Deliver what `hold` kept back, as `order` sorts it. A delivery that `order` leaves out is lost."""
         held, self._held = self._held or [], None
         for delivery in order(held):
             self._enqueue(delivery)

@@ -1,4 +1,4 @@
-"""What our pages for browsers share: the rendering, the page that refuses, and strict headers."""
+"""Pages for browsers: the rendering, the page that refuses, and strict headers."""
 
 from typing import cast
 

@@ -24,7 +24,7 @@ class StateRefusedError(UserError):
 
 @dataclass(frozen=True)
 class Refusals:
-    """What the person reads for each reason to refuse."""
+    """The text that the person reads, for each reason to refuse a secret."""
 
     unknown: str
     used: str
@@ -75,5 +75,5 @@ def make_secret() -> str:
 
 
 def digest_of(secret: str) -> bytes:
-    """What the database knows of a secret."""
+    """The SHA-256 of a secret, by which the database recognizes it."""
     return hashlib.sha256(secret.encode()).digest()

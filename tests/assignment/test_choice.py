@@ -1,4 +1,4 @@
-"""Whom to ask. Tables and a few laws; nothing is stored."""
+"""The choice of reviewers, in tables and a few laws. Nothing is stored."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -81,8 +81,8 @@ def asked(decision: Decision) -> list[str]:
 
 
 def reason_for(decision: Decision, login: str) -> SkipReason | None:
-    found = [verdict for verdict in decision.verdicts if verdict.login == login]
-    return found[0].reason if found and isinstance(found[0], Skipped) else None
+    verdict = next((verdict for verdict in decision.verdicts if verdict.login == login), None)
+    return verdict.reason if isinstance(verdict, Skipped) else None
 
 
 AWAY: dict[str, Any] = {"away_until": NOW}
@@ -164,7 +164,7 @@ def test_somebody_below_their_cap_is_asked() -> None:
     assert asked(decide([BILLING], ["a.sql"], people={"ana": {"max_open_reviews": 1}})) == ["ana"]
 
 
-def test_whoever_is_not_needed_is_told_so() -> None:
+def test_somebody_who_is_not_needed_is_skipped_as_busier() -> None:
     assert reason_for(decide([BILLING], ["a.sql"]), "ben") is SkipReason.BUSIER
 
 
@@ -362,7 +362,7 @@ def test_whatever_the_situation_nobody_is_asked_who_cannot_be_and_it_settles(
     assert len(chosen) <= max(reviewers, (at_least or 0) + reviewers)
     names = [verdict.login for verdict in decision.verdicts]
     assert len(names) == len(set(names))
-    # What was decided is enough: looking again, with them asked, adds nobody.
+    # The choice is enough: another look, after they were asked, adds nobody.
     after = (*so_far, *(request(login) for login in chosen))
     again = decide(rules, ["a.sql"], reviewers=reviewers, author=author, people=people, requests=after)
     assert asked(again) == []

@@ -1,4 +1,4 @@
-"""Whom to ask in the corners: what has happened already, one person with two logins, and fallbacks."""
+"""The choice of reviewers in the corners: earlier reviews and requests, two logins of a person, fallbacks."""
 
 from typing import Any
 

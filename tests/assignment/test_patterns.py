@@ -1,4 +1,4 @@
-"""What path and author patterns mean."""
+"""Patterns of paths and authors: what each matches, and which match nothing."""
 
 import pytest
 

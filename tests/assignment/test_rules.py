@@ -1,4 +1,4 @@
-"""Who is away, what is left alone, and how a decision reads."""
+"""People who are away, pull requests that are left alone, and decisions in words."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -122,7 +122,7 @@ def asked(pattern: str, *, is_fallback: bool = False) -> Chosen:
 
 
 @pytest.mark.parametrize(
-    ("until", "words"),
+    ("until", "phrase"),
     [
         (at("27 23:00"), "out until Friday"),
         (at("27 13:30"), "out until Friday 14:30"),
@@ -135,9 +135,9 @@ def asked(pattern: str, *, is_fallback: bool = False) -> Chosen:
         (at("19 23:00"), "out until 19 November"),
     ],
 )
-def test_an_operator_reads_until_when_somebody_is_out_in_their_own_days(until: datetime, words: str) -> None:
+def test_an_operator_reads_until_when_somebody_is_out_in_their_own_days(until: datetime, phrase: str) -> None:
     lines = describe_decision(decision(verdicts=(skipped(SkipReason.AWAY, until),)), at("23 10:00"))
-    assert lines == [f"Cho skipped: {words}."]
+    assert lines == [f"Cho skipped: {phrase}."]
 
 
 @pytest.mark.parametrize("reason", SkipReason)

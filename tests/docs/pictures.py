@@ -97,9 +97,9 @@ def list_errors(package: ModuleType) -> list[type[BaseException]]:
 
 def _import_all(package: ModuleType) -> Iterator[ModuleType]:
     yield package
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not found.name.startswith(("bot.sandbox", "bot.__main__")):
-            yield importlib.import_module(found.name)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.startswith(("bot.sandbox", "bot.__main__")):
+            yield importlib.import_module(module.name)
 
 
 def _render_tables(

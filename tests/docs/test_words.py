@@ -40,9 +40,9 @@ WORDS = read_page()
 
 
 def test_each_word_is_listed_once_with_its_meaning() -> None:
-    words = [row.word for row in WORDS]
-    assert len(words) > 50
-    assert sorted(set(words)) == sorted(words)
+    listed = [row.word for row in WORDS]
+    assert len(listed) > 50
+    assert sorted(set(listed)) == sorted(listed)
     assert [row.word for row in WORDS if not row.meaning.endswith(".") or len(row.meaning) < 20] == []
 
 

@@ -59,7 +59,7 @@ class Scene:
         assert answer.is_success, answer.text
 
     async def examine(self) -> dict[str, Finding]:
-        """What the doctor finds, by check."""
+        """The doctor's findings, by check."""
         async with open_ports(self.settings, self.clock(), connects_within=1.0) as ports:
             return {finding.check: finding for finding in await examine(ports, within=self.within)}
 

@@ -1,4 +1,4 @@
-"""Whom a rule may choose from, however much there is beside it."""
+"""The candidates of a rule, in a database with many choices of this workspace and of others."""
 
 import json
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ async def full(db: Database) -> Database:
     return db
 
 
-async def test_an_index_leads_to_the_newest_choices_also_on_the_generic_plan(full: Database) -> None:
+async def test_an_index_leads_to_the_newest_choices_even_on_the_generic_plan(full: Database) -> None:
     async with full.transaction() as connection:
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await connection.execute(f"PREPARE statement AS {candidates.STATEMENT}")

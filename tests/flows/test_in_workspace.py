@@ -94,9 +94,9 @@ async def test_every_kind_of_subject_knows_its_workspace(world: World, tenant: T
     ]
     assert {SUBJECT[job.job_type].kind for job in jobs} == set(SubjectKind)
     for job in jobs:
-        found = await find_workspace_of(claimed(job, world))
-        assert found is not None, job
-        assert (found.workspace.id, found.workspace.name) == (tenant.workspace_id, "Acme")
+        job_workspace = await find_workspace_of(claimed(job, world))
+        assert job_workspace is not None, job
+        assert (job_workspace.workspace.id, job_workspace.workspace.name) == (tenant.workspace_id, "Acme")
 
 
 async def test_a_row_of_another_kind_with_the_same_id_is_not_the_subject(

@@ -1,4 +1,4 @@
-"""What is counted of jobs, and the warning that a clock is wrong."""
+"""The counters and timers of jobs, and the warning that a clock is wrong."""
 
 import asyncio
 from datetime import datetime, timedelta

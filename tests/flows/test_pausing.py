@@ -1,4 +1,4 @@
-"""What waits for the end of a pause: it costs little meanwhile, and no resume misses it."""
+"""Jobs that wait for the end of a pause cost little meanwhile, and no resume misses them."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What people and metrics ask the queue: lists, the health of the database, and pruning."""
+"""Questions of people and metrics to the queue: lists, the health of the database, and pruning."""
 
 from datetime import timedelta
 

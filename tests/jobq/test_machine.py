@@ -38,7 +38,7 @@ some_minutes = st.integers(-5, 90)
 
 @dataclass
 class ModelJob:
-    """What the model expects of one job."""
+    """The expected state of one job."""
 
     is_wanted: bool = False
     """It was saved, and since then neither started nor cancelled nor dead."""

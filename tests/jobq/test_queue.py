@@ -1,4 +1,4 @@
-"""What an application does with the queue, and the statements of a worker against it."""
+"""The calls of an application to the queue, and the statements of a worker against it."""
 
 import asyncio
 from datetime import datetime, timedelta

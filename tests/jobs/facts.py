@@ -35,7 +35,7 @@ OF_THE_DOMAIN = (
 
 @dataclass
 class Bot:
-    """What a test may tell the bot, and what is stored."""
+    """A bot that a test feeds with deliveries, and its stored state."""
 
     db: Database
     queue: Queue

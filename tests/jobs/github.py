@@ -50,7 +50,7 @@ class StoppedClock(Clock):
 
 @dataclass
 class Acme:
-    """What a test may do on GitHub, and how the bot stands. `kept` are the jobs that would send DMs."""
+    """The sandbox's GitHub, and a bot that follows it. `kept` are the jobs that would send DMs."""
 
     world: GitHubWorld
     server: GitHubServer
@@ -66,7 +66,7 @@ class Acme:
         return self.world.open_pull_request("acme/api", "ben", "Round half to even", paths, **changes)
 
     async def hear(self, then_wait: timedelta = timedelta(0)) -> list[Settlement]:
-        """Everything told by now has arrived and been worked on; and so it is some time later."""
+        """Deliver all webhooks and run the jobs that are due; then move the clock, and do both again."""
         settlements = await self._settle()
         self.clock.shift += then_wait
         return settlements + (await self._settle() if then_wait else [])
@@ -98,7 +98,7 @@ class Acme:
     async def chosen(self, pull: Pull) -> list[list[str]]:
         """The logins that each decision chose."""
         stored = await self.decisions(pull)
-        return [[one.login for one in assignment.decision.chosen] for assignment in stored]
+        return [[chosen.login for chosen in assignment.decision.chosen] for assignment in stored]
 
     def _handlers(self) -> dict[str, Handler]:
         github, queue, clock = self.gateway, self.queue, self.clock

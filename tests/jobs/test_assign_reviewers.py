@@ -86,7 +86,7 @@ async def test_the_same_reason_is_stored_once(acme: Acme) -> None:
     for title in ("One", "Two"):
         acme.world.edit_title(pull, title)
         await acme.hear(then_wait=MINUTE)
-    assert [one.decision.reason for one in await acme.decisions(pull)] == [NoAssignment.IGNORED_LABEL]
+    assert [stored.decision.reason for stored in await acme.decisions(pull)] == [NoAssignment.IGNORED_LABEL]
     acme.world.unlabel(pull, "wip")
     await acme.hear(then_wait=MINUTE)
     assert pull.requested == ["dev"]
@@ -137,7 +137,7 @@ async def test_if_github_refuses_one_the_others_are_asked_and_somebody_in_their_
     assert first.asked == (acme.world.users["dev"].id,)
     assert list(first.refusals) == ["zoe"]
     assert "not a collaborator" in first.refusals["zoe"]
-    assert [one.login for one in second.decision.chosen] == ["eli"]
+    assert [chosen.login for chosen in second.decision.chosen] == ["eli"]
 
 
 async def test_if_the_paths_are_refused_the_fallback_is_asked_and_the_decision_says_so(acme: Acme) -> None:
@@ -201,7 +201,7 @@ async def test_pull_requests_opened_together_are_shared_out(acme: Acme) -> None:
     assert sorted(login for pull in pulls for login in pull.requested) == ["ana", "cho", "dev", "eli"]
 
 
-async def test_if_nobody_is_left_the_author_is_told(acme: Acme) -> None:
+async def test_if_nobody_is_left_the_author_is_notified(acme: Acme) -> None:
     await acme.configure(rules=[{"paths": ["**"], "people": ["ben", "zoe"]}])
     await acme.map("ben")
     pull = await open_and_wait(acme, "a.py")

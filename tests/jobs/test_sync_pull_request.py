@@ -29,7 +29,7 @@ async def acme(db: Database) -> AsyncIterator[Acme]:
 
 @pytest.fixture
 async def pull(acme: Acme) -> Pull:
-    """Asked of Ana, as the bot knows. What follows on GitHub it does not hear of."""
+    """The bot knows that Ana is asked. It receives no webhook about later changes."""
     pull = acme.open("src/main.py", reviewers=["ana"])
     await acme.hear()
     acme.world.webhooks.hold()
@@ -73,7 +73,7 @@ class OvertakenGitHub:
         return await self.acme.gateway.load_changed_paths(installation_id, repository, number)
 
 
-async def test_the_answer_brings_what_no_webhook_told(acme: Acme, pull: Pull) -> None:
+async def test_the_answer_brings_changes_that_no_webhook_brought(acme: Acme, pull: Pull) -> None:
     acme.world.edit_title(pull, "Round down")
     acme.world.request_review(pull, ["cho"], by="ben")
     acme.world.review(pull, "ana", "APPROVED")

@@ -1,4 +1,4 @@
-"""What is forgotten, and what must not be."""
+"""How long each kind of row is kept, and the rows that must stay longer."""
 
 import json
 from datetime import datetime, timedelta
@@ -126,7 +126,7 @@ async def test_the_dms_of_an_open_review_request_are_kept_however_old_they_are(w
     assert await count_messages(world) == 1
 
 
-async def test_what_an_author_was_told_is_kept_while_the_pull_request_is_open(world: World) -> None:
+async def test_a_notice_to_the_author_is_kept_while_the_pull_request_is_open(world: World) -> None:
     request_id = await world.ask("ana")
     await notify(world, NoticeKind.NO_ANSWER)
     world.clock.move(400 * DAY)

@@ -1,4 +1,4 @@
-"""What a person does in a browser who was sent to GitHub from Slack."""
+"""The trip to GitHub and back, in the browser of a person who followed a link from Slack."""
 
 import html
 import re
@@ -21,8 +21,8 @@ def own_url(ripe: Whole) -> str:
     return ripe.app.settings.public_url or ""
 
 
-async def type_words(ripe: Whole, name: str, text: str, slack: SlackWorld | None = None) -> str:
-    """What a person is answered to `/reviews ...`, seen by nobody else."""
+async def type_reviews_command(ripe: Whole, name: str, text: str, slack: SlackWorld | None = None) -> str:
+    """The answer to `/reviews ...`, which only the person who typed it sees."""
     slack = slack or ripe.slack
     reply = await slack.run_command(name, "/reviews", text)
     assert reply.error is None, reply
@@ -36,7 +36,7 @@ async def type_words(ripe: Whole, name: str, text: str, slack: SlackWorld | None
 async def ask_link(ripe: Whole, name: str, text: str = "link", slack: SlackWorld | None = None) -> str:
     """The address under the button of the answer, in the first workspace unless another is named."""
     slack = slack or ripe.slack
-    await type_words(ripe, name, text, slack)
+    await type_reviews_command(ripe, name, text, slack)
     reply = await slack.click(name, slack.messages_to(name)[-1].ts, OPEN)
     assert reply.url is not None
     return reply.url

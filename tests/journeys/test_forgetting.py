@@ -19,7 +19,7 @@ THEIRS = ("installation", "repository", "pull_request", "review_request", "revie
 
 
 async def work(ripe: Whole) -> None:
-    """Something of everything: a choice, a DM, a review, a greeting of whoever installed it."""
+    """Make a row of each kind: a choice, a DM, a review, a greeting of the person who installed the App."""
     for title in ("One", "Two", "Three"):
         pull = ripe.github.open_pull_request("acme/api", "ben", title, ["docs/intro.md"])
         await ripe.settle()

@@ -44,8 +44,8 @@ async def test_the_token_is_in_no_answer_and_only_encrypted_in_postgres(
     )
     assert token not in everything
     assert token.encode().hex() not in everything
-    told = capfd.readouterr()
-    assert token not in told.out + told.err
+    printed = capfd.readouterr()
+    assert token not in printed.out + printed.err
 
 
 async def test_installing_again_replaces_the_token_and_makes_no_second_workspace(
@@ -105,9 +105,9 @@ async def sealed_token(ripe: Whole) -> bytes:
 # Refused
 
 
-async def refused(ripe: Whole, answer: httpx.Response, words: str) -> None:
+async def refused(ripe: Whole, answer: httpx.Response, reason: str) -> None:
     assert answer.status_code == 403, answer.text
-    assert re.search(words, answer.text), answer.text
+    assert re.search(reason, answer.text), answer.text
     assert BETA not in await workspaces(ripe)
     assert not any(call.method == "oauth.v2.access" and call.error is None for call in ripe.slack.calls)
 

@@ -25,7 +25,7 @@ from tests.journeys.on_github import (
 from tests.journeys.whole import Whole
 
 OWNER, ADMIN = "ben", "olga"
-"""Who owns acme on GitHub, and who is an admin in Slack."""
+"""The person who owns acme on GitHub, and the one who is an admin in Slack."""
 MEMBERS = {"metadata": "read", "pull_requests": "write", "members": "read"}
 
 
@@ -45,14 +45,14 @@ def install_unheard(
 
 
 async def workspace_of(ripe: Whole, installation: Installation) -> int | None:
-    found: int | None = await ripe.app.database.fetchval(
+    workspace_id: int | None = await ripe.app.database.fetchval(
         "SELECT workspace_id FROM installation WHERE id = $1", installation.id
     )
-    return found
+    return workspace_id
 
 
 async def give_to_another_workspace(ripe: Whole, installation: Installation) -> int:
-    """Which joined it before."""
+    """Let a second workspace own the installation. Returns its id."""
     other: int = await ripe.app.database.fetchval(
         "INSERT INTO workspace (slack_team_id, name) VALUES ('T0OTHER', 'Other') RETURNING id"
     )
@@ -65,7 +65,7 @@ async def give_to_another_workspace(ripe: Whole, installation: Installation) -> 
 async def choices(
     browser: httpx.AsyncClient, ripe: Whole, login: str = OWNER, name: str = ADMIN
 ) -> httpx.Response:
-    """The page on which one is chosen."""
+    """The page that offers the installations, or the page that refuses."""
     back = await go_there_and_back(browser, await ask_link(ripe, name, "admin join"), login)
     if back.status_code != 303:
         return back
@@ -112,13 +112,13 @@ async def test_many_repositories_are_read_page_by_page(ripe: Whole, browser: htt
     installation = install_unheard(ripe, [f"acme/r{number}" for number in range(205)])
     await choose(browser, await choices(browser, ripe), installation.id)
     await ripe.settle()
-    known = await ripe.app.database.fetchval(
+    count = await ripe.app.database.fetchval(
         "SELECT count(*) FROM repository WHERE installation_id = $1", installation.id
     )
-    assert known == 205
+    assert count == 205
 
 
-async def test_whoever_owns_many_is_offered_all(ripe: Whole, browser: httpx.AsyncClient) -> None:
+async def test_an_owner_of_many_installations_is_offered_all(ripe: Whole, browser: httpx.AsyncClient) -> None:
     for number in range(9000, 9130):
         install_unheard(ripe, [], "cho", number)
     assert len(offered(await choices(browser, ripe, "cho"))) == 130
@@ -188,7 +188,9 @@ async def test_an_installation_of_another_workspace_is_not_offered_nor_given(
     assert await workspace_of(ripe, installation) == other
 
 
-async def test_whoever_comes_second_does_not_get_it(ripe: Whole, browser: httpx.AsyncClient) -> None:
+async def test_an_installation_that_another_workspace_took_meanwhile_is_refused(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
     installation = install_unheard(ripe, [], "cho")
     page = await choices(browser, ripe, "cho")
     assert offered(page) == ["cho"]
@@ -275,7 +277,7 @@ async def test_github_in_trouble_joins_nothing(ripe: Whole, browser: httpx.Async
 async def test_an_installation_that_was_taken_away_meanwhile_is_passed_over(ripe: Whole) -> None:
     await ripe.app.queue.save(enter_installation_job(InstallationId(777)))
     settled = await ripe.settle()
-    assert [one.job.job_type for one in settled] == ["enter_installation"]
+    assert [settlement.job.job_type for settlement in settled] == ["enter_installation"]
     assert (
         await ripe.app.database.fetchval("SELECT count(*) FROM job WHERE job_type = 'enter_installation'")
         == 0

@@ -29,7 +29,7 @@ from tests.journeys.on_github import (
     press,
     set_out,
     state_in,
-    type_words,
+    type_reviews_command,
 )
 from tests.journeys.whole import Whole
 
@@ -82,33 +82,33 @@ async def test_an_account_may_have_another_name_than_the_person(
 ) -> None:
     await go_there_and_back(browser, await ask_link(ripe, "olga"), "eli")
     assert (await mapped(ripe))["eli"] == "olga"
-    told = await type_words(ripe, "olga", "link")
-    assert "On GitHub you are eli" in told
+    answer = await type_reviews_command(ripe, "olga", "link")
+    assert "On GitHub you are eli" in answer
 
 
 async def test_a_linked_person_reads_their_login_and_may_link_another_account(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
-    assert "On GitHub you are cho" in await type_words(ripe, "cho", "link")
+    assert "On GitHub you are cho" in await type_reviews_command(ripe, "cho", "link")
     await go_there_and_back(browser, await ask_link(ripe, "cho"), "eli")
-    assert "On GitHub you are cho and eli" in await type_words(ripe, "cho", "link")
+    assert "On GitHub you are cho and eli" in await type_reviews_command(ripe, "cho", "link")
 
 
 async def test_link_off_unlinks_the_person_and_strikes_their_dms(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     assert ripe.live("cho")
-    told = await type_words(ripe, "cho", "link off")
-    assert "not connected with cho on GitHub any more" in told
+    answer = await type_reviews_command(ripe, "cho", "link off")
+    assert "not connected with cho on GitHub any more" in answer
     assert "cho" not in await mapped(ripe)
     await ripe.pass_time(days=3)
     assert not ripe.live("cho")
-    assert "nothing was changed" in await type_words(ripe, "cho", "link off")
+    assert "nothing was changed" in await type_reviews_command(ripe, "cho", "link off")
 
 
 async def test_linking_again_after_off_begins_the_reminders_again(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
-    await type_words(ripe, "cho", "link off")
+    await type_reviews_command(ripe, "cho", "link off")
     await ripe.open_pull_request("docs/intro.md")
     assert not ripe.live("cho")
     pull = ripe.github.document.pulls[0]
@@ -144,11 +144,11 @@ async def test_somebody_elses_account_is_refused_and_nothing_changes(
 
 
 async def test_two_people_at_once_cannot_both_have_one_account(ripe: Whole) -> None:
-    async with browser_of(ripe) as one, browser_of(ripe) as other:
-        first = await agree(await set_out(one, await ask_link(ripe, "dev")), "eli")
-        second = await agree(await set_out(other, await ask_link(ripe, "olga")), "eli")
-        assert (await one.get(first)).status_code == 200
-        assert (await other.get(second)).status_code == 403
+    async with browser_of(ripe) as devs, browser_of(ripe) as olgas:
+        first = await agree(await set_out(devs, await ask_link(ripe, "dev")), "eli")
+        second = await agree(await set_out(olgas, await ask_link(ripe, "olga")), "eli")
+        assert (await devs.get(first)).status_code == 200
+        assert (await olgas.get(second)).status_code == 403
     assert (await mapped(ripe))["eli"] == "dev"
 
 
@@ -272,7 +272,9 @@ async def test_a_page_from_elsewhere_cannot_press_the_button(
     assert (await browser.get(link)).status_code == 200
 
 
-async def test_a_browser_without_cookies_is_told(ripe: Whole, browser: httpx.AsyncClient) -> None:
+async def test_a_browser_without_cookies_is_refused_with_the_reason(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
     link = await ask_link(ripe, "dev")
     await browser.get(link)
     browser.cookies.clear()
@@ -352,9 +354,9 @@ async def test_without_credentials_people_are_told_what_is_missing(ripe: Whole) 
     actions = PersonActions(app.queue, app.clock, OncePerRequest(app.clock), admins, invite)
     workspace = ConnectedWorkspace(app.workspace_id, app.slack)
     with app.database.ambient():
-        for words in ("reviews link", "reviews admin join"):
-            request = SlackRequest(workspace, words, "U0DEV00001")
-            answer = await actions.obey(request, parse_command(words))
+        for text in ("reviews link", "reviews admin join"):
+            request = SlackRequest(workspace, text, "U0DEV00001")
+            answer = await actions.obey(request, parse_command(text))
             assert answer is not None
             assert "GITHUB_CLIENT_SECRET, PUBLIC_URL must be set" in answer.text
             assert "ripe people import" in answer.text
@@ -380,5 +382,5 @@ async def test_a_link_of_one_workspace_connects_in_that_one_only(
     rows = await ripe.app.database.fetch("SELECT workspace_id FROM account WHERE login = 'ana' ORDER BY 1")
     assert len({row["workspace_id"] for row in rows}) == 2
     assert "connected with ana on GitHub" in ripe.beta.rendered_text(ripe.beta.messages_to("ana")[-1])
-    await type_words(ripe, "ana", "link off", ripe.beta)
+    await type_reviews_command(ripe, "ana", "link off", ripe.beta)
     assert "ana" in await mapped(ripe)

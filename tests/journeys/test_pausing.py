@@ -18,9 +18,9 @@ OLGA = "olga"
 """An owner of the workspace, with no GitHub account."""
 
 
-async def order(ripe: Whole, words: str = "", name: str = OLGA) -> str:
+async def order(ripe: Whole, text: str = "", name: str = OLGA) -> str:
     """Runs `/reviews admin ...` and returns the answer."""
-    reply = await ripe.slack.run_command(name, "/reviews", f"admin {words}".strip())
+    reply = await ripe.slack.run_command(name, "/reviews", f"admin {text}".strip())
     assert reply.error is None, reply
     await ripe.settle()
     return ripe.dms(name)[-1]
@@ -34,7 +34,7 @@ async def press(ripe: Whole, word: str) -> str:
     return ripe.dms(OLGA)[-1]
 
 
-async def told_about(ripe: Whole, name: str) -> str:
+async def explanation_of(ripe: Whole, name: str) -> str:
     return "\n".join(await explain(ripe.app.workspace_id, name, ripe.clock.now()))
 
 
@@ -87,9 +87,9 @@ async def test_the_author_is_not_notified_during_a_pause(ripe: Whole) -> None:
 
 async def test_a_pause_says_who_and_since_when_wherever_somebody_asks_why(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
-    assert "paused" not in await told_about(ripe, "acme/api#1")
+    assert "paused" not in await explanation_of(ripe, "acme/api#1")
     await order(ripe, "pause")
-    assert "Nothing more is sent: paused by olga since 2037-11-23 09:02Z." in await told_about(
+    assert "Nothing more is sent: paused by olga since 2037-11-23 09:02Z." in await explanation_of(
         ripe, "acme/api#1"
     )
     await ripe.slack.run_command("cho", "/reviews", "why acme/api#1")
@@ -100,12 +100,12 @@ async def test_why_names_a_suspended_installation(ripe: Whole) -> None:
     await ripe.open_pull_request("docs/intro.md")
     ripe.github.suspend(installation_of(ripe))
     await ripe.settle()
-    assert "Nothing more is sent: the installation is suspended" in await told_about(ripe, "acme/api#1")
+    assert "Nothing more is sent: the installation is suspended" in await explanation_of(ripe, "acme/api#1")
 
 
 async def test_only_admins_run_ripe(ripe: Whole) -> None:
-    for words in ("", "pause", "resume", "live", "shadow", "dance"):
-        assert "Only admins and owners" in await order(ripe, words, "cho")
+    for text in ("", "pause", "resume", "live", "shadow", "dance"):
+        assert "Only admins and owners" in await order(ripe, text, "cho")
     assert await list_pauses() == ()
 
 
@@ -157,10 +157,10 @@ async def test_a_pause_of_more_than_a_day_is_perhaps_forgotten(ripe: Whole) -> N
     await order(ripe, "pause")
     assert judge_paused(await list_pauses(), ripe.clock.now()).state is State.OK
     later = ripe.clock.now() + timedelta(days=1, minutes=1)
-    found = judge_paused(await list_pauses(), later)
-    assert found.state is State.WARNING
-    assert "paused by olga" in found.detail
-    assert "/reviews admin resume" in str(found.fix)
+    finding = judge_paused(await list_pauses(), later)
+    assert finding.state is State.WARNING
+    assert "paused by olga" in finding.detail
+    assert "/reviews admin resume" in str(finding.fix)
 
 
 @pytest.mark.parametrize(

@@ -43,16 +43,16 @@ async def started(command: str, environment: Mapping[str, str]) -> AsyncIterator
 
 
 async def read_until(process: Process, *wanted: str) -> str:
-    """What it prints, up to the last of these in this order."""
+    """Its output, up to the last of the wanted texts, which appear in this order."""
     seen, place = "", 0
     assert process.stdout is not None
     async with asyncio.timeout(WITHIN):
-        for words in wanted:
-            while (found := seen.find(words, place)) < 0:
+        for text in wanted:
+            while (start := seen.find(text, place)) < 0:
                 line = await process.stdout.readline()
-                assert line, f"it ended before it said {words!r}:\n{seen}"
+                assert line, f"it ended before it said {text!r}:\n{seen}"
                 seen += line.decode()
-            place = found + len(words)
+            place = start + len(text)
     return seen
 
 
@@ -85,8 +85,8 @@ async def test_a_worker_killed_while_its_dm_is_on_the_wire_leaves_one_dm(
     async with started("worker", worker_environment(ripe, dsn)) as worker:
         await _until_slack_was_called(ripe)
         worker.kill()
-    # What a killed worker held is free when its lease ends, and its lost DM is looked for after 40 s, both by
-    # clocks that nobody moves: here that time has passed.
+    # The job of a killed worker is free when its lease ends, and the bot looks for the lost DM after 40 s.
+    # Both follow clocks that a test cannot move, so move the stored times into the past.
     await ripe.app.database.execute("UPDATE job SET leased_until = now() - interval '1 second'")
     await ripe.app.database.execute("UPDATE message SET sending_on = sending_on - interval '1 minute'")
     await ripe.settle()
@@ -106,9 +106,9 @@ async def test_one_command_starts_everything_shows_a_reminder_and_leaves_nothing
     home = tmp_path / "home"
     environment = {"RIPE_HOME": str(home), "PORT": str(find_free_port("127.0.0.1"))}
     async with started("up", environment) as ripe:
-        told = await read_until(ripe, "Ripe: http", "Decision on acme/api#1", "DM · to Ana", "[Mute]")
-        assert re.search(r"Ana asked: owns billing/\*\*", told)
-        assert "Cho skipped: out until Friday" in told
+        output = await read_until(ripe, "Ripe: http", "Decision on acme/api#1", "DM · to Ana", "[Mute]")
+        assert re.search(r"Ana asked: owns billing/\*\*", output)
+        assert "Cho skipped: out until Friday" in output
         children = psutil.Process(ripe.pid).children(recursive=True)
         assert len(children) > 4
         await stop(ripe)

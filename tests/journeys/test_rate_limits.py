@@ -1,4 +1,4 @@
-"""What Slack says of too many calls: every process obeys, nothing is lost, nothing is sent twice."""
+"""Slack limits the rate of calls: every process obeys, nothing is lost, nothing is sent twice."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -86,7 +86,7 @@ async def test_whom_a_rate_limit_kept_waiting_is_welcomed_all_the_same(ripe: Who
     assert [WELCOME in dm for dm in ripe.dms("cho")] == [True, False]
 
 
-async def test_another_process_obeys_what_this_one_was_told(ripe: Whole) -> None:
+async def test_another_process_obeys_the_limit_that_slack_set_for_this_one(ripe: Whole) -> None:
     await ask_many(ripe, 2)
     limit(ripe)
     with pytest.raises(Postpone):

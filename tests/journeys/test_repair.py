@@ -1,4 +1,4 @@
-"""What the nightly repair mends."""
+"""The nightly repair mends requests whose job was lost."""
 
 from bot.flows.catalog import REPAIR, Lane, remind_reviewer_job
 from bot.jobs.repair import repair

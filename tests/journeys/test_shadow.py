@@ -31,16 +31,16 @@ async def turn_on(ripe: Whole) -> None:
     await ripe.app.switch.turn("live", "Olga", ripe.clock.now())
 
 
-async def told_about(ripe: Whole, name: str) -> str:
+async def explanation_of(ripe: Whole, name: str) -> str:
     return "\n".join(await explain(ripe.app.workspace_id, name, ripe.clock.now()))
 
 
 async def test_in_shadow_mode_reviewers_are_chosen_and_not_asked(shadowed: Whole) -> None:
     pull = await shadowed.open_pull_request("docs/intro.md")
     assert pull.requested == []
-    told = await told_about(shadowed, "acme/api#1")
-    assert "cho asked: owns docs/**." in told
-    assert "Nobody was really asked: shadow mode." in told
+    explanation = await explanation_of(shadowed, "acme/api#1")
+    assert "cho asked: owns docs/**." in explanation
+    assert "Nobody was really asked: shadow mode." in explanation
 
 
 async def test_in_shadow_mode_dms_are_recorded_and_not_sent(shadowed: Whole) -> None:
@@ -48,8 +48,8 @@ async def test_in_shadow_mode_dms_are_recorded_and_not_sent(shadowed: Whole) -> 
     shadowed.github.request_review(pull, ["cho"], by="ben")
     await shadowed.pass_time(hours=5)
     assert [shadowed.messages(name) for name in ("ana", "ben", "cho")] == [[], [], []]
-    told = await told_about(shadowed, "acme/api#1")
-    assert told.count("would have been sent (shadow mode)") == 2
+    explanation = await explanation_of(shadowed, "acme/api#1")
+    assert explanation.count("would have been sent (shadow mode)") == 2
 
 
 async def test_once_ripe_is_turned_on_the_next_reminder_is_sent_and_struck_when_it_is_over(
@@ -71,7 +71,7 @@ async def test_once_ripe_is_turned_on_the_next_reminder_is_sent_and_struck_when_
 
 
 async def last_page_of_setup(ripe: Whole) -> str:
-    """What `ripe up --setup` shows in the end, as it is read."""
+    """The text of the last page of `ripe up --setup`, as a person reads it."""
     keys = [SecretStr(Fernet.generate_key().decode())]
     settings = ripe.app.settings.model_copy(update={"ripe_setup": True, "secret_keys": keys})
     web = await create_setup_web(settings, ripe.app.database)
@@ -93,13 +93,13 @@ async def test_the_setup_shows_what_would_have_been_sent_and_asks_to_go_live(sha
     pull = await shadowed.open_pull_request("docs/intro.md")
     shadowed.github.request_review(pull, ["cho"], by="ben")
     await shadowed.pass_time(hours=5)
-    told = await last_page_of_setup(shadowed)
-    assert "So far 1 request for a review on GitHub and 2 direct messages in Slack." in told
-    assert f"Review request to cho: acme/api#1, {pull.title}" in told
-    assert f"(Europe/Berlin) DM to cho: the first about acme/api#1, {pull.title}" in told
-    assert "DM to cho: reminder 1 about acme/api#1" in told
-    assert told.index("reminder 1") < told.index("the first about") < told.index("Review request")
-    assert "Stay in shadow Go live" in told
+    page = await last_page_of_setup(shadowed)
+    assert "So far 1 request for a review on GitHub and 2 direct messages in Slack." in page
+    assert f"Review request to cho: acme/api#1, {pull.title}" in page
+    assert f"(Europe/Berlin) DM to cho: the first about acme/api#1, {pull.title}" in page
+    assert "DM to cho: reminder 1 about acme/api#1" in page
+    assert page.index("reminder 1") < page.index("the first about") < page.index("Review request")
+    assert "Stay in shadow Go live" in page
 
 
 async def test_what_was_really_sent_was_not_held_back(ripe: Whole) -> None:

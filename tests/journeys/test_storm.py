@@ -29,7 +29,7 @@ from tests.promises import Promise
 
 POST = "chat.postMessage"
 ON_THE_WIRE = timedelta(seconds=0.5)
-"""What was called before Slack's answer was known arrives this soon after it. Nothing can recall that."""
+"""A call that left before Slack's answer came arrives at most this much later. Nothing can recall it."""
 WITHIN = 600.0
 """Seconds in which everything must have arrived."""
 _ids = count(5_000_000)
@@ -45,17 +45,18 @@ class Office:
     repository: Repository
 
 
-async def found_office(ripe: Whole, workspace_id: WorkspaceId, slack: SlackWorld, people: int) -> Office:
+async def make_office(ripe: Whole, workspace_id: WorkspaceId, slack: SlackWorld, people: int) -> Office:
     installation = InstallationId(next(_ids))
     repository = Repository(id=RepositoryId(next(_ids)), full_name=f"acme/{installation}")
     await save_installation(workspace_id, installation)
     await save_repositories(workspace_id, installation, [repository])
     reviewers = [Account(id=AccountId(next(_ids)), login=f"reviewer-{number}") for number in range(people)]
-    for one in reviewers:
-        user = User(id=f"U{one.id}", name=one.login, real_name=one.login, tz="Europe/Berlin")
+    for reviewer in reviewers:
+        login = reviewer.login
+        user = User(id=f"U{reviewer.id}", name=login, real_name=login, tz="Europe/Berlin")
         slack.state.users[user.id] = user
-        person_id = await upsert_person(workspace_id, user.id, one.login, user.tz)
-        await map_account(workspace_id, one.id, one.login, person_id)
+        person_id = await upsert_person(workspace_id, user.id, login, user.tz)
+        await map_account(workspace_id, reviewer.id, login, person_id)
     await ripe.app.database.execute("UPDATE person SET dms_per_day = 1000")
     return Office(workspace_id, slack, reviewers, repository)
 
@@ -109,7 +110,9 @@ async def send_all(ripe: Whole, offices: Sequence[Office], times: int) -> dateti
     requests = [await ask_everybody(ripe, office, times) for office in offices]
     watch = Watch([office.slack for office in offices], sum(map(len, requests)))
     due_at = ripe.clock.now()
-    await ripe.app.queue.save_all(remind_reviewer_job(one) for some in requests for one in some)
+    await ripe.app.queue.save_all(
+        remind_reviewer_job(request_id) for request_ids in requests for request_id in request_ids
+    )
     async with open_app(ripe.app.settings, ripe.clock) as other, working([ripe.app, other]):
         async with asyncio.timeout(WITHIN):
             await watch.is_done.wait()
@@ -137,16 +140,16 @@ async def test_a_rate_limit_is_obeyed_by_all_workers_and_felt_by_no_other_worksp
     ripe: Whole, browser: httpx.AsyncClient, promise: Promise, people: int, times: int, wait: int
 ) -> None:
     await install(browser)
-    acme = await found_office(ripe, ripe.app.workspace_id, ripe.slack, people)
-    beta = await found_office(ripe, await beta_id(ripe), ripe.beta, max(people // 10, 4))
+    acme = await make_office(ripe, ripe.app.workspace_id, ripe.slack, people)
+    beta = await make_office(ripe, await beta_id(ripe), ripe.beta, max(people // 10, 4))
     calm = p95(beta, await send_all(ripe, (acme, beta), times))
     acme.slack.faults.add(Fault(method=POST, kind="ratelimited", retry_after=wait))
     due_at = await send_all(ripe, (acme, beta), times)
     stormy = p95(beta, due_at)
-    told_at = next(call.at for call in posts(acme, due_at) if call.fault == "ratelimited")
-    again_at = told_at + timedelta(seconds=wait)
-    waiting = [call.at for call in posts(acme, due_at) if told_at < call.at < again_at]
-    early = [at for at in waiting if at > told_at + ON_THE_WIRE]
+    limited_at = next(call.at for call in posts(acme, due_at) if call.fault == "ratelimited")
+    again_at = limited_at + timedelta(seconds=wait)
+    waiting = [call.at for call in posts(acme, due_at) if limited_at < call.at < again_at]
+    early = [at for at in waiting if at > limited_at + ON_THE_WIRE]
     sent, wanted = dms(acme), 2 * people * times
     twice = sum(sent.values()) - len(sent)
     promise(

@@ -28,14 +28,14 @@ async def happen(ripe: Whole, what: str) -> None:
 
 
 async def live_through(ripe: Whole, order: Sequence[str]) -> int:
-    """How many calls follow the first event; every order has a bot to remind with."""
+    """Returns the number of calls to Slack after the first event of the uninstall."""
     await ripe.open_pull_request("docs/intro.md")
-    calls, is_told = 0, False
+    calls, is_announced = 0, False
     for what in order:
         before = len(ripe.beta.calls)
         await happen(ripe, what)
-        calls += len(ripe.beta.calls) - before if is_told else 0
-        is_told = is_told or what in EVENTS
+        calls += len(ripe.beta.calls) - before if is_announced else 0
+        is_announced = is_announced or what in EVENTS
     return calls
 
 

@@ -1,4 +1,4 @@
-"""What people do with two Slack workspaces on one bot."""
+"""Acts of people with two Slack workspaces on one bot."""
 
 import httpx
 

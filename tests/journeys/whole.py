@@ -62,7 +62,7 @@ APP_TOKEN = "xapp-1-A0RIPE0001-1-journeys"
 
 @dataclass
 class Whole:
-    """A running bot and the world around it. A person's login is also their Slack name."""
+    """A running bot and the world around it. A person has the same name on GitHub and in Slack."""
 
     app: App
     clock: Clock
@@ -106,7 +106,7 @@ class Whole:
         return pull
 
     def dms(self, name: str) -> list[str]:
-        """What a person sees in their DM with the bot, oldest first, as text."""
+        """The texts that a person sees in their DM with the bot, oldest first."""
         return [self.slack.rendered_text(message) for message in self.messages(name)]
 
     def messages(self, name: str) -> list[Message]:

@@ -1,4 +1,4 @@
-"""What the tests of `ripe up` share: a home with a short path, and how processes end."""
+"""For the tests of `ripe up`: a home with a short path, and a wait until processes have ended."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""What an import would change, given what GitHub and Slack know."""
+"""The changes that an import would make, given the answers of GitHub and Slack."""
 
 from typing import Any
 

@@ -18,8 +18,8 @@ def problems(text: str, name: str = "people.csv") -> list[str]:
 
 
 def test_a_csv_file_is_read_by_its_header_in_any_order() -> None:
-    found = rows("\ufeffemail, GitHub_Login ,zone\nAna@acme.example,@Ana,Asia/Tokyo\n\n ,, \nb@x.y,ben,\n")
-    assert found == (
+    parsed = rows("\ufeffemail, GitHub_Login ,zone\nAna@acme.example,@Ana,Asia/Tokyo\n\n ,, \nb@x.y,ben,\n")
+    assert parsed == (
         Row(line=2, login="Ana", email="Ana@acme.example", zone="Asia/Tokyo"),
         Row(line=5, login="ben", email="b@x.y"),
     )

@@ -65,8 +65,8 @@ async def ask(pull_request: PullRequest, login: str, account: int, at: datetime 
 
 
 async def candidate(login: str) -> Candidate:
-    (found,) = await list_candidates(ACME, [login], NOW)
-    return found
+    (only,) = await list_candidates(ACME, [login], NOW)
+    return only
 
 
 async def test_a_person_is_found_by_account_and_by_slack_user() -> None:
@@ -184,8 +184,8 @@ async def test_the_load_of_a_person_is_that_of_all_their_accounts() -> None:
     ana = await new_person("ana", 1)
     await store.map_account(ACME, AccountId(2), "ana-work", ana)
     await ask(await new_pull_request(1), "ana-work", 2)
-    found = await candidate("ana")
-    assert (found.load, found.account_ids) == (1, frozenset({1, 2}))
+    person = await candidate("ana")
+    assert (person.load, person.account_ids) == (1, frozenset({1, 2}))
 
 
 async def test_a_login_taken_over_by_somebody_else_means_its_newer_account() -> None:
@@ -203,9 +203,9 @@ async def test_a_candidate_on_leave_says_until_when() -> None:
 async def test_candidates_come_in_the_order_of_their_names_in_the_rules() -> None:
     await new_person("ana", 1)
     await new_person("cho", 3)
-    found = await list_candidates(ACME, ["cho", "nobody", "ana"], NOW)
-    assert [c.login for c in found] == ["cho", "nobody", "ana"]
-    assert [c.person_id is None for c in found] == [False, True, False]
+    listed = await list_candidates(ACME, ["cho", "nobody", "ana"], NOW)
+    assert [c.login for c in listed] == ["cho", "nobody", "ana"]
+    assert [c.person_id is None for c in listed] == [False, True, False]
 
 
 async def test_open_requests_of_a_person_are_those_of_all_accounts() -> None:

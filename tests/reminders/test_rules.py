@@ -273,7 +273,7 @@ def test_the_author_hears_after_16_working_hours_of_the_reviewer() -> None:
     assert no_answer_at(reminder_state(), OPENED) == at("25 10:00")
 
 
-def test_whoever_a_rule_chose_reads_for_what() -> None:
+def test_a_dm_to_somebody_chosen_by_a_rule_names_the_pattern() -> None:
     card = next_card(reminder_state(pattern="billing/**"), 0)
     assert (card.turn, card.owned) == ("asked of you because you own", "billing/**")
 

@@ -71,7 +71,7 @@ LAST_WEEK = leave("16 0:00", "20 0:00")
         "at night",
     ],
 )
-def test_whoever_waits_knows_why(waiting: ReminderState, now: str, why: str) -> None:
+def test_each_wait_states_its_reason(waiting: ReminderState, now: str, why: str) -> None:
     step = decide(waiting, at(now))
     assert isinstance(step, Wait)
     assert step.why == why
@@ -95,10 +95,10 @@ def test_while_its_reader_is_away_a_dm_says_until_when(back_at: str, note: str) 
 
 def test_a_dm_that_was_sent_is_looked_at_again_when_an_absence_begins_or_ends() -> None:
     leaving = person(absences=(leave("24 23:00", "26 23:00"),))
-    told = sent("23 10:00", of=reminder_state(person=leaving))
-    assert look_changes_at(told, at("23 11:00")) == at("24 23:00")
-    assert look_changes_at(told, at("24 23:00")) == at("26 23:00")
-    assert look_changes_at(told, at("26 23:00")) is None
+    reminded = sent("23 10:00", of=reminder_state(person=leaving))
+    assert look_changes_at(reminded, at("23 11:00")) == at("24 23:00")
+    assert look_changes_at(reminded, at("24 23:00")) == at("26 23:00")
+    assert look_changes_at(reminded, at("26 23:00")) is None
     assert look_changes_at(reminder_state(person=leaving), at("23 11:00")) is None
 
 
@@ -189,9 +189,9 @@ def test_only_the_newest_dm_says_why_nothing_is_asked(quiet: ReminderState, word
 
 
 def test_who_was_welcomed_by_another_dm_is_not_welcomed_again() -> None:
-    known = sent("23 10:00", of=reminder_state(person=person(welcomed_at=at("20 10:00"))))
-    assert not card_of(known, known.messages[0]).is_first_ever
-    assert not next_card(known, 1).is_first_ever
+    welcomed = sent("23 10:00", of=reminder_state(person=person(welcomed_at=at("20 10:00"))))
+    assert not card_of(welcomed, welcomed.messages[0]).is_first_ever
+    assert not next_card(welcomed, 1).is_first_ever
 
 
 @pytest.mark.parametrize(

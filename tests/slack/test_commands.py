@@ -107,10 +107,10 @@ def test_a_question_offers_whole_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["cover <@U123|ana>", "cover <@U123>", "covered by <@U123|ana>", "Cover: <@U123|ana>"]
+    "cover", ["cover <@U123|ana>", "cover <@U123>", "covered by <@U123|ana>", "Cover: <@U123|ana>"]
 )
-def test_somebody_picked_from_slacks_list_can_cover(words: str) -> None:
-    command = parse_command(f"ooo until friday {words}")
+def test_somebody_picked_from_slacks_list_can_cover(cover: str) -> None:
+    command = parse_command(f"ooo until friday {cover}")
     assert isinstance(command, OutOfOffice)
     interval = resolve_absence(command, NOW, BERLIN)
     assert not isinstance(interval, Unclear)

@@ -10,10 +10,12 @@ from tests.slack.room import Room
 from tests.slack.script import error, ok
 
 
-@pytest.mark.parametrize("words", ["/snooze", "/ooo", "/ripe ooo", "/snooze   "])
-async def test_a_command_without_arguments_opens_a_form_at_once_and_fills_it(room: Room, words: str) -> None:
+@pytest.mark.parametrize("command", ["/snooze", "/ooo", "/ripe ooo", "/snooze   "])
+async def test_a_command_without_arguments_opens_a_form_at_once_and_fills_it(
+    room: Room, command: str
+) -> None:
     await room.world.person("ana")
-    assert await room.command(words) == (200, {})
+    assert await room.command(command) == (200, {})
     (opened, loading), (updated, filled) = room.script.calls
     assert (opened, updated) == ("views.open", "views.update")
     assert loading["trigger_id"] == "1.1"

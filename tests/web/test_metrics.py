@@ -1,4 +1,4 @@
-"""What Prometheus gets, who may ask for it, and that scrapes do not burden the database."""
+"""Prometheus gets the figures of each lane, only if it may, and without a burden on the database."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What the pages of /setup say, and what they never show or load."""
+"""The pages of /setup: their texts, and the secrets and foreign content that they never show or load."""
 
 import asyncio
 import html
@@ -70,7 +70,7 @@ async def test_an_app_level_token_takes_the_place_of_the_signing_secret(scene: S
     assert settings.slack_signing_secret is None
 
 
-async def test_the_manifest_for_socket_mode_is_also_a_file(scene: Scene) -> None:
+async def test_the_manifest_for_socket_mode_is_a_file_to_download(scene: Scene) -> None:
     async with entered(scene) as browser:
         await choose(browser, scene)
         assert "/setup/slack/socket-manifest.json" in (await browser.get("/setup/slack")).text

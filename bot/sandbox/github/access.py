@@ -1,4 +1,4 @@
-"""Who may call the sandbox's GitHub: the App with a signed JWT, an installation with a token."""
+"""The credentials that open the sandbox's GitHub: the App's signed JWT, and an installation's token."""
 
 import secrets
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _LEVELS = ("read", "write", "admin")
 
 @dataclass(frozen=True)
 class Token:
-    """What an installation's token allows. None: all that its installation may do."""
+    """The rights of an installation's token. None: all that its installation may do."""
 
     installation_id: int
     expires_at: datetime

@@ -1,4 +1,4 @@
-"""What GitHub's answers have in common: the form of errors, and lists in pages with links to the others."""
+"""The forms of GitHub's answers: errors, and lists in pages with links to the others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

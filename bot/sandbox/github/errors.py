@@ -1,4 +1,4 @@
-"""What the sandbox's GitHub says instead of yes.
+"""The refusals of the sandbox's GitHub.
 
 AnswerError             the answer has an error status and a message
 ├── RefusedError        422: GitHub refuses what a person or the App wants to do; nothing has changed

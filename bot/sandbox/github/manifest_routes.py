@@ -76,7 +76,7 @@ class Manifest(BaseModel):
         return value
 
     def problems(self) -> list[str]:
-        """What GitHub's page says is wrong, instead of asking the person."""
+        """The errors that GitHub shows in place of its question to the person; empty if it would ask."""
         problems = [
             f"Default permission {name}: {level} is not valid"
             for name, level in self.default_permissions.items()

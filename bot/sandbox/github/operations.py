@@ -1,4 +1,4 @@
-"""What can be ordered on the sandbox's GitHub from outside: the shape of each order, and its act."""
+"""Orders from outside to the sandbox's GitHub: the shape of each order, and the act that carries it out."""
 
 import random
 from collections.abc import Callable, Mapping

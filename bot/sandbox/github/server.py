@@ -86,7 +86,7 @@ class GitHubServer:
         self.access.check_app(_authorization())
 
     def load_caller(self) -> Caller:
-        """The installation that calls. Raises AnswerError, also for one that is suspended."""
+        """The installation that calls. Raises AnswerError if it is gone or suspended, or the token is bad."""
         token = self.access.find_token(_authorization())
         installation = self.world.find_installation(token.installation_id)
         if installation is None:

@@ -1,4 +1,4 @@
-"""Who may call the sandbox's GitHub as a person: codes that work once, and the tokens given for them.
+"""OAuth of the sandbox's GitHub: a code works once and buys a token, and the token calls for a person.
 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
 """

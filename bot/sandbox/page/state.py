@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 
 async def load_page(app: App, snapshot: Json) -> Json:
-    """What the sandbox (in its `snapshot`) and the bot know, in one document."""
+    """One document for the page: `snapshot`, the sandbox's own state, with the state of the bot."""
     now = app.clock.now()
     people = {person.slack_user_id: person for person in await list_people(app.workspace_id)}
     reviews = {
@@ -66,7 +66,7 @@ def _hours_of(user: Json, person: Person | None) -> WorkingHours:
 
 
 def _until_friday(hours: WorkingHours, now: datetime) -> str:
-    """What a person types after /ooo to be away for the rest of this week or, from Friday on, the next."""
+    """The text to type after /ooo to be away for the rest of this week or, from Friday on, the next."""
     today = local_day(hours, now)
     if today.weekday() <= THURSDAY:
         return "until friday"

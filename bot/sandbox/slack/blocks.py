@@ -152,12 +152,12 @@ _VIEW: TypeAdapter[object] = TypeAdapter(Annotated[Modal | Home, Field(discrimin
 
 
 def check_blocks(blocks: object) -> list[str]:
-    """What is wrong with the blocks of a message, in Slack's words; empty if nothing is."""
+    """The errors in the blocks of a message, in Slack's words; empty if Slack accepts them."""
     return _check(_MESSAGE_BLOCKS, blocks, "/blocks") or [*_check_ids(blocks, "/blocks")]
 
 
 def check_view(view: object) -> list[str]:
-    """What is wrong with a modal or a Home tab; empty if nothing is."""
+    """The errors in a modal or a Home tab, in Slack's words; empty if Slack accepts it."""
     messages = _check(_VIEW, view, "/view")
     if messages or not isinstance(view, Mapping):
         return messages

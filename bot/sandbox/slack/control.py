@@ -137,7 +137,7 @@ def _add(
 
 
 def _show(world: SlackWorld, reply: Reply) -> Json:
-    """What the bot answered, and the message that the person sees of it."""
+    """The bot's answer as JSON; if it became a message, `shown` is its text as the person reads it."""
     answer: Json = reply.model_dump(mode="json", exclude={"sent"})
     if reply.message_ts is not None:
         answer["shown"] = world.rendered_text(world.state.messages[reply.message_ts])

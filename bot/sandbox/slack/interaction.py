@@ -7,7 +7,7 @@ from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.model import ImpossibleError, Json, User
 
 Typed = str | Sequence[str] | None
-"""What a person types or chooses: the value of an option, or of several, a date, a time, a text."""
+"""A person's input: the value of an option, or of several, a date, a time, a text."""
 
 
 def find_element(blocks: list[Json], action_id: str, value: Typed) -> tuple[Json, Json]:

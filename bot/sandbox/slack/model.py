@@ -1,4 +1,4 @@
-"""What the local Slack remembers, and how it reports what happened.
+"""The state of the local Slack, and the values in which it reports an act of a person.
 
 MethodError       a method of the Web API refuses a call
 ImpossibleError   a person cannot do this, for example click on a button that does not exist
@@ -152,7 +152,7 @@ class Call(Value):
 
 
 class Fault(BaseModel):
-    """What goes wrong with the next calls of `method` (`*` is any).
+    """A failure of the next calls of `method` (`*` is any).
 
     ratelimited: 429 with Retry-After, to every call until `retry_after` seconds of the application's clock
     are over. error: an HTTP `status` of 500 or more. hang: no answer. cut: the connection ends before one.
@@ -178,7 +178,7 @@ class Sent(Value):
 
 
 class Reply(Value):
-    """What the bot answered, and what the person saw of it.
+    """The bot's answer to an act of a person, and its effect on the person's screen.
 
     `status` is None if there was no answer. `in_time`: within the three seconds that Slack waits. `error` is
     what Slack shows in place of an answer: operation_timeout, dispatch_failed. `message_ts` is the message

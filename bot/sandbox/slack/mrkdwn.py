@@ -52,7 +52,7 @@ class Run(Value):
 
 
 def mentions_in(message: Message, names: Mapping[str, str]) -> list[Mention]:
-    """Who is notified. `names` maps the workspace's user names to ids."""
+    """The mentions that notify somebody. `names` maps the workspace's user names to ids."""
     return [mention for run in runs_of(message) for mention in _mentions(run, names)]
 
 

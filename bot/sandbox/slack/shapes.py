@@ -117,7 +117,7 @@ _INITIAL = {
 
 
 def view_values(blocks: list[Json], choices: dict[str, dict[str, Json]]) -> dict[str, dict[str, Json]]:
-    """What is selected or typed in each element that holds a value: `values` of the state Slack sends."""
+    """The input in each element that can hold a value: `values` of the state that Slack sends."""
     values: dict[str, dict[str, Json]] = {}
     for block in blocks:
         for element in elements_of(block):

@@ -138,7 +138,7 @@ class Sockets:
 
 
 class _Connection:
-    """One connection of the bot. What is put into `outbox` is sent; None ends it."""
+    """One connection of the bot. It sends every message put into `outbox`; None ends it."""
 
     def __init__(self) -> None:
         self.outbox: asyncio.Queue[Json | None] = asyncio.Queue()

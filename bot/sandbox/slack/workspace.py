@@ -147,7 +147,7 @@ class Workspace:
         return named
 
     def messages_to(self, user: str) -> list[Message]:
-        """What this person (id or name) sees in their DM with the bot, oldest first."""
+        """The visible messages in this person's (id or name) DM with the bot, oldest first."""
         user_id = self.user(user).id
         return [
             message
@@ -191,7 +191,7 @@ class Workspace:
         homes = (view for view in self.state.views.values() if view.user == user_id and view.is_home)
         return next(homes, None)
 
-    # What the bot may do after a person's act
+    # Permissions that an act of a person gives the bot
 
     def new_trigger(self, user: User, view_id: str | None = None) -> str:
         now = utc_now()

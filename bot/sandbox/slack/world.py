@@ -40,7 +40,7 @@ class SlackWorld(Workspace):
         """Ends the connections to the bot."""
         await self.sender.close()
 
-    # What people see
+    # How people see the workspace
 
     def rendered_text(self, message: Message) -> str:
         """The message as a person reads it, in plain text."""
@@ -50,7 +50,7 @@ class SlackWorld(Workspace):
         return render_view(view, self._names())
 
     def mentions_in(self, message: Message) -> list[Mention]:
-        """Who is notified by the message."""
+        """The mentions that notify somebody."""
         ids = {name: user_id for user_id, name in self._names().items()}
         return mentions_in(message, ids)
 
@@ -65,7 +65,7 @@ class SlackWorld(Workspace):
     def _names(self) -> dict[str, str]:
         return {user.id: user.name for user in self.state.users.values()}
 
-    # What people do
+    # Acts of people
 
     async def click(self, user: str, message_ts: str, action_id: str, value: Typed = None) -> Reply:
         """Use a button or a menu of a message. `value` is the option, or tells buttons apart."""
@@ -144,7 +144,7 @@ class SlackWorld(Workspace):
             payload = payloads.message_shortcut(self, person, callback_id, self._seen(user, message))
         return self._done(await self.sender.send_payload(payload))
 
-    # What happens to the workspace
+    # Changes to the workspace
 
     async def change_user(self, user: str, **changes: str | bool) -> Reply:
         """Change fields of a profile: tz, real_name, email, deleted, is_admin, is_restricted, ..."""

@@ -1,4 +1,4 @@
-"""What the pages about identity work with."""
+"""The ports of the pages about identity, and the trips to GitHub that they remember."""
 
 from dataclasses import dataclass
 

@@ -14,7 +14,7 @@ from jobq import Database
 
 
 async def examine_entered(settings: Settings, database: Database) -> Sequence[Finding]:
-    """What the checks say of GitHub and Slack. One without credentials yet is left out."""
+    """The findings about GitHub and Slack, each left out as long as it has no credentials."""
     clock = Clock()
     github = make_github(settings, clock) if settings.has_github else None
     slack = make_slack(settings, clock) if settings.has_slack else None

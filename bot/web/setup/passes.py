@@ -1,4 +1,4 @@
-"""Who may use /setup: a token printed at start, once; then a session; and states that travel to GitHub."""
+"""The passes of /setup: a token printed at start opens one session, and each trip to GitHub has a state."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What the steps of the setup work with."""
+"""The ports of the steps of the setup, and the choices made in them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from jobq import Database, utc_now
 
 @dataclass(frozen=True)
 class SetupPorts:
-    """`settings` are those of the environment. What a person enters counts from the moment it is stored."""
+    """`settings` are those of the environment. A person's entry counts from the moment it is stored."""
 
     settings: Settings
     database: Database
     store: CredentialStore
     webhook_secrets: list[SecretStr]
-    """What GitHub's deliveries are checked with. A new App's first ones arrive while the setup goes on."""
+    """The secrets that check GitHub's deliveries. A new App's first ones arrive while the setup goes on."""
     now: Callable[[], datetime] = utc_now
 
     async def load_settings(self) -> Settings:
@@ -32,7 +32,7 @@ class SetupPorts:
 
 @dataclass(frozen=True)
 class AppChoice:
-    """What the App shall be. `owner` is the organization that owns it; empty: the person's own account.
+    """The choices for the new App. `owner` is the organization that owns it; empty: the person's own account.
 
     `is_saved`: a person chose this; otherwise it is the usual choice.
     """
@@ -44,7 +44,7 @@ class AppChoice:
 
 
 async def load_app_choice() -> AppChoice:
-    """What was chosen in the first step, or what is usual."""
+    """The choice of the first step, or the usual one if there is none."""
     choices = await load_choices()
     options = choices.get("options", "").split(",")
     return parse_app_choice(choices.get("profile", ""), options, choices.get("owner", ""))

@@ -75,7 +75,7 @@ def _is_local(url: str) -> bool:
 
 
 def _parse_form(form: MultiDict[str, str], settings: Settings) -> tuple[str, dict[SettingName, str]]:
-    """What is wrong with the form, or an empty text, and what was chosen."""
+    """The first error in the form, empty if it is right, and the choices, empty if it is wrong."""
     profile, owner = form.get("profile", ""), form.get("owner", "").strip()
     options = [name for name in form.getlist("options") if name in OPTIONS]
     public_url = settings.public_url or form.get("public_url", "").strip().rstrip("/")

@@ -1,4 +1,7 @@
-"""What the App asks its owners for. They accept all of it or nothing, and are asked again for more."""
+"""The permissions and events that the App asks its owners for.
+
+Owners accept all of them or none, and GitHub asks them again if the App wants more.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

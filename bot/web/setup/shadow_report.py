@@ -1,4 +1,4 @@
-"""What shadow mode has recorded: the review requests and DMs that Ripe would have sent, had it been live.
+"""The records of shadow mode: the review requests and DMs that Ripe would have sent, had it been live.
 
 The report covers every workspace: the person who sets the bot up owns its database.
 """

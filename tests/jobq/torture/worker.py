@@ -38,9 +38,9 @@ class Options(BaseModel):
     grace: float = 8.0
 
 
-def say(*words: object) -> None:
-    """Print one line."""
-    sys.stdout.write(" ".join(map(str, words)) + "\n")
+def say(*fields: object) -> None:
+    """Print the fields as one line."""
+    sys.stdout.write(" ".join(map(str, fields)) + "\n")
     sys.stdout.flush()
 
 

@@ -41,7 +41,7 @@ class Received:
 
 @dataclass
 class Listener:
-    """Whoever listens at the webhook address. `status` is what it answers."""
+    """The receiver at the webhook address, which answers with `status`."""
 
     address: str = ""
     status: int = 202

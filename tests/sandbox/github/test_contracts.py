@@ -66,7 +66,7 @@ SAMPLED: dict[str, Act] = {
     "pull_request.synchronize": lambda world, pull: world.push(pull),
     "pull_request_review.submitted": lambda world, pull: world.review(pull, "ana", "APPROVED"),
 }
-"""What makes GitHub send each sample; the pull request is open already."""
+"""The act that makes GitHub send each sample; the pull request is open already."""
 
 
 def empty(expected: Keys, actual: Keys, where: str = "") -> set[str]:

@@ -1,4 +1,4 @@
-"""What Slack would make of a text: pings, links, and how a person reads it."""
+"""Slack's reading of a text: the people that it pings, its links, and the text that a person sees."""
 
 from typing import Any
 

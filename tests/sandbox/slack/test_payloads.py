@@ -1,4 +1,4 @@
-"""What the local Slack sends has the keys of Slack's own payloads, recorded in tests/contracts/slack."""
+"""The local Slack's payloads have the keys of Slack's own, recorded in tests/contracts/slack."""
 
 import json
 from pathlib import Path

@@ -20,13 +20,13 @@ WITHIN = aiohttp.ClientTimeout(total=5)
 
 
 class Bot:
-    """What a bot does on the wire."""
+    """A bot that speaks Socket Mode with no library but a websocket."""
 
     def __init__(self, world: SlackWorld, sockets: Sockets, http: aiohttp.ClientSession) -> None:
         self.world, self.sockets, self.http = world, sockets, http
 
     async def open(self, token: str = APP_TOKEN) -> dict[str, Any]:
-        """What Slack answers to the wish for a connection."""
+        """Slack's answer to `apps.connections.open`."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = f"{self.world.base_url}/api/apps.connections.open"
         async with self.http.post(url, headers=headers) as answer:

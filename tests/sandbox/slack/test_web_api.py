@@ -36,7 +36,7 @@ ANA, BEN, BOT, DM = "U0ANA00001", "U0BEN00001", "U0RIPE0BOT", "D0ANA00001"
 
 
 async def refusal(slack: AsyncWebClient, method: str, **given: Any) -> dict[str, Any]:
-    """What Slack answers to a call that it refuses."""
+    """Slack's answer to a call that it refuses."""
     with pytest.raises(SlackApiError) as refused:
         await slack.api_call(method, json=given)
     answer: dict[str, Any] = refused.value.response.data
