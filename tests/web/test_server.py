@@ -1,14 +1,16 @@
 """The HTTP server around the routes: real sockets on loopback."""
 
 import asyncio
-import time
 
 import httpx
 import pytest
 from quart import Quart
 
 from bot.encryption import tls_context
-from bot.web.server import PortInUseError, find_free_port, serve_until, serving
+from bot.web.server import GRACE_SECONDS, PortInUseError, find_free_port, serve_until, serving
+
+PATIENCE = 30.0
+"""Seconds, far more than a stop may take."""
 
 
 @pytest.fixture
@@ -42,10 +44,12 @@ async def test_a_stop_does_not_wait_for_idle_connections(app: Quart) -> None:
     await asyncio.sleep(0)  # lets it listen
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=tls_context()) as client:
         await client.get("/hello")
-        began = time.monotonic()
         stop.set()
-        await server
-    assert time.monotonic() - began < 0.5
+        grace = asyncio.create_task(asyncio.sleep(GRACE_SECONDS))
+        await asyncio.wait({server, grace}, return_when=asyncio.FIRST_COMPLETED)
+        assert server.done()
+        grace.cancel()
+    await server
 
 
 async def test_a_stop_lets_a_running_request_end(app: Quart) -> None:
@@ -75,11 +79,9 @@ async def test_a_stop_does_not_wait_for_ever(app: Quart) -> None:
         return "never"
 
     async with httpx.AsyncClient(verify=tls_context()) as client:
-        began = time.monotonic()
-        async with serving(app) as url:
+        async with asyncio.timeout(PATIENCE), serving(app) as url:
             request = asyncio.create_task(client.get(f"{url}/stuck"))
             await started.wait()
-        assert time.monotonic() - began < 3
         with pytest.raises(httpx.HTTPError):
             (await request).raise_for_status()
 
