@@ -43,7 +43,7 @@ async def offer_setup(
     if not settings.ripe_setup or (finished_at is not None and not reopens):
         return
     show(f"Setup: {url}/setup?token={await issue_token(utc_now())}")
-    show("       Open it once, within an hour: whoever has this link can connect this bot.")
+    show("       Open it once, within an hour: anybody who has this link can connect this bot.")
     is_over = asyncio.Event()
     watch = asyncio.create_task(_wait_until_over(finished_at, stop, is_over))
     try:

@@ -11,7 +11,7 @@ Typed = str | Sequence[str] | None
 
 
 def find_element(blocks: list[Json], action_id: str, value: Typed) -> tuple[Json, Json]:
-    """The block and the element in it. Several with one action id are told apart by `value`.
+    """The block and the element in it. Several with the same action id are distinguished by `value`.
 
     Raises ImpossibleError, which lists the elements that exist.
     """
