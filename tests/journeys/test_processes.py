@@ -123,7 +123,7 @@ async def stop(ripe: Process) -> None:
     ripe.send_signal(signal.SIGINT)
     async with asyncio.timeout(WITHIN):
         rest, _ = await ripe.communicate()
-    told = rest.decode()
-    assert ripe.returncode == 0, told
-    assert "is killed" not in told
-    assert told.endswith("Stopped.\n")
+    output = rest.decode()
+    assert ripe.returncode == 0, output
+    assert "is killed" not in output
+    assert output.endswith("Stopped.\n")
