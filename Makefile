@@ -33,7 +33,7 @@ run: $(STAMP) ## start everything: embedded Postgres, web, worker and, without c
 	@exec $(BIN)/ripe up
 
 test: $(DEV) ## run the tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal --durations=20
 
 torture: $(DEV) ## prove the promises at full size (minutes)
 	$(BIN)/pytest -m torture

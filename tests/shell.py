@@ -2,11 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -73,14 +74,16 @@ class _Forking:
         with self._turn, tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
             asked = {"folder": str(folder), "arguments": arguments, "environment": environment}
             print(json.dumps(asked | {"outputs": [out.name, err.name]}), file=self._process.stdin, flush=True)
-            with _killed_when_late(int(self._process.stdout.readline())):
+            pid = int(self._process.stdout.readline())
+            with when_late(ENDS_WITHIN, lambda: os.kill(pid, signal.SIGKILL)):
                 code = int(self._process.stdout.readline())
             return subprocess.CompletedProcess(arguments, code, out.read().decode(), err.read().decode())
 
 
 @contextmanager
-def _killed_when_late(pid: int) -> Iterator[None]:
-    alarm = threading.Timer(ENDS_WITHIN, os.kill, (pid, 9))
+def when_late(after: float, act: Callable[[], object]) -> Iterator[None]:
+    """Calls `act` if the block takes longer than `after` seconds, for instance to end what it reads from."""
+    alarm = threading.Timer(after, act)
     alarm.start()
     try:
         yield

@@ -17,8 +17,10 @@ from playwright.async_api import Browser, Page, async_playwright
 from bot.settings import Settings, child_environment
 from bot.web.server import find_free_port
 from tests.databases import Databases
+from tests.shell import when_late
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+STARTS_WITHIN = 50.0
 ENDS_WITHIN = 20.0
 """Seconds."""
 
@@ -26,7 +28,7 @@ Opened = Callable[[int], AbstractAsyncContextManager[Page]]
 """Opens the sandbox's page at a width in pixels."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox(databases: Databases) -> Iterator[str]:
     """The address of a running `ripe up` whose story has been played: Ana was just asked."""
     with databases.new() as dsn, _running_sandbox(dsn) as address:
@@ -66,10 +68,11 @@ async def _execute(dsn: str, sql: str) -> None:
 
 def _read_until(process: "subprocess.Popen[str]", text: str) -> None:
     seen: list[str] = []
-    for line in process.stdout or ():
-        seen.append(line)
-        if text in line:
-            return
+    with when_late(STARTS_WITHIN, process.kill):
+        for line in process.stdout or ():
+            seen.append(line)
+            if text in line:
+                return
     pytest.fail(f"it ended without saying {text!r}:\n{''.join(seen)}")
 
 

@@ -18,6 +18,9 @@ from bot.web.server import find_free_port
 from tests.github_server import APP_ID, WEBHOOK_SECRET, private_key
 from tests.journeys.whole import Whole
 
+pytestmark = pytest.mark.timeout(300)
+"""Seconds: they start up to a dozen processes."""
+
 WITHIN = 60.0
 """Seconds in which anything here must have happened; it takes a few."""
 

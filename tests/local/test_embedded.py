@@ -16,6 +16,7 @@ import pytest
 from bot.local.embedded import EmbeddedPostgres, embedded_postgres
 from bot.model import OperatorError
 from tests.local.conftest import wait_for_ends
+from tests.shell import when_late
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,8 @@ def test_a_killed_owner_leaves_no_server_and_the_next_one_takes_over(data: Path)
         text=True,
     )
     assert owner.stdout is not None
-    pid = int(owner.stdout.readline())
+    with when_late(30, owner.kill):
+        pid = int(owner.stdout.readline())
     owner.kill()
     owner.communicate()
     wait_for_ends([pid])

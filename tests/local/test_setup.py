@@ -23,6 +23,9 @@ from jobq import Database, utc_now
 from tests.journeys.test_processes import WITHIN, read_until, started, stop
 from tests.web.setup_scene import World, connect_github, connect_slack, send, served_world
 
+pytestmark = pytest.mark.timeout(300)
+"""Seconds: they start up to a dozen processes."""
+
 
 async def test_an_empty_machine_is_set_up_in_the_browser_and_comes_back_connected(tmp_path: Path) -> None:
     port = find_free_port("127.0.0.1")

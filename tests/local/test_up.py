@@ -18,6 +18,7 @@ from bot.local.embedded import embedded_postgres
 from bot.settings import Settings
 from bot.web.server import find_free_port
 from tests.local.conftest import wait_for_ends
+from tests.shell import when_late
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
@@ -65,10 +66,11 @@ class Up:
     def wait_for(self, text: str) -> str:
         """The next line that contains `text`."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            if text in line:
-                return line
+        with when_late(PATIENCE, self.process.kill):
+            for line in self.process.stdout:
+                self.lines.append(line.rstrip("\n"))
+                if text in line:
+                    return line
         pytest.fail(f"ended without saying {text!r}:\n" + "\n".join(self.lines))
 
     def wait_for_end(self) -> int:

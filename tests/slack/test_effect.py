@@ -78,7 +78,7 @@ async def test_work_that_takes_too_long_is_not_saved_later(db: Database, request
     with pytest.raises(UserError, match=re.escape(NOT_SAVED)):
         await requests.run(ACME, "event:Ev1", slow)
     release.set()
-    await ended.wait()
+    await asyncio.wait_for(ended.wait(), 10)
     await requests.finish()
     assert await names(db) == []
     assert await requests.run(ACME, "event:Ev1", naming("U2")) == "U2"
