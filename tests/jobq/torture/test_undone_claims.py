@@ -84,7 +84,7 @@ async def test_a_job_whose_claim_a_crash_undid_is_cancelled_and_its_result_does_
         queue = Queue(database)
         await queue.save_all([Job(job_type="end"), Job(job_type="crash")])
         async with working(queue, handlers, Timing(sweep_every=0.1, retry_after=0.1)):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await cancelled.wait()
             assert claimed == {"end", "crash"}, "the claims were not undone, so this shows nothing"
             await queue.save(Job(job_type="note"))
@@ -111,7 +111,7 @@ async def test_a_job_that_was_cancelled_needlessly_is_given_back_at_once(
     async with Database(server.dsn()) as database:
         queue = Queue(database)
         await queue.save(Job(job_type="wait"))
-        async with working(queue, {"wait": wait_when_first, "note": note}), asyncio.timeout(5):
+        async with working(queue, {"wait": wait_when_first, "note": note}), asyncio.timeout(20):
             await ran_again.wait()
     assert tries == [1, 1], "it counted as a try, or waited for its lease to end"
 
