@@ -1,4 +1,4 @@
-"""What is stored, for tests to look at."""
+"""Reads stored rows for tests to look at."""
 
 from bot.model import PullRequestId
 from bot.reviews.model import PullRequest
