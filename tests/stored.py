@@ -1,4 +1,4 @@
-"""Reads stored rows, for tests that look at them."""
+"""Reads stored rows for tests to look at."""
 
 from bot.model import PullRequestId
 from bot.reviews.model import PullRequest

@@ -29,13 +29,13 @@ from jobq import Queue, current_database
 from tests.slack.examples import MONDAY, example_pull_request
 
 ANA, BEN, ANA_TOO, ERA = AccountId(1), AccountId(2), AccountId(4), AccountId(9)
-"""Era is mapped to nobody. Ana has two accounts."""
+"""Era's account is not linked to anybody. Ana has two accounts."""
 REPOSITORY = "acme/api"
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """One of them: its workspace, and what its rows are called. GitHub's own ids begin at `base`."""
+    """One workspace and the ids of its rows. GitHub's ids begin at `base`."""
 
     workspace_id: WorkspaceId
     base: int
@@ -68,7 +68,7 @@ class Tenant:
 
 
 async def found_tenant(workspace_id: WorkspaceId, base: int, team_id: str) -> Tenant:
-    """Fills an empty workspace with something of everything."""
+    """Fills an empty workspace with rows in every table."""
     await _install(workspace_id, base)
     ana, ben = await _hire(workspace_id)
     pull_request, request_id, twin_id = await _ask(workspace_id, base, 12)

@@ -41,7 +41,7 @@ from tests.tenants import ANA, ERA, REPOSITORY, Tenant, found_tenant
 HOUSE = Path(bot.__file__).parent
 SQL = re.compile(r"\.(fetch|fetchval|fetchrow|execute|executemany)\(")
 FAR = 7_000_000
-"""From here on are all ids of the other workspace, so that they are told from the first one's at sight."""
+"""All ids of the other workspace are above this, so that they stand out."""
 
 BEYOND = re.compile(r"7\d{6}")
 REAL_TIME = re.compile(r"sending_started_at=datetime[^)]*\)")
@@ -62,8 +62,6 @@ async def find_greeting(a: Tenant) -> object:
 
 
 QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
-    reviews.find_pull_request: lambda a: reviews.find_pull_request(a.pull_request.id),
-    reviews.load_pull_request: lambda a: reviews.load_pull_request(a.pull_request.id),
     reviews.list_open_request_ids_of_workspace: lambda a: reviews.list_open_request_ids_of_workspace(
         a.workspace_id
     ),
@@ -72,7 +70,6 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
         a.workspace_id, REPOSITORY, 12
     ),
     reviews.list_newest_pull_requests: lambda a: reviews.list_newest_pull_requests(a.workspace_id, 100),
-    reviews.find_request: lambda a: reviews.find_request(a.request_id),
     reviews.lock_request: lambda a: reviews.lock_request(a.request_id),
     reviews.load_request: lambda a: reviews.load_request(a.request_id),
     reviews.list_requests: lambda a: reviews.list_requests(a.pull_request.id),
@@ -148,7 +145,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     actions.is_absence_in_force: lambda a: actions.is_absence_in_force(a.absence_id),
     in_workspace.find_workspace_of: lambda a: in_workspace.find_workspace_of(about(a)),
 }
-"""Every query function, as workspace A asks it. Each finds something."""
+"""Every query function, as workspace A calls it. Each returns something."""
 
 NOT_QUERIES = set(
     [
@@ -222,7 +219,7 @@ NOT_QUERIES = set(
         "mark_undone",
     ]
 )
-"""They write, lock, or run a job."""
+"""Functions that write, lock, or run a job."""
 
 OF_ALL = {
     "list_open_request_ids",  # `repair` looks at every request; each has a job of its own
@@ -235,14 +232,14 @@ OF_ALL = {
     "find_gone_at",  # of the workspace that is asked about, in a test of its own
     "time_since_sending",  # of one message; never the same twice
 }
-"""They look beyond one workspace, and must."""
+"""Queries that have to look at all workspaces."""
 
 ELSEWHERE = {
     "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/shadow_report",
     "web/health", "sandbox/page/state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
     "doctor/webhooks",
 }  # fmt: skip
-"""Modules whose SQL is the whole bot's (settings, health, the sandbox), or only writes and locks."""
+"""Modules whose SQL is about the whole bot (settings, health, the sandbox), or only writes and locks."""
 
 
 class Two(NamedTuple):
@@ -252,13 +249,13 @@ class Two(NamedTuple):
 
 @pytest.fixture
 async def two(db: Database) -> Two:
-    """A with its rows. B comes later."""
+    """The database and workspace A with its rows. A test adds B."""
     await db.execute("UPDATE workspace SET slack_team_id = 'T1', name = 'W1' WHERE id = 1")
     return Two(db, await found_tenant(WorkspaceId(1), 0, "T1"))
 
 
 async def add_b(db: Database) -> Tenant:
-    """The same once more, for another workspace, with ids that are told at sight."""
+    """The same rows for another workspace, with ids that stand out."""
     tables = await db.fetch(
         "SELECT table_name, column_name FROM information_schema.columns"
         " WHERE is_identity = 'YES' AND table_schema = current_schema() AND table_name NOT LIKE 'job%'"
@@ -271,7 +268,7 @@ async def add_b(db: Database) -> Tenant:
 
 
 async def connect_more(b: Tenant) -> None:
-    """B knows whom A does not, and a newer account of a login that both have."""
+    """Links in B an account that A does not have, and a newer account of a login that both have."""
     await people.map_account(b.workspace_id, ERA, "era", b.ben)
     await people.map_account(b.workspace_id, AccountId(50), "ana", b.ben)
 
@@ -320,7 +317,7 @@ def public_coroutines(module: str) -> set[str]:
 
 
 def stores() -> set[str]:
-    """Every module that has SQL and is not of the whole bot."""
+    """Every module that has SQL about workspaces."""
     modules = {
         ".".join(path.relative_to(HOUSE.parent).with_suffix("").parts)
         for path in HOUSE.rglob("*.py")

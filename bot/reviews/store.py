@@ -11,25 +11,6 @@ from bot.reviews.rules import Requested
 from jobq import current_database
 
 
-async def find_pull_request(pull_request_id: PullRequestId) -> PullRequest | None:
-    row = await current_database().fetchrow(
-        """
-        SELECT pull_request.*, repository.full_name
-        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
-        WHERE pull_request.id = $1
-        """,
-        pull_request_id,
-    )
-    return _pull_request(row) if row else None
-
-
-async def load_pull_request(pull_request_id: PullRequestId) -> PullRequest:
-    """Raises LookupError if there is none."""
-    if (pull_request := await find_pull_request(pull_request_id)) is None:
-        raise LookupError(f"no pull request {pull_request_id}")
-    return pull_request
-
-
 async def lock_pull_request(pull_request_id: PullRequestId) -> PullRequest | None:
     """The stored pull request, which nobody else changes until the transaction ends. None: not stored.
 
@@ -128,11 +109,6 @@ async def delete_pull_requests_of(repository_ids: Iterable[RepositoryId]) -> Non
     )
 
 
-async def find_request(request_id: RequestId) -> ReviewRequest | None:
-    row = await current_database().fetchrow("SELECT * FROM review_request WHERE id = $1", request_id)
-    return _request(row) if row else None
-
-
 async def lock_request(request_id: RequestId) -> ReviewRequest | None:
     """Lock its pull request first: see lock_pull_request."""
     row = await current_database().fetchrow(
@@ -143,9 +119,10 @@ async def lock_request(request_id: RequestId) -> ReviewRequest | None:
 
 async def load_request(request_id: RequestId) -> ReviewRequest:
     """Raises UserError if there is none, since a person pressed a button that outlived its request."""
-    if (request := await find_request(request_id)) is None:
+    row = await current_database().fetchrow("SELECT * FROM review_request WHERE id = $1", request_id)
+    if row is None:
         raise UserError("This review request no longer exists.")
-    return request
+    return _request(row)
 
 
 async def list_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:

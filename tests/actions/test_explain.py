@@ -12,8 +12,9 @@ from bot.reminders.model import MessageState, Notice, NoticeKind
 from bot.reminders.notices import insert_notice
 from bot.reminders.store import begin_sending, record_sent, record_state
 from bot.reviews.model import CloseReason, PullRequest
-from bot.reviews.store import close_review_requests, load_pull_request
+from bot.reviews.store import close_review_requests
 from tests.actions.world import World
+from tests.stored import load_pull_request
 
 
 async def the_pull_request(world: World) -> PullRequest:

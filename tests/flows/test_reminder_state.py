@@ -20,9 +20,10 @@ from bot.people.model import Absence
 from bot.people.store import cancel_absence, insert_absence, lock_person, map_account
 from bot.reminders.model import Message, MessageState, ReminderState
 from bot.reminders.store import begin_sending, record_sent, record_state
-from bot.reviews.store import list_requests, load_pull_request, load_request, save_reviews
+from bot.reviews.store import list_requests, load_request, save_reviews
 from jobq import Database
 from tests.actions.world import World, found_world
+from tests.stored import load_pull_request
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ANA_TOO = AccountId(8)

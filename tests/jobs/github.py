@@ -1,4 +1,4 @@
-"""acme on the sandbox's GitHub, and a bot that hears of it and asks it over HTTP. Only DMs are left out."""
+"""acme on the sandbox's GitHub, and a bot that talks with it over HTTP. Only DMs are left out."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -81,7 +81,7 @@ class Acme:
                 return settlements
 
     async def map(self, login: str, zone: str = "Europe/Berlin") -> PersonId:
-        """A login of GitHub's belongs to a person from now on."""
+        """Links a GitHub login to a person, who is stored."""
         user = self.world.users.get(login)
         account_id = AccountId(user.id if user else 999)
         person_id = await upsert_person(self.workspace_id, f"U{login.upper()}", login.title(), zone)
@@ -129,7 +129,7 @@ def private_key() -> SecretStr:
 
 @asynccontextmanager
 async def founded_acme(db: Database) -> AsyncIterator[Acme]:
-    """acme with the App installed on acme/api. Ana, Cho, Dev and Eli are mapped."""
+    """acme with the App installed on acme/api. Ana, Cho, Dev and Eli are linked."""
     clock = StoppedClock()
     queue, workspace_id = Queue(db, clock.now), await find_first_workspace()
     bot = Quart("bot")

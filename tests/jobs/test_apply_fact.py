@@ -9,7 +9,7 @@ import pytest
 
 from bot.github.deliveries import DeliveryOutcome
 from bot.model import PullRequestId
-from bot.reviews.store import find_pull_request, list_open_requests
+from bot.reviews.store import list_open_requests, list_pull_requests_by_id
 from jobq import Database
 from tests.factories import ANA
 from tests.jobs.facts import CHO, DEV, Bot, install_bot, refusing
@@ -90,7 +90,7 @@ async def test_a_delivery_that_was_forgotten_is_discarded(bot: Bot) -> None:
     guid = await bot.deliver("pull_request", "opened")
     await bot.db.execute("DELETE FROM delivery WHERE guid = $1", guid)
     await bot.work()
-    assert await find_pull_request(PULL_REQUEST) is None
+    assert await list_pull_requests_by_id([PULL_REQUEST]) == ()
     assert await bot.queue.queued() == []
 
 

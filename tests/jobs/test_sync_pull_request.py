@@ -11,12 +11,13 @@ from bot.flows.visibility import Visibility, find_visibility, put_on_hold
 from bot.github.model import ChangedPaths, PullRequestSnapshot, Review
 from bot.jobs.sync_pull_request import GitHub, sync_and_release
 from bot.model import InstallationId, PullRequestId
-from bot.reviews.store import list_open_requests, list_requests, load_pull_request
+from bot.reviews.store import list_open_requests, list_requests
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.server import Fault
 from jobq import Database, Discard, Postpone
 from tests.jobs.facts import claimed, refusing, rows_of
 from tests.jobs.github import MINUTE, Acme, founded_acme
+from tests.stored import load_pull_request
 
 TABLES = ("pull_request", "review_request", "review", "held")
 

@@ -72,7 +72,9 @@ async def test_a_webhook_that_is_delivered_again_brings_nothing_back(ripe: Whole
     assert not any((await count(ripe)).values())
 
 
-async def test_what_was_installed_again_within_the_day_is_kept_and_goes_on_quietly(ripe: Whole) -> None:
+async def test_an_account_that_installs_again_within_the_day_keeps_everything(
+    ripe: Whole,
+) -> None:
     await work(ripe)
     uninstall(ripe)
     await ripe.pass_time(hours=2)
@@ -114,7 +116,7 @@ async def test_another_account_is_left_alone(ripe: Whole) -> None:
     assert [tuple(row) for row in left] == [("other", "acme/web")]
 
 
-async def test_it_goes_page_by_page_and_again_does_no_harm(ripe: Whole) -> None:
+async def test_it_goes_page_by_page_and_may_be_repeated(ripe: Whole) -> None:
     await work(ripe)
     installation_id = InstallationId(ripe.github.document.installations[0].id)
     uninstall(ripe)
@@ -167,7 +169,7 @@ def uninstall_unheard(ripe: Whole) -> None:
     ripe.github.webhooks.release(lambda held: [])
 
 
-async def test_an_uninstall_that_was_never_told_is_found_out_by_asking_github(ripe: Whole) -> None:
+async def test_an_uninstall_whose_webhook_was_lost_is_found_by_asking_github(ripe: Whole) -> None:
     await work(ripe)
     assert ripe.live("cho") != []
     uninstall_unheard(ripe)

@@ -8,10 +8,11 @@ from itertools import permutations
 import pytest
 
 from bot.model import PullRequestId
-from bot.reviews.store import list_open_requests, load_pull_request
+from bot.reviews.store import list_open_requests
 from bot.sandbox.github.model import Pull
 from bot.sandbox.webhooks import Delivery
 from tests.journeys.whole import Whole
+from tests.stored import load_pull_request
 
 Story = Callable[[Whole], Pull]
 SAMPLE = 40

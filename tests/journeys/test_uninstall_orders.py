@@ -1,4 +1,4 @@
-"""Slack tells of an uninstall in two events, which come in any order among everything else."""
+"""Slack announces an uninstall in two events, which come in any order among all others."""
 
 import itertools
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ async def live_through(ripe: Whole, order: Sequence[str]) -> int:
 
 
 @pytest.mark.parametrize("orders", [ORDERS[:2], pytest.param(ORDERS, marks=pytest.mark.torture)], ids=len)
-async def test_after_an_uninstall_told_in_any_order_no_call_follows_and_nothing_is_kept(
+async def test_after_an_uninstall_in_any_order_no_call_follows_and_nothing_is_kept(
     ripe: Whole, browser: httpx.AsyncClient, promise: Promise, orders: Sequence[Sequence[str]]
 ) -> None:
     calls, left = 0, 0
