@@ -71,7 +71,7 @@ def _names(slack: SlackWorld) -> dict[str, str]:
 
 
 def _describe_act(sent: Sent, names: Mapping[str, str]) -> str:
-    """One line such as `alice /ooo monday`, made from the request that Slack sent to the bot."""
+    """One line such as `ana /ooo monday`, made from the request that Slack sent to the bot."""
     if sent.content_type == "application/json":
         return _describe_event(json.loads(sent.body), names)
     fields = {name: values[0] for name, values in parse_qs(sent.body).items()}

@@ -81,9 +81,8 @@ async def play(ripe: Whole, story: Story, order: Sequence[int]) -> None:
     stored = await load_pull_request(PullRequestId(pull.id))
     is_open = pull.state == "open"
     assert stored.is_open == is_open, order
-    assert (stored.title, stored.is_draft, sorted(stored.labels)) == (pull.title, pull.draft, pull.labels), (
-        order
-    )
+    on_github = (pull.title, pull.draft, pull.labels)
+    assert (stored.title, stored.is_draft, sorted(stored.labels)) == on_github, order
     open_requests = [request.reviewer_login for request in await list_open_requests(stored.id)]
     assert sorted(open_requests) == (sorted(pull.requested) if is_open else []), order
 

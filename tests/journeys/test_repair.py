@@ -1,4 +1,4 @@
-"""The nightly repair mends requests whose job was lost."""
+"""The nightly repair queues the lost job of a review request again, and disturbs nothing else."""
 
 from bot.flows.catalog import REPAIR, Lane, remind_reviewer_job
 from bot.jobs.repair import repair

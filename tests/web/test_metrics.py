@@ -1,4 +1,4 @@
-"""Prometheus gets the figures of each lane, only if it may, and without a burden on the database."""
+"""`/metrics` shows the figures of each lane to permitted callers, and does not burden the database."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""OAuth of the sandbox's GitHub: a code works once and buys a token, and the token calls for a person.
+"""OAuth of the sandbox's GitHub: a code is exchanged once for a token, which acts for a person.
 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
 """

@@ -86,7 +86,7 @@ async def _show_form(ports: SetupPorts, settings: Settings, problem: str = "") -
 
 
 async def _find_problem(entered: Mapping[str, SecretStr], settings: Settings) -> str | None:
-    """The first error in the credentials. The next step checks their scopes."""
+    """The first error in the credentials; None if Slack accepts them. The next step checks their scopes."""
     token, app_token = (entered.get(name, SecretStr("")) for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"))
     if not token.get_secret_value().startswith("xoxb-"):
         return "The bot token begins with xoxb-. It is under OAuth & Permissions, once the app is installed."
