@@ -38,7 +38,7 @@ async def apply_installation_fact(
 
     `heard_at` is when its delivery came.
     """
-    await save_installation(workspace_id, fact.installation_id, fact.account, fact.permissions)
+    await save_installation(workspace_id, fact.installation_id, fact.account, fact.permissions or None)
     match fact.action:
         case InstallationAction.CREATED:
             jobs = await _begin(workspace_id, fact, heard_at)
@@ -50,7 +50,7 @@ async def apply_installation_fact(
             jobs = await _unsuspend(workspace_id, fact, heard_at)
         case InstallationAction.NEW_PERMISSIONS_ACCEPTED:
             jobs = ()  # the permissions were saved above
-    return AppliedChange(f"{fact.action} on {fact.account.login}", jobs)
+    return AppliedChange(f"{fact.action} on {fact.account.login if fact.account else 'an account'}", jobs)
 
 
 async def apply_repositories_fact(

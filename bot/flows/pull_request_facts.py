@@ -28,7 +28,7 @@ _MAY_NEED_REVIEWERS = frozenset(
     }
 )
 _KEEP_SNOOZES = frozenset({PullRequestAction.LABELED, PullRequestAction.UNLABELED})
-"""Actions that do not end "snoozed until something changes"."""
+"""Actions that do not end "snoozed until something changes", whoever takes them."""
 
 
 async def apply_pull_request_fact(workspace_id: WorkspaceId, fact: AnyFact) -> AppliedChange:
@@ -45,7 +45,8 @@ async def apply_pull_request_fact(workspace_id: WorkspaceId, fact: AnyFact) -> A
         applied = await _apply(workspace_id, fact)
     else:
         applied = AppliedChange("the App was removed from this repository", outcome=DeliveryOutcome.LATE)
-    return replace(applied, jobs=(*repository.jobs, *applied.jobs))
+    doubts = (sync_pull_request_job(snapshot.id),) if snapshot.is_partial and repository.is_visible else ()
+    return replace(applied, jobs=(*repository.jobs, *applied.jobs, *doubts))
 
 
 async def _apply(workspace_id: WorkspaceId, fact: AnyFact) -> AppliedChange:
@@ -64,7 +65,10 @@ async def _apply_newer(workspace_id: WorkspaceId, stored: PullRequest | None, fa
     after = rules.apply_snapshot(stored, workspace_id, fact.pull_request, rules.facts_of(fact))
     await _save(after, fact)
     requests, replies = await store.list_open_requests_with_replies(after) if stored else ((), ())
-    change = rules.change_by_snapshot(after, fact, fact.pull_request.requested, requests, replies)
+    snapshot = fact.pull_request
+    change = rules.change_by_snapshot(
+        after, fact, snapshot.requested, requests, replies, is_partial=snapshot.is_partial
+    )
     return await _record(after, fact, change, requests)
 
 
@@ -109,14 +113,28 @@ async def _record(
 
 
 async def _end_snoozes(after: PullRequest, fact: AnyFact, kept: Sequence[ReviewRequest]) -> None:
-    is_change = isinstance(fact, ReviewFact) or fact.action not in _KEEP_SNOOZES
-    if is_change and any(request.is_snoozed_until_change for request in kept):
+    if _is_change(fact) and any(request.is_snoozed_until_change for request in kept):
         await store.end_snooze_until_change(after.id)
+
+
+def _is_change(fact: AnyFact) -> bool:
+    """Whether this ends "snoozed until something changes". Bots, and reviews by strangers, change nothing."""
+    if fact.sender is not None and fact.sender.is_bot:
+        return False
+    if isinstance(fact, ReviewFact):
+        return not fact.review.author.is_bot and _is_by_insider(fact)
+    return fact.action not in _KEEP_SNOOZES
+
+
+def _is_by_insider(fact: ReviewFact) -> bool:
+    return fact.review.may_write or fact.review.author.id == fact.pull_request.author.id
 
 
 async def _name_requester(fact: AnyFact, kept: Sequence[ReviewRequest]) -> None:
     """Says who asked, if another fact opened the request first and did not know."""
     if not isinstance(fact, PullRequestFact) or fact.action is not PullRequestAction.REVIEW_REQUESTED:
+        return
+    if fact.sender is None:
         return
     for request in kept:
         if fact.reviewer and request.reviewer_id == fact.reviewer.id and request.requested_by is None:

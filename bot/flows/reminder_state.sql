@@ -23,7 +23,8 @@ SELECT jsonb_build_object(
     'reviews', (
         SELECT coalesce(jsonb_agg(latest), '[]')
         FROM (
-            SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at FROM review
+            SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at, may_write
+            FROM review
             WHERE review.pull_request_id = pull_request.id AND reviewer_id <> author_id AND NOT reviewer_is_bot
             ORDER BY reviewer_id, state = 'commented', submitted_at DESC, id DESC
         ) AS latest),

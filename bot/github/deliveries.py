@@ -48,12 +48,17 @@ class Delivery(Value):
 
 
 async def insert_delivery(delivery: Delivery) -> bool:
-    """Whether it is new. A delivery whose GUID is stored already changes nothing."""
+    """Whether it is news. A delivery whose GUID is stored already changes nothing, unless it was rejected and
+    can be read now; it still counts as received when it first came."""
     is_new = await current_database().fetchval(
         """
         INSERT INTO delivery (workspace_id, guid, event, action, received_at, fact, outcome, note)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (guid) DO NOTHING RETURNING true
+        ON CONFLICT (guid) DO UPDATE SET (workspace_id, event, action, fact, outcome, note)
+            = (excluded.workspace_id, excluded.event, excluded.action, excluded.fact, excluded.outcome,
+                excluded.note)
+        WHERE delivery.outcome = 'rejected' AND excluded.outcome <> 'rejected'
+        RETURNING true
         """,
         delivery.workspace_id,
         delivery.guid,

@@ -17,7 +17,7 @@ import github  # noqa: TID251 - the one door
 import jwt
 import requests
 from github.Auth import AppAuth, AppInstallationAuth  # noqa: TID251
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from bot.encryption import load_private_key
 from bot.github.model import (
@@ -32,8 +32,16 @@ from bot.github.model import (
     Review,
     ReviewDecision,
     ReviewersRefusedError,
+    UnreadableAnswerError,
 )
-from bot.github.payloads import parse_account, parse_pull_request, parse_repository, parse_review
+from bot.github.payloads import (
+    list_fields,
+    parse_account,
+    parse_pull_request,
+    parse_readable,
+    parse_repository,
+    parse_review,
+)
 from bot.model import InstallationId
 from jobq import Postpone, utc_now
 
@@ -138,7 +146,7 @@ class GitHubGateway:
                 "GET", f"/repos/{repository}/pulls", parameters=query
             )
             return PullRequestPage(
-                pull_requests=tuple(parse_pull_request(pull_request) for pull_request in answer),
+                pull_requests=parse_readable(parse_pull_request, answer),
                 is_last='rel="next"' not in headers.get("link", ""),
             )
 
@@ -151,9 +159,12 @@ class GitHubGateway:
             headers, answer = client.requester.requestJsonAndCheck(
                 "GET", "/installation/repositories", parameters={"per_page": 100, "page": page}
             )
+            listed = answer["repositories"]
+            repositories = parse_readable(parse_repository, listed)
             return RepositoryPage(
-                repositories=tuple(parse_repository(repository) for repository in answer["repositories"]),
+                repositories=repositories,
                 is_last='rel="next"' not in headers.get("link", ""),
+                unreadable=len(listed or ()) - len(repositories),
             )
 
         return await self._call(installation_id, load)
@@ -164,8 +175,8 @@ class GitHubGateway:
         """Every submitted review, oldest first, without those that their authors have not submitted yet."""
 
         def load(client: github.Github) -> tuple[Review, ...]:
-            reviews = client.get_repo(repository).get_pull(number).get_reviews()
-            return tuple(parse_review(review.raw_data) for review in reviews if review.state != "PENDING")
+            answers = _list_all(client, f"/repos/{repository}/pulls/{number}/reviews")
+            return parse_readable(parse_review, [answer for answer in answers if not _is_pending(answer)])
 
         return await self._call(installation_id, load)
 
@@ -200,7 +211,7 @@ class GitHubGateway:
                 if error.status == 422:
                     raise ReviewersRefusedError(_message(error)) from error
                 raise
-            return tuple(parse_account(account) for account in answer["requested_reviewers"])
+            return parse_readable(parse_account, answer["requested_reviewers"])
 
         return await self._call(installation_id, ask)
 
@@ -227,6 +238,8 @@ class GitHubGateway:
                 raise self._translate(error, installation_id) from error
             except requests.RequestException as error:
                 raise self._outage() from error
+            except ValidationError as error:
+                raise UnreadableAnswerError(f"GitHub's answer is odd in {list_fields(error)}") from None
         self._failures = 0
         return result
 
@@ -288,6 +301,23 @@ def _load_paths(client: github.Github, repository: str, number: int) -> ChangedP
                 paths=tuple(paths), review_decision=ReviewDecision(decision) if decision else None
             )
         after = page["endCursor"]
+
+
+def _list_all(client: github.Github, url: str) -> list[Any]:
+    """Every element of a list, from all its pages."""
+    listed: list[Any] = []
+    page = 1
+    while True:
+        query = {"per_page": 100, "page": page}
+        headers, answer = client.requester.requestJsonAndCheck("GET", url, parameters=query)
+        listed += answer or ()
+        if 'rel="next"' not in headers.get("link", ""):
+            return listed
+        page += 1
+
+
+def _is_pending(review: object) -> bool:
+    return isinstance(review, Mapping) and review.get("state") == "PENDING"
 
 
 def _message(error: github.GithubException) -> str:

@@ -3,7 +3,8 @@
 First the things that GitHub has, then the facts in its webhooks, its other answers, and its refusals.
 """
 
-from datetime import datetime
+import operator
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -20,6 +21,10 @@ class Account(Value):
     is_bot: bool = False
 
 
+# The account of a deleted user comes as null; GitHub shows such authors as this one.
+GHOST = Account(id=AccountId(10137), login="ghost")
+
+
 class Team(Value):
     """A GitHub team that was asked for a review."""
 
@@ -34,6 +39,10 @@ class Repository(Value):
     full_name: str
 
 
+UNDATED = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stands for a date that GitHub's payload does not give. All that it gives are later."""
+
+
 class PullRequestState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
@@ -43,7 +52,8 @@ class PullRequestState(StrEnum):
 class PullRequestSnapshot(Value):
     """A pull request as it was at `updated_at`. Those are whole seconds, so two snapshots may share one.
 
-    Sizes are None if GitHub leaves them out, as in review payloads and lists.
+    Sizes are None if GitHub leaves them out, as in review payloads and lists. A partial snapshot lacks its
+    date, its state or some of those who are asked; `updated_at` is then the latest date that it gives.
     """
 
     id: PullRequestId
@@ -63,6 +73,8 @@ class PullRequestSnapshot(Value):
     changed_files: int | None = None
     created_at: datetime
     updated_at: datetime
+    # Left out where it says nothing, so that the release before can read what this one stores.
+    is_partial: bool = Field(default=False, exclude_if=operator.not_)
 
 
 class ReviewState(StrEnum):
@@ -73,12 +85,13 @@ class ReviewState(StrEnum):
 
 
 class Review(Value):
-    """One submitted review."""
+    """One submitted review. GitHub counts it as a verdict only if its author may write to the repository."""
 
     id: int
     author: Account
     state: ReviewState
     submitted_at: datetime
+    may_write: bool = Field(default=True, exclude_if=operator.truth)
 
 
 class PullRequestAction(StrEnum):
@@ -98,13 +111,14 @@ class PullRequestAction(StrEnum):
 class PullRequestFact(Value):
     """Something happened to a pull request.
 
+    `sender` is who did it, if GitHub says so.
     `reviewer` or `team` is set when a request was made or removed, `label` when a label came or went.
     """
 
     kind: Literal["pull_request"] = "pull_request"
     action: PullRequestAction
     installation_id: InstallationId
-    sender: Account
+    sender: Account | None
     pull_request: PullRequestSnapshot
     reviewer: Account | None = None
     team: Team | None = None
@@ -117,7 +131,7 @@ class ReviewFact(Value):
     kind: Literal["review"] = "review"
     action: Literal["submitted", "dismissed"]
     installation_id: InstallationId
-    sender: Account
+    sender: Account | None
     pull_request: PullRequestSnapshot
     review: Review
 
@@ -133,13 +147,14 @@ class InstallationAction(StrEnum):
 class InstallationFact(Value):
     """The App was installed on an account or removed from it, or its permissions or suspension changed.
 
-    `sender` is who did it. It is None in facts of polling, and in those stored by older releases.
+    `account` is None if GitHub's payload does not name it readably. `sender` is who did it. It is None in
+    facts of polling, and in those stored by older releases.
     """
 
     kind: Literal["installation"] = "installation"
     action: InstallationAction
     installation_id: InstallationId
-    account: Account
+    account: Account | None
     permissions: dict[str, str]
     sender: Account | None = None
     repositories: tuple[Repository, ...] = ()
@@ -150,7 +165,7 @@ class RepositoriesFact(Value):
 
     kind: Literal["repositories"] = "repositories"
     installation_id: InstallationId
-    account: Account
+    account: Account | None
     added: tuple[Repository, ...]
     removed: tuple[Repository, ...]
 
@@ -186,14 +201,15 @@ FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
 class RepositoryPage(Value):
-    """One page of the repositories that an installation sees."""
+    """One page of the repositories that an installation sees. `unreadable` counts those left out."""
 
     repositories: tuple[Repository, ...]
     is_last: bool
+    unreadable: int = 0
 
 
 class PullRequestPage(Value):
-    """One page of a list of pull requests."""
+    """One page of a list of pull requests, without those that cannot be read."""
 
     pull_requests: tuple[PullRequestSnapshot, ...]
     is_last: bool
@@ -220,6 +236,10 @@ class GitHubError(Exception):
 
 class NotFoundError(GitHubError):
     """GitHub does not know it, or hides it from this installation."""
+
+
+class UnreadableAnswerError(NotFoundError):
+    """GitHub's answer lacks what every decision needs. The text names fields, never values."""
 
 
 class AccessLostError(GitHubError):

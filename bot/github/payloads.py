@@ -1,18 +1,45 @@
 """Turns what GitHub sends into facts and other typed values. Fields that are not on a list are dropped."""
 
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
 from pydantic import ValidationError
 
 from bot.github import model, wire
+from bot.github.cleaning import read_json
+from bot.github.tolerance import Oddities
 
-_PULL_REQUEST_ACTIONS = frozenset(model.PullRequestAction)
-_INSTALLATION_ACTIONS = frozenset(model.InstallationAction)
-_REVIEW_ACTIONS = frozenset({"submitted", "dismissed"})
-_REPOSITORY_ACTIONS = frozenset(model.RepositoryAction)
-_REPOSITORIES_ACTIONS = frozenset({"added", "removed"})
+log = structlog.get_logger()
+
+T = TypeVar("T")
+_Event = (
+    wire.PullRequestEvent
+    | wire.ReviewEvent
+    | wire.InstallationEvent
+    | wire.RepositoriesEvent
+    | wire.RepositoryEvent
+)
+
+_FOLLOWED: dict[str, tuple[frozenset[str], type[_Event]]] = {
+    "pull_request": (frozenset(model.PullRequestAction), wire.PullRequestEvent),
+    "pull_request_review": (frozenset({"submitted", "dismissed"}), wire.ReviewEvent),
+    "installation": (frozenset(model.InstallationAction), wire.InstallationEvent),
+    "installation_repositories": (frozenset({"added", "removed"}), wire.RepositoriesEvent),
+    "repository": (frozenset(model.RepositoryAction), wire.RepositoryEvent),
+}
+"""The actions that Ripe follows of each event, and the event's shape."""
 
 
 class MalformedPayloadError(model.GitHubError):
     """A followed event in a shape that Ripe does not understand. The text names fields, never values."""
+
+
+class ParsedEvent(NamedTuple):
+    """The fact of a delivery, if Ripe follows its event and action. `note` counts what could not be read."""
+
+    fact: model.Fact | None
+    note: str = ""
 
 
 def parse_event(event: str, body: bytes) -> model.Fact | None:
@@ -20,28 +47,54 @@ def parse_event(event: str, body: bytes) -> model.Fact | None:
 
     `event` is the X-GitHub-Event header and `body` the raw JSON. Raises MalformedPayloadError.
     """
+    return parse_noted_event(event, body).fact
+
+
+def parse_noted_event(event: str, body: bytes) -> ParsedEvent:
+    """As `parse_event`, with a note about the values and characters that were left out."""
+    if event == "ping":
+        return ParsedEvent(model.Ping())
+    if event not in _FOLLOWED:
+        return ParsedEvent(None)
     try:
         return _parse(event, body)
     except ValidationError as error:
-        fields = sorted({".".join(str(part) for part in e["loc"]) or "body" for e in error.errors()})
-        raise MalformedPayloadError(f"{event}: {', '.join(fields[:8])}") from None
+        raise MalformedPayloadError(f"{event}: {list_fields(error)}") from None
+    except ValueError:
+        raise MalformedPayloadError(f"{event}: body") from None
 
 
-def _parse(event: str, body: bytes) -> model.Fact | None:
-    if event == "ping":
-        return model.Ping()
-    action = wire.Action.model_validate_json(body).action
-    if event == "pull_request" and action in _PULL_REQUEST_ACTIONS:
-        return wire.PullRequestEvent.model_validate_json(body).fact()
-    if event == "pull_request_review" and action in _REVIEW_ACTIONS:
-        return wire.ReviewEvent.model_validate_json(body).fact()
-    if event == "installation" and action in _INSTALLATION_ACTIONS:
-        return wire.InstallationEvent.model_validate_json(body).fact()
-    if event == "installation_repositories" and action in _REPOSITORIES_ACTIONS:
-        return wire.RepositoriesEvent.model_validate_json(body).fact()
-    if event == "repository" and action in _REPOSITORY_ACTIONS:
-        return wire.RepositoryEvent.model_validate_json(body).fact()
-    return None
+def _parse(event: str, body: bytes) -> ParsedEvent:
+    payload, replaced = read_json(body)
+    actions, shape = _FOLLOWED[event]
+    if wire.Action.model_validate(payload).action not in actions:
+        return ParsedEvent(None)
+    oddities = Oddities()
+    fact = shape.model_validate(payload, context=oddities).fact()
+    notes = [str(oddities)] if oddities else []
+    notes += [f"characters replaced: {replaced}"] if replaced else []
+    return ParsedEvent(fact, "; ".join(notes))
+
+
+def list_fields(error: ValidationError) -> str:
+    """The fields that could not be read, never their values."""
+    fields = sorted({".".join(str(part) for part in e["loc"]) or "body" for e in error.errors()})
+    return ", ".join(fields[:8])
+
+
+def parse_readable(parse: Callable[[object], T], answers: object) -> tuple[T, ...]:
+    """The elements of a list that can be read. The others are counted in the log."""
+    items: Iterable[Any] = answers if isinstance(answers, list) else ()
+    read: list[T] = []
+    unreadable = 0
+    for item in items:
+        try:
+            read.append(parse(item))
+        except ValidationError:
+            unreadable += 1
+    if unreadable:
+        log.warning("GitHub listed something unreadable", what=parse.__name__, unreadable=unreadable)
+    return tuple(read)
 
 
 def parse_account(answer: object) -> model.Account:

@@ -1,6 +1,6 @@
 """Applies the fact of one delivery, and saves the jobs that follow from it, in one transaction."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
@@ -14,8 +14,9 @@ from bot.flows.installation_facts import (
     apply_repository_fact,
 )
 from bot.flows.pull_request_facts import apply_pull_request_fact
-from bot.github.deliveries import Delivery, find_delivery, record_outcome
+from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery, record_outcome
 from bot.github.model import (
+    UNDATED,
     Fact,
     InstallationFact,
     Ping,
@@ -27,6 +28,10 @@ from bot.github.model import (
 from jobq import ClaimedJob, Discard, Queue, write_transaction
 
 log = structlog.get_logger()
+
+
+ON_ITS_WAY = timedelta(minutes=5)
+"""Longer than GitHub usually takes to deliver."""
 
 
 class Arguments(BaseModel):
@@ -42,15 +47,33 @@ async def apply_fact(job: ClaimedJob, *, queue: Queue, clock: Clock) -> Discard 
     applied = await _apply(delivery, delivery.fact, clock.now())
     if applied.jobs:
         await queue.save_all(applied.jobs)
-    await record_outcome(delivery.guid, applied.outcome, applied.note)
+    await record_outcome(delivery.guid, applied.outcome, _note(delivery, applied))
     log.info("fact applied", guid=delivery.guid, kind=delivery.fact.kind, outcome=applied.outcome.value)
     return None
+
+
+def _dated(fact: PullRequestFact | ReviewFact, received_at: datetime) -> PullRequestFact | ReviewFact:
+    """The fact, as of when it was received if GitHub gave no date.
+
+    That is put a little earlier: GitHub is asked about such a fact, and its answer must not look older.
+    """
+    if fact.pull_request.updated_at != UNDATED:
+        return fact
+    at = (received_at - ON_ITS_WAY).replace(microsecond=0)
+    dates = {"updated_at": at, "created_at": at}
+    return fact.model_copy(update={"pull_request": fact.pull_request.model_copy(update=dates)})
+
+
+def _note(delivery: Delivery, applied: AppliedChange) -> str:
+    """What changed, after what could not be read of the payload."""
+    unread = delivery.note if delivery.outcome is DeliveryOutcome.QUEUED else ""
+    return "; ".join(note for note in (unread, applied.note) if note)
 
 
 async def _apply(delivery: Delivery, fact: Fact, now: datetime) -> AppliedChange:
     match fact:
         case PullRequestFact() | ReviewFact():
-            return await apply_pull_request_fact(delivery.tenant, fact)
+            return await apply_pull_request_fact(delivery.tenant, _dated(fact, delivery.received_at))
         case InstallationFact():
             return await apply_installation_fact(delivery.tenant, fact, delivery.received_at, now)
         case RepositoriesFact():

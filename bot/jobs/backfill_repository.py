@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
 from bot.flows.digests import schedule_digests_for
-from bot.github.model import AccessLostError, NotFoundError, PullRequestPage, PullRequestSnapshot
+from bot.github.model import UNDATED, AccessLostError, NotFoundError, PullRequestPage, PullRequestSnapshot
 from bot.github.store import find_visible_repository, lock_repositories
 from bot.model import InstallationId, RepositoryId, WorkspaceId
 from bot.people.store import list_person_ids_by_account
@@ -61,12 +61,13 @@ async def backfill_repository(
     except (NotFoundError, AccessLostError) as error:
         return Discard(f"GitHub does not show it: {error}")
     oldest = clock.now() - TOUCHED_WITHIN
-    touched = [snapshot for snapshot in page.pull_requests if snapshot.updated_at >= oldest]
+    dated = [seen for seen in page.pull_requests if seen.updated_at != UNDATED]
+    touched = [seen for seen in dated if seen.updated_at >= oldest]
     for snapshot in touched:
         # Another repository may have taken over the name since it was stored.
         if snapshot.repository.id == arguments.repository_id:
             await _store(snapshot, arguments, queue, clock.now())
-    is_last = page.is_last or len(touched) < len(page.pull_requests)
+    is_last = page.is_last or len(touched) < len(dated)
     if not is_last:
         await queue.save(
             backfill_repository_job(arguments.installation_id, arguments.repository_id, arguments.page + 1)
@@ -98,7 +99,9 @@ async def _store(snapshot: PullRequestSnapshot, arguments: Arguments, queue: Que
     after = rules.apply_answer(stored, repository.workspace_id, snapshot)
     await store.save_pull_request(after)
     requests, replies = await store.list_open_requests_with_replies(after)
-    change = rules.change_by_snapshot(after, None, snapshot.requested, requests, replies)
+    change = rules.change_by_snapshot(
+        after, None, snapshot.requested, requests, replies, is_partial=snapshot.is_partial
+    )
     await queue.save_all(await _record(after, change, now))
     await _schedule_digests(after.workspace_id, change.opened, queue, now)
 

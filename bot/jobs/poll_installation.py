@@ -42,28 +42,33 @@ async def poll_installation(job: ClaimedJob, *, github: GitHub, queue: Queue, cl
     """Stores repositories that came, went or were renamed, and queues a look at some, a job each."""
     identity, asked_at = job.read(Arguments).installation_id, clock.now()
     try:
-        seen = await _list_repositories(github, identity)
+        seen, is_whole = await _list_repositories(github, identity)
     except (NotFoundError, AccessLostError) as error:
         return Discard(f"GitHub does not show it: {error}")
     installation = await find_polled_installation(identity)
     if installation is None or installation.account is None:
         return Discard("not installed any more, or not in a workspace yet")
     stored = await list_polled_repositories(identity)
-    for fact in _facts(identity, installation.account, seen, stored):
+    for fact in _facts(identity, installation.account, seen, stored, is_whole=is_whole):
         await take_polled_fact(fact, asked_at, queue)
     due = await list_longest_unpolled(identity, REPOSITORIES_A_POLL)
     await queue.save_all(poll_repository_job(identity, repository_id) for repository_id in due)
     return None
 
 
-async def _list_repositories(github: GitHub, installation_id: InstallationId) -> list[Repository]:
+async def _list_repositories(
+    github: GitHub, installation_id: InstallationId
+) -> tuple[list[Repository], bool]:
+    """The repositories, and whether that is all of them: some may be unreadable."""
     seen: list[Repository] = []
+    is_whole = True
     number = 1
     while True:
         page = await github.list_repositories(installation_id, number)
         seen += page.repositories
+        is_whole = is_whole and not page.unreadable
         if page.is_last:
-            return seen
+            return seen, is_whole
         number += 1
 
 
@@ -72,6 +77,8 @@ def _facts(
     account: Account,
     seen: Sequence[Repository],
     stored: Sequence[Repository],
+    *,
+    is_whole: bool,
 ) -> list[PolledFact]:
     names = {repository.id: repository.full_name for repository in stored}
     seen_ids = {repository.id for repository in seen}
@@ -83,7 +90,8 @@ def _facts(
         if names.get(repository.id, repository.full_name) != repository.full_name
     ]
     added = tuple(repository for repository in seen if repository.id not in names)
-    removed = tuple(repository for repository in stored if repository.id not in seen_ids)
+    unseen = tuple(repository for repository in stored if repository.id not in seen_ids)
+    removed = unseen if is_whole else ()
     if added or removed:
         facts.append(
             RepositoriesFact(installation_id=installation_id, account=account, added=added, removed=removed)

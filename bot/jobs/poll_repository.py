@@ -10,6 +10,7 @@ from bot.flows.catalog import assign_reviewers_job, sync_pull_request_job
 from bot.flows.change import ASSIGN_AFTER_MINUTES
 from bot.flows.polled_facts import take_polled_fact
 from bot.github.model import (
+    UNDATED,
     AccessLostError,
     NotFoundError,
     PullRequestAction,
@@ -66,10 +67,15 @@ async def poll_repository(job: ClaimedJob, *, github: GitHub, queue: Queue, cloc
             if snapshot.repository.id == arguments.repository_id:
                 await _follow(snapshot, arguments.installation_id, asked_at, queue)
             newest = max(newest or snapshot.updated_at, snapshot.updated_at)
-        if page.is_last or since is None or len(touched) < len(page.pull_requests):
+        if page.is_last or since is None or _reaches_back(page, since):
             await record_polled(arguments.repository_id, newest, asked_at)
             return None
         number += 1
+
+
+def _reaches_back(page: PullRequestPage, since: datetime) -> bool:
+    """Whether the rest of the list is older."""
+    return any(seen.updated_at < since and seen.updated_at != UNDATED for seen in page.pull_requests)
 
 
 def _look_back_to(polled_to: datetime | None, now: datetime) -> datetime | None:

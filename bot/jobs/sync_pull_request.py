@@ -77,7 +77,9 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     await store.save_pull_request(after)
     await store.save_reviews(after, answer.reviews)
     requests, replies = await store.list_open_requests_with_replies(after)
-    change = rules.change_by_snapshot(after, None, snapshot.requested, requests, replies)
+    change = rules.change_by_snapshot(
+        after, None, snapshot.requested, requests, replies, is_partial=snapshot.is_partial
+    )
     recorded = await record_change(after, change, requests, snapshot.updated_at)
     await queue.save_all(recorded.jobs)
     return recorded.note

@@ -92,3 +92,4 @@ class LatestReview(Value):
     reviewer_login: str
     state: ReviewState
     submitted_at: datetime
+    may_write: bool = True

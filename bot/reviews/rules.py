@@ -12,6 +12,7 @@ from datetime import datetime
 
 from bot.assignment.model import Demand
 from bot.github.model import (
+    GHOST,
     Account,
     PullRequestAction,
     PullRequestFact,
@@ -46,9 +47,9 @@ def facts_of(fact: AnyFact) -> frozenset[str]:
             return frozenset({f"requested:{fact.reviewer.id}"})
         case PullRequestAction.REVIEW_REQUEST_REMOVED if fact.reviewer:
             return frozenset({f"removed:{fact.reviewer.id}"})
-        case PullRequestAction.LABELED:
+        case PullRequestAction.LABELED if fact.label:
             return frozenset({f"label+:{fact.label}"})
-        case PullRequestAction.UNLABELED:
+        case PullRequestAction.UNLABELED if fact.label:
             return frozenset({f"label-:{fact.label}"})
         case PullRequestAction.EDITED:
             return frozenset({f"title:{fact.pull_request.title}"})
@@ -141,17 +142,19 @@ def apply_snapshot(
     snapshot: PullRequestSnapshot,
     same_second_facts: frozenset[str],
 ) -> PullRequest:
-    """The pull request as a newer snapshot shows it. Sizes that the snapshot lacks are kept."""
-    pushed = stored is not None and stored.head_sha != snapshot.head_sha
+    """The pull request as a newer snapshot shows it. Fields that the snapshot lacks are kept."""
+    head_sha = snapshot.head_sha or (stored.head_sha if stored else "")
+    pushed = stored is not None and stored.head_sha != head_sha
     fields = {
         name: getattr(snapshot, name)
         for name in (
-            "id", "number", "title", "url", "author", "state",
-            "is_draft", "head_sha", "created_at", "updated_at",
+            "id", "number", "title", "url", "state", "is_draft", "created_at", "updated_at",
         )
     }  # fmt: skip
     return PullRequest(
         **fields,
+        author=stored.author if stored and snapshot.author == GHOST else snapshot.author,
+        head_sha=head_sha,
         workspace_id=workspace_id,
         repository_id=snapshot.repository.id,
         repository=snapshot.repository.full_name,
@@ -193,10 +196,14 @@ def change_by_snapshot(
     listed: Iterable[Account],
     open_requests: Iterable[ReviewRequest],
     reviews: Iterable[LatestReview],
+    *,
+    is_partial: bool = False,
 ) -> Change:
     """The change by a newer snapshot, or by GitHub's own answer if `fact` is None.
 
-    `listed` are the accounts that GitHub lists as asked. `reviews` are the newest reviews of reviewers.
+    `listed` are the accounts that GitHub lists as asked. `reviews` are the newest reviews of reviewers. If
+    `listed` is partial, it may lack somebody who is still asked, so only the request that the fact is about
+    is closed.
     """
     requests = tuple(open_requests)
     if not after.is_open:
@@ -208,6 +215,8 @@ def change_by_snapshot(
     again = {request.id for request in requests if _is_asked_again(request, fact, newest)}
     kept = {r.reviewer_id for r in requests if r.reviewer_id in wanted and r.id not in again}
     gone = [request for request in requests if request.reviewer_id not in kept]
+    if is_partial:
+        gone = [request for request in gone if request.id in again or _is_ended_by(request, fact, done)]
     return Change(
         opened=tuple(
             Requested(account=account, by=_asked_by(fact, account))
@@ -285,9 +294,14 @@ def _is_asked_again(
     return replied and _names(fact, PullRequestAction.REVIEW_REQUESTED, request.reviewer_id)
 
 
+def _is_ended_by(request: ReviewRequest, fact: AnyFact | None, done: AccountId | None) -> bool:
+    removed = _names(fact, PullRequestAction.REVIEW_REQUEST_REMOVED, request.reviewer_id)
+    return removed or request.reviewer_id == done
+
+
 def _asked_by(fact: AnyFact | None, account: Account) -> str | None:
     named = _names(fact, PullRequestAction.REVIEW_REQUESTED, account.id)
-    return fact.sender.login if fact is not None and named else None
+    return fact.sender.login if fact is not None and fact.sender is not None and named else None
 
 
 def _names(fact: AnyFact | None, action: PullRequestAction, reviewer_id: AccountId) -> bool:
@@ -318,7 +332,7 @@ def reason_of(request: ReviewRequest, state: ReviewState, submitted_at: datetime
 
 
 def _taken_back_by(fact: AnyFact | None) -> CloseReason:
-    by_human = fact is not None and not fact.sender.is_bot
+    by_human = fact is not None and fact.sender is not None and not fact.sender.is_bot
     return CloseReason.REMOVED if by_human else CloseReason.UNASSIGNED
 
 
@@ -332,9 +346,10 @@ def is_approved_enough(
     """Whether the pull request has enough approvals without this review.
 
     GitHub's verdict counts. If it has none, `needed` approvals are enough, among them those that `demands`
-    name, if nobody wants changes. A reviewer who was asked again after the last approval is still needed.
+    name, if nobody wants changes. Like GitHub, this leaves out reviews by people without write access. A
+    reviewer who was asked again after the last approval is still needed.
     """
-    latest = tuple(reviews)
+    latest = tuple(review for review in reviews if review.may_write)
     approvals = [review for review in latest if review.state is ReviewState.APPROVED]
     if request.is_again and all(request.opened_at >= review.submitted_at for review in approvals):
         return False

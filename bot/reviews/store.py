@@ -326,14 +326,16 @@ async def save_reviews(pull_request: PullRequest, reviews: Iterable[Review]) -> 
     await current_database().executemany(
         """
         INSERT INTO review (workspace_id, id, pull_request_id, reviewer_id, reviewer_login, reviewer_is_bot,
-            state, submitted_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (id) DO UPDATE SET state = excluded.state WHERE review.state <> 'dismissed'
+            state, submitted_at, may_write)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (id) DO UPDATE SET
+            state = CASE WHEN review.state = 'dismissed' THEN 'dismissed' ELSE excluded.state END,
+            may_write = excluded.may_write
         """,
         [
             (
                 pull_request.workspace_id, review.id, pull_request.id, review.author.id, review.author.login,
-                review.author.is_bot, review.state, review.submitted_at,
+                review.author.is_bot, review.state, review.submitted_at, review.may_write,
             )
             for review in reviews
         ],
@@ -344,7 +346,7 @@ async def list_reviews(pull_request: PullRequest) -> tuple[LatestReview, ...]:
     """The newest review of each reviewer whose reviews count. A verdict goes before a later comment."""
     rows = await current_database().fetch(
         """
-        SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at
+        SELECT DISTINCT ON (reviewer_id) reviewer_id, reviewer_login, state, submitted_at, may_write
         FROM review
         WHERE pull_request_id = $1 AND reviewer_id <> $2 AND NOT reviewer_is_bot
         ORDER BY reviewer_id, state = 'commented', submitted_at DESC, id DESC

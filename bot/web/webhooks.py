@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeGuard
 
 import structlog
 from pydantic import SecretStr
@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.flows.take_delivery import take_delivery
 from bot.github.deliveries import Delivery, DeliveryOutcome
 from bot.github.model import Fact, Ping
-from bot.github.payloads import MalformedPayloadError, parse_event
+from bot.github.payloads import MalformedPayloadError, ParsedEvent, parse_noted_event
 from bot.github.signature import is_signed
 from jobq import Queue
 
@@ -23,6 +23,8 @@ PATH = "/github/webhooks"
 LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 BIG_BODIES_AT_ONCE = 2
+LONGEST_NAME = 200
+"""Of a GUID or an event. GitHub's have at most 40 characters; an index of Postgres takes a few thousand."""
 BIG_BODY = 1024 * 1024
 """Bodies above this size are read and parsed off the event loop, at most two at a time."""
 
@@ -57,26 +59,39 @@ def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock)
             if not is_signed(body, request.headers.get("X-Hub-Signature-256"), secrets):
                 log.warning("delivery refused", guid=guid, reason="signature")
                 return _answer(401, "not signed with this App's webhook secret")
-            if not guid or not event:
-                return _answer(400, "X-GitHub-Delivery or X-GitHub-Event is missing")
+            if not _is_name(guid) or not _is_name(event):
+                return _answer(400, "X-GitHub-Delivery or X-GitHub-Event is missing or too long")
             parsed = await asyncio.to_thread(_parse, event, body) if is_big else _parse(event, body)
         delivery = _delivery(guid, event, parsed, clock)
         outcome = await take_delivery(delivery, queue)
-        log.info("delivery accepted", guid=guid, event_type=event, outcome=outcome or "duplicate")
+        log.info(
+            "delivery accepted",
+            guid=guid,
+            event_type=event,
+            outcome=outcome or "duplicate",
+            note=delivery.note,
+        )
         return _answer(202, outcome or "duplicate")
 
     return blueprint
 
 
-def _parse(event: str, body: bytes) -> Fact | MalformedPayloadError | None:
+def _is_name(header: str | None) -> TypeGuard[str]:
+    return header is not None and 0 < len(header) <= LONGEST_NAME
+
+
+def _parse(event: str, body: bytes) -> ParsedEvent | MalformedPayloadError:
     try:
-        return parse_event(event, body)
+        return parse_noted_event(event, body)
     except MalformedPayloadError as error:
         return error
 
 
-def _delivery(guid: str, event: str, parsed: Fact | MalformedPayloadError | None, clock: Clock) -> Delivery:
-    fact = None if isinstance(parsed, MalformedPayloadError) else parsed
+def _delivery(guid: str, event: str, parsed: ParsedEvent | MalformedPayloadError, clock: Clock) -> Delivery:
+    if isinstance(parsed, MalformedPayloadError):
+        fact, outcome, note = None, DeliveryOutcome.REJECTED, str(parsed)
+    else:
+        fact, outcome, note = parsed.fact, _outcome(parsed.fact), parsed.note
     return Delivery(
         guid=guid,
         workspace_id=None,
@@ -84,15 +99,13 @@ def _delivery(guid: str, event: str, parsed: Fact | MalformedPayloadError | None
         action=getattr(fact, "action", ""),
         received_at=clock.now(),
         fact=fact,
-        outcome=_outcome(parsed),
-        note=str(parsed) if isinstance(parsed, MalformedPayloadError) else "",
+        outcome=outcome,
+        note=note,
     )
 
 
-def _outcome(parsed: Fact | MalformedPayloadError | None) -> DeliveryOutcome:
-    match parsed:
-        case MalformedPayloadError():
-            return DeliveryOutcome.REJECTED
+def _outcome(fact: Fact | None) -> DeliveryOutcome:
+    match fact:
         case None:
             return DeliveryOutcome.IGNORED
         case Ping():

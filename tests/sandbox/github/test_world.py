@@ -126,6 +126,7 @@ def test_the_event_of_a_removed_request_names_the_reviewer(world: GitHubWorld, p
     world.remove_request(pull, ["ana", "dev"], by="eli")
     fact = requests(world)[-1]
     assert fact.reviewer is not None
+    assert fact.sender is not None
     assert (fact.action, fact.reviewer.login, fact.sender.login) == ("review_request_removed", "ana", "eli")
     assert pull.requested == ["cho"]
 
