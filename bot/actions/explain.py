@@ -1,6 +1,5 @@
 """`ripe why OWNER/REPO#N`: the decisions about a pull request, the DMs about it, and when the next is due."""
 
-import re
 from datetime import datetime
 
 from bot.assignment.model import Assignment
@@ -24,9 +23,9 @@ from bot.reminders.model import (
 from bot.reminders.notices import list_author_notices
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
+from bot.slack.commands import parse_target
 from jobq import write_transaction
 
-_NAME = re.compile(r"([\w.-]+/[\w.-]+)#(\d{1,9})")
 _NOTICES = {
     NoticeKind.NOBODY_REACHABLE: "nobody is reachable in Slack",
     NoticeKind.NOBODY_LEFT: "nobody is left to ask",
@@ -55,9 +54,9 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
 
 
 async def _find(workspace_id: WorkspaceId, name: str) -> PullRequest:
-    if (matched := _NAME.fullmatch(name.strip())) is None:
-        raise UserError(f"{name!r} names no pull request: write it like acme/api#12.")
-    pull_request = await reviews.find_pull_request_by_name(workspace_id, matched[1], int(matched[2]))
+    if (target := parse_target(name)) is None:
+        raise UserError(f"{name[:100]!r} names no pull request: write it like acme/api#12.")
+    pull_request = await reviews.find_pull_request_by_name(workspace_id, target.repository, target.number)
     if pull_request is None:
         raise UserError(f"{name} is not known here: no webhook has mentioned it yet.")
     return pull_request

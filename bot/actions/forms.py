@@ -23,6 +23,8 @@ from bot.slack.views import (
 from bot.working_time import local_day, local_instant
 from jobq import Queue
 
+FARTHEST = timedelta(days=2 * 366)
+
 State = Mapping[str, Any]
 """The values of a form as Slack sends them: by block, then by field."""
 
@@ -44,7 +46,7 @@ def render_form(name: str, person: Person, now: datetime) -> View:
 
 async def submit_snooze(person: Person, state: State, *, queue: Queue, now: datetime) -> Rendered:
     """Snoozes all reminders, for a while or until a day begins. Raises UserError."""
-    preset, day = _preset(state, HOW_LONG), _day(state, DAY)
+    preset, day = _preset(state, HOW_LONG), _day(state, DAY, person, now)
     if (preset is None) == (day is None):
         raise UserError("Choose one of these, or a day: just one of the two.")
     until = until_of(preset, person, now) if preset else None
@@ -57,7 +59,7 @@ async def submit_snooze(person: Person, state: State, *, queue: Queue, now: date
 
 async def submit_ooo(person: Person, state: State, *, queue: Queue, now: datetime) -> Rendered:
     """Saves an absence from the first to the last day, both included. Raises UserError."""
-    first, last = _day(state, FIRST_DAY), _day(state, LAST_DAY)
+    first, last = _day(state, FIRST_DAY, person, now), _day(state, LAST_DAY, person, now)
     if first is None or last is None:
         raise UserError("Which days are you away?")
     if last < first:
@@ -77,9 +79,15 @@ def _preset(state: State, field: str) -> SnoozePreset | None:
     return SnoozePreset(value) if value in set(SnoozePreset) else None
 
 
-def _day(state: State, field: str) -> date | None:
+def _day(state: State, field: str, person: Person, now: datetime) -> date | None:
+    """The picked day. Raises UserError for one so far away that it must be a slip, such as the year 9999."""
     picked = _value(state, field).get("selected_date")
-    return date.fromisoformat(picked) if picked else None
+    if not picked:
+        return None
+    day = date.fromisoformat(picked)
+    if abs(day - local_day(person.hours, now)) > FARTHEST:
+        raise UserError(f"{day.isoformat()} is more than two years away, so nothing was saved. Which day?")
+    return day
 
 
 def _value(state: State, field: str) -> Mapping[str, Any]:

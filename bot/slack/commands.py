@@ -9,7 +9,9 @@ from datetime import datetime
 
 from bot.model import Value
 from bot.slack.days import Unclear
-from bot.slack.times import Interval, normalize, parse_absence, parse_snooze_time
+from bot.slack.moments import normalize
+from bot.slack.times import Interval, parse_absence, parse_snooze_time
+from bot.slack.typed_text import MOST_TYPED, clean_typed
 from bot.working_time import WorkingHours
 
 
@@ -104,21 +106,31 @@ PersonCommand = ChangeCommand | ShowReviews | Why | OpenForm | Help | Unclear
 
 Command = AdminCommand | IdentityCommand | PersonCommand
 
-_TARGET = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)#(?P<number>\d{1,9})")
-_ADDRESS = re.compile(
-    r"<?https?://[^\s/|>]+/(?P<repository>[\w.-]+/[\w.-]+)/pull/(?P<number>\d{1,9})[^\s|>]*(?:\|[^>]*)?>?"
-)
-_COVER = re.compile(r"\bcover(?:ed)?(?: by)?:? (?P<who>\S+)\s*$", re.IGNORECASE)
+_TARGET = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+) ?# ?(?P<number>\d{1,9})(?!\d)(?: · .*)?")
+"""With the facts that follow the name in a DM and in lists: `acme/api#12 · by ben · new`."""
+_COVER = re.compile(r"\bcover(?:ed)?(?: by)?:? (?P<who>\S+?)[\s.,;!]*$", re.IGNORECASE)
 _USER = re.compile(r"<@(?P<id>[UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _OFF = frozenset({"off", "stop", "end", "cancel", "none", "back"})
-_HELP = frozenset({"help", "?", "-h", "--help"})
+_HELP = frozenset({"help", "?", "-h", "-help", "--help"})
 _CHANGE = frozenset({"until change", "until something changes", "until it changes", "change"})
 
 
+_APP = re.compile(r"(?:<@\w+>|[/@]?ripe(?:[-_]\w+)?)(?![\w/-])[:,]? ?", re.IGNORECASE)
+"""Ripe's own name before a command, or a mention of it: `/ripe`, `@Ripe`, `/ripe-staging`."""
+_SAME_COMMAND = {"snoozed": "snooze", "out": "ooo", "review": "reviews"}
+"""The words by which Ripe's answers begin, such as `Snoozed until Monday`."""
+_COMMANDS = frozenset({"snooze", "ooo", "reviews"})
+
+
 def parse_command(text: str) -> Command:
-    """Words as after `/ripe`: `snooze 2h`, `ooo until friday`, `reviews`. Other words become a question."""
-    name, _, rest = text.strip().partition(" ")
-    match name.lower():
+    """A line as after `/ripe`: `snooze 2h`, `ooo until friday`, `reviews`. Other words become a question.
+
+    It may be typed or pasted in any form: with a slash, `/ripe`, markup, or invisible characters.
+    """
+    if len(text) > MOST_TYPED:
+        return Unclear(question=f"That is longer than {MOST_TYPED} characters, so Ripe did not read it.")
+    name, rest = _split_command(clean_typed(text))
+    match name:
         case "snooze":
             return _parse_snooze(rest)
         case "ooo":
@@ -127,10 +139,45 @@ def parse_command(text: str) -> Command:
             return _parse_reviews(rest)
         case word if word in _HELP:
             return Help()
-    return Unclear(
+    return _parse_target_first(f"{name} {rest}") or Unclear(
         question=f"Ripe does not know “{name[:40]}”. What would you like?",
         choices=("reviews", "snooze 2h", "ooo today", "help"),
     )
+
+
+def parse_target(text: str) -> Target | None:
+    """A pull request alone, typed or pasted: its name or its address. None if the text is anything else."""
+    if len(text) > MOST_TYPED:
+        return None
+    target, rest = _split_target(clean_typed(text))
+    return None if rest.strip() else target
+
+
+def _split_command(line: str) -> tuple[str, str]:
+    """The first word, in lower case and without a slash, and the rest. A repeated command counts once."""
+    line = _APP.sub("", line, count=1) if _APP.match(line) else line
+    word, _, rest = line.lstrip("/").partition(" ")
+    name = word.lower().strip(".,;:!") or word
+    name = _SAME_COMMAND.get(name, name)
+    again = _APP.sub("", rest, count=1) if _APP.match(rest) else rest
+    repeated = again.lstrip("/").partition(" ")[0].lower()
+    if name in _COMMANDS and repeated in _COMMANDS and (repeated == name or rest.startswith("/")):
+        return _split_command(again)
+    return name, rest
+
+
+def _parse_target_first(line: str) -> Command | None:
+    """`acme/api#12 snooze 2h`, or the name alone, which becomes a question. None if no name comes first."""
+    target, rest = _split_target(line)
+    if target is None:
+        name, rest = _split_command(line.removeprefix("all reminders: "))
+        return _parse_snooze(rest) if name == "snooze" else None
+    label = f"{target.repository}#{target.number}"
+    name, rest = _split_command(rest.strip(" :,"))
+    if name in _COMMANDS:
+        return parse_command(f"{name} {label} {rest}")
+    choices = (f"reviews why {label}", f"snooze {label} 1h", f"snooze {label} until change")
+    return None if name else Unclear(question=f"What about {label}?", choices=choices)
 
 
 def _parse_snooze(text: str) -> Command:
@@ -184,7 +231,7 @@ def _parse_reviews(text: str) -> Command:
 
 def _parse_why(text: str) -> Command:
     target, rest = _split_target(text)
-    if target is not None and normalize(rest) == "why":
+    if target is not None and normalize(rest).strip(" \N{BULLET}") == "why":
         return Why(target=target)
     return Unclear(question="Why what? Name the pull request: `reviews why acme/api#12`.")
 
@@ -219,12 +266,19 @@ def resolve_absence(command: OutOfOffice, now: datetime, hours: WorkingHours) ->
 
 
 def _split_target(text: str) -> tuple[Target | None, str]:
-    """The pull request in the text, by address or as acme/api#12, and the text without it."""
-    for pattern in (_ADDRESS, _TARGET):
-        if (match := pattern.search(text)) is not None:
-            target = Target(repository=match["repository"], number=int(match["number"]))
-            return target, f"{text[: match.start()]} {text[match.end() :]}"
-    return None, text
+    """The pull request in a cleaned text, such as acme/api#12, and the text without it."""
+    if (match := _TARGET.search(text)) is None:
+        return None, text
+    target = Target(repository=match["repository"], number=int(match["number"]))
+    # Somebody who pastes a link and a name names one pull request twice.
+    rest = " ".join(f"{text[: match.start()]} {text[match.end() :]}".split())
+    again, without = _split_target(rest)
+    is_same = again is not None and _lower(again) == _lower(target)
+    return target, without if is_same else rest
+
+
+def _lower(target: Target) -> tuple[str, int]:
+    return target.repository.lower(), target.number
 
 
 def _which_pull_request() -> Unclear:

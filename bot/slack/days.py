@@ -17,12 +17,14 @@ SOON = timedelta(days=183)
 
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _WEEKDAY = "|".join(sorted(WEEKDAYS, key=len, reverse=True))
+_WITH_WEEKDAY = re.compile(rf"({_WEEKDAY})\.?,? (.*\d.*)")
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th)?\.?(?: of)? ({_MONTH})\.?(?:,? (\d{{4}}))?")
 _MONTH_DAY = re.compile(rf"({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?:,? (\d{{4}}))?")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.?(\d{4})?")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})(?:/(\d{2,4}))?")
-_CLOCK = re.compile(r"(?:at )?(\d{1,2})(?:[:.h](\d{2}))? ?(am|pm|h|o'?clock)?")
+_CLOCK = re.compile(r"(?:at )?(\d{1,2})(?:([:.h])(\d{2}))? ?(am|pm|h|oclock)?")
+_DOTTED_NUMBER = re.compile(r"(\d{1,2})\.(\d{1,2})")
 
 
 class Unclear(Value):
@@ -44,7 +46,22 @@ def parse_day(text: str, today: date) -> date | Unclear | None:
         return _weekday(text.removeprefix("this "), today)
     if text.startswith("next ") and text.removeprefix("next ") in WEEKDAYS:
         return _next_weekday(text.removeprefix("next "), today)
+    if (match := _WITH_WEEKDAY.fullmatch(text)) is not None:
+        return _day_with_weekday(WEEKDAYS[match[1]], match[2], today)
     return _calendar_day(text, today)
+
+
+def _day_with_weekday(weekday: int, text: str, today: date) -> date | Unclear | None:
+    """`mon 17 aug`, as Ripe shows days. Asks if that day is not a Monday."""
+    day, dotted = _calendar_day(text, today), parse_dotted(text, today)
+    if isinstance(day, date) and day.weekday() == weekday:
+        return day
+    if dotted is not None and dotted.clock is not None:
+        return None  # `fri 14.30` is a time on Friday
+    if not isinstance(day, date):
+        return day
+    is_on = day_name[day.weekday()]
+    return _which(f"{day.isoformat()} is a {is_on}, not a {day_name[weekday]}. Which day?", day)
 
 
 def _weekday(word: str, today: date) -> date | Unclear:
@@ -73,7 +90,7 @@ def _calendar_day(text: str, today: date) -> date | Unclear | None:
     if match := _ISO.fullmatch(text):
         return _exact(int(match[1]), int(match[2]), int(match[3]), today)
     if match := _SLASHED.fullmatch(text):
-        return _slashed(int(match[1]), int(match[2]), today)
+        return _slashed(int(match[1]), int(match[2]), match[3], today)
     if match := _DAY_MONTH.fullmatch(text):
         day, month, year = int(match[1]), MONTHS[match[2]], match[3]
     elif match := _MONTH_DAY.fullmatch(text):
@@ -85,10 +102,26 @@ def _calendar_day(text: str, today: date) -> date | Unclear | None:
     return _exact(int(year), month, day, today) if year else _nearest(month, day, today)
 
 
-def _slashed(first: int, second: int, today: date) -> Unclear | None:
+def _slashed(first: int, second: int, year: str | None, today: date) -> date | Unclear | None:
     """Offers both readings: 03/04 is March in one country and April in another."""
+    if year:
+        return _slashed_in(int(year) + (2000 if len(year) == 2 else 0), first, second, today)
     days = [day for m, d in ((second, first), (first, second)) if (day := _coming(m, d, today)) is not None]
     return _which("Day first or month first?", *sorted(set(days))) if days else None
+
+
+def _slashed_in(year: int, first: int, second: int, today: date) -> date | Unclear:
+    """The day of that year, if just one reading is a day at all."""
+    readings = {
+        made for m, d in ((second, first), (first, second)) if (made := _make(year, m, d)) is not None
+    }
+    if len(readings) < 2:
+        made = min(readings, default=None)
+        return _exact(year, made.month if made else second, made.day if made else first, today)
+    ahead = sorted(made for made in readings if today <= made <= today + FAR)
+    if not ahead:
+        return _exact(year, second, first, today)
+    return _which("Day first or month first?", *ahead)
 
 
 def _coming(month: int, day: int, today: date) -> date | None:
@@ -129,22 +162,56 @@ def _make(year: int, month: int, day: int) -> date | None:
         return None
 
 
+class Dotted(Value):
+    """The readings of `2.5` or `10.12`: a day, a time of day, hours (`2.5h`). None is no reading."""
+
+    day: date | None = None
+    clock: time | None = None
+    hours: str | None = None
+
+
+def parse_dotted(text: str, today: date) -> Dotted | None:
+    """The readings of two numbers with a dot between them. None for other texts; `2.5.` is only a day."""
+    match = _DOTTED_NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    first, second = int(match[1]), int(match[2])
+    nearest = _nearest(second, first, today)
+    day = _coming(second, first, today) if isinstance(nearest, Unclear) else nearest
+    is_clock = len(match[2]) == 2 and first < 24 and second < 60
+    return Dotted(
+        day=day,
+        clock=time(first, second) if is_clock else None,
+        hours=f"{text}h" if len(match[2]) == 1 and first <= 12 and first + second > 0 else None,
+    )
+
+
 def parse_clock(text: str) -> time | Unclear | None:
-    """A time of day. None if the text is not one. A bare hour from 1 to 7 becomes a question."""
+    """A time of day. None if the text is not one. An hour from 1 to 7 becomes a question, but not `03:15`."""
     if text in ("noon", "midday"):
         return time(12)
     match = _CLOCK.fullmatch(text)
     if match is None:
         return None
-    hour, minute, half = int(match[1]), int(match[2] or 0), match[3]
+    hour, minute, half = int(match[1]), int(match[3] or 0), match[4]
     if half in ("am", "pm"):
         if not 1 <= hour <= 12:
             return Unclear(question=f"{text} is no time of day. When?")
         hour = hour % 12 + (12 if half == "pm" else 0)
-    elif match[2] is None and half is None and 1 <= hour <= 7:
-        return Unclear(
-            question=f"{hour} in the morning or in the afternoon?", choices=(f"{hour}am", f"{hour}pm")
-        )
-    if hour > 23 or minute > 59:
+    elif hour > 23 or minute > 59:
         return Unclear(question=f"{text} is no time of day. When?")
+    elif half != "h" and match[2] != "h" and _is_either_half(match[1], is_bare=match[3] is None):
+        return _morning_or_afternoon(hour, minute, is_bare=match[3] is None)
     return time(hour, minute)
+
+
+def _is_either_half(hour: str, *, is_bare: bool) -> bool:
+    """Whether people may mean the afternoon. Nobody writes `03:15` for that."""
+    return 1 <= int(hour) <= 7 and (is_bare or not hour.startswith("0"))
+
+
+def _morning_or_afternoon(hour: int, minute: int, *, is_bare: bool) -> Unclear:
+    question = f"{hour if is_bare else f'{hour}:{minute:02}'} in the morning or in the afternoon?"
+    if is_bare:
+        return Unclear(question=question, choices=(f"{hour}am", f"{hour}pm"))
+    return Unclear(question=question, choices=(f"{hour:02}:{minute:02}", f"{hour + 12}:{minute:02}"))

@@ -140,7 +140,7 @@ class SlackListeners:
                 await self._actions.leave(workspace.id, key, datetime.fromtimestamp(body["event_time"], UTC))
 
     async def _on_message(self, request: SlackRequest, channel: str, text: str) -> None:
-        answer = await self._actions.obey(request, parse_command(text.strip().removeprefix("/")))
+        answer = await self._actions.obey(request, parse_command(text))
         if answer is not None:
             self._send_later(request.workspace.slack.post_dm(channel, answer))
 
@@ -196,7 +196,7 @@ async def _send(sending: Coroutine[Any, Any, object]) -> None:
 def _typed(body: Body) -> str:
     """The text of a slash command as it would follow `/ripe`."""
     command = str(body["command"]).removeprefix("/").lower()
-    text = " ".join(str(body.get("text") or "").split())
+    text = str(body.get("text") or "")
     return f"{command} {text}".strip() if command in SHORT_COMMANDS else text
 
 

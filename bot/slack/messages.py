@@ -30,6 +30,8 @@ SNOOZE_PRESETS = {
 MOST_IN_TITLE = 140
 """Characters: two lines on a phone."""
 MOST_IN_NAME = 60
+MOST_IN_REPOSITORY = 140
+"""An owner and a name have no more on GitHub, and a name cut short could not be typed back."""
 MOST_IN_PATTERN = 100
 MOST_ON_BUTTON = 75
 """Slack's own limit."""
@@ -136,7 +138,7 @@ def label(pull_request: PullRequest) -> str:
 
 
 def _name(repository: str, number: int) -> str:
-    return f"{disarm(repository, MOST_IN_NAME)}#{number}"
+    return f"{disarm(repository, MOST_IN_REPOSITORY)}#{number}"
 
 
 def title_link(pull_request: PullRequest) -> str:

@@ -99,3 +99,13 @@ async def test_an_undo_inside_a_form_is_shown_there(room: Room) -> None:
     path, sent = room.script.calls[-1]
     assert path == "views.update"
     assert "Undone." in json.dumps(sent)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2099-01-01", "9999-12-31"])
+async def test_a_day_that_must_be_a_slip_is_refused_in_the_form(room: Room, day: str) -> None:
+    await room.world.person("ana")
+    picked = {"selected_date": day}
+    for name, fields in (("ooo", {"first_day": picked, "last_day": picked}), ("snooze", {"day": picked})):
+        status, answer = await submit(room, name, fields, trigger=name)
+        assert status == 200
+        assert "more than two years away" in json.dumps(answer)

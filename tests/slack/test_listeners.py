@@ -46,7 +46,17 @@ async def test_a_command_acts_and_answers_in_one_go(room: Room) -> None:
     assert (await room.world.person("ana")).snoozed_until == MONDAY + timedelta(hours=2)
 
 
-@pytest.mark.parametrize("command", ["/ripe snooze 2h", "/RIPE snooze 2h", "/ripe-staging snooze 2h"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/ripe snooze 2h",
+        "/RIPE snooze 2h",
+        "/ripe-staging snooze 2h",
+        "/ripe /snooze\N{NO-BREAK SPACE}2h",
+        "/snooze /ripe snooze 2h",
+        "/ripe *snooze*\t`2h`",
+    ],
+)
 async def test_ripe_takes_the_same_commands(room: Room, command: str) -> None:
     await room.world.person("ana")
     await room.command(command)
