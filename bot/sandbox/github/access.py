@@ -9,7 +9,7 @@ import jwt
 from pydantic import SecretStr
 
 from bot.encryption import load_private_key
-from bot.sandbox.github.errors import RefusedError, UnauthorizedError
+from bot.sandbox.github.errors import AnswerError, RefusedError
 from bot.sandbox.github.model import Installation
 from jobq import utc_now
 
@@ -45,23 +45,23 @@ class Access:
     minted: int = 0
 
     def check_app(self, authorization: str) -> None:
-        """Check the App's JWT. Raises UnauthorizedError."""
+        """Check the App's JWT. Raises AnswerError."""
         kind, _, text = authorization.partition(" ")
         if kind.lower() != "bearer" or not text:
-            raise UnauthorizedError(_UNREADABLE)
+            raise AnswerError(401, _UNREADABLE)
         key = load_private_key(self.private_key.get_secret_value())
         try:
             claims = jwt.decode(
                 text, key.public_key(), algorithms=["RS256"], options={"require": ["exp", "iat", "iss"]}
             )
         except jwt.ExpiredSignatureError:
-            raise UnauthorizedError(_EXPIRED) from None
+            raise AnswerError(401, _EXPIRED) from None
         except jwt.InvalidTokenError:
-            raise UnauthorizedError(_UNREADABLE) from None
+            raise AnswerError(401, _UNREADABLE) from None
         if str(claims["iss"]) != str(self.app_id):
-            raise UnauthorizedError("Integration not found")
+            raise AnswerError(401, "Integration not found")
         if claims["exp"] - utc_now().timestamp() > LONGEST_JWT.total_seconds():
-            raise UnauthorizedError("'Expiration time' claim ('exp') is too far in the future")
+            raise AnswerError(401, "'Expiration time' claim ('exp') is too far in the future")
 
     def mint(
         self,
@@ -87,11 +87,11 @@ class Access:
         return text, token
 
     def find_token(self, authorization: str) -> Token:
-        """The caller's token. Raises UnauthorizedError."""
+        """The caller's token. Raises AnswerError."""
         kind, _, text = authorization.partition(" ")
         token = self.tokens.get(text) if kind.lower() in ("token", "bearer") else None
         if token is None or token.expires_at <= utc_now():
-            raise UnauthorizedError("Bad credentials")
+            raise AnswerError(401, "Bad credentials")
         return token
 
 

@@ -11,7 +11,7 @@ from quart import request
 
 from bot.sandbox.github.access import Access, allows
 from bot.sandbox.github.answers import FORBIDDEN, NOT_FOUND
-from bot.sandbox.github.errors import AnswerError, UnauthorizedError
+from bot.sandbox.github.errors import AnswerError
 from bot.sandbox.github.model import Installation, Pull, Repo
 from bot.sandbox.github.user_access import UserAccess
 from bot.sandbox.github.world import GitHubWorld
@@ -82,7 +82,7 @@ class GitHubServer:
         return None
 
     def check_app(self) -> None:
-        """Check that the caller is the App itself. Raises UnauthorizedError."""
+        """Check that the caller is the App itself. Raises AnswerError."""
         self.access.check_app(_authorization())
 
     def load_caller(self) -> Caller:
@@ -90,7 +90,7 @@ class GitHubServer:
         token = self.access.find_token(_authorization())
         installation = self.world.find_installation(token.installation_id)
         if installation is None:
-            raise UnauthorizedError("Bad credentials")
+            raise AnswerError(401, "Bad credentials")
         if installation.suspended_at is not None:
             raise AnswerError(403, "This installation has been suspended")
         within = frozenset(installation.repository_ids)

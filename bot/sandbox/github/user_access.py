@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
-from bot.sandbox.github.errors import CodeRefusedError, UnauthorizedError
+from bot.sandbox.github.errors import AnswerError, CodeRefusedError
 from jobq import utc_now
 
 CODE_LIFE = timedelta(minutes=10)
@@ -77,11 +77,11 @@ class UserAccess:
         return token
 
     def load_login(self, authorization: str) -> str:
-        """The login of the caller's token. Raises UnauthorizedError."""
+        """The login of the caller's token. Raises AnswerError."""
         kind, _, text = authorization.partition(" ")
         token = self._tokens.get(text) if kind.lower() in ("token", "bearer") else None
         if token is None or token.expires_at <= utc_now():
-            raise UnauthorizedError("Bad credentials")
+            raise AnswerError(401, "Bad credentials")
         return token.login
 
 
