@@ -125,13 +125,23 @@ def why(pull_request: Annotated[str, typer.Argument(metavar="OWNER/REPO#N")]) ->
     run_on_app(run)
 
 
-def replay(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
+def replay(
+    files: Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False)] = None,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Have GitHub deliver again what an older Ripe rejected.")
+    ] = False,
+) -> None:
     """Sign stored GitHub payloads, post them to the running bot, and print the outcome of each."""
+    if bool(files) is rejected:
+        raise UserError("Name the files to replay, or use --rejected.")
 
     async def run() -> None:
         from bot.cli.replay import replay as replay_files
+        from bot.cli.replay import replay_rejected
 
-        async for line in replay_files(load_settings_of_running_bot(), files):
+        settings = load_settings_of_running_bot()
+        lines = replay_rejected(settings) if rejected else replay_files(settings, files or [])
+        async for line in lines:
             typer.echo(line)
 
     asyncio.run(run())

@@ -81,6 +81,14 @@ async def find_delivery(guid: str) -> Delivery | None:
     return Delivery(fact=FACT.validate_json(stored) if stored else None, **fields)
 
 
+async def list_rejected_guids() -> tuple[str, ...]:
+    """The oldest first."""
+    rows = await current_database().fetch(
+        "SELECT guid FROM delivery WHERE outcome = 'rejected' ORDER BY received_at, guid"
+    )
+    return tuple(row["guid"] for row in rows)
+
+
 async def record_outcome(guid: str, outcome: DeliveryOutcome, note: str) -> None:
     await current_database().execute(
         "UPDATE delivery SET outcome = $2, note = $3 WHERE guid = $1", guid, outcome, note

@@ -6,6 +6,7 @@ again, after a rate limit, an outage or a time-out.
 
 import asyncio
 import random
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from bot.github.model import (
     AccessLostError,
     Account,
     ChangedPaths,
+    DeliveryPage,
     NotFoundError,
     PathsRefusedError,
     PullRequestPage,
@@ -37,6 +39,7 @@ from bot.github.model import (
 from bot.github.payloads import (
     list_fields,
     parse_account,
+    parse_attempt,
     parse_pull_request,
     parse_readable,
     parse_repository,
@@ -62,6 +65,9 @@ query($owner: String!, $name: String!, $number: Int!, $after: String) {
 }
 """
 """Not REST, whose "list files" answers with every patch."""
+
+
+_NEXT_CURSOR = re.compile(r'[?&]cursor=(?P<cursor>[^&>]+)[^>]*>; rel="next"')
 
 
 class _SharedToken(AppInstallationAuth):
@@ -113,6 +119,27 @@ class GitHubGateway:
         return await self._call(
             installation_id, lambda client: client.requester.requestJsonAndCheck("GET", path)[1]
         )
+
+    async def list_delivery_attempts(self, cursor: str | None = None) -> DeliveryPage:
+        """A hundred attempts to deliver the App's webhooks; GitHub lists those of the last days."""
+
+        def load(client: github.Github) -> DeliveryPage:
+            query = {"per_page": 100} | ({"cursor": cursor} if cursor else {})
+            headers, answer = client.requester.requestJsonAndCheck(
+                "GET", "/app/hook/deliveries", parameters=query
+            )
+            following = _NEXT_CURSOR.search(headers.get("link", ""))
+            return DeliveryPage(
+                attempts=parse_readable(parse_attempt, answer),
+                next_cursor=following["cursor"] if following else None,
+            )
+
+        return await self._call(None, load)
+
+    async def redeliver(self, attempt_id: int) -> None:
+        """GitHub soon delivers the same event once more, under the same GUID."""
+        url = f"/app/hook/deliveries/{attempt_id}/attempts"
+        await self._call(None, lambda client: client.requester.requestJsonAndCheck("POST", url))
 
     async def load_pull_request(
         self, installation_id: InstallationId, repository: str, number: int

@@ -1,13 +1,12 @@
 """Asks GitHub about the App itself: its registration, its installations, and how its webhooks fare."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from bot.github.model import Account, NotFoundError
-from bot.github.payloads import parse_account
+from bot.github.payloads import parse_account, parse_readable
 from bot.model import InstallationId, Value
 
 LAST_DELIVERIES = 50
@@ -95,22 +94,26 @@ async def load_registration(github: AsApp) -> Registration:
 async def list_installations(github: AsApp) -> tuple[ListedInstallation, ...]:
     """Every installation of the App."""
     installations: list[ListedInstallation] = []
+    page = 1
     while True:
-        page = len(installations) // PER_PAGE + 1
         answer = await github.load_as_app(f"/app/installations?per_page={PER_PAGE}&page={page}")
-        installations += [_parse_installation(installation) for installation in answer]
+        installations += parse_readable(_parse_installation, answer)
         if len(answer) < PER_PAGE:
             return tuple(installations)
+        page += 1
 
 
-def _parse_installation(answer: Mapping[str, Any]) -> ListedInstallation:
-    account = answer["account"]
-    return ListedInstallation(
-        id=answer["id"],
-        account=parse_account(account) if account else None,
-        html_url=answer["html_url"],
-        permissions=answer["permissions"],
-        suspended_at=answer.get("suspended_at"),
+def _parse_installation(listed: object) -> ListedInstallation:
+    answer: dict[str, Any] = listed if isinstance(listed, dict) else {}
+    accounts = parse_readable(parse_account, [answer.get("account") or None])
+    return ListedInstallation.model_validate(
+        {
+            "id": answer.get("id"),
+            "account": accounts[0] if accounts else None,
+            "html_url": answer.get("html_url") or "",
+            "permissions": answer.get("permissions") or {},
+            "suspended_at": answer.get("suspended_at"),
+        }
     )
 
 

@@ -215,6 +215,20 @@ class PullRequestPage(Value):
     is_last: bool
 
 
+class DeliveryAttempt(Value):
+    """One of GitHub's attempts to deliver a webhook. Attempts at the same event share its GUID."""
+
+    id: int
+    guid: str
+
+
+class DeliveryPage(Value):
+    """One page of the App's attempts, the newest first. `next_cursor` is None on the last page."""
+
+    attempts: tuple[DeliveryAttempt, ...]
+    next_cursor: str | None
+
+
 class ReviewDecision(StrEnum):
     """GitHub's own verdict, if branch protection demands reviews."""
 

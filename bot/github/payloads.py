@@ -108,6 +108,11 @@ def parse_pull_request(answer: object) -> model.PullRequestSnapshot:
     return pull_request.snapshot(pull_request.repository.repository())
 
 
+def parse_attempt(answer: object) -> model.DeliveryAttempt:
+    """An attempt to deliver a webhook as GitHub's API answers."""
+    return wire.Attempt.model_validate(answer).attempt()
+
+
 def parse_repository(answer: object) -> model.Repository:
     """A repository as GitHub's API answers."""
     return wire.Repository.model_validate(answer).repository()

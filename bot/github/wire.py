@@ -162,6 +162,14 @@ class PullRequest(Wire):
         return model.PullRequestState.CLOSED if is_closed else model.PullRequestState.OPEN
 
 
+class Attempt(Wire):
+    id: Annotated[int, FitsBigint]
+    guid: Name
+
+    def attempt(self) -> model.DeliveryAttempt:
+        return model.DeliveryAttempt(id=self.id, guid=self.guid)
+
+
 class PullRequestAnswer(PullRequest):
     repository: Repository = Field(validation_alias=AliasPath("base", "repo"))
 

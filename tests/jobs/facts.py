@@ -26,7 +26,10 @@ NOON = MONDAY + timedelta(hours=3)
 CHO, DEV = account("cho", 203), account("dev", 204)
 """Like Ana's, Cho's account is linked to Slack. Dev's is not."""
 
-FOLLOWING = ("remind_reviewer", "tell_author", "assign_reviewers", "sync_pull_request", "backfill_repository")
+FOLLOWING = (
+    "remind_reviewer", "tell_author", "assign_reviewers", "sync_pull_request", "backfill_repository",
+    "greet_installer",
+)  # fmt: skip
 """The jobs that a fact may save."""
 OF_THE_DOMAIN = (
     "installation", "repository", "repository_config", "pull_request", "review_request", "review", "held",
