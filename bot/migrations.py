@@ -149,16 +149,16 @@ async def _apply_missing(
 
 
 def _check_history(applied: dict[int, asyncpg.Record], migrations: Sequence[Migration]) -> None:
-    known = {migration.number: migration for migration in migrations}
+    by_number = {migration.number: migration for migration in migrations}
     for number, row in sorted(applied.items()):
-        if number not in known:
+        if number not in by_number:
             raise OperatorError(
                 f"The database has {row['name']}, which this version of Ripe does not know: "
                 "it was made by a newer one. Run that one, or restore a backup."
             )
-        if row["checksum"] != known[number].checksum:
+        if row["checksum"] != by_number[number].checksum:
             raise OperatorError(
-                f"{known[number].name} was changed after it had been applied here. "
+                f"{by_number[number].name} was changed after it had been applied here. "
                 "Put the file back as it was, and write the change as a new migration."
             )
 

@@ -9,7 +9,7 @@ from jobq import current_database
 
 
 class DeliveryOutcome(StrEnum):
-    """What became of a delivery.
+    """How a delivery ended.
 
     LATE: a newer fact was applied before it. TIED: it contradicts another fact of the same second, so GitHub
     is asked. IGNORED: Ripe does not follow this event. REJECTED: Ripe follows this event, but does not

@@ -42,9 +42,9 @@ async def find_pull_request(pull_request_id: PullRequestId) -> PullRequest | Non
 
 async def load_pull_request(pull_request_id: PullRequestId) -> PullRequest:
     """Raises LookupError when there is none."""
-    if (found := await find_pull_request(pull_request_id)) is None:
+    if (pull_request := await find_pull_request(pull_request_id)) is None:
         raise LookupError(f"no pull request {pull_request_id}")
-    return found
+    return pull_request
 
 
 async def lock_pull_request(pull_request_id: PullRequestId) -> PullRequest | None:
@@ -151,9 +151,9 @@ async def lock_request(request_id: RequestId) -> ReviewRequest | None:
 
 async def load_request(request_id: RequestId) -> ReviewRequest:
     """Raises UserError, since only a button or a link that outlived its request leads here."""
-    if (found := await find_request(request_id)) is None:
+    if (request := await find_request(request_id)) is None:
         raise UserError("This review request no longer exists.")
-    return found
+    return request
 
 
 async def list_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:
@@ -308,7 +308,7 @@ async def correct_close_reason(request_id: RequestId, reason: CloseReason) -> No
 
 
 async def name_requester(request_id: RequestId, login: str) -> None:
-    """Who asked, when another fact opened the request first."""
+    """Names the person who asked, if another fact opened the request first."""
     await current_database().execute(
         "UPDATE review_request SET requested_by = $2 WHERE id = $1 AND requested_by IS NULL",
         request_id,
