@@ -172,7 +172,9 @@ async def _plain_changes(settings: Settings) -> dict[str, Any]:
 @read_transaction
 async def load_choices() -> dict[str, str]:
     """Everything that was chosen at /setup, by SettingName."""
-    return {row["name"]: row["value"] for row in await current_database().fetch("SELECT * FROM setting")}
+    return {
+        row["name"]: row["value"] for row in await current_database().fetch("SELECT name, value FROM setting")
+    }
 
 
 @write_transaction

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ LOCK = 7_276_905
 """Any number, so that no two processes migrate at once."""
 LOCK_TRIES_EVERY = 0.1
 """Seconds. Polled: a process waiting inside Postgres would deadlock with CREATE INDEX CONCURRENTLY."""
+LOCK_TIMEOUT = 2.0
+"""Seconds that a statement waits for a table in use. Everybody else who wants the table queues behind it."""
+LOCK_PATIENCE = 60.0
+"""Seconds for which a file is tried again, because a table that it changes is in use."""
+LOCK_PAUSE = 0.5
+"""Seconds between two tries, in which the others get their turn."""
 OLDEST_POSTGRES = 14
 CONNECT_TIMEOUT = 10
 """Seconds."""
@@ -39,18 +46,25 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-async def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
+async def migrate(
+    dsn: str, folder: Path = FOLDER, *, lock_timeout: float = LOCK_TIMEOUT, patience: float = LOCK_PATIENCE
+) -> list[str]:
     """Apply the files of `folder` that the database lacks; returns their names.
 
     Each file and its row in `schema_migration` are one transaction. Any number of processes may call this at
-    once: one works, the others wait. Raises OperatorError when an applied file was changed, when the
-    database is newer than this code, or when a file fails.
+    once: one works, the others wait. A table that other sessions have locked is waited for: `lock_timeout`
+    seconds at a time, `patience` seconds for each file. Raises OperatorError when an applied file was
+    changed, when the database is newer than this code, or when a file fails.
     """
     migrations = read_migrations(folder)
     async with _connected(dsn) as connection:
         _check_version(connection.get_server_version())
         async with _alone(connection):
-            return await _apply_missing(connection, migrations)
+            # A short time-out: a statement that waits for a lock makes everybody else queue behind it.
+            await connection.execute(
+                "SELECT set_config('lock_timeout', $1, false)", f"{lock_timeout * 1000:.0f}"
+            )
+            return await _apply_missing(connection, migrations, patience)
 
 
 async def check_schema(dsn: str, folder: Path = FOLDER) -> None:
@@ -112,9 +126,9 @@ async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
         await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
 
 
-async def _apply_missing(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> list[str]:
-    # A table that is in use makes a migration fail soon instead of queueing everybody behind it.
-    await connection.execute("SET lock_timeout = '5s'")
+async def _apply_missing(
+    connection: asyncpg.Connection, migrations: Sequence[Migration], patience: float
+) -> list[str]:
     await connection.execute(
         """
         CREATE TABLE IF NOT EXISTS schema_migration (
@@ -130,7 +144,7 @@ async def _apply_missing(connection: asyncpg.Connection, migrations: Sequence[Mi
     _check_history(applied, migrations)
     missing = [migration for migration in migrations if migration.number not in applied]
     for migration in missing:
-        await _apply(connection, migration)
+        await _apply_patiently(connection, migration, patience)
     return [migration.name for migration in missing]
 
 
@@ -149,15 +163,28 @@ def _check_history(applied: dict[int, asyncpg.Record], migrations: Sequence[Migr
             )
 
 
+async def _apply_patiently(connection: asyncpg.Connection, migration: Migration, patience: float) -> None:
+    gives_up_at = time.monotonic() + patience
+    while True:
+        try:
+            return await _apply(connection, migration)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            if time.monotonic() >= gives_up_at:
+                raise OperatorError(
+                    f"{migration.name} changed nothing: for {patience:.0f} s other sessions locked what it"
+                    f" changes ({error}). Run it again; pg_stat_activity shows who holds the lock."
+                ) from error
+            await asyncio.sleep(LOCK_PAUSE)
+        except asyncpg.PostgresError as error:
+            raise OperatorError(f"{migration.name} failed and changed nothing: {error}") from error
+
+
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
-    try:
-        async with connection.transaction():
-            await connection.execute(migration.sql)
-            await connection.execute(
-                "INSERT INTO schema_migration (number, name, checksum) VALUES ($1, $2, $3)",
-                migration.number,
-                migration.name,
-                migration.checksum,
-            )
-    except asyncpg.PostgresError as error:
-        raise OperatorError(f"{migration.name} failed and changed nothing: {error}") from error
+    async with connection.transaction():
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "INSERT INTO schema_migration (number, name, checksum) VALUES ($1, $2, $3)",
+            migration.number,
+            migration.name,
+            migration.checksum,
+        )

@@ -30,6 +30,8 @@ _LOST_CONNECTION = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
 )
+# A migration changed a table under a prepared statement. asyncpg prepares it anew for the next transaction.
+_SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 _CONTENTION = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 
 
@@ -42,10 +44,13 @@ def is_lost_connection(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same work may succeed a second later: a connection was lost, or transactions conflicted."""
+    """Whether the same work may succeed a second later.
+
+    A connection was lost, transactions conflicted, or a migration changed a table that is in use.
+    """
     if isinstance(error, TransactionDoomedError) and error.__cause__ is not None:
         return is_transient(error.__cause__)
-    return isinstance(error, _CONTENTION) or is_lost_connection(error)
+    return isinstance(error, (*_CONTENTION, *_SCHEMA_CHANGED)) or is_lost_connection(error)
 
 
 @contextmanager

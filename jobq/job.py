@@ -76,8 +76,12 @@ class ClaimedJob:
         return self._arguments
 
     def read(self, model: type[Model]) -> Model:
-        """The arguments as a pydantic model, parsed from the JSON. Raises pydantic's ValidationError."""
-        return model.model_validate_json(self.arguments_json)
+        """The arguments as a pydantic model, parsed from the JSON. Raises pydantic's ValidationError.
+
+        Unknown arguments are ignored, even if the model forbids them: during an upgrade, a newer process may
+        have saved the job.
+        """
+        return model.model_validate_json(self.arguments_json, extra="ignore")
 
 
 class Postpone(Exception):

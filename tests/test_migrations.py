@@ -1,6 +1,8 @@
 """The schema: the first process applies it, once and in order."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -45,6 +47,49 @@ async def test_a_failing_file_changes_nothing_and_says_which(empty_dsn: str, fol
     with pytest.raises(OperatorError, match=r"0003_bad.sql failed and changed nothing: division by zero"):
         await migrate(empty_dsn, folder)
     assert await fruit(empty_dsn) == ["fig", "plum"]
+
+
+@asynccontextmanager
+async def reading_fruit(dsn: str) -> AsyncIterator[None]:
+    """Another session, in the middle of a transaction that reads the table."""
+    other = await asyncpg.connect(dsn)
+    try:
+        async with other.transaction():
+            await other.fetch("SELECT name FROM fruit")
+            yield
+    finally:
+        await other.close()
+
+
+async def test_a_migration_waits_for_another_sessions_lock(empty_dsn: str, folder: Path) -> None:
+    await migrate(empty_dsn, folder)
+    (folder / "0003_ripe.sql").write_text("ALTER TABLE fruit ADD COLUMN is_ripe boolean")
+    async with reading_fruit(empty_dsn):
+        migrating = asyncio.create_task(migrate(empty_dsn, folder, lock_timeout=0.1))
+        finished, _ = await asyncio.wait([migrating], timeout=1.0)
+        assert not finished
+    assert await migrating == ["0003_ripe.sql"]
+
+
+async def test_other_sessions_work_while_a_migration_waits_for_a_lock(empty_dsn: str, folder: Path) -> None:
+    await migrate(empty_dsn, folder)
+    (folder / "0003_ripe.sql").write_text("ALTER TABLE fruit ADD COLUMN is_ripe boolean")
+    async with reading_fruit(empty_dsn):
+        migrating = asyncio.create_task(migrate(empty_dsn, folder, lock_timeout=0.1))
+        for _ in range(20):
+            assert await asyncio.wait_for(fruit(empty_dsn), timeout=1.0) == ["fig", "plum"]
+    await migrating
+
+
+async def test_a_lock_that_is_never_released_ends_the_migration_and_says_where_to_look(
+    empty_dsn: str, folder: Path
+) -> None:
+    await migrate(empty_dsn, folder)
+    (folder / "0003_ripe.sql").write_text("ALTER TABLE fruit ADD COLUMN is_ripe boolean")
+    async with reading_fruit(empty_dsn):
+        with pytest.raises(OperatorError, match=r"0003_ripe.sql changed nothing: .*pg_stat_activity"):
+            await migrate(empty_dsn, folder, lock_timeout=0.05, patience=0.2)
+    assert await migrate(empty_dsn, folder) == ["0003_ripe.sql"]
 
 
 async def test_a_file_changed_after_it_was_applied_is_refused(empty_dsn: str, folder: Path) -> None:

@@ -26,14 +26,16 @@ async def insert_action(person: Person, answer: str, changes: Sequence[Change], 
 
 async def lock_action(action_id: int) -> Action | None:
     """Locks an action, so that nobody else undoes it before this transaction ends."""
-    row = await current_database().fetchrow("SELECT * FROM action WHERE id = $1 FOR UPDATE", action_id)
+    row = await current_database().fetchrow(
+        "SELECT id, person_id, told, undo, done_at, undone_at FROM action WHERE id = $1 FOR UPDATE", action_id
+    )
     if row is None:
         return None
     return Action(
         id=row["id"],
         person_id=row["person_id"],
         answer=row["told"],
-        changes=CHANGES.validate_json(row["undo"]),
+        changes=CHANGES.validate_json(row["undo"], extra="ignore"),
         done_at=row["done_at"],
         undone_at=row["undone_at"],
     )

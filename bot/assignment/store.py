@@ -20,7 +20,7 @@ async def find_config(workspace_id: WorkspaceId, full_name: str) -> RepositoryCo
         workspace_id,
         full_name.lower(),
     )
-    return None if document is None else RepositoryConfig.model_validate_json(document)
+    return None if document is None else _config(document)
 
 
 async def save_config(
@@ -59,7 +59,7 @@ async def list_configs(workspace_id: WorkspaceId) -> dict[str, RepositoryConfig]
         "SELECT full_name, document FROM repository_config WHERE workspace_id = $1 ORDER BY full_name",
         workspace_id,
     )
-    return {row["full_name"]: RepositoryConfig.model_validate_json(row["document"]) for row in rows}
+    return {row["full_name"]: _config(row["document"]) for row in rows}
 
 
 async def insert_assignment(pull_request: PullRequest, decision: Decision, decided_at: datetime) -> int:
@@ -115,10 +115,15 @@ async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: s
     return newest
 
 
+def _config(document: str) -> RepositoryConfig:
+    # A newer release may have stored settings that this one does not know.
+    return RepositoryConfig.model_validate_json(document, extra="ignore")
+
+
 def _assignment(row: Any) -> Assignment:
     fields = dict(row)
     return Assignment(
-        decision=Decision.model_validate_json(fields.pop("decision")),
+        decision=Decision.model_validate_json(fields.pop("decision"), extra="ignore"),
         refusals=from_json(fields.pop("refusals")),
         **fields,
     )

@@ -15,11 +15,12 @@ WITH just_chosen AS (
             WHERE review_request.pull_request_id = recent.pull_request_id
                 AND reviewer_id = (verdict ->> 'account_id')::bigint)
 )
-SELECT wanted.login AS asked_for, mapped.*, waiting.load + chosen.load AS load, latest.last_asked_at
+SELECT wanted.login AS asked_for, mapped.account_id, mapped.person_id, mapped.login, mapped.account_ids,
+     waiting.load + chosen.load AS load, latest.last_asked_at
 FROM unnest($2::text[]) WITH ORDINALITY AS wanted (login, place)
 LEFT JOIN LATERAL (
     SELECT account.id AS account_id, account.person_id, account.login, array(
-        SELECT id FROM account mine WHERE mine.person_id = account.person_id) AS account_ids
+        SELECT mine.id FROM account AS mine WHERE mine.person_id = account.person_id) AS account_ids
     FROM account
     WHERE account.workspace_id = $1 AND lower(account.login) = lower(wanted.login)
     -- If a login was given up and taken by somebody else, the newer account has it now.

@@ -32,7 +32,7 @@ async def load_reminder_states(request_ids: Iterable[RequestId], now: datetime) 
     rows = await current_database().fetch(
         LOAD, locked, [people.get(request_id) for request_id in locked], now
     )
-    return tuple(_state(_Loaded.model_validate_json(row["loaded"]), now) for row in rows)
+    return tuple(_state(_Loaded.model_validate_json(row["loaded"], extra="ignore"), now) for row in rows)
 
 
 async def _lock_requests(request_ids: Iterable[RequestId]) -> Sequence[RequestId]:

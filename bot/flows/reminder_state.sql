@@ -1,17 +1,29 @@
 -- All that the next step about each of these review requests depends on: $1 their ids, $2 the person locked for each
 -- (NULL: nobody), $3 now. One JSON object a request, with the fields of reminder_state._Loaded.
 SELECT jsonb_build_object(
-    'request', to_jsonb(review_request) - ARRAY['snoozed_until_change', 'muted_at'] || jsonb_build_object(
+    'request', jsonb_build_object('id', review_request.id, 'workspace_id', review_request.workspace_id,
+        'pull_request_id', pull_request_id, 'reviewer_id', reviewer_id, 'reviewer_login', reviewer_login,
+        'requested_by', requested_by, 'is_again', is_again, 'round', review_request.round, 'opened_at', opened_at,
+        'closed_at', closed_at, 'close_reason', close_reason, 'snoozed_until', review_request.snoozed_until,
         'is_snoozed_until_change', snoozed_until_change, 'is_muted', muted_at IS NOT NULL),
     -- Without `told`, which only matters where facts are put in order.
-    'pull_request', to_jsonb(pull_request) - ARRAY['author_id', 'author_login', 'author_is_bot', 'told']
-        || jsonb_build_object('repository', repository.full_name, 'author', jsonb_build_object(
-            'id', author_id, 'login', author_login, 'is_bot', author_is_bot)),
-    'person', to_jsonb(person) - 'created_at' || jsonb_build_object('absences', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,
-            'ends_at', least(ends_at, cancelled_at), 'cover_person_id', cover_person_id)
-            ORDER BY starts_at, absence.id), '[]')
-        FROM absence WHERE person_id = person.id AND (cancelled_at IS NULL OR cancelled_at > starts_at))),
+    'pull_request', jsonb_build_object('id', pull_request.id, 'workspace_id', pull_request.workspace_id,
+        'repository_id', repository_id, 'repository', repository.full_name, 'number', number, 'title', title,
+        'url', url, 'author', jsonb_build_object('id', author_id, 'login', author_login, 'is_bot', author_is_bot),
+        'state', pull_request.state, 'is_draft', is_draft, 'head_sha', head_sha, 'labels', labels,
+        'requested_teams', requested_teams, 'additions', additions, 'deletions', deletions,
+        'changed_files', changed_files, 'review_decision', review_decision, 'created_at', pull_request.created_at,
+        'updated_at', updated_at, 'pushed_at', pushed_at, 'round', pull_request.round),
+    'person', CASE WHEN person.id IS NOT NULL THEN jsonb_build_object('id', person.id,
+        'workspace_id', person.workspace_id, 'slack_user_id', slack_user_id, 'name', name, 'zone', zone,
+        'spans', spans, 'is_active', is_active, 'max_open_reviews', max_open_reviews, 'dms_per_day', dms_per_day,
+        'snoozed_until', person.snoozed_until, 'dm_channel', dm_channel, 'welcomed_at', welcomed_at,
+        'absences', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,
+                'ends_at', least(ends_at, cancelled_at), 'cover_person_id', cover_person_id)
+                ORDER BY starts_at, absence.id), '[]')
+            FROM absence WHERE person_id = person.id AND (cancelled_at IS NULL OR cancelled_at > starts_at)))
+        END,
     'config', (
         SELECT document FROM repository_config AS config
         WHERE config.workspace_id = repository.workspace_id AND config.full_name = lower(repository.full_name)),

@@ -73,12 +73,19 @@ async def insert_delivery(delivery: Delivery) -> bool:
 
 
 async def find_delivery(guid: str) -> Delivery | None:
-    row = await current_database().fetchrow("SELECT * FROM delivery WHERE guid = $1", guid)
+    row = await current_database().fetchrow(
+        """
+        SELECT guid, workspace_id, event, action, received_at, fact, outcome, note
+        FROM delivery WHERE guid = $1
+        """,
+        guid,
+    )
     if row is None:
         return None
     fields = dict(row)
     stored = fields.pop("fact")
-    return Delivery(fact=FACT.validate_json(stored) if stored else None, **fields)
+    # A newer release may have stored fields that this one does not know.
+    return Delivery(fact=FACT.validate_json(stored, extra="ignore") if stored else None, **fields)
 
 
 async def list_rejected_guids() -> tuple[str, ...]:

@@ -1,16 +1,16 @@
 """The one door to GitHub. PyGithub blocks, so its calls run on threads of their own.
 
 Every method raises NotFoundError, AccessLostError, or jobq.Postpone until the instant when it may be called
-again, after a rate limit, an outage or a time-out.
+again, after a rate limit, an outage or a time-out: see refusals.py.
 """
 
 import asyncio
-import random
+import json
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,9 +18,11 @@ import github  # noqa: TID251 - the one door
 import jwt
 import requests
 from github.Auth import AppAuth, AppInstallationAuth  # noqa: TID251
+from github.Requester import Requester  # noqa: TID251
 from pydantic import SecretStr, ValidationError
 
 from bot.encryption import load_private_key
+from bot.github.connection import HTTPConnection, HTTPSConnection, close_connections
 from bot.github.model import (
     AccessLostError,
     Account,
@@ -34,7 +36,6 @@ from bot.github.model import (
     Review,
     ReviewDecision,
     ReviewersRefusedError,
-    UnreadableAnswerError,
 )
 from bot.github.payloads import (
     list_fields,
@@ -45,6 +46,7 @@ from bot.github.payloads import (
     parse_repository,
     parse_review,
 )
+from bot.github.refusals import BackOff, GraphQLRefusedError, Later, NewToken, judge, reason
 from bot.model import InstallationId
 from jobq import Postpone, utc_now
 
@@ -52,7 +54,8 @@ T = TypeVar("T")
 
 THREADS = 16
 CALLS_PER_INSTALLATION = 2
-SHORTEST_OUTAGE, LONGEST_OUTAGE = timedelta(minutes=1), timedelta(minutes=15)
+
+Requester.injectConnectionClasses(HTTPConnection, HTTPSConnection)  # type: ignore[arg-type]
 
 _PATHS = """
 query($owner: String!, $name: String!, $number: Int!, $after: String) {
@@ -104,20 +107,23 @@ class GitHubGateway:
         self._clients: dict[InstallationId | None, github.Github] = {}
         self._turns: dict[InstallationId | None, asyncio.Semaphore] = {}
         self._closed_until: dict[InstallationId | None, datetime] = {}
-        self._failures = 0
+        self._back_off = BackOff()
 
     async def close(self) -> None:
         """Starts no more calls. Those that have started end within their time-out."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        close_connections()
 
     async def load_as_app(self, path: str) -> Any:
         """GitHub's answer to a GET of `path` by the App itself, without an installation."""
-        return await self._call(None, lambda client: client.requester.requestJsonAndCheck("GET", path)[1])
+        return await self._call(
+            None, path, lambda client: client.requester.requestJsonAndCheck("GET", path)[1]
+        )
 
     async def load_as_installation(self, installation_id: InstallationId, path: str) -> Any:
         """GitHub's answer to a GET of `path` by an installation."""
         return await self._call(
-            installation_id, lambda client: client.requester.requestJsonAndCheck("GET", path)[1]
+            installation_id, path, lambda client: client.requester.requestJsonAndCheck("GET", path)[1]
         )
 
     async def list_delivery_attempts(self, cursor: str | None = None) -> DeliveryPage:
@@ -134,12 +140,12 @@ class GitHubGateway:
                 next_cursor=following["cursor"] if following else None,
             )
 
-        return await self._call(None, load)
+        return await self._call(None, "delivery attempts", load)
 
     async def redeliver(self, attempt_id: int) -> None:
         """GitHub soon delivers the same event once more, under the same GUID."""
         url = f"/app/hook/deliveries/{attempt_id}/attempts"
-        await self._call(None, lambda client: client.requester.requestJsonAndCheck("POST", url))
+        await self._call(None, url, lambda client: client.requester.requestJsonAndCheck("POST", url))
 
     async def load_pull_request(
         self, installation_id: InstallationId, repository: str, number: int
@@ -150,7 +156,7 @@ class GitHubGateway:
             _, answer = client.requester.requestJsonAndCheck("GET", f"/repos/{repository}/pulls/{number}")
             return parse_pull_request(answer)
 
-        return await self._call(installation_id, load)
+        return await self._call(installation_id, f"{repository}#{number}", load)
 
     async def list_open_pull_requests(
         self, installation_id: InstallationId, repository: str, page: int
@@ -177,7 +183,7 @@ class GitHubGateway:
                 is_last='rel="next"' not in headers.get("link", ""),
             )
 
-        return await self._call(installation_id, load)
+        return await self._call(installation_id, f"{repository} {state} {page}", load)
 
     async def list_repositories(self, installation_id: InstallationId, page: int) -> RepositoryPage:
         """A hundred of the repositories that an installation sees. Pages count from 1."""
@@ -194,7 +200,7 @@ class GitHubGateway:
                 unreadable=len(listed or ()) - len(repositories),
             )
 
-        return await self._call(installation_id, load)
+        return await self._call(installation_id, f"repositories {page}", load)
 
     async def list_reviews(
         self, installation_id: InstallationId, repository: str, number: int
@@ -205,7 +211,7 @@ class GitHubGateway:
             answers = _list_all(client, f"/repos/{repository}/pulls/{number}/reviews")
             return parse_readable(parse_review, [answer for answer in answers if not _is_pending(answer)])
 
-        return await self._call(installation_id, load)
+        return await self._call(installation_id, f"reviews {repository}#{number}", load)
 
     async def load_changed_paths(
         self, installation_id: InstallationId, repository: str, number: int
@@ -216,11 +222,11 @@ class GitHubGateway:
             try:
                 return _load_paths(client, repository, number)
             except github.GithubException as error:
-                if "not accessible" in _message(error):
-                    raise PathsRefusedError(_message(error)) from error
+                if "not accessible" in reason(error):
+                    raise PathsRefusedError(reason(error)) from error
                 raise
 
-        return await self._call(installation_id, load)
+        return await self._call(installation_id, f"paths {repository}#{number}", load)
 
     async def request_reviewers(
         self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
@@ -236,11 +242,11 @@ class GitHubGateway:
                 _, answer = client.requester.requestJsonAndCheck("POST", url, input={"reviewers": [*logins]})
             except github.GithubException as error:
                 if error.status == 422:
-                    raise ReviewersRefusedError(_message(error)) from error
+                    raise ReviewersRefusedError(reason(error)) from error
                 raise
             return parse_readable(parse_account, answer["requested_reviewers"])
 
-        return await self._call(installation_id, ask)
+        return await self._call(installation_id, f"reviewers {repository}#{number}", ask)
 
     async def find_account(self, installation_id: InstallationId, login: str) -> Account | None:
         """None if no account has this login."""
@@ -251,24 +257,61 @@ class GitHubGateway:
             except github.UnknownObjectException:
                 return None
 
-        return await self._call(installation_id, find)
+        return await self._call(installation_id, f"account {login}", find)
 
-    async def _call(self, installation_id: InstallationId | None, work: Callable[[github.Github], T]) -> T:
-        turn = self._turns.setdefault(installation_id, asyncio.Semaphore(CALLS_PER_INSTALLATION))
-        client = self._client(installation_id)
-        async with turn:
+    async def _call(
+        self, installation_id: InstallationId | None, call: str, work: Callable[[github.Github], T]
+    ) -> T:
+        """The answer to a call. `call` names it, so that its failures in a row are counted."""
+        call = f"{installation_id} {call}"
+        async with self._turns.setdefault(installation_id, asyncio.Semaphore(CALLS_PER_INSTALLATION)):
             if (until := self._closed_until.get(installation_id)) is not None and self._now() < until:
                 raise Postpone(until)
             try:
-                result = await asyncio.get_running_loop().run_in_executor(self._threads, work, client)
+                result = await self._ask(installation_id, work)
             except github.GithubException as error:
-                raise self._translate(error, installation_id) from error
-            except requests.RequestException as error:
-                raise self._outage() from error
+                raise self._refused(error, installation_id, call) from error
+            except (requests.RequestException, json.JSONDecodeError) as error:
+                raise self._later(Later(), installation_id, call) from error
             except ValidationError as error:
-                raise UnreadableAnswerError(f"GitHub's answer is odd in {list_fields(error)}") from None
-        self._failures = 0
+                raise NotFoundError(f"GitHub's answer is odd in {list_fields(error)}") from None
+        self._back_off.succeed(call)
         return result
+
+    async def _ask(self, installation_id: InstallationId | None, work: Callable[[github.Github], T]) -> T:
+        """A token that GitHub does not take is replaced once: a fresh one is not known everywhere at once."""
+        loop = asyncio.get_running_loop()
+        client = self._client(installation_id)
+        try:
+            return await loop.run_in_executor(self._threads, work, client)
+        except github.GithubException as error:
+            if not isinstance(judge(error, utc_now()), NewToken):
+                raise
+        if self._clients.get(installation_id) is client:
+            del self._clients[installation_id]
+        return await loop.run_in_executor(self._threads, work, self._client(installation_id))
+
+    def _refused(
+        self, error: github.GithubException, installation_id: InstallationId | None, call: str
+    ) -> Exception:
+        match judge(error, utc_now()):
+            case Later() as later:
+                return self._later(later, installation_id, call)
+            case NewToken() if installation_id is None:
+                return AccessLostError(reason(error))
+            case NewToken():
+                # Ripe's key or clock is wrong. An installation that has gone is not found instead.
+                return self._later(Later(), installation_id, call)
+            case final:
+                return final
+
+    def _later(self, later: Later, installation_id: InstallationId | None, call: str) -> Postpone:
+        wait = self._back_off.next_wait(call) if later.wait is None else later.wait
+        until = self._now() + wait
+        if later.is_limit:
+            # Kept for the installation's other jobs, which would run into the same limit.
+            self._closed_until[installation_id] = until
+        return Postpone(until)
 
     def _client(self, installation_id: InstallationId | None) -> github.Github:
         if installation_id not in self._clients:
@@ -285,25 +328,6 @@ class GitHubGateway:
             )
         return self._clients[installation_id]
 
-    def _translate(self, error: github.GithubException, installation_id: InstallationId | None) -> Exception:
-        if error.status >= 500:
-            return self._outage()
-        if error.status == 404:
-            return NotFoundError(_message(error))
-        if (wait := _rate_limited_for(error)) is not None:
-            # Kept for the installation's other jobs, which would run into the same limit.
-            until = self._closed_until[installation_id] = self._now() + wait
-            return Postpone(until)
-        if error.status in (401, 403):
-            return AccessLostError(_message(error))
-        return error
-
-    def _outage(self) -> Postpone:
-        """Waits a minute, doubled while no call succeeds; at random, so that not all jobs return at once."""
-        pause = min(SHORTEST_OUTAGE * 2**self._failures, LONGEST_OUTAGE)
-        self._failures = min(self._failures + 1, 10)
-        return Postpone(self._now() + pause * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
-
 
 def _sign(pem: str, claims: dict[str, Any]) -> str:
     # PyGithub itself would load the key anew for each token.
@@ -316,8 +340,8 @@ def _load_paths(client: github.Github, repository: str, number: int) -> ChangedP
     after: str | None = None
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
-        _, answer = client.requester.graphql_query(_PATHS, variables)
-        pull_request = (answer["data"]["repository"] or {}).get("pullRequest")
+        answer = _query(client, _PATHS, variables)
+        pull_request = (answer["repository"] or {}).get("pullRequest")
         if pull_request is None:
             raise github.UnknownObjectException(404, answer)
         paths += [node["path"] for node in pull_request["files"]["nodes"]]
@@ -347,27 +371,13 @@ def _is_pending(review: object) -> bool:
     return isinstance(review, Mapping) and review.get("state") == "PENDING"
 
 
-def _message(error: github.GithubException) -> str:
-    data: Any = error.data
-    if isinstance(data, Mapping):
-        errors = data.get("errors")
-        first = errors[0] if isinstance(errors, list) and errors else None
-        detail = first.get("message") if isinstance(first, Mapping) else first
-        return str(detail or data.get("message") or error.status)
-    return str(error.message or error.status)
-
-
-def _rate_limited_for(error: github.GithubException) -> timedelta | None:
-    """How long GitHub asks us to wait; None if this is no rate limit.
-
-    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
-    """
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    if error.status not in (403, 429):
-        return None
-    if headers.get("retry-after", "").isdecimal():
-        return timedelta(seconds=int(headers["retry-after"]))
-    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
-        reset_at = datetime.fromtimestamp(int(headers["x-ratelimit-reset"]), UTC)
-        return max(reset_at - utc_now(), timedelta(seconds=1))
-    return SHORTEST_OUTAGE if error.status == 429 or "rate limit" in _message(error).lower() else None
+def _query(client: github.Github, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
+    """The data of a GraphQL answer. Raises GraphQLRefusedError: GitHub refuses with status 200 as well."""
+    requester = client.requester
+    headers, answer = requester.requestJsonAndCheck(
+        "POST", requester.graphql_url, input={"query": query, "variables": variables}
+    )
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, dict) or answer.get("errors"):
+        raise GraphQLRefusedError(200, answer, headers)
+    return data

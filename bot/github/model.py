@@ -252,10 +252,6 @@ class NotFoundError(GitHubError):
     """GitHub does not know it, or hides it from this installation."""
 
 
-class UnreadableAnswerError(NotFoundError):
-    """GitHub's answer lacks what every decision needs. The text names fields, never values."""
-
-
 class AccessLostError(GitHubError):
     """The installation may not ask this: uninstalled, suspended, or the permission was never granted."""
 

@@ -1,5 +1,6 @@
 """Asks GitHub how a pull request stands. The answer wins over all facts that are not newer."""
 
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -19,9 +20,14 @@ from bot.github.model import (
 )
 from bot.model import InstallationId, PullRequestId, Value
 from bot.reviews import rules, store
-from jobq import ClaimedJob, Discard, Queue, write_transaction
+from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
+
+TRIED_FOR = timedelta(hours=6)
+"""GitHub may hide a pull request for a while: a rename, a lag between its servers. Facts that contradict each
+other stay undecided until it answers, so no refusal is final before this time."""
+SHORTEST_WAIT = timedelta(minutes=1)
 
 
 class GitHub(Protocol):
@@ -59,6 +65,8 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) ->
     try:
         answer = await _ask(github, address)
     except (NotFoundError, AccessLostError) as error:
+        if (waited := queue.now() - job.created_at) < TRIED_FOR:
+            raise Postpone(queue.now() + max(waited, SHORTEST_WAIT)) from error
         return Discard(f"GitHub does not show it: {error}")
     note = await _store(pull_request_id, answer, queue)
     log.info("pull request synced", pull_request_id=pull_request_id, change=note)

@@ -10,6 +10,24 @@ from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequ
 from bot.reviews.rules import Requested
 from jobq import current_database
 
+# Columns are named, because a newer release may have added some that these models do not know.
+_PULL_REQUEST = """
+    SELECT pull_request.id, pull_request.workspace_id, pull_request.repository_id,
+        repository.full_name AS repository, pull_request.number, pull_request.title, pull_request.url,
+        pull_request.author_id, pull_request.author_login, pull_request.author_is_bot, pull_request.state,
+        pull_request.is_draft, pull_request.head_sha, pull_request.labels, pull_request.requested_teams,
+        pull_request.additions, pull_request.deletions, pull_request.changed_files,
+        pull_request.review_decision, pull_request.created_at, pull_request.updated_at,
+        pull_request.told AS same_second_facts, pull_request.pushed_at, pull_request.round
+    FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+"""
+_REQUEST = """
+    SELECT id, workspace_id, pull_request_id, reviewer_id, reviewer_login, requested_by, is_again, round,
+        opened_at, closed_at, close_reason, snoozed_until, snoozed_until_change AS is_snoozed_until_change,
+        muted_at IS NOT NULL AS is_muted
+    FROM review_request
+"""
+
 
 async def lock_pull_request(pull_request_id: PullRequestId) -> PullRequest | None:
     """The stored pull request, which nobody else changes until the transaction ends. None: not stored.
@@ -17,9 +35,8 @@ async def lock_pull_request(pull_request_id: PullRequestId) -> PullRequest | Non
     A transaction that changes a pull request or its requests locks it first, before any request or person.
     """
     row = await current_database().fetchrow(
-        """
-        SELECT pull_request.*, repository.full_name
-        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        f"""
+        {_PULL_REQUEST}
         WHERE pull_request.id = $1 FOR NO KEY UPDATE OF pull_request
         """,
         pull_request_id,
@@ -32,9 +49,8 @@ async def find_pull_request_by_name(
 ) -> PullRequest | None:
     """By the name (in any case) and number that people type, such as acme/api and 12."""
     row = await current_database().fetchrow(
-        """
-        SELECT pull_request.*, repository.full_name
-        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        f"""
+        {_PULL_REQUEST}
         WHERE repository.workspace_id = $1 AND lower(repository.full_name) = lower($2)
             AND pull_request.number = $3
         ORDER BY pull_request.id DESC LIMIT 1
@@ -49,9 +65,8 @@ async def find_pull_request_by_name(
 async def list_newest_pull_requests(workspace_id: WorkspaceId, most: int) -> tuple[PullRequest, ...]:
     """The newest first."""
     rows = await current_database().fetch(
-        """
-        SELECT pull_request.*, repository.full_name
-        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        f"""
+        {_PULL_REQUEST}
         WHERE pull_request.workspace_id = $1
         ORDER BY pull_request.created_at DESC, pull_request.id DESC LIMIT $2
         """,
@@ -65,9 +80,8 @@ async def list_pull_requests_by_id(
     pull_request_ids: Iterable[PullRequestId],
 ) -> tuple[PullRequest, ...]:
     rows = await current_database().fetch(
-        """
-        SELECT pull_request.*, repository.full_name
-        FROM pull_request JOIN repository ON repository.id = pull_request.repository_id
+        f"""
+        {_PULL_REQUEST}
         WHERE pull_request.id = ANY($1::bigint[])
         """,
         list(pull_request_ids),
@@ -111,15 +125,13 @@ async def delete_pull_requests_of(repository_ids: Iterable[RepositoryId]) -> Non
 
 async def lock_request(request_id: RequestId) -> ReviewRequest | None:
     """Lock its pull request first: see lock_pull_request."""
-    row = await current_database().fetchrow(
-        "SELECT * FROM review_request WHERE id = $1 FOR NO KEY UPDATE", request_id
-    )
+    row = await current_database().fetchrow(f"{_REQUEST} WHERE id = $1 FOR NO KEY UPDATE", request_id)
     return _request(row) if row else None
 
 
 async def load_request(request_id: RequestId) -> ReviewRequest:
     """Raises UserError if there is none, since a person pressed a button that outlived its request."""
-    row = await current_database().fetchrow("SELECT * FROM review_request WHERE id = $1", request_id)
+    row = await current_database().fetchrow(f"{_REQUEST} WHERE id = $1", request_id)
     if row is None:
         raise UserError("This review request no longer exists.")
     return _request(row)
@@ -128,14 +140,14 @@ async def load_request(request_id: RequestId) -> ReviewRequest:
 async def list_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:
     """Every request for a pull request, open or closed, oldest first."""
     rows = await current_database().fetch(
-        "SELECT * FROM review_request WHERE pull_request_id = $1 ORDER BY id", pull_request_id
+        f"{_REQUEST} WHERE pull_request_id = $1 ORDER BY id", pull_request_id
     )
     return tuple(_request(row) for row in rows)
 
 
 async def list_open_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:
     rows = await current_database().fetch(
-        "SELECT * FROM review_request WHERE pull_request_id = $1 AND closed_at IS NULL ORDER BY id",
+        f"{_REQUEST} WHERE pull_request_id = $1 AND closed_at IS NULL ORDER BY id",
         pull_request_id,
     )
     return tuple(_request(row) for row in rows)
@@ -146,18 +158,17 @@ async def list_open_requests_with_replies(
 ) -> tuple[tuple[ReviewRequest, ...], tuple[LatestReview, ...]]:
     """The open requests, and the newest review (comments included) of each of their reviewers."""
     rows = await current_database().fetch(
-        """
-        SELECT review_request.*, reply.state AS reply_state, reply.submitted_at AS replied_at
-        FROM review_request
+        f"""
+        SELECT request.*, reply.state AS reply_state, reply.submitted_at AS replied_at
+        FROM ({_REQUEST} WHERE pull_request_id = $1 AND closed_at IS NULL) AS request
         LEFT JOIN LATERAL (
             SELECT state, submitted_at FROM review
-            WHERE review.pull_request_id = $1 AND review.reviewer_id = review_request.reviewer_id
-                AND review.reviewer_id <> $2 AND NOT reviewer_is_bot
+            WHERE review.pull_request_id = $1 AND review.reviewer_id = request.reviewer_id
+                AND review.reviewer_id <> $2 AND NOT review.reviewer_is_bot
             ORDER BY submitted_at DESC, id DESC LIMIT 1
         ) AS reply ON true
-        WHERE review_request.pull_request_id = $1 AND closed_at IS NULL
-        ORDER BY review_request.id
-        """,
+        ORDER BY request.id
+        """,  # noqa: S608 - our own columns
         pull_request.id,
         pull_request.author.id,
     )
@@ -199,7 +210,7 @@ async def list_open_request_ids(after: RequestId | None, limit: int) -> tuple[Re
 async def list_requests_by_id(request_ids: Iterable[RequestId]) -> tuple[ReviewRequest, ...]:
     """Oldest first."""
     rows = await current_database().fetch(
-        "SELECT * FROM review_request WHERE id = ANY($1::bigint[]) ORDER BY opened_at, id", list(request_ids)
+        f"{_REQUEST} WHERE id = ANY($1::bigint[]) ORDER BY opened_at, id", list(request_ids)
     )
     return tuple(_request(row) for row in rows)
 
@@ -360,19 +371,12 @@ async def list_reviews(pull_request: PullRequest) -> tuple[LatestReview, ...]:
 def _pull_request(row: Any) -> PullRequest:
     fields = dict(row)
     return PullRequest(
-        repository=fields.pop("full_name"),
         author=Account(
             id=fields.pop("author_id"), login=fields.pop("author_login"), is_bot=fields.pop("author_is_bot")
         ),
-        same_second_facts=fields.pop("told"),
         **fields,
     )
 
 
 def _request(row: Any) -> ReviewRequest:
-    fields = dict(row)
-    return ReviewRequest(
-        is_snoozed_until_change=fields.pop("snoozed_until_change"),
-        is_muted=fields.pop("muted_at") is not None,
-        **fields,
-    )
+    return ReviewRequest.model_validate(dict(row))

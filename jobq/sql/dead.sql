@@ -1,2 +1,3 @@
 -- The dead jobs, the last to die first. $1 limit
-SELECT * FROM job_dead ORDER BY died_at DESC, id DESC LIMIT $1
+SELECT id, lane, job_type, arguments, ripe_at, created_at, tries, max_retries, base_retry_minutes, last_error, died_at
+FROM job_dead ORDER BY died_at DESC, id DESC LIMIT $1

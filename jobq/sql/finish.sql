@@ -10,7 +10,7 @@ WITH finished AS (
         ORDER BY job.id
         FOR UPDATE OF job SKIP LOCKED
     ))
-    RETURNING *
+    RETURNING id, lane, job_type, arguments, created_at, max_retries, base_retry_minutes, again_at
 ), requeued AS (
     INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes)
     SELECT lane, job_type, arguments, again_at, created_at, max_retries, base_retry_minutes

@@ -9,7 +9,8 @@ WITH failed AS (
     FOR UPDATE OF job SKIP LOCKED
 ), dead AS (
     DELETE FROM job USING failed WHERE job.id = failed.id
-    RETURNING job.*, failed.tries AS final_tries, failed.last_error AS final_error
+    RETURNING job.id, job.lane, job.job_type, job.arguments, job.ripe_at, job.created_at, job.max_retries,
+              job.base_retry_minutes, job.again_at, job.last_error, failed.tries AS final_tries, failed.last_error AS final_error
 ), moved AS (
     INSERT INTO job_dead (id, lane, job_type, arguments, ripe_at, created_at, tries, max_retries,
                           base_retry_minutes, last_error, died_at)

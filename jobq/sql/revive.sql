@@ -1,7 +1,7 @@
 -- Queue a dead job again, with all its tries. If the same job is queued already, only the dead row is deleted.
 -- $1 id, $2 now
 WITH revived AS (
-    DELETE FROM job_dead WHERE id = $1 RETURNING *
+    DELETE FROM job_dead WHERE id = $1 RETURNING lane, job_type, arguments, max_retries, base_retry_minutes
 ), queued AS (
     INSERT INTO job (lane, job_type, arguments, created_at, max_retries, base_retry_minutes)
     SELECT lane, job_type, arguments, $2, max_retries, base_retry_minutes

@@ -19,7 +19,7 @@ from bot.github.model import (
 from bot.model import InstallationId
 from bot.sandbox.github.model import File, Pull
 from bot.sandbox.github.routes import Fault
-from jobq import Postpone
+from jobq import Postpone, utc_now
 from tests.github_server import APP_ID, ServedGitHub, private_key, served_github
 
 
@@ -179,3 +179,117 @@ async def test_a_suspended_installation_has_lost_its_access(
     github.world.suspend(github.world.document.installations[0])
     with pytest.raises(AccessLostError):
         await gateway.load_pull_request(*where(github, pull))
+
+
+@pytest.mark.parametrize(
+    "kind", ["RATE_LIMITED", "RATE_LIMIT", "MAX_NODE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE"]
+)
+async def test_a_query_that_github_refuses_with_status_200_is_asked_again(
+    github: ServedGitHub, gateway: GitHubGateway, pull: Pull, kind: str
+) -> None:
+    github.server.faults.append(Fault(graphql=kind, message="Something went wrong"))
+    with pytest.raises(Postpone) as refused:
+        await gateway.load_changed_paths(*where(github, pull))
+    assert timedelta(seconds=50) < refused.value.until - utc_now() < timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.",
+        "You have exceeded a secondary rate limit",
+        "Your request was submitted too quickly",
+    ],
+)
+async def test_a_limit_without_a_time_is_waited_for_longer_and_longer(
+    github: ServedGitHub, pull: Pull, text: str
+) -> None:
+    clock = Clock()
+    gateway = GitHubGateway(str(APP_ID), private_key(), github.api_url, now=clock.now, timeout=2)
+    await gateway.load_pull_request(*where(github, pull))
+    github.server.faults.append(Fault(403, message=text, times=6))
+    waits = []
+    for _ in range(6):
+        with pytest.raises(Postpone) as refused:
+            await gateway.load_pull_request(*where(github, pull))
+        waits.append(refused.value.until - clock.now())
+        clock.shift += refused.value.until - clock.now()
+    await gateway.close()
+    assert waits == sorted(waits[:4]) + waits[4:]
+    assert timedelta(seconds=59) < waits[0] < timedelta(seconds=76)
+    assert timedelta(minutes=11) < waits[-1] <= timedelta(minutes=15)
+
+
+async def test_a_token_that_is_refused_once_is_replaced(
+    github: ServedGitHub, gateway: GitHubGateway, pull: Pull
+) -> None:
+    github.server.faults.append(Fault(401, message="Bad credentials", path="/pulls"))
+    assert (await gateway.load_pull_request(*where(github, pull))).number == pull.number
+    assert github.server.access.minted == 2
+    github.server.faults.append(Fault(401, message="Bad credentials", path="/pulls", times=2))
+    with pytest.raises(Postpone):
+        await gateway.load_pull_request(*where(github, pull))
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_renamed_repository_is_followed_for_reads_and_writes(
+    github: ServedGitHub, gateway: GitHubGateway, pull: Pull, status: int
+) -> None:
+    installation, _, number = where(github, pull)
+    for _ in range(2):
+        path = f"/api/v3/repos/acme/api/pulls/{number}/requested_reviewers"
+        github.server.faults.append(Fault(status, {"Location": path}, "Moved", path="/old/name"))
+        asked = await gateway.request_reviewers(installation, "old/name", number, ["cho"])
+        assert [account.login for account in asked] == ["cho"]
+    listing = f"{github.api_url}/repos/acme/api/pulls?state=open&per_page=100&page=1"
+    github.server.faults.append(Fault(status, {"Location": listing}, "Moved", path="/old/name"))
+    page = await gateway.list_open_pull_requests(installation, "old/name", 1)
+    assert [listed.number for listed in page.pull_requests] == [number]
+
+
+async def test_a_move_to_another_host_never_gets_the_token(
+    github: ServedGitHub, gateway: GitHubGateway, pull: Pull
+) -> None:
+    fault = Fault(307, {"Location": "http://elsewhere.example/repos"}, "Moved", path="/pulls")
+    github.server.faults.append(fault)
+    with pytest.raises(Postpone):
+        await gateway.load_pull_request(*where(github, pull))
+
+
+@pytest.mark.parametrize(
+    ("headers", "longest"),
+    [
+        ({"Retry-After": "31536000"}, timedelta(hours=1)),
+        ({"Retry-After": "999999999999"}, timedelta(hours=1)),
+        ({"Retry-After": "9" * 5_000}, timedelta(hours=1)),
+        ({"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}, timedelta(hours=1)),
+        ({"Retry-After": "-1"}, timedelta(minutes=2)),
+        ({"Retry-After": "soon"}, timedelta(minutes=2)),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, timedelta(minutes=2)),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "999999999999"}, timedelta(hours=1)),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "-5"}, timedelta(minutes=2)),
+        ({"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "tomorrow"},
+         timedelta(minutes=2)),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9" * 400}, timedelta(minutes=2)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [403, 429])
+async def test_no_time_that_github_names_closes_an_installation_for_more_than_an_hour(
+    github: ServedGitHub,
+    gateway: GitHubGateway,
+    pull: Pull,
+    status: int,
+    headers: dict[str, str],
+    longest: timedelta,
+) -> None:
+    await gateway.load_pull_request(*where(github, pull))
+    github.server.faults.append(Fault(status, headers, "You have exceeded a secondary rate limit"))
+    with pytest.raises(Postpone) as refused:
+        await gateway.load_pull_request(*where(github, pull))
+    assert longest / 3 < refused.value.until - utc_now() <= longest
+
+
+async def test_calls_of_many_threads_are_never_mixed_up(github: ServedGitHub, gateway: GitHubGateway) -> None:
+    pulls = [github.world.open_pull_request("acme/api", "ben", f"{n}", ["a"]) for n in range(40)]
+    loaded = await asyncio.gather(*(gateway.load_pull_request(*where(github, pull)) for pull in pulls))
+    assert [answer.number for answer in loaded] == [pull.number for pull in pulls]

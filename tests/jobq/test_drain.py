@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from jobq import ClaimedJob, Discard, Job, JobQueueError, Outcome, Postpone, Queue
@@ -83,3 +84,27 @@ async def test_drain_works_in_a_test_that_is_rolled_back(queue: Queue) -> None:
         await queue.save(Job(job_type="chain", arguments={"n": 9}))
 
     assert await db.fetchval("SELECT count(*) FROM job") == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["ALTER TABLE fruit ADD COLUMN is_ripe boolean", "ALTER TABLE fruit ALTER COLUMN weight TYPE bigint"],
+    ids=["a column was added", "a type was changed"],
+)
+async def test_a_migration_under_a_prepared_statement_costs_no_try(queue: Queue, change: str) -> None:
+    db, ran = queue.database, []
+
+    async def weigh(job: ClaimedJob) -> None:
+        async with db.transaction():
+            ran.append(await db.fetch("SELECT * FROM fruit"))
+
+    await db.execute("CREATE TABLE fruit (name text, weight int)")
+    await queue.save(Job(job_type="weigh"))
+    await drain(queue, {"weigh": weigh})
+    await db.execute(change)
+    await queue.save(Job(job_type="weigh"))
+    with pytest.raises(asyncpg.InvalidCachedStatementError):
+        await drain(queue, {"weigh": weigh})
+
+    row = await load_only_row(db)
+    assert (row["tries"], row["ripe_at"]) == (0, NOON + timedelta(seconds=1))

@@ -1,6 +1,7 @@
 """GitHub's answer about a pull request is stored as a whole, once, and never over newer facts."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 
 import asyncpg
@@ -126,9 +127,23 @@ async def test_a_hold_ends_with_githubs_answer_and_not_before(acme: Acme, pull: 
     assert "remind_reviewer" in [queued.job.job_type for queued in await acme.queue.queued()]
 
 
-async def test_a_pull_request_that_github_does_not_show_is_left_as_it_is(acme: Acme, pull: Pull) -> None:
+@pytest.mark.parametrize("status", [403, 404], ids=["refused", "not found"])
+async def test_a_refusal_is_not_taken_as_final_at_once(acme: Acme, pull: Pull, status: int) -> None:
+    acme.world.request_review(pull, ["cho"], by="ben")
+    acme.server.faults.append(Fault(status, message="Not for you", path="/pulls"))
+    with pytest.raises(Postpone) as refused:
+        await sync(acme, pull)
+    assert refused.value.until <= acme.clock.now() + timedelta(minutes=2)
+    await sync(acme, pull)
+    assert await asked(pull) == ["ana", "cho"]
+
+
+async def test_a_pull_request_that_github_hides_for_hours_is_left_as_it_is(acme: Acme, pull: Pull) -> None:
     acme.world.document.pulls.remove(pull)
     before = await rows_of(acme.queue.database, TABLES)
+    with pytest.raises(Postpone):
+        await sync(acme, pull)
+    acme.clock.shift += timedelta(hours=6)
     assert isinstance(await sync(acme, pull), Discard)
     assert await rows_of(acme.queue.database, TABLES) == before
 

@@ -1,4 +1,4 @@
-"""Odd values in the fields that Ripe reads: the answer is 202, and the fact is applied if that is possible."""
+"""Odd values in the fields that Ripe reads: the answer is 202, and the fact is applied if possible."""
 
 import json
 from collections.abc import AsyncIterator, Iterator

@@ -15,8 +15,8 @@ from jobq import current_database, read_transaction
 MOST_SHOWN = 20
 
 _DMS = """
-    SELECT message.*, person.name, person.zone, full_name || '#' || number AS label, title,
-           count(*) OVER () AS total
+    SELECT sending_at, letter, notice, sequence, person.name, person.zone,
+           full_name || '#' || number AS label, title, count(*) OVER () AS total
     FROM message
     JOIN person ON person.id = person_id
     LEFT JOIN review_request ON review_request.id = request_id
@@ -89,7 +89,7 @@ def _name(sequence: int) -> str:
 
 
 def _request(row: Record, now: datetime) -> ReportEntry:
-    decision = Decision.model_validate_json(row["decision"])
+    decision = Decision.model_validate_json(row["decision"], extra="ignore")
     logins = ", ".join(chosen.login for chosen in decision.chosen)
     when = describe_instant(row["decided_at"], "UTC", now)
     return ReportEntry(
