@@ -15,12 +15,12 @@ from bot.reviews.rules import is_approved_enough
 from bot.reviews.store import (
     list_open_requests,
     list_reviews,
-    load_pull_request,
     snooze_request,
 )
 from jobq import Database
 from tests.factories import ANA, BEN, account, pull_request_payload, review_payload
 from tests.jobs.facts import CHO, NOON, Bot, install_bot
+from tests.stored import load_pull_request
 
 PULL_REQUEST = PullRequestId(7)
 ROBOT = account("renovate[bot]", 900, "Bot")
