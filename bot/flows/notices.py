@@ -64,9 +64,11 @@ def follow_up(earlier: Message, person: Person) -> LostNotice | Discard:
     return Discard("it was sent already")
 
 
-def wait_for_work(person: Person, now: datetime) -> Postpone | Discard | None:
-    """Until when a notice waits for the person's working hours; None: they are at work."""
-    at = next_working_instant(person.hours, now, intervals(person))
+def wait_for_work(
+    person: Person, now: datetime, not_before: datetime | None = None
+) -> Postpone | Discard | None:
+    """Until when a notice waits for the person's working hours, and for `not_before`. None: it may go now."""
+    at = next_working_instant(person.hours, max(now, not_before or now), intervals(person))
     if at is None:
         return Discard("its reader is never at work")
     return Postpone(at) if at > now else None
@@ -82,6 +84,6 @@ async def begin_notice(
     message_id = await insert_notice(notice, now)
     if message_id is None:
         return Postpone(now)  # another job began it a moment ago
-    if welcomes:
+    if not welcomes:
         await mark_welcomed(person.id, now)
     return ReadyNotice(notice=notice, message_id=message_id, person=person, rendered=rendered)

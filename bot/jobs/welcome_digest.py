@@ -60,7 +60,7 @@ async def _prepare(person_id: PersonId, now: datetime, *, is_live: bool) -> Prep
     earlier = await find_notice(notice)
     if earlier is not None and earlier.is_unresolved:
         return LostNotice(message=earlier, person=person)
-    if (wait := wait_for_work(person, max(now, person.snoozed_until or now))) is not None:
+    if (wait := wait_for_work(person, now, person.snoozed_until)) is not None:
         return wait
     waiting = await _load_waiting(person_id, now)
     if not waiting:
