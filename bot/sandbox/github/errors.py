@@ -1,8 +1,7 @@
 """The refusals of the sandbox's GitHub.
 
 AnswerError             the answer has an error status and a message
-├── RefusedError        422: GitHub refuses what a person or the App wants to do; nothing has changed
-└── UnauthorizedError   401: bad credentials
+└── RefusedError        422: GitHub refuses what a person or the App wants to do; nothing has changed
 CodeRefusedError        no token for an OAuth code, which GitHub says with status 200
 """
 
@@ -24,13 +23,6 @@ class RefusedError(AnswerError):
 
     def __init__(self, message: str) -> None:
         super().__init__(422, message)
-
-
-class UnauthorizedError(AnswerError):
-    """The caller is not who they say."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(401, message)
 
 
 class CodeRefusedError(Exception):
