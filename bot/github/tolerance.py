@@ -6,6 +6,7 @@ whole payload.
 
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import (
@@ -62,6 +63,15 @@ def _list_or_nothing(value: object, info: ValidationInfo) -> list[Any]:
     return []
 
 
+def _number(least: int, most: int, value: object, read: ValidatorFunctionWrapHandler) -> int:
+    if isinstance(value, bool):  # Python counts True as 1
+        raise ValueError("true and false are no numbers")
+    number: int = read(value)
+    if not least <= number <= most:
+        raise ValueError(f"not a number from {least} to {most}")
+    return number
+
+
 def _instant(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("a date must be text")
@@ -93,10 +103,10 @@ IfReadableItem = WrapValidator(_none_if_odd_item)
 MaybeList = BeforeValidator(_list_or_nothing)
 """For a list: empty if it is missing, null or no list."""
 
-FitsBigint = Field(ge=1, le=LARGEST_BIGINT)
+FitsBigint = WrapValidator(partial(_number, 1, LARGEST_BIGINT))
 """For an id, which Postgres keeps as a bigint."""
-Number = Annotated[int, Field(ge=1, le=LARGEST_INT)]
-Size = Annotated[Annotated[int, Field(ge=0, le=LARGEST_INT)] | None, IfReadable]
+Number = Annotated[int, WrapValidator(partial(_number, 1, LARGEST_INT))]
+Size = Annotated[Annotated[int, WrapValidator(partial(_number, 0, LARGEST_INT))] | None, IfReadable]
 Instant = Annotated[Annotated[datetime, BeforeValidator(_instant)] | None, IfReadable]
 CleanText = Annotated[str, BeforeValidator(clean_text)]
 Name = Annotated[CleanText, Field(min_length=1, max_length=255)]
