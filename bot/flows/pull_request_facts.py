@@ -28,7 +28,7 @@ _MAY_NEED_REVIEWERS = frozenset(
     }
 )
 _KEEP_SNOOZES = frozenset({PullRequestAction.LABELED, PullRequestAction.UNLABELED})
-"""Actions that do not end "snoozed until something changes", whoever takes them."""
+"""Actions that do not end "snoozed until something changes", no matter who takes them."""
 
 
 async def apply_pull_request_fact(workspace_id: WorkspaceId, fact: AnyFact) -> AppliedChange:

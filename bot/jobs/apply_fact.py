@@ -65,7 +65,7 @@ def _dated(fact: PullRequestFact | ReviewFact, received_at: datetime) -> PullReq
 
 
 def _note(delivery: Delivery, applied: AppliedChange) -> str:
-    """What changed, after what could not be read of the payload."""
+    """The note of the delivery: first the parts of the payload that were unreadable, then the change."""
     unread = delivery.note if delivery.outcome is DeliveryOutcome.QUEUED else ""
     return "; ".join(note for note in (unread, applied.note) if note)
 

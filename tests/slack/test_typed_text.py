@@ -1,4 +1,4 @@
-"""What people type, dictate and paste is understood as it looks, or becomes a question; nothing raises."""
+"""Typed, dictated and pasted text is understood as it looks, or becomes a question; nothing raises."""
 
 import time
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whatever stands in the fields that Ripe reads: it is answered with 202, and applied if that is possible."""
+"""Odd values in the fields that Ripe reads: the answer is 202, and the fact is applied if possible."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -34,7 +34,7 @@ ODD = {
     "negative": -1,
     "other century": "9999-12-31T23:59:59-14:00",
 }
-"""What may stand in a field. JSON's escapes carry NUL and surrogates over the wire."""
+"""Odd values for a field. JSON's escapes carry NUL and surrogates over the wire."""
 NEEDED = {
     "action",
     "installation",
