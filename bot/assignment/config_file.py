@@ -1,7 +1,7 @@
 """Reads the configuration file and lists everything wrong with it, each with its line. Pure."""
 
 import difflib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -155,6 +155,7 @@ def _at(data: Any, place: Place) -> Any:
 
 def _never_matches(yaml: MarkedYaml, wrong: Container[str]) -> Iterable[Problem]:
     """Patterns and demands that nothing can meet, at places that are not `wrong` already."""
+    why: Callable[[Any], str | None]
     for place in yaml.lines:
         match place:
             case ("repositories", str(), "rules", int(), "paths", int()):

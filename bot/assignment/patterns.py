@@ -49,7 +49,7 @@ def why_useless(pattern: str) -> str | None:
         return "starts with '!': exclusions are not understood"
     parts = pattern.strip("/").split("/")
     if "" in parts or "." in parts or ".." in parts:
-        return "can match no path: paths have no empty part, no '.' and no '..'"
+        return f"can match no path: paths have no empty part, no '.' and no '..'{_meant(pattern)}"
     try:
         _compile(pattern)
     except PatternLimitException:
@@ -59,11 +59,18 @@ def why_useless(pattern: str) -> str | None:
     return None
 
 
+def _meant(pattern: str) -> str:
+    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts:
+        return ""
+    is_anchored, is_folder = pattern.startswith("/"), pattern.endswith("/")
+    return f"; did you mean '{'/' * is_anchored}{'/'.join(parts)}{'/' * is_folder}'?"
+
+
 @lru_cache(maxsize=4096)
 def _compile(pattern: str) -> _Matcher:
-    matcher: _Matcher = glob.compile(
-        _spell_out(unicodedata.normalize("NFC", pattern)), flags=_FLAGS, limit=_MOST_BRACES
-    )
+    spelled = _spell_out(unicodedata.normalize("NFC", pattern))
+    matcher: _Matcher = glob.compile(spelled, flags=_FLAGS, limit=_MOST_BRACES)
     return matcher
 
 
