@@ -18,6 +18,8 @@ Interval = tuple[datetime, datetime]
 
 _NINE_TO_FIVE = (time(9), time(17))
 MONDAY_TO_FRIDAY = {weekday: _NINE_TO_FIVE for weekday in range(5)}
+UNKNOWN_ZONE = "UTC"
+"""The zone of a person whose own is unknown here."""
 HORIZON = timedelta(days=3 * 366)
 """How far ahead to look. A person who is not at work for three years counts as never at work."""
 
@@ -31,10 +33,7 @@ class WorkingHours(Value):
     @field_validator("zone")
     @classmethod
     def _check_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"{zone!r} is not a time zone") from None
+        load_zone(zone)
         return zone
 
     @model_validator(mode="after")
@@ -45,7 +44,27 @@ class WorkingHours(Value):
 
     @cached_property
     def tz(self) -> ZoneInfo:
-        return ZoneInfo(self.zone)
+        return load_zone(self.zone)
+
+
+def load_zone(name: str) -> ZoneInfo:
+    """A zone by its name, or by that name in one of the folders `posix` and `right`. Raises ValueError.
+
+    Zones are looked up here only: Postgres has a database of its own, which may be older or newer.
+    """
+    try:
+        return ZoneInfo(name.removeprefix("posix/").removeprefix("right/"))
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone") from None
+
+
+def is_zone(name: str) -> bool:
+    """Whether this is the name of a known time zone."""
+    try:
+        load_zone(name)
+    except ValueError:
+        return False
+    return True
 
 
 def next_working_instant(
@@ -90,6 +109,12 @@ def start_of_working_day_after(hours: WorkingHours, at: datetime) -> datetime | 
 def local_day(hours: WorkingHours, at: datetime) -> date:
     """The date on the person's calendar."""
     return at.astimezone(hours.tz).date()
+
+
+def bounds_of_local_day(hours: WorkingHours, at: datetime) -> Interval:
+    """From the midnight before an instant to the next one, on the person's clock."""
+    today = local_day(hours, at)
+    return local_instant(hours, today, time.min), local_instant(hours, today + timedelta(days=1), time.min)
 
 
 def local_instant(hours: WorkingHours, day: date, wall: time) -> datetime:

@@ -5,10 +5,9 @@ from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.github.model import Account
 from bot.model import PersonId, UserError, WorkspaceId
 from bot.people import accounts, store
-from bot.people.import_plan import UNKNOWN_ZONE
 from bot.people.model import MappedAccount
-from bot.people.people_file import is_zone
 from bot.slack.gateway import SlackUser
+from bot.working_time import UNKNOWN_ZONE, is_zone
 from jobq import Queue, write_transaction
 
 

@@ -1,14 +1,16 @@
 """Follows the changes in a Slack profile that decide when a person is reminded."""
 
-from pydantic import ValidationError
+import structlog
 
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.model import WorkspaceId
 from bot.people import store
 from bot.slack.gateway import SlackUser
-from bot.working_time import WorkingHours
+from bot.working_time import is_zone
 from jobq import Queue, write_transaction
+
+log = structlog.get_logger()
 
 
 @write_transaction
@@ -18,19 +20,13 @@ async def follow_profile(workspace_id: WorkspaceId, user: SlackUser, *, queue: Q
     if person is None:
         return False
     await store.lock_person(person.id)
-    zone = user.zone if user.zone is not None and _is_zone(user.zone) else person.zone
+    if user.zone is not None and not is_zone(user.zone):
+        log.warning("unknown zone in a Slack profile", zone=user.zone[:60], kept=person.zone)
+    zone = user.zone if user.zone is not None and is_zone(user.zone) else person.zone
     if (zone, user.is_active) == (person.zone, person.is_active):
         return False
     await store.set_zone(person.id, zone)
     await store.set_active(person.id, user.is_active)
     request_ids = await list_open_request_ids_of_person(person.id)
     await queue.save_all(remind_reviewer_job(request_id) for request_id in request_ids)
-    return True
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        WorkingHours(zone=name)
-    except ValidationError:
-        return False
     return True

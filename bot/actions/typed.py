@@ -43,7 +43,8 @@ HELP = """\
 
 _NOT_YET = {
     "team": "There is no page for a team yet. `/reviews` shows what waits for you and for others.",
-    "settings": "Ripe takes your time zone from your Slack profile; there is nothing else to set here yet.",
+    "settings": "Ripe takes your time zone from your Slack profile; there is nothing else to set here yet."
+    " Your zone is {zone}.",
 }
 
 
@@ -61,7 +62,7 @@ async def carry_out(person: Person, command: PersonCommand, *, queue: Queue, now
             return render_text(FORMS[command.name].without_form)
         case ShowReviews():
             if (answer := _NOT_YET.get(command.page)) is not None:
-                return render_text(answer)
+                return render_text(answer.format(zone=person.zone))
             return await list_reviews(person, now=now)
         case Why():
             return await explain_by_name(person, command.target.repository, command.target.number)

@@ -1,13 +1,15 @@
 """Reads the configuration file and lists everything wrong with it, each with its line. Pure."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.assignment.config import Escalate, Ignore, Reminders, RepositoryConfig, RipeConfig, Rule
+from bot.assignment.never_matches import why_no_author, why_no_label, why_no_path
 from bot.marked_yaml import MarkedYaml, Place, name_place, read_yaml
 from bot.model import Problem, Value
 from bot.people.model import parse_login
@@ -54,6 +56,7 @@ def parse_config(text: str, known_logins: Iterable[str], known_repositories: Ite
     unread = {problem.where for problem in yaml.problems}
     problems = [*yaml.problems, *(problem for problem in problems if problem.where not in unread)]
     problems += _not_built_yet(yaml)
+    problems += _never_matches(yaml, {problem.where for problem in problems})
     problems += _unknown_names(yaml, known_logins, known_repositories)
     if problems:
         return ConfigFile(config=None, problems=tuple(sorted(problems, key=lambda problem: problem.line)))
@@ -148,6 +151,39 @@ def _at(data: Any, place: Place) -> Any:
     for part in place:
         data = data[part]
     return data
+
+
+def _never_matches(yaml: MarkedYaml, wrong: Container[str]) -> Iterable[Problem]:
+    """Patterns and demands that nothing can meet, at places that are not `wrong` already."""
+    why: Callable[[Any], str | None]
+    for place in yaml.lines:
+        match place:
+            case ("repositories", str(), "rules", int(), "paths", int()):
+                why = why_no_path
+            case ("repositories", str(), "ignore", "authors", int()):
+                why = why_no_author
+            case ("repositories", str(), "ignore", "labels", int()):
+                why = why_no_label
+            case ("repositories", str(), "rules", int(), "at_least"):
+                why = partial(_why_too_many, _at(yaml.data, place[:-1]))
+            case _:
+                continue
+        value, where = _at(yaml.data, place), name_place(place)
+        text = why(value) if isinstance(value, str | int) and where not in wrong else None
+        if text is not None:
+            yield Problem(line=yaml.line_of(place), where=where, text=text)
+
+
+def _why_too_many(rule: Any, at_least: Any) -> str | None:
+    """Why a rule cannot have that many people asked."""
+    people = rule.get("people")
+    if not isinstance(people, list) or not isinstance(at_least, int):
+        return None
+    count = len({str(login).lower().removeprefix("@") for login in people})
+    if at_least <= count:
+        return None
+    named = "1 person" if count == 1 else f"{count} people"
+    return f"is {at_least}, but the rule names {named}; name more, or did you mean {count}?"
 
 
 def _not_built_yet(yaml: MarkedYaml) -> Iterable[Problem]:

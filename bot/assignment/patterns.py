@@ -8,6 +8,7 @@ A path pattern is read as in CODEOWNERS and .gitignore, and always case-sensitiv
 - `billing/` is everything below a folder of that name, `/billing/` only below the one at the top. A last
   part without a wildcard (`billing/api`) matches the file or the folder; one with a wildcard (`docs/*`)
   matches only files.
+- An `ü` matches an `ü`, whether it is stored as one character or as two (NFC, NFD).
 - `\\` takes a special character literally: `app/\\[id\\]/page.tsx`. Exclusions (`!`) are not understood.
 
 An author pattern has only `*` and `?`, and matches in any case. Brackets are literal, so that `*[bot]`
@@ -15,6 +16,7 @@ matches every bot.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol
@@ -35,7 +37,7 @@ class _Matcher(Protocol):
 
 def first_match(patterns: Iterable[str], paths: Iterable[str]) -> str | None:
     """The first of these patterns that matches any of these paths."""
-    paths = tuple(paths)
+    paths = tuple(unicodedata.normalize("NFC", path) for path in paths)
     return next((pattern for pattern in patterns if any(map(_compile(pattern).match, paths))), None)
 
 
@@ -47,7 +49,7 @@ def why_useless(pattern: str) -> str | None:
         return "starts with '!': exclusions are not understood"
     parts = pattern.strip("/").split("/")
     if "" in parts or "." in parts or ".." in parts:
-        return "can match no path: paths have no empty part, no '.' and no '..'"
+        return f"can match no path: paths have no empty part, no '.' and no '..'{_meant(pattern)}"
     try:
         _compile(pattern)
     except PatternLimitException:
@@ -57,9 +59,18 @@ def why_useless(pattern: str) -> str | None:
     return None
 
 
+def _meant(pattern: str) -> str:
+    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts:
+        return ""
+    is_anchored, is_folder = pattern.startswith("/"), pattern.endswith("/")
+    return f"; did you mean '{'/' * is_anchored}{'/'.join(parts)}{'/' * is_folder}'?"
+
+
 @lru_cache(maxsize=4096)
 def _compile(pattern: str) -> _Matcher:
-    matcher: _Matcher = glob.compile(_spell_out(pattern), flags=_FLAGS, limit=_MOST_BRACES)
+    spelled = _spell_out(unicodedata.normalize("NFC", pattern))
+    matcher: _Matcher = glob.compile(spelled, flags=_FLAGS, limit=_MOST_BRACES)
     return matcher
 
 

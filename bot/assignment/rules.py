@@ -2,12 +2,12 @@
 
 import re
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
 from bot.assignment.patterns import matches_author
 from bot.reviews.model import PullRequest
+from bot.working_time import UNKNOWN_ZONE, is_zone, load_zone
 
 
 def why_not_assigned(pull_request: PullRequest, config: RepositoryConfig) -> tuple[NoAssignment, str] | None:
@@ -91,7 +91,7 @@ def _out(skipped: Skipped, now: datetime) -> str:
     """Until when a person is out, as they would say it: the last day, or the time of the day."""
     if skipped.until is None:
         return "out"
-    zone = ZoneInfo(skipped.zone)
+    zone = load_zone(skipped.zone if is_zone(skipped.zone) else UNKNOWN_ZONE)
     end, today = skipped.until.astimezone(zone), now.astimezone(zone).date()
     # An absence ends when the day after it begins: "until Friday" includes Friday.
     last = (end - timedelta(microseconds=1)).date()

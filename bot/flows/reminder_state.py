@@ -14,6 +14,7 @@ from bot.people.rules import current_absence
 from bot.reminders.model import Message, ReminderState
 from bot.reviews.model import LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import is_approved_enough
+from bot.working_time import UNKNOWN_ZONE, Interval, WorkingHours, bounds_of_local_day, is_zone
 from jobq import current_database
 
 LOAD = Path(__file__).with_name("reminder_state.sql").read_text()
@@ -29,8 +30,14 @@ async def load_reminder_states(request_ids: Iterable[RequestId], now: datetime) 
     locked = await _lock_requests(request_ids)
     people = await _lock_reviewers(locked)
     # A statement that waits for a lock still sees what was there before it waited, so this is another one.
+    reviewers = [people.get(request_id, _NOBODY) for request_id in locked]
+    days = [_day_of(reviewer.zone, now) for reviewer in reviewers]
     rows = await current_database().fetch(
-        LOAD, locked, [people.get(request_id) for request_id in locked], now
+        LOAD,
+        locked,
+        [reviewer.person_id for reviewer in reviewers],
+        [begins_at for begins_at, _ in days],
+        [ends_at for _, ends_at in days],
     )
     return tuple(_state(_Loaded.model_validate_json(row["loaded"], extra="ignore"), now) for row in rows)
 
@@ -53,11 +60,24 @@ async def _lock_requests(request_ids: Iterable[RequestId]) -> Sequence[RequestId
     return [RequestId(row["id"]) for row in rows]
 
 
-async def _lock_reviewers(request_ids: Sequence[RequestId]) -> dict[RequestId, PersonId]:
-    """The person whose account is asked by each request, if anybody is mapped to it."""
+class _Reviewer(Value):
+    """The person whose account a request asks; `person_id` is None if nobody is mapped to it."""
+
+    person_id: PersonId | None = None
+    zone: str = UNKNOWN_ZONE
+
+
+_NOBODY = _Reviewer()
+
+
+def _day_of(zone: str, now: datetime) -> Interval:
+    return bounds_of_local_day(WorkingHours(zone=zone if is_zone(zone) else UNKNOWN_ZONE), now)
+
+
+async def _lock_reviewers(request_ids: Sequence[RequestId]) -> dict[RequestId, _Reviewer]:
     rows = await current_database().fetch(
         """
-        SELECT review_request.id AS request_id, person.id AS person_id
+        SELECT review_request.id AS request_id, person.id AS person_id, person.zone
         FROM review_request
         JOIN account ON (account.workspace_id, account.id)
             = (review_request.workspace_id, review_request.reviewer_id)
@@ -67,7 +87,7 @@ async def _lock_reviewers(request_ids: Sequence[RequestId]) -> dict[RequestId, P
         """,
         request_ids,
     )
-    return {RequestId(row["request_id"]): PersonId(row["person_id"]) for row in rows}
+    return {row["request_id"]: _Reviewer(person_id=row["person_id"], zone=row["zone"]) for row in rows}
 
 
 class _Loaded(Value):

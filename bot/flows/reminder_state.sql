@@ -1,5 +1,5 @@
 -- All that the next step about each of these review requests depends on: $1 their ids, $2 the person locked for each
--- (NULL: nobody), $3 now. One JSON object a request, with the fields of reminder_state._Loaded.
+-- (NULL: nobody), $3 and $4 when the day of each person begins and ends. One JSON object a request, with the fields of reminder_state._Loaded.
 SELECT jsonb_build_object(
     'request', jsonb_build_object('id', review_request.id, 'workspace_id', review_request.workspace_id,
         'pull_request_id', pull_request_id, 'reviewer_id', reviewer_id, 'reviewer_login', reviewer_login,
@@ -48,8 +48,7 @@ SELECT jsonb_build_object(
     'dms_today', (
         SELECT count(*) FROM message
         WHERE message.person_id = person.id AND state <> 'failed'
-            AND sending_at > $3::timestamptz - interval '26 hours'
-            AND (sending_at AT TIME ZONE person.zone)::date = ($3 AT TIME ZONE person.zone)::date),
+            AND sending_at >= locked.day_begins_at AND sending_at < locked.day_ends_at),
     'has_twin', EXISTS (
         SELECT FROM review_request AS twin
         JOIN account ON (account.workspace_id, account.id) = (twin.workspace_id, twin.reviewer_id)
@@ -63,7 +62,8 @@ SELECT jsonb_build_object(
             'paused_by_name', paused_by_name, 'paused_at', paused_at)
         FROM pause WHERE pause.workspace_id = review_request.workspace_id AND resumed_at IS NULL)
 ) AS loaded
-FROM unnest($1::bigint[], $2::bigint[]) AS locked (request_id, person_id)
+FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[])
+    AS locked (request_id, person_id, day_begins_at, day_ends_at)
 JOIN review_request ON review_request.id = locked.request_id
 JOIN pull_request ON pull_request.id = review_request.pull_request_id
 JOIN repository ON repository.id = pull_request.repository_id

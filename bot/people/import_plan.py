@@ -6,9 +6,8 @@ from enum import StrEnum
 from bot.github.model import Account
 from bot.model import AccountId, PersonId, Problem, Value
 from bot.people.model import MappedAccount, Person
-from bot.people.people_file import Row, is_zone
-
-UNKNOWN_ZONE = "UTC"
+from bot.people.people_file import Row
+from bot.working_time import UNKNOWN_ZONE, is_zone
 
 
 class SlackProfile(Value):

@@ -3,8 +3,10 @@
 import re
 from datetime import datetime, time
 
+from pydantic import field_validator
+
 from bot.model import AccountId, PersonId, Value, WorkspaceId
-from bot.working_time import MONDAY_TO_FRIDAY, WorkingHours
+from bot.working_time import MONDAY_TO_FRIDAY, UNKNOWN_ZONE, WorkingHours, is_zone
 
 
 class Absence(Value):
@@ -20,7 +22,10 @@ class Absence(Value):
 
 
 class Person(Value):
-    """One human. `spans` maps a weekday (Monday = 0) to its working hours; None is Mon-Fri 09:00-17:00."""
+    """One human. `spans` maps a weekday (Monday = 0) to its working hours; None is Mon-Fri 09:00-17:00.
+
+    A `zone` that is unknown here becomes UTC, so that the person still gets their DMs.
+    """
 
     id: PersonId
     workspace_id: WorkspaceId
@@ -35,6 +40,12 @@ class Person(Value):
     dm_channel: str | None = None
     welcomed_at: datetime | None = None
     absences: tuple[Absence, ...] = ()
+
+    @field_validator("zone")
+    @classmethod
+    def _fall_back(cls, zone: str) -> str:
+        # Another release or another machine, with more zones, may have stored it.
+        return zone if is_zone(zone) else UNKNOWN_ZONE
 
     @property
     def hours(self) -> WorkingHours:

@@ -10,7 +10,7 @@ from typing import Any
 from bot.marked_yaml import read_yaml
 from bot.model import Problem, Value
 from bot.people.model import parse_login
-from bot.working_time import WorkingHours
+from bot.working_time import is_zone
 
 COLUMNS = ("github_login", "slack_id", "email", "name", "team", "country", "zone")
 NOT_YET = ("team", "country")
@@ -143,15 +143,6 @@ def _wrong_in(line: int, entry: Mapping[str, str]) -> Iterator[Problem]:
         yield _problem(line, "email", f"{email!r} is no address")
     if zone and not is_zone(zone):
         yield _problem(line, "zone", f"{zone!r} is no time zone: they look like Europe/Berlin")
-
-
-def is_zone(name: str) -> bool:
-    """Whether this is the name of a known time zone."""
-    try:
-        WorkingHours(zone=name)
-    except ValueError:
-        return False
-    return True
 
 
 def _row(line: int, entry: Mapping[str, str]) -> Row:

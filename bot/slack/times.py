@@ -6,7 +6,6 @@ unclear text becomes a question, and no text is an error.
 
 import re
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from bot.model import Value
 from bot.slack.days import FAR, MONTHS, WEEKDAYS, Unclear, parse_clock, parse_day, parse_dotted
@@ -20,7 +19,7 @@ from bot.slack.moments import (
     read_line,
 )
 from bot.slack.typed_text import clean_typed
-from bot.working_time import WorkingHours, local_day, local_instant
+from bot.working_time import WorkingHours, load_zone, local_day, local_instant
 
 _DAY = timedelta(days=1)
 _MONDAY_STARTS = time(9)
@@ -338,6 +337,6 @@ def _not_understood(text: str, choices: tuple[str, ...]) -> Unclear:
 
 def describe_instant(instant: datetime, zone: str, now: datetime) -> str:
     """`Mon 17 Aug, 09:00 (Europe/Berlin)`, with the year if it is not this year."""
-    there = instant.astimezone(ZoneInfo(zone))
+    there = instant.astimezone(load_zone(zone))
     year = "" if there.year == now.astimezone(there.tzinfo).year else f" {there.year}"
     return f"{there:%a} {there.day} {there:%b}{year}, {there:%H:%M} ({zone})"

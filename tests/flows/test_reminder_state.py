@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -17,8 +17,9 @@ from bot.github.store import mark_installation
 from bot.model import AccountId, InstallationId, RequestId
 from bot.modes import Pause, begin_pause
 from bot.people.model import Absence
-from bot.people.store import cancel_absence, insert_absence, lock_person, map_account
-from bot.reminders.model import Message, MessageState, ReminderState
+from bot.people.store import cancel_absence, insert_absence, lock_person, map_account, set_zone
+from bot.reminders.model import Message, MessageState, ReminderState, Send, Wait
+from bot.reminders.rules import decide
 from bot.reminders.store import begin_sending, record_sent, record_state
 from bot.reviews.store import list_requests, load_request, save_reviews
 from jobq import Database
@@ -278,8 +279,40 @@ async def test_indexes_lead_to_the_rows_of_one_request_even_on_the_generic_plan(
         await connection.execute(f"PREPARE statement AS {LOAD}")
         text = await connection.fetchval(
             "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
-            f" EXECUTE statement ('{{{request_id}}}', '{{{ana.id}}}', '{world.now}')"
+            f" EXECUTE statement ('{{{request_id}}}', '{{{ana.id}}}', '{{{world.now}}}', '{{{world.now}}}')"
         )
         await connection.execute("DEALLOCATE statement")
     plan = json.loads(text)[0]["Plan"]
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 100
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("posix/Europe/Berlin", "posix/Europe/Berlin"),
+        ("right/Europe/Berlin", "right/Europe/Berlin"),
+        ("US/Pacific-New", "UTC"),  # gone since 2020
+        ("Mars/Olympus", "UTC"),
+        ("", "UTC"),
+        ("../etc/passwd", "UTC"),
+    ],
+)
+async def test_a_zone_that_postgres_or_python_does_not_know_stops_no_dm(
+    world: World, zone: str, shown: str
+) -> None:
+    ana, request_id = await world.person("ana"), await world.ask("ana")
+    await set_zone(ana.id, zone)
+    state = await load_one(world, request_id)
+    assert state.person is not None
+    assert state.person.zone == shown
+    assert state.person.hours.tz.key == ("Europe/Berlin" if "Berlin" in zone else "UTC")
+    assert isinstance(decide(state, world.now), Send | Wait)
+
+
+async def test_the_day_of_a_reader_ends_at_their_midnight_when_clocks_change(world: World) -> None:
+    ana, request = await world.person("ana"), await world.request(await world.ask("ana"))
+    await set_zone(ana.id, "America/Sao_Paulo")
+    midnight = datetime(2026, 11, 23, 3, tzinfo=UTC)
+    for sequence, minutes in enumerate((-1, 0, 24 * 60 - 1, 24 * 60)):
+        await begin_sending(request, sequence, ana.id, midnight + timedelta(minutes=minutes))
+    assert (await load_one(world, request.id)).dms_today == 2

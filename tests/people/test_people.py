@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.people.people_file import Row, is_zone, parse_people
+from bot.people.people_file import Row, parse_people
+from bot.working_time import is_zone
 
 HEADER = "github_login,slack_id,email,name,team,country,zone\n"
 
