@@ -63,7 +63,7 @@ Refusal = Later | NewToken | Exception
 
 
 def judge(error: GithubException, now: datetime) -> Refusal:
-    """Tells whether to wait, to use a new token, or to give up. `now` is the real time, which GitHub's own times refer to."""
+    """Tells whether to wait, to use a new token, or to give up. `now` is the real time, as GitHub's are."""
     if isinstance(error, GraphQLRefusedError):
         return _judge_query(error, now)
     match error.status:
