@@ -20,6 +20,7 @@ from github.Auth import AppAuth, AppInstallationAuth  # noqa: TID251
 from github.Requester import Requester  # noqa: TID251
 from pydantic import SecretStr
 
+from bot.back_off import BackOff
 from bot.encryption import load_private_key
 from bot.github.connection import HTTPConnection, HTTPSConnection, close_connections
 from bot.github.model import (
@@ -35,7 +36,7 @@ from bot.github.model import (
     ReviewersRefusedError,
 )
 from bot.github.payloads import parse_account, parse_pull_request, parse_repository, parse_review
-from bot.github.refusals import BackOff, GraphQLRefusedError, Later, NewToken, judge, reason
+from bot.github.refusals import GraphQLRefusedError, Later, NewToken, judge, reason
 from bot.model import InstallationId
 from jobq import Postpone, utc_now
 

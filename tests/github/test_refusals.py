@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from github import GithubException  # noqa: TID251 - the table's own input
 
+from bot.back_off import BackOff
 from bot.github.model import AccessLostError, NotFoundError
-from bot.github.refusals import BackOff, GraphQLRefusedError, Later, NewToken, judge
+from bot.github.refusals import GraphQLRefusedError, Later, NewToken, judge
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
