@@ -1,5 +1,6 @@
 """A queue of jobs in Postgres. A job is a row until it is done."""
 
+from jobq.back_off import BackOff
 from jobq.clock import utc_now
 from jobq.db import Database, current_database, read_transaction, write_transaction
 from jobq.errors import (
@@ -22,6 +23,7 @@ from jobq.worker import Worker
 
 __all__ = [
     "TRANSIENT_ERRORS",
+    "BackOff",
     "ClaimedJob",
     "Database",
     "DatabaseHealth",

@@ -6,6 +6,7 @@ from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.model import WorkspaceId
 from bot.people import store
+from bot.reminders.store import delete_refused
 from bot.slack.gateway import SlackUser
 from bot.working_time import is_zone
 from jobq import Queue, write_transaction
@@ -28,5 +29,8 @@ async def follow_profile(workspace_id: WorkspaceId, user: SlackUser, *, queue: Q
     await store.set_zone(person.id, zone)
     await store.set_active(person.id, user.is_active)
     request_ids = await list_open_request_ids_of_person(person.id)
+    if user.is_active and not person.is_active:
+        # Slack refused DMs while the person was deactivated.
+        await delete_refused(request_ids)
     await queue.save_all(remind_reviewer_job(request_id) for request_id in request_ids)
     return True

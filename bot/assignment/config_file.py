@@ -169,7 +169,8 @@ def _never_matches(yaml: MarkedYaml, wrong: Container[str]) -> Iterable[Problem]
             case _:
                 continue
         value, where = _at(yaml.data, place), name_place(place)
-        text = why(value) if isinstance(value, str | int) and where not in wrong else None
+        is_scalar = isinstance(value, str | int)
+        text = why(value) if is_scalar and where not in wrong else None
         if text is not None:
             yield Problem(line=yaml.line_of(place), where=where, text=text)
 

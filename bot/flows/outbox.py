@@ -4,8 +4,9 @@ A row says "sending" before Slack is called. If Slack's reply is lost, or this p
 not have arrived: then our own DM history is searched for the key that the DM carries.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -16,14 +17,19 @@ from bot.reminders import store
 from bot.reminders.model import Message, MessageState
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.messages import Rendered
-from jobq import Postpone, write_transaction
+from bot.slack.refusals import RefusalKind, kind_of
+from jobq import BackOff, Postpone, write_transaction
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 SLACK_TIMEOUT = timedelta(seconds=10)
 RECONCILE_AFTER = SLACK_TIMEOUT + timedelta(seconds=30)
 """After that a DM whose reply was lost is either in the history or was never posted."""
-EDIT_AGAIN_AFTER = timedelta(seconds=10)
+
+_back_off = BackOff()
+"""Of this process: its waits double while Slack refuses the same thing."""
 
 
 class Slack(Protocol):
@@ -49,19 +55,25 @@ async def post(
     """Posts the DM of a row in state SENDING. `shown` is the fingerprint of what it shows.
 
     Without `slack`, in shadow mode, the row says that it would have been sent. Raises Postpone when Slack
-    asks to wait (then the row is gone and may be begun again) or when the reply was lost (then the row is
-    UNKNOWN, and `reconcile` must come before anything else about it).
+    asks to wait, or refuses for a reason that may pass (then the row is gone and may be begun again), or when
+    the reply was lost (then the row is UNKNOWN, and `reconcile` must come before anything else about it).
     """
     if slack is None:
         await store.record_shadow(message_id, shown, clock.now())
         log.info("shadow mode: DM recorded, not sent", message_id=message_id)
         return
+
+    async def post_in(channel: str) -> tuple[str, str]:
+        return channel, await slack.post_dm(channel, rendered, key_of(message_id))
+
     try:
-        channel = await _channel_of(person, slack)
-        ts = await slack.post_dm(channel, rendered, key_of(message_id))
+        channel, ts = await _in_channel(person, slack, post_in)
     except SlackRefusedError as error:
-        await store.record_state(message_id, MessageState.FAILED, str(error))
         log.warning("Slack refused a DM", message_id=message_id, error=str(error))
+        if kind_of(error.error) is not RefusalKind.FINAL:
+            await _forget_unsent(message_id)
+            raise Postpone(clock.now() + _back_off.next_wait(f"dm {person.id}")) from error
+        await store.record_state(message_id, MessageState.FAILED, str(error))
     except SlackOutcomeUnknownError as error:
         await store.record_state(message_id, MessageState.UNKNOWN, str(error))
         raise Postpone(clock.now() + RECONCILE_AFTER) from error
@@ -69,6 +81,7 @@ async def post(
         await _forget_unsent(message_id)
         raise
     else:
+        _back_off.succeed(f"dm {person.id}")
         await store.record_sent(message_id, channel, ts, shown, clock.now())
         log.info("DM sent", message_id=message_id)
 
@@ -84,12 +97,19 @@ async def reconcile(message: Message, person: Person, *, slack: Slack | None, cl
     waited = await store.time_since_sending(message.id)
     if waited < RECONCILE_AFTER:
         raise Postpone(clock.now() + RECONCILE_AFTER - waited)
-    since = message.sending_at - timedelta(minutes=5)
+    # Slack's times are real ones. The application's clock may be ahead of them, or behind in a sandbox.
+    since = min(message.sending_at, message.sending_started_at) - timedelta(minutes=5)
+
+    async def find_in(channel: str) -> tuple[str, str | None]:
+        return channel, await slack.find_posted(channel, key_of(message.id), since)
+
     try:
-        channel = await _channel_of(person, slack)
-        ts = await slack.find_posted(channel, key_of(message.id), since)
-    except SlackOutcomeUnknownError as error:
-        raise Postpone(clock.now() + RECONCILE_AFTER) from error
+        channel, ts = await _in_channel(person, slack, find_in)
+    except (SlackRefusedError, SlackOutcomeUnknownError) as error:
+        log.warning("a lost DM cannot be looked up", message_id=message.id, error=str(error))
+        wait = max(RECONCILE_AFTER, _back_off.next_wait(f"lost {message.id}"))
+        raise Postpone(clock.now() + wait) from error
+    _back_off.succeed(f"lost {message.id}")
     if ts is None:
         await _forget_unsent(message.id)
     else:
@@ -99,17 +119,32 @@ async def reconcile(message: Message, person: Person, *, slack: Slack | None, cl
 
 
 async def edit(message: Message, rendered: Rendered, *, slack: Slack | None, clock: Clock) -> str | None:
-    """Changes what a sent DM shows. Returns Slack's reason if it refuses: then nobody should try again."""
+    """Changes what a sent DM shows. Returns Slack's reason if it refuses for good.
+
+    Raises Postpone if the edit is to be tried again: it may be repeated without harm.
+    """
     if slack is None or message.channel is None or message.ts is None:
         return "shadow mode"
     try:
         await slack.edit_dm(message.channel, message.ts, rendered)
-    except SlackRefusedError as error:
-        return str(error)
-    except SlackOutcomeUnknownError as error:
-        # An edit may be repeated without harm, and a strike should not wait long.
-        raise Postpone(clock.now() + EDIT_AGAIN_AFTER) from error
+    except (SlackRefusedError, SlackOutcomeUnknownError) as error:
+        if isinstance(error, SlackRefusedError) and kind_of(error.error) is not RefusalKind.LATER:
+            return str(error)  # a new channel would not hold the old message
+        raise Postpone(clock.now() + _back_off.next_wait(f"edit {message.id}")) from error
+    _back_off.succeed(f"edit {message.id}")
     return None
+
+
+async def _in_channel(person: Person, slack: Slack, work: Callable[[str], Awaitable[T]]) -> T:
+    """Works in the person's DM channel. If the one that we kept is stale, it is opened anew, once."""
+    if person.dm_channel is not None:
+        try:
+            return await work(person.dm_channel)
+        except SlackRefusedError as error:
+            if kind_of(error.error) is not RefusalKind.STALE_CHANNEL:
+                raise
+            person = person.model_copy(update={"dm_channel": None})
+    return await work(await _channel_of(person, slack))
 
 
 async def _channel_of(person: Person, slack: Slack) -> str:

@@ -46,9 +46,9 @@ from bot.github.payloads import (
     parse_repository,
     parse_review,
 )
-from bot.github.refusals import BackOff, GraphQLRefusedError, Later, NewToken, judge, reason
+from bot.github.refusals import GraphQLRefusedError, Later, NewToken, judge, reason
 from bot.model import InstallationId
-from jobq import Postpone, utc_now
+from jobq import BackOff, Postpone, utc_now
 
 T = TypeVar("T")
 

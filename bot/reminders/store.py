@@ -1,9 +1,10 @@
 """The outbox in Postgres: the DMs that were sent, are being sent, or may have arrived."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from bot.model import PersonId
+from bot.model import PersonId, RequestId
 from bot.reminders.model import MessageState
 from bot.reviews.model import ReviewRequest
 from jobq import current_database
@@ -64,6 +65,13 @@ async def delete_unsent(message_id: int) -> Unsent | None:
         "DELETE FROM message WHERE id = $1 AND state <> 'sent' RETURNING person_id, sending_at", message_id
     )
     return Unsent(PersonId(row["person_id"]), row["sending_at"]) if row else None
+
+
+async def delete_refused(request_ids: Iterable[RequestId]) -> None:
+    """Forgets the DMs about these requests that Slack refused, so that they are decided anew."""
+    await current_database().execute(
+        "DELETE FROM message WHERE request_id = ANY($1::bigint[]) AND state = 'failed'", list(request_ids)
+    )
 
 
 async def record_shown(message_id: int, shown: str, error: str | None = None) -> None:

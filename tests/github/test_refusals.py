@@ -6,7 +6,8 @@ import pytest
 from github import GithubException  # noqa: TID251 - the table's own input
 
 from bot.github.model import AccessLostError, NotFoundError
-from bot.github.refusals import BackOff, GraphQLRefusedError, Later, NewToken, judge
+from bot.github.refusals import GraphQLRefusedError, Later, NewToken, judge
+from jobq import BackOff
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
