@@ -155,8 +155,8 @@ def _at(data: Any, place: Place) -> Any:
 
 def _never_matches(yaml: MarkedYaml, wrong: Container[str]) -> Iterable[Problem]:
     """Patterns and demands that nothing can meet, at places that are not `wrong` already."""
-    why: Callable[[Any], str | None]
     for place in yaml.lines:
+<<<<<<< HEAD
         match place:
             case ("repositories", str(), "rules", int(), "paths", int()):
                 why = why_no_path
@@ -171,8 +171,26 @@ def _never_matches(yaml: MarkedYaml, wrong: Container[str]) -> Iterable[Problem]
         value, where = _at(yaml.data, place), name_place(place)
         is_scalar = isinstance(value, str | int)
         text = why(value) if is_scalar and where not in wrong else None
+=======
+        check, where = _check_at(yaml, place), name_place(place)
+        value = _at(yaml.data, place) if check and where not in wrong else None
+        text = check(value) if check and isinstance(value, str | int) else None
+>>>>>>> refs/heads/typed
         if text is not None:
             yield Problem(line=yaml.line_of(place), where=where, text=text)
+
+
+def _check_at(yaml: MarkedYaml, place: Place) -> Callable[[Any], str | None] | None:
+    match place:
+        case ("repositories", str(), "rules", int(), "paths", int()):
+            return why_no_path
+        case ("repositories", str(), "ignore", "authors", int()):
+            return why_no_author
+        case ("repositories", str(), "ignore", "labels", int()):
+            return why_no_label
+        case ("repositories", str(), "rules", int(), "at_least"):
+            return partial(_why_too_many, _at(yaml.data, place[:-1]))
+    return None
 
 
 def _why_too_many(rule: Any, at_least: Any) -> str | None:
