@@ -156,26 +156,9 @@ def _at(data: Any, place: Place) -> Any:
 def _never_matches(yaml: MarkedYaml, wrong: Container[str]) -> Iterable[Problem]:
     """Patterns and demands that nothing can meet, at places that are not `wrong` already."""
     for place in yaml.lines:
-<<<<<<< HEAD
-        match place:
-            case ("repositories", str(), "rules", int(), "paths", int()):
-                why = why_no_path
-            case ("repositories", str(), "ignore", "authors", int()):
-                why = why_no_author
-            case ("repositories", str(), "ignore", "labels", int()):
-                why = why_no_label
-            case ("repositories", str(), "rules", int(), "at_least"):
-                why = partial(_why_too_many, _at(yaml.data, place[:-1]))
-            case _:
-                continue
-        value, where = _at(yaml.data, place), name_place(place)
-        is_scalar = isinstance(value, str | int)
-        text = why(value) if is_scalar and where not in wrong else None
-=======
         check, where = _check_at(yaml, place), name_place(place)
         value = _at(yaml.data, place) if check and where not in wrong else None
         text = check(value) if check and isinstance(value, str | int) else None
->>>>>>> refs/heads/typed
         if text is not None:
             yield Problem(line=yaml.line_of(place), where=where, text=text)
 
