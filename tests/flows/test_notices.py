@@ -19,10 +19,11 @@ from bot.reminders.model import MessageState, Notice, NoticeKind
 from bot.reminders.notices import find_notice, insert_notice, list_author_notices
 from bot.reminders.store import begin_sending, record_sent, record_state
 from bot.reviews import backlog
-from bot.reviews.store import load_pull_request, snooze_request
+from bot.reviews.store import snooze_request
 from bot.slack.gateway import SlackGateway
 from jobq import ClaimedJob, Discard, HandlerResult, Job, Postpone
 from tests.flows.scene import AFTER_SLACK, BEFORE_SLACK, RATE_LIMIT, Scene, rendered
+from tests.stored import load_pull_request
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SENT, FAILED = MessageState.SENT, MessageState.FAILED
