@@ -57,11 +57,8 @@ async def test_each_person_gets_one_job_for_their_own_morning(world: World) -> N
     await world.db.execute("UPDATE person SET spans = '{}' WHERE id = $1", cho)
     for _ in range(2):
         await schedule_digests_for([ana, ben, cho, PersonId(99)], world.queue, world.now)
-    queued = [
-        (queued_job.job.job_type, queued_job.job.arguments, queued_job.due_at)
-        for queued_job in await world.queue.queued()
-    ]
-    assert queued == [
+    queued = await world.queue.queued()
+    assert [(entry.job.job_type, entry.job.arguments, entry.due_at) for entry in queued] == [
         (WELCOME_DIGEST, {"person_id": ana}, NINE + DAY),
         (WELCOME_DIGEST, {"person_id": ben}, MONDAY + 2 * DAY),
     ]
