@@ -34,7 +34,6 @@ from bot.github.model import (
     Review,
     ReviewDecision,
     ReviewersRefusedError,
-    UnreadableAnswerError,
 )
 from bot.github.payloads import (
     list_fields,
@@ -266,7 +265,7 @@ class GitHubGateway:
             except requests.RequestException as error:
                 raise self._outage() from error
             except ValidationError as error:
-                raise UnreadableAnswerError(f"GitHub's answer is odd in {list_fields(error)}") from None
+                raise NotFoundError(f"GitHub's answer is odd in {list_fields(error)}") from None
         self._failures = 0
         return result
 
