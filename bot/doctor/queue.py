@@ -74,7 +74,7 @@ async def check_rejected(ports: DoctorPorts) -> Sequence[Finding]:
         warning(
             REJECTED,
             f"{total} not understood, the last on {rows[0]['last_at']:%Y-%m-%d %H:%M} UTC: {counted}",
-            "Update Ripe, then run `ripe replay --rejected` within three days.",
+            "Update Ripe, then run `ripe replay --rejected`: GitHub redelivers those of three days.",
         )
     ]
 

@@ -249,7 +249,7 @@ class GitHubError(Exception):
 
 
 class NotFoundError(GitHubError):
-    """GitHub does not know it, or hides it from this installation."""
+    """GitHub does not know it, hides it from this installation, or shows it in no form that can be read."""
 
 
 class AccessLostError(GitHubError):

@@ -115,5 +115,6 @@ async def test_polling_takes_no_repository_away_because_it_cannot_be_read(db: Da
         async with answering({"repositories": [odd]}) as gateway:
             job = claimed(poll_installation_job(ACME))
             await poll_installation(job, github=gateway, queue=bot.queue, clock=bot.clock)
+        await db.execute("DELETE FROM job WHERE job_type = 'poll_repository'")
         await bot.work()
     assert await db.fetchval("SELECT removed_at FROM repository") is None
