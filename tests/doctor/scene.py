@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import jwt
+import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
@@ -20,6 +21,9 @@ from bot.settings import Settings
 from jobq import utc_now
 from tests.github_server import APP_ID, private_key
 from tests.journeys.whole import MONDAY_MORNING, Whole, whole_bot
+
+SHARED = pytest.mark.asyncio(loop_scope="package")
+"""For tests that change no bot, so that one can serve them all."""
 
 
 @dataclass

@@ -12,7 +12,7 @@ from bot.cli.doctor import render_lines
 from bot.doctor.doctor import CHECKS
 from bot.doctor.model import failed, ok, skipped, warning
 from tests.doctor import faults
-from tests.doctor.scene import Scene
+from tests.doctor.scene import SHARED, Scene
 from tests.shell import ripe
 
 NAMES = [name for check in CHECKS for name in check.names]
@@ -41,8 +41,9 @@ def environment(scene: Scene) -> dict[str, str]:
     }
 
 
-async def test_a_healthy_bot_ends_with_0_and_a_line_for_each_check(scene: Scene, tmp_path: Path) -> None:
-    ended = await doctor(tmp_path, scene)
+@SHARED
+async def test_a_healthy_bot_ends_with_0_and_a_line_for_each_check(shared: Scene, tmp_path: Path) -> None:
+    ended = await doctor(tmp_path, shared)
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
     *lines, total = ended.stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [["ok", name] for name in NAMES]

@@ -1,16 +1,20 @@
 """One thing breaks at a time, and the doctor names it with its fix."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import pytest
 
 from bot.doctor.model import State
 from tests.doctor import faults
-from tests.doctor.scene import Scene
+from tests.doctor.scene import SHARED, Scene
 
 FAILED, WARNING = State.FAILED, State.WARNING
 
-FOUND = [
+BreakIt: TypeAlias = Callable[[Scene], Awaitable[None]]
+Fault: TypeAlias = tuple[BreakIt, str, State, str, str]
+
+FOUND: list[Fault] = [
     (faults.no_slack_credentials, "settings", FAILED, "no credentials for Slack", ".env.example"),
     (faults.no_public_address, "settings.public_url", FAILED, "missing", "Set PUBLIC_URL"),
     (faults.an_address_without_encryption, "settings.public_url", FAILED, "not encrypted", "https://"),
@@ -71,17 +75,38 @@ FOUND = [
 """A fault, the check that finds it, and words from its finding."""
 
 
-@pytest.mark.parametrize(
-    ("break_it", "check", "state", "detail", "fix"), FOUND, ids=[row[0].__name__ for row in FOUND]
-)
-async def test_a_fault_is_found_with_its_fix(
-    scene: Scene,
-    break_it: Callable[[Scene], Awaitable[None]],
-    check: str,
-    state: State,
-    detail: str,
-    fix: str,
-) -> None:
+OF_SETTINGS = {
+    faults.no_slack_credentials,
+    faults.no_public_address,
+    faults.an_address_without_encryption,
+    faults.no_secret_keys,
+    faults.no_postgres_there,
+    faults.no_such_database,
+    faults.no_way_past_the_pooler,
+    faults.a_clock_that_is_fast,
+    faults.another_apps_key,
+    faults.slack_is_down,
+}
+"""They change what the doctor is given, and no bot."""
+
+
+def list_faults(*, of_settings: bool) -> list[Any]:
+    chosen = [row for row in FOUND if (row[0] in OF_SETTINGS) == of_settings]
+    return [pytest.param(row, id=row[0].__name__) for row in chosen]
+
+
+@pytest.mark.parametrize("fault", list_faults(of_settings=False))
+async def test_a_fault_is_found_with_its_fix(scene: Scene, fault: Fault) -> None:
+    await find(scene, *fault)
+
+
+@SHARED
+@pytest.mark.parametrize("fault", list_faults(of_settings=True))
+async def test_a_fault_of_the_settings_is_found_with_its_fix(shared: Scene, fault: Fault) -> None:
+    await find(shared, *fault)
+
+
+async def find(scene: Scene, break_it: BreakIt, check: str, state: State, detail: str, fix: str) -> None:
     await break_it(scene)
     findings = await scene.examine()
     assert findings[check].state is state, findings[check]

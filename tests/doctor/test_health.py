@@ -11,7 +11,7 @@ from bot.app import App
 from bot.doctor.doctor import OPERATIONS
 from bot.web.health import findings_blueprint
 from tests.doctor import faults
-from tests.doctor.scene import Scene
+from tests.doctor.scene import SHARED, Scene
 
 ELSEWHERE = {"client": ("203.0.113.9", 1234)}
 HERE = {"client": ("127.0.0.1", 1234)}
@@ -23,8 +23,9 @@ def client_of(app: App) -> Any:
     return web.test_client()
 
 
-async def test_a_healthy_bot_answers_200_and_lists_what_was_examined(scene: Scene) -> None:
-    answer = await client_of(scene.bot.app).get("/health", scope_base=HERE)
+@SHARED
+async def test_a_healthy_bot_answers_200_and_lists_what_was_examined(shared: Scene) -> None:
+    answer = await client_of(shared.bot.app).get("/health", scope_base=HERE)
     report = await answer.get_json()
     assert (answer.status_code, report["state"]) == (200, "ok")
     assert [finding["check"] for finding in report["findings"]] == [
@@ -46,6 +47,7 @@ async def test_a_warning_answers_200_and_a_failure_503(scene: Scene) -> None:
     assert "`ripe worker`" in lag["fix"]
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("token", "sent", "where", "status"),
     [
@@ -57,11 +59,11 @@ async def test_a_warning_answers_200_and_a_failure_503(scene: Scene) -> None:
     ],
 )
 async def test_only_this_machine_or_who_has_the_token_is_answered(
-    scene: Scene, token: str | None, sent: str, where: dict[str, Any], status: int
+    shared: Scene, token: str | None, sent: str, where: dict[str, Any], status: int
 ) -> None:
     secret = SecretStr(token) if token else None
-    settings = scene.settings.model_copy(update={"metrics_token": secret})
-    app = App(**(vars(scene.bot.app) | {"settings": settings}))
+    settings = shared.settings.model_copy(update={"metrics_token": secret})
+    app = App(**(vars(shared.bot.app) | {"settings": settings}))
     headers = {"Authorization": sent} if sent else {}
     answer = await client_of(app).get("/health", scope_base=where, headers=headers)
     assert answer.status_code == status

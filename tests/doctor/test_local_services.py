@@ -6,7 +6,7 @@ import pytest
 from bot.encryption import tls_context
 from bot.sandbox.github.registration import Registration
 from bot.slack.errors import SlackRefusedError
-from tests.doctor.scene import Scene
+from tests.doctor.scene import SHARED, Scene
 
 SCOPES = frozenset({"commands", "chat:write", "im:write", "im:history", "users:read", "users:read.email"})
 
@@ -40,17 +40,19 @@ async def test_webhooks_go_where_the_configuration_says(scene: Scene) -> None:
     assert (newest["event"], newest["status_code"]) == ("ping", 0)
 
 
-async def test_only_the_app_sees_or_changes_its_webhook_and_only_to_an_address(scene: Scene) -> None:
-    url = f"{scene.settings.github_api_url}/app/hook/config"
+@SHARED
+async def test_only_the_app_sees_or_changes_its_webhook_and_only_to_an_address(shared: Scene) -> None:
+    url = f"{shared.settings.github_api_url}/app/hook/config"
     async with httpx.AsyncClient(verify=tls_context()) as client:
         assert (await client.get(url)).status_code == 401
         assert (await client.patch(url, json={"url": "http://127.0.0.1:9"})).status_code == 401
     with pytest.raises(AssertionError, match="url is not a valid URL"):
-        await scene.change_hook(url="ftp://old.example.com")
+        await shared.change_hook(url="ftp://old.example.com")
 
 
-async def test_what_the_apps_owner_changes_must_be_json_and_known(scene: Scene) -> None:
-    url = f"{scene.settings.sandbox_url}/sandbox/github/change_app"
+@SHARED
+async def test_what_the_apps_owner_changes_must_be_json_and_known(shared: Scene) -> None:
+    url = f"{shared.settings.sandbox_url}/sandbox/github/change_app"
     async with httpx.AsyncClient(verify=tls_context()) as client:
         assert (await client.post(url, data={"events": "none"})).status_code == 400
         assert (await client.post(url, json={"name": "Ripe"})).status_code == 422
