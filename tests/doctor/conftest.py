@@ -29,5 +29,5 @@ async def shared_bot(shared_dsn: str) -> AsyncIterator[Scene]:
 
 @pytest.fixture
 def shared(shared_bot: Scene) -> Scene:
-    """One healthy bot for all tests that are marked SHARED. They may give it other settings or another clock."""
+    """One healthy bot for all tests that are marked SHARED. They may give it other settings or a clock."""
     return replace(shared_bot)
