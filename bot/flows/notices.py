@@ -84,6 +84,6 @@ async def begin_notice(
     message_id = await insert_notice(notice, now)
     if message_id is None:
         return Postpone(now)  # another job began it a moment ago
-    if not welcomes:
+    if welcomes:
         await mark_welcomed(person.id, now)
     return ReadyNotice(notice=notice, message_id=message_id, person=person, rendered=rendered)
