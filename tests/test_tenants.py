@@ -189,6 +189,7 @@ NOT_QUERIES = set(
         "record_sent",
         "record_shadow",
         "record_state",
+        "delete_refused",
         "delete_unsent",
         "forget_welcome",
         "execute_in_pages",
@@ -222,6 +223,7 @@ NOT_QUERIES = set(
 """Functions that write, lock, or run a job."""
 
 OF_ALL = {
+    "list_rejected_guids",  # for the operator, who replays them
     "list_open_request_ids",  # `repair` looks at every request; each has a job of its own
     "list_people_to_notify",  # likewise
     "find_first_workspace",

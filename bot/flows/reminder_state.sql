@@ -1,5 +1,6 @@
 -- All that the next step about each of these review requests depends on: $1 their ids, $2 the person locked for each
--- (NULL: nobody), $3 and $4 when the day of each person begins and ends. One JSON object a request, with the fields of reminder_state._Loaded.
+-- (NULL: nobody), $3 and $4 when the day of each person begins and ends. One JSON object a request, with the fields
+-- of reminder_state._Loaded.
 SELECT jsonb_build_object(
     'request', jsonb_build_object('id', review_request.id, 'workspace_id', review_request.workspace_id,
         'pull_request_id', pull_request_id, 'reviewer_id', reviewer_id, 'reviewer_login', reviewer_login,

@@ -51,6 +51,11 @@ class Scene:
         person_id = await self.hire(name)
         return await load_person(person_id), await self.world.ask(name)
 
+    def deactivate(self, name: str) -> None:
+        """From now on Slack refuses for good to open a DM with this person."""
+        (user,) = (user for user in self.slack.state.users.values() if user.name == name)
+        user.deleted = True
+
     def dms(self, name: str) -> list[Message]:
         """The DMs that a person got from the bot, oldest first."""
         bot_user_id = self.slack.state.bot_user_id

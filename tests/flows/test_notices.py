@@ -188,8 +188,7 @@ async def test_after_any_crash_the_reader_has_the_notice_exactly_once(
 
 
 async def test_a_notice_that_slack_refuses_is_not_tried_again(scene: Scene, case: Case) -> None:
-    person = await case.person()
-    await scene.world.db.execute("UPDATE person SET dm_channel = 'D0NOBODY' WHERE id = $1", person.id)
+    scene.deactivate(case.reader)
     await scene.run_to_rest(case.run)
     await scene.run_to_rest(case.run)
     assert await scene.states() == [FAILED]

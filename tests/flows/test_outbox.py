@@ -108,10 +108,10 @@ async def test_the_welcome_of_an_earlier_dm_is_not_forgotten_with_a_later_one(sc
 
 async def test_a_dm_that_slack_refuses_has_failed_for_good(scene: Scene) -> None:
     ana, request_id, message_id = await begin(scene)
-    nobody = ana.model_copy(update={"dm_channel": "D0NOBODY"})
-    await post(scene, nobody, message_id)
+    scene.deactivate("ana")
+    await post(scene, ana, message_id)
     message = await the_message(scene, request_id)
-    assert (message.state, message.error) == (FAILED, "channel_not_found")
+    assert (message.state, message.error) == (FAILED, "user_disabled")
     assert not message.is_unresolved
 
 

@@ -145,8 +145,8 @@ async def test_the_welcome_text_comes_with_the_first_dm_that_arrives(scene: Scen
 
 
 async def test_a_dm_that_slack_refuses_is_not_tried_again(scene: Scene) -> None:
-    ana, request_id = await scene.ask("ana")
-    await scene.world.db.execute("UPDATE person SET dm_channel = 'D0NOBODY' WHERE id = $1", ana.id)
+    _, request_id = await scene.ask("ana")
+    scene.deactivate("ana")
     for _ in range(2):
         assert await remind(scene, request_id) is None
     assert await scene.states() == [MessageState.FAILED]
