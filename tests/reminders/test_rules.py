@@ -1,104 +1,27 @@
 """When a reviewer hears about a request, and what the DM shows. `now` is given; nothing is stored or sent."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from bot.github.model import Account, PullRequestState
-from bot.model import AccountId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
-from bot.people.model import Absence, Person
-from bot.reminders.model import (
-    Close,
-    Edit,
-    Look,
-    Message,
-    MessageState,
-    Reconcile,
-    ReminderState,
-    Rhythm,
-    Send,
-    Wait,
-)
+from bot.github.model import PullRequestState
+from bot.reminders.model import Close, Edit, Look, MessageState, Reconcile, ReminderState, Send, Wait
 from bot.reminders.rules import card_of, decide, fingerprint, next_card, no_answer_at, waiting_time
-from bot.reviews.model import CloseReason, PullRequest, ReviewRequest
-
-
-def at(text: str) -> datetime:
-    """November 2026 in UTC: "23 10:00" is Monday. Berlin is one hour ahead and works 08:00-16:00 UTC."""
-    day, _, clock = text.partition(" ")
-    hour, _, minute = clock.partition(":")
-    return datetime(2026, 11, int(day), int(hour), int(minute), tzinfo=UTC)
-
-
-OPENED = at("23 10:00")
-
-
-def person(**changes: Any) -> Person:
-    fields: dict[str, Any] = {
-        "id": PersonId(1), "workspace_id": WorkspaceId(1), "slack_user_id": "U1", "name": "Ana",
-        "zone": "Europe/Berlin",
-    }  # fmt: skip
-    return Person(**(fields | changes))
-
-
-def request(**changes: Any) -> ReviewRequest:
-    fields: dict[str, Any] = {
-        "id": RequestId(5), "workspace_id": WorkspaceId(1), "pull_request_id": PullRequestId(7),
-        "reviewer_id": AccountId(2), "reviewer_login": "ana", "requested_by": "ben", "is_again": False,
-        "round": 1, "opened_at": OPENED,
-    }  # fmt: skip
-    return ReviewRequest(**(fields | changes))
-
-
-def pull_request(**changes: Any) -> PullRequest:
-    fields: dict[str, Any] = {
-        "id": PullRequestId(7), "workspace_id": WorkspaceId(1), "repository_id": RepositoryId(1),
-        "repository": "acme/api", "number": 12, "title": "Round up",
-        "author": Account(id=AccountId(1), login="ben"), "url": "https://github.com/acme/api/pull/12",
-        "state": PullRequestState.OPEN, "is_draft": False,
-        "head_sha": "a1", "labels": frozenset(), "created_at": OPENED, "updated_at": OPENED,
-    }  # fmt: skip
-    return PullRequest(**(fields | changes))
-
-
-def reminder_state(**changes: Any) -> ReminderState:
-    fields: dict[str, Any] = {
-        "request": request(), "pull_request": pull_request(), "person": person(), "rhythm": Rhythm(),
-    }  # fmt: skip
-    return ReminderState(**(fields | changes))
-
-
-def sent(
-    *times: str, of: ReminderState | None = None, state: MessageState = MessageState.SENT
-) -> ReminderState:
-    """The state with DMs sent at these times, each showing what it should show."""
-    before = of or reminder_state()
-    messages = tuple(
-        Message(
-            id=number, sequence=number, state=state, sending_at=at(time), sending_started_at=at(time),
-            sent_at=at(time) if state is MessageState.SENT else None, channel="D1", ts=str(number),
-        )
-        for number, time in enumerate(times)
-    )  # fmt: skip
-    return shown(before.model_copy(update={"messages": messages}))
-
-
-def shown(outdated: ReminderState) -> ReminderState:
-    """The same, with every DM brought up to date."""
-    sent_ones = {message.id for message in outdated.sent}
-    messages = tuple(
-        message.model_copy(update={"shown": fingerprint(card_of(outdated, message))})
-        if message.id in sent_ones
-        else message
-        for message in outdated.messages
-    )
-    return outdated.model_copy(update={"messages": messages})
-
-
-def until(step: object) -> datetime | None:
-    assert isinstance(step, Wait), step
-    return step.until
+from bot.reviews.model import CloseReason, ReviewRequest
+from tests.reminders.states import (
+    OPENED,
+    at,
+    leave,
+    message,
+    person,
+    pull_request,
+    reminder_state,
+    request,
+    sent,
+    shows,
+    unsent,
+    until,
+)
 
 
 def test_the_first_dm_is_sent_at_once_in_working_hours() -> None:
@@ -159,21 +82,24 @@ def test_nothing_is_sent_until_something_changes(quiet: ReminderState) -> None:
 
 
 @pytest.mark.parametrize(
-    "over",
+    ("over", "reason"),
     [
-        reminder_state(request=request(closed_at=OPENED, close_reason=CloseReason.APPROVED)),
-        reminder_state(pull_request=pull_request(state=PullRequestState.MERGED)),
-        reminder_state(pull_request=pull_request(state=PullRequestState.CLOSED)),
+        (reminder_state(request=request(closed_at=OPENED, close_reason=CloseReason.APPROVED)), "approved"),
+        (reminder_state(pull_request=pull_request(state=PullRequestState.MERGED)), "merged"),
+        (reminder_state(pull_request=pull_request(state=PullRequestState.CLOSED)), "closed"),
     ],
     ids=["approved", "merged", "closed"],
 )
-def test_a_request_that_is_over_sends_nothing_and_strikes_what_was_sent(over: ReminderState) -> None:
-    assert isinstance(decide(over, OPENED), Close)
-    outdated = sent("23 10:00").model_copy(
-        update={"request": over.request, "pull_request": over.pull_request}
-    )
+def test_a_request_that_is_over_sends_nothing_and_strikes_what_was_sent(
+    over: ReminderState, reason: str
+) -> None:
+    assert decide(over, OPENED) == Close(why=f"over: {reason}")
+    outdated = sent("23 10:00", of=over)
     assert decide(outdated, at("23 15:00")) == Edit(message_ids=(0,))
-    assert isinstance(decide(shown(outdated), at("23 15:00")), Close)
+    struck = message(0, "23 10:00", shows("over", 0, close_reason=reason))
+    assert decide(over.model_copy(update={"messages": (struck,)}), at("23 15:00")) == Close(
+        why=f"over: {reason}"
+    )
     assert card_of(outdated, outdated.messages[0]).look is Look.OVER
 
 
@@ -195,13 +121,13 @@ def test_a_person_who_snoozed_everything_gets_nothing_before() -> None:
 
 
 def test_a_reviewer_on_leave_is_reminded_when_back() -> None:
-    leave = Absence(starts_at=at("22 23:00"), ends_at=at("27 23:00"))
-    assert until(decide(reminder_state(person=person(absences=(leave,))), OPENED)) == at("30 8:00")
+    away = person(absences=(leave("22 23:00", "27 23:00"),))
+    assert until(decide(reminder_state(person=away), OPENED)) == at("30 8:00")
 
 
 def test_of_snooze_and_absence_the_later_wins() -> None:
-    leave = Absence(starts_at=at("22 23:00"), ends_at=at("23 23:00"))
-    both = reminder_state(person=person(absences=(leave,)), request=request(snoozed_until=at("25 9:00")))
+    away = person(absences=(leave("22 23:00", "23 23:00"),))
+    both = reminder_state(person=away, request=request(snoozed_until=at("25 9:00")))
     assert until(decide(both, OPENED)) == at("25 9:00")
 
 
@@ -210,15 +136,14 @@ def test_what_is_over_the_daily_budget_waits_for_the_next_working_day() -> None:
     assert decide(reminder_state(dms_today=7), OPENED) == Send(sequence=0)
 
 
-def test_a_lost_dm_is_settled_before_anything_else() -> None:
-    lost = sent("23 10:00", state=MessageState.UNKNOWN)
-    step = decide(lost, at("23 15:00"))
-    assert isinstance(step, Reconcile)
-    assert step.message.id == 0
+@pytest.mark.parametrize("state", [MessageState.SENDING, MessageState.UNKNOWN])
+def test_a_lost_dm_is_reconciled_before_anything_else(state: MessageState) -> None:
+    lost = unsent(state)
+    assert decide(lost, at("23 15:00")) == Reconcile(message=lost.messages[0])
 
 
 def test_a_dm_that_slack_refused_is_not_tried_again() -> None:
-    assert until(decide(sent("23 10:00", state=MessageState.FAILED), at("23 15:00"))) is None
+    assert until(decide(unsent(MessageState.FAILED), at("23 15:00"))) is None
 
 
 def test_a_push_edits_the_live_dm_silently() -> None:
@@ -233,17 +158,20 @@ def test_growing_older_is_no_reason_to_edit() -> None:
 
 def test_only_the_newest_dm_is_live() -> None:
     both = sent("23 10:00", "23 14:00")
-    assert [card_of(both, message).look for message in both.sent] == [Look.OLDER, Look.LIVE]
+    assert [card_of(both, dm).look for dm in both.sent] == [Look.OLDER, Look.LIVE]
 
 
 def test_a_new_reminder_goes_out_before_the_older_one_collapses() -> None:
     due = sent("23 10:00")
     assert decide(due, at("23 14:00")) == Send(sequence=1)
-    after = sent("23 10:00", "23 14:00")
-    stale = after.messages[0].model_copy(update={"shown": due.messages[0].shown})
-    assert decide(after.model_copy(update={"messages": (stale, after.messages[1])}), at("23 14:00")) == Edit(
-        message_ids=(0,)
-    )
+    both_live = (message(0, "23 10:00", shows("live", 0)), message(1, "23 14:00", shows("live", 1)))
+    assert decide(reminder_state(messages=both_live), at("23 14:00")) == Edit(message_ids=(0,))
+
+
+def test_a_stored_fingerprint_stays_valid_in_the_next_release() -> None:
+    """Otherwise an upgrade would edit every DM that is still live."""
+    card = next_card(reminder_state(), 0)
+    assert fingerprint(card) == shows("live", 0, is_first_ever=True) == "57d7cac6d99c5af3977aa13337c5bc91"
 
 
 def test_a_dm_about_a_draft_says_why_nothing_is_asked() -> None:
@@ -282,5 +210,5 @@ def test_the_first_dm_a_person_ever_gets_says_what_this_is_and_goes_on_saying_it
     new = reminder_state()
     assert next_card(new, 0).is_first_ever
     welcomed = sent("23 10:00", "23 14:00", of=reminder_state(person=person(welcomed_at=at("23 10:00"))))
-    assert [card_of(welcomed, message).is_first_ever for message in welcomed.sent] == [True, False]
+    assert [card_of(welcomed, dm).is_first_ever for dm in welcomed.sent] == [True, False]
     assert not next_card(welcomed, 2).is_first_ever

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from bot.github.model import PullRequestState
-from bot.people.model import Absence
 from bot.reminders.model import Edit, Look, MessageState, ReminderState, Send, Wait
 from bot.reminders.rules import (
     card_of,
@@ -17,22 +16,19 @@ from bot.reminders.rules import (
     waiting_time,
 )
 from bot.reviews.model import CloseReason
-from tests.reminders.test_rules import (
+from tests.reminders.states import (
     OPENED,
     at,
+    leave,
+    message,
     person,
     pull_request,
     reminder_state,
     request,
     sent,
-    shown,
+    shows,
     until,
 )
-
-
-def leave(start: str, end: str) -> Absence:
-    return Absence(starts_at=at(start), ends_at=at(end))
-
 
 SNOOZED = reminder_state(request=request(snoozed_until=at("23 15:00")))
 LAST_WEEK = leave("16 0:00", "20 0:00")
@@ -107,12 +103,10 @@ def test_who_has_no_working_day_is_never_sent_anything() -> None:
 
 
 def test_after_a_dm_that_slack_refused_the_earlier_one_brings_no_reminder() -> None:
-    both = sent("23 10:00", "23 14:00")
-    refused = both.messages[1].model_copy(update={"state": MessageState.FAILED, "sent_at": None})
-    after = shown(both.model_copy(update={"messages": (both.messages[0], refused)}))
-    step = decide(after, at("26 12:00"))
-    assert isinstance(step, Wait)
-    assert (step.until, step.why) == (None, "Slack refused the DM")
+    arrived = message(0, "23 10:00", shows("live", 0))
+    refused = message(1, "23 14:00", None, MessageState.FAILED)
+    step = decide(reminder_state(messages=(arrived, refused)), at("26 12:00"))
+    assert step == Wait(until=None, why="Slack refused the DM")
 
 
 def test_a_snooze_that_ended_before_the_request_was_made_changes_nothing() -> None:
@@ -182,7 +176,7 @@ def test_nobody_waits_for_a_reviewer_whom_nobody_knows() -> None:
 )
 def test_only_the_newest_dm_says_why_nothing_is_asked(quiet: ReminderState, word: str) -> None:
     both = sent("23 10:00", "23 14:00", of=quiet)
-    older, newest = (card_of(both, message) for message in both.messages)
+    older, newest = (card_of(both, dm) for dm in both.messages)
     assert (older.look, older.note) == (Look.OLDER, "")
     assert newest.look is Look.QUIET
     assert word in newest.note
