@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from bot.flows.paging import execute_in_pages
 from bot.model import InstallationId, RequestId, Value, WorkspaceId
 from jobq import current_database
 
@@ -127,8 +128,7 @@ async def forget_installations(installation_ids: Iterable[InstallationId], page:
     """
     ids = list(installation_ids)
     for statement in _STATEMENTS:
-        while int((await current_database().execute(statement, ids, page)).split()[-1]) == page:
-            pass
+        await execute_in_pages(statement, ids, page=page)
 
 
 _STATEMENTS = (

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from bot.flows.paging import execute_in_pages
 from bot.model import WorkspaceId
 from jobq import current_database
 
@@ -26,8 +27,7 @@ async def forget_workspace_rows(workspace_id: WorkspaceId, page: int = PAGE) -> 
     again. The row stays, so that the workspace's installations never fall to another workspace.
     """
     for statement in _STATEMENTS:
-        while int((await current_database().execute(statement, workspace_id, page)).split()[-1]) == page:
-            pass
+        await execute_in_pages(statement, workspace_id, page=page)
     await current_database().execute(
         "UPDATE workspace SET name = NULL, bot_user_id = NULL, scopes = '{}' WHERE id = $1", workspace_id
     )
