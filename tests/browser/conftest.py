@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 import asyncpg
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, Request, async_playwright
 
 from bot.settings import Settings, child_environment
 from bot.web.server import find_free_port
@@ -97,12 +97,19 @@ def opened(browser: Browser, sandbox: str) -> Opened:
     @asynccontextmanager
     async def open_page(width: int) -> AsyncIterator[Page]:
         errors: list[str] = []
+        unanswered: set[Request] = set()
         page = await browser.new_page(viewport={"width": width, "height": 800})
         page.on("console", lambda message: check_console(message.text, errors))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: _check_origin(request.url, sandbox, errors))
+        page.on("request", lambda request: unanswered.add(request) if request.method == "POST" else None)
+        page.on("requestfinished", lambda request: unanswered.discard(request))
+        page.on("requestfailed", lambda request: unanswered.discard(request))
         await page.goto(sandbox)
         yield page
+        # The next test uses the same sandbox: an order that the page just sent must reach it.
+        while unanswered:
+            await page.wait_for_timeout(20)
         await page.close()
         assert errors == []
 
