@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from quart import Quart, Response, jsonify
+from quart import Quart, Response, jsonify, request
 
 from bot.flows.catalog import poll_installation_job
 from bot.github.gateway import GitHubGateway
@@ -30,10 +30,12 @@ async def answering(answer: Any) -> AsyncIterator[GitHubGateway]:
 
     @web.post("/api/v3/app/installations/5/access_tokens")
     async def token() -> tuple[Response, int]:
+        await request.get_data()
         return jsonify({"token": "ghs_1", "expires_at": "2099-01-01T00:00:00Z", "permissions": {}}), 201
 
     @web.route("/api/v3/<path:path>", methods=["GET", "POST"])
     async def anything(path: str) -> Response:
+        await request.get_data()  # a server that answers before it has read a request may drop the connection
         return jsonify(answer)
 
     async with serving(web) as address:
