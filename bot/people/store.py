@@ -20,14 +20,13 @@ _PERSON = """
             WHERE person_id = person.id AND (cancelled_at IS NULL OR cancelled_at > starts_at)
         ) AS absences
     FROM person"""
+_OF_ACCOUNT = "(SELECT person_id FROM account WHERE workspace_id = $1 AND id = $2)"
 
 
 async def find_person_by_account(workspace_id: WorkspaceId, account_id: AccountId) -> Person | None:
     """The person to whom a GitHub account belongs."""
-    person_id = await current_database().fetchval(
-        "SELECT person_id FROM account WHERE workspace_id = $1 AND id = $2", workspace_id, account_id
-    )
-    return None if person_id is None else await load_person(PersonId(person_id))
+    row = await current_database().fetchrow(f"{_PERSON} WHERE id = {_OF_ACCOUNT}", workspace_id, account_id)
+    return None if row is None else _person(row)
 
 
 async def list_person_ids_by_account(
