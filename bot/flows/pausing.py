@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from pydantic_core import from_json
 
+from bot.flows.catalog import SUBJECT
 from bot.model import WorkspaceId
 from bot.modes import Pause, lock_pause
 from jobq import Job, current_database
@@ -29,16 +30,23 @@ async def list_waiting_jobs(pause: Pause, now: datetime) -> list[Job]:
     """
     rows = await current_database().fetch(
         """
-        SELECT lane, job_type, arguments FROM job
+        SELECT lane, job_type, arguments
+        FROM job JOIN unnest($3::text[], $4::text[], $5::text[]) AS subject (of_type, kind, argument)
+            ON of_type = job_type
         WHERE (leased_until IS NOT NULL OR ripe_at = ANY ($2))
-          AND $1 = coalesce(
-            (SELECT workspace_id FROM pull_request WHERE id = (arguments ->> 'pull_request_id')::bigint),
-            (SELECT workspace_id FROM person WHERE id = (arguments ->> 'person_id')::bigint),
-            (SELECT workspace_id FROM installation WHERE id = (arguments ->> 'installation_id')::bigint))
+          AND $1 = CASE kind
+            WHEN 'installation' THEN (
+                SELECT workspace_id FROM installation WHERE id = (arguments ->> argument)::bigint)
+            WHEN 'person' THEN (
+                SELECT workspace_id FROM person WHERE id = (arguments ->> argument)::bigint)
+            WHEN 'pull_request' THEN (
+                SELECT workspace_id FROM pull_request WHERE id = (arguments ->> argument)::bigint)
+            END
         """,
         pause.workspace_id,
         # Another process's clock may be ahead of this one's, and past a full day already.
         _full_days_since(pause, now),
+        *zip(*((job_type, *subject) for job_type, subject in SUBJECT.items()), strict=True),
     )
     return [
         Job(job_type=row["job_type"], arguments=from_json(row["arguments"]), lane=row["lane"]) for row in rows
