@@ -26,7 +26,8 @@ from bot.reviews.model import PullRequest
 from bot.reviews.rules import Requested
 from bot.slack.store import record_slack_delivery
 from jobq import Queue, current_database
-from tests.slack.examples import MONDAY, example_pull_request
+from tests.factories import MONDAY
+from tests.factories import pull_request as factory
 
 ANA, BEN, ANA_TOO, ERA = AccountId(1), AccountId(2), AccountId(4), AccountId(9)
 """Era's account is not linked to anybody. Ana has two accounts."""
@@ -124,9 +125,10 @@ async def _hire(workspace_id: WorkspaceId) -> tuple[PersonId, PersonId]:
 
 async def _ask(workspace_id: WorkspaceId, base: int, number: int) -> tuple[PullRequest, RequestId, RequestId]:
     """Ben asks Ana, by both of her accounts, and Era."""
-    like = example_pull_request(number)
-    mine = {"workspace_id": workspace_id, "id": base + number, "repository_id": base + 77}
-    pull_request = PullRequest.model_validate(like.model_dump() | mine)
+    pull_request = factory(
+        workspace_id=workspace_id, id=base + number, repository_id=base + 77, number=number,
+        author=Account(id=BEN, login="ben"),
+    )  # fmt: skip
     await reviews.save_pull_request(pull_request)
     asked = [
         Requested(account=Account(id=account_id, login=login), by="ben")

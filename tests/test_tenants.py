@@ -34,8 +34,8 @@ from bot.reminders.model import Notice, NoticeKind
 from bot.reviews import store as reviews
 from bot.slack import store as slack
 from jobq import ClaimedJob, Database
+from tests.factories import MONDAY
 from tests.promises import Promise
-from tests.slack.examples import MONDAY
 from tests.tenants import ANA, ERA, REPOSITORY, Tenant, found_tenant
 
 HOUSE = Path(bot.__file__).parent

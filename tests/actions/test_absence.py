@@ -9,7 +9,7 @@ from bot.model import UserError
 from bot.people.store import list_absences
 from bot.slack.messages import Rendered
 from tests.actions.world import World, buttons_of
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 
 
 def berlin(month: int, day: int) -> datetime:

@@ -18,7 +18,7 @@ from bot.reviews.store import close_review_requests
 from bot.sandbox.slack.blocks import check_blocks, check_view
 from bot.slack.messages import Rendered
 from tests.actions.world import World
-from tests.slack.examples import MONDAY, example_pull_request
+from tests.factories import MONDAY
 
 ANA = Chosen(login="ana-gh", account_id=AccountId(1), name="Ana", pattern="billing/**")
 
@@ -108,8 +108,7 @@ async def test_home_shows_the_same(world: World) -> None:
 
 async def decide(world: World, *verdicts: Verdict) -> None:
     decision = Decision(head_sha="a" * 40, paths=3, wanted=1, counted=0, verdicts=verdicts)
-    pull_request = example_pull_request().model_copy(update={"workspace_id": world.workspace_id})
-    assignment = await insert_assignment(pull_request, decision, world.now)
+    assignment = await insert_assignment(world.pull_request(), decision, world.now)
     await record_asked(assignment, [verdict.account_id for verdict in decision.chosen], {})
 
 

@@ -18,7 +18,7 @@ from bot.people.store import insert_absence
 from bot.reviews.model import CloseReason
 from bot.reviews.store import close_review_requests
 from tests.actions.world import World, buttons_of
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 
 HOUR = timedelta(hours=1)
 

@@ -11,7 +11,7 @@ from bot.sandbox.slack.blocks import check_blocks
 from bot.slack.commands import AdminCommand, IdentityCommand, parse_command
 from bot.slack.messages import Rendered
 from tests.actions.world import World, buttons_of
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 
 
 async def say(world: World, line: str, name: str = "ana") -> Rendered:

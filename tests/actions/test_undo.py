@@ -11,7 +11,7 @@ from bot.actions.undo import UNDO_WITHIN, undo
 from bot.model import UserError
 from bot.people.store import list_absences
 from tests.actions.world import World, action_of
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 
 HOUR = timedelta(hours=1)
 

@@ -8,15 +8,16 @@ from bot.clock import Clock
 from bot.flows.workspaces import find_first_workspace
 from bot.github.model import Account, Repository
 from bot.github.store import save_installation, save_repositories
-from bot.model import AccountId, InstallationId, RepositoryId, RequestId, WorkspaceId
+from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId, WorkspaceId
 from bot.people.model import Person
 from bot.people.store import load_person, map_account, upsert_person
 from bot.reviews import store as reviews
-from bot.reviews.model import ReviewRequest
+from bot.reviews.model import PullRequest, ReviewRequest
 from bot.reviews.rules import Requested
 from bot.slack.messages import Rendered
 from jobq import Database, Queue
-from tests.slack.examples import MONDAY, example_pull_request
+from tests.factories import MONDAY
+from tests.factories import pull_request as factory
 
 ACCOUNTS = {"ana": 1, "ben": 2, "cho": 3}
 BERLIN = "Europe/Berlin"
@@ -55,9 +56,7 @@ class World:
         self, name: str, number: int = 12, by: str | None = "ben-gh", title: str = "Round half to even"
     ) -> RequestId:
         """Opens a review request about a pull request of Ben's."""
-        pull_request = example_pull_request(number, title).model_copy(
-            update={"workspace_id": self.workspace_id}
-        )
+        pull_request = self.pull_request(number, title)
         repository = Repository(id=RepositoryId(77), full_name="acme/api")
         await save_installation(self.workspace_id, InstallationId(5))
         await save_repositories(self.workspace_id, InstallationId(5), [repository])
@@ -67,6 +66,14 @@ class World:
             pull_request, [Requested(account=account, by=by)], self.now
         )
         return request_id
+
+    def pull_request(self, number: int = 12, title: str = "Round half to even") -> PullRequest:
+        """A pull request of Ben's in acme/api."""
+        return factory(
+            workspace_id=self.workspace_id, id=PullRequestId(1000 + number), repository_id=RepositoryId(77),
+            number=number, title=title, url=f"https://github.example/acme/api/pull/{number}",
+            author=Account(id=AccountId(2), login="ben-gh"), created_at=MONDAY, updated_at=MONDAY,
+        )  # fmt: skip
 
     async def request(self, request_id: RequestId) -> ReviewRequest:
         return await reviews.load_request(request_id)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from bot.assignment.choice import Situation, choose_reviewers
 from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Candidate, Decision, NoAssignment, Skipped, SkipReason
-from bot.github.model import Account, PullRequestState, ReviewState
-from bot.model import AccountId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
+from bot.github.model import Account, ReviewState
+from bot.model import AccountId, PersonId, RequestId
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
+from tests import factories
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 IDS = {"ana": 1, "ben": 2, "cho": 3, "dev": 4, "eli": 5, "fay": 6}
@@ -21,18 +22,13 @@ EVERYTHING = {"paths": ["**"], "people": ["cho", "dev", "eli"]}
 
 
 def pull_request(author: str, round_: int = 1) -> PullRequest:
-    return PullRequest(
-        id=PullRequestId(7), workspace_id=WorkspaceId(1), repository_id=RepositoryId(1), number=12,
-        repository="acme/api", title="Round up", url="https://example.test/12", head_sha="a1",
-        author=Account(id=AccountId(IDS.get(author, 99)), login=author), state=PullRequestState.OPEN,
-        is_draft=False, labels=frozenset(), created_at=NOW, updated_at=NOW, round=round_,
-    )  # fmt: skip
+    by = Account(id=AccountId(IDS.get(author, 99)), login=author)
+    return factories.pull_request(author=by, created_at=NOW, updated_at=NOW, round=round_)
 
 
 def request(login: str, ended: CloseReason | None = None, round_: int = 1) -> ReviewRequest:
-    return ReviewRequest(
-        id=RequestId(IDS[login]), workspace_id=WorkspaceId(1), pull_request_id=PullRequestId(7),
-        reviewer_id=AccountId(IDS[login]), reviewer_login=login, requested_by=None, is_again=False,
+    return factories.request(
+        id=RequestId(IDS[login]), reviewer_id=AccountId(IDS[login]), reviewer_login=login, requested_by=None,
         round=round_, opened_at=NOW, closed_at=NOW if ended else None, close_reason=ended,
     )  # fmt: skip
 

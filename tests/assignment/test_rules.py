@@ -9,26 +9,15 @@ from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
 from bot.assignment.rules import describe_decision, why_not_assigned
 from bot.github.model import Account, PullRequestState
-from bot.model import AccountId, PersonId, PullRequestId, RepositoryId, WorkspaceId
-from bot.people.model import Absence, Person
+from bot.model import AccountId
+from bot.people.model import Person
 from bot.people.rules import away_until, current_absence
-from bot.reviews.model import PullRequest
-
-
-def at(text: str) -> datetime:
-    """November 2026 in UTC: "23 10:00" is a Monday; Berlin is an hour ahead and works 08:00-16:00 UTC."""
-    day, _, clock = text.partition(" ")
-    hour, _, minute = (clock or "00:00").partition(":")
-    return datetime(2026, 11, int(day), int(hour), int(minute), tzinfo=UTC)
+from tests import factories
+from tests.factories import at, leave, pull_request
 
 
 def person(*absences: tuple[str, str], **changes: Any) -> Person:
-    fields: dict[str, Any] = {
-        "id": PersonId(1), "workspace_id": WorkspaceId(1), "slack_user_id": "U1", "name": "Cho",
-        "zone": "Europe/Berlin",
-        "absences": tuple(Absence(starts_at=at(start), ends_at=at(end)) for start, end in absences),
-    }  # fmt: skip
-    return Person(**(fields | changes))
+    return factories.person(absences=tuple(leave(start, end) for start, end in absences), **changes)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +59,6 @@ def test_the_current_absence_covers_now() -> None:
     cho = person(("23 09:00", "23 12:00"))
     assert current_absence(cho, at("23 09:00")) == cho.absences[0]
     assert current_absence(cho, at("23 12:00")) is None
-
-
-def pull_request(**changes: Any) -> PullRequest:
-    fields: dict[str, Any] = {
-        "id": PullRequestId(7), "workspace_id": WorkspaceId(1), "repository_id": RepositoryId(1),
-        "repository": "acme/api", "number": 12, "title": "Round up", "url": "https://example.test/12",
-        "author": Account(id=AccountId(9), login="ben"), "state": PullRequestState.OPEN, "is_draft": False,
-        "head_sha": "a1", "labels": frozenset(), "created_at": at("23"), "updated_at": at("23"),
-    }  # fmt: skip
-    return PullRequest(**(fields | changes))
 
 
 BOT = Account(id=AccountId(8), login="dependabot[bot]", is_bot=True)

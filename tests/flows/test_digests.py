@@ -11,7 +11,7 @@ from bot.people.model import Absence
 from bot.people.store import insert_absence
 from jobq import Database
 from tests.actions.world import World, found_world
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NINE = MONDAY - HOUR

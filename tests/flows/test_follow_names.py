@@ -7,8 +7,8 @@ from bot.assignment.config import RepositoryConfig
 from bot.assignment.store import list_configs, save_config
 from bot.github.deliveries import DeliveryOutcome
 from jobq import Database
-from tests.factories import ANA
 from tests.jobs.facts import NOON, Bot, install_bot, refusing
+from tests.payloads import ANA
 
 RULES, OTHER_RULES = RepositoryConfig(reviewers=2), RepositoryConfig(reviewers=3)
 

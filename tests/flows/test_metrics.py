@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from bot.clock import Clock
 from bot.flows.metrics import DatabaseHealthMetrics, JobMetrics
 from jobq import ClaimedJob, Database, Outcome, Queue, Settlement, utc_now
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 
 SECOND = timedelta(seconds=1)
 WRONG = "this machine's clock and Postgres's differ: reminders come early or late; check NTP on both"

@@ -10,8 +10,8 @@ from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery
 from bot.github.model import Account, Fact, InstallationAction, InstallationFact, Ping
 from bot.model import AccountId, InstallationId
 from jobq import Database, Queue
+from tests.factories import MONDAY
 from tests.jobs.facts import refusing
-from tests.slack.examples import MONDAY
 
 ACME = Account(id=AccountId(100), login="acme")
 CREATED = InstallationFact(

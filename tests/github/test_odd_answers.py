@@ -15,9 +15,9 @@ from bot.jobs.poll_installation import poll_installation
 from bot.model import InstallationId
 from bot.web.server import serving
 from jobq import Database
-from tests.factories import ANA, pull_request
 from tests.github_server import private_key
 from tests.jobs.facts import claimed, install_bot
+from tests.payloads import ANA, pull_request
 
 ACME = InstallationId(5)
 HUGE = {"id": 2**63, "login": "huge"}

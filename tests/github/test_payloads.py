@@ -15,7 +15,7 @@ from bot.github.model import (
     ReviewState,
 )
 from bot.github.payloads import MalformedPayloadError, parse_event
-from tests.factories import ANA, CANARY, account, installation_payload, pull_request_payload, review_payload
+from tests.payloads import ANA, CANARY, account, installation_payload, pull_request_payload, review_payload
 
 
 def parse(event: str, payload: Any) -> Any:

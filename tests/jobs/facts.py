@@ -19,8 +19,8 @@ from bot.people.store import map_account, upsert_person
 from jobq import ClaimedJob, Database, Handler, Job, Postpone, Queue
 from jobq.testing import drain
 from tests.actions.world import StoppedClock
-from tests.factories import ANA, account, installation_payload, pull_request_payload, review_payload
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
+from tests.payloads import ANA, account, installation_payload, pull_request_payload, review_payload
 
 NOON = MONDAY + timedelta(hours=3)
 CHO, DEV = account("cho", 203), account("dev", 204)

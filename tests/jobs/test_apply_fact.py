@@ -11,8 +11,8 @@ from bot.github.deliveries import DeliveryOutcome
 from bot.model import PullRequestId
 from bot.reviews.store import list_open_requests, list_pull_requests_by_id
 from jobq import Database
-from tests.factories import ANA
 from tests.jobs.facts import CHO, DEV, Bot, install_bot, refusing
+from tests.payloads import ANA
 
 RETRY = timedelta(minutes=5)
 PULL_REQUEST = PullRequestId(7)

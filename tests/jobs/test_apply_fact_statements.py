@@ -8,8 +8,8 @@ import pytest
 from bot.github.deliveries import DeliveryOutcome
 from jobq import Database
 from tests.counting import counted
-from tests.factories import ANA
 from tests.jobs.facts import CHO, DEV, Bot, install_bot
+from tests.payloads import ANA
 
 
 @pytest.fixture

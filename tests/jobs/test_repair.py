@@ -12,7 +12,7 @@ from bot.reviews.model import CloseReason
 from bot.reviews.store import close_review_requests
 from jobq import ClaimedJob, Database, Job, Queue
 from tests.actions.world import World, found_world
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 
 TONIGHT = ClaimedJob(1, REPAIR, "{}", MONDAY, MONDAY, Lane.FACTS, 1, 1, 13, 5, None)
 

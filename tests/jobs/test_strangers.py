@@ -18,8 +18,8 @@ from bot.reviews.store import (
     snooze_request,
 )
 from jobq import Database
-from tests.factories import ANA, BEN, account, pull_request_payload, review_payload
 from tests.jobs.facts import CHO, NOON, Bot, install_bot
+from tests.payloads import ANA, BEN, account, pull_request_payload, review_payload
 from tests.stored import load_pull_request
 
 PULL_REQUEST = PullRequestId(7)

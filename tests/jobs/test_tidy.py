@@ -17,7 +17,7 @@ from bot.reviews import store as reviews
 from bot.reviews.model import CloseReason
 from jobq import ClaimedJob, Database, utc_now
 from tests.actions.world import World, found_world
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 
 DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=1)

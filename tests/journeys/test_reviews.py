@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from bot.assignment.store import list_assignments
 from bot.flows.open_requests import list_unmapped_reviewers
 from bot.model import PullRequestId
+from bot.sandbox.github.model import File
 from tests.journeys.whole import Whole
 
 
@@ -165,7 +166,17 @@ async def test_when_enough_have_approved_the_others_are_left_in_peace(ripe: Whol
     assert len(ripe.dms("ana")) == 1
 
 
-async def test_a_push_changes_the_dm_without_a_new_one(ripe: Whole) -> None:
+async def test_a_push_changes_the_size_in_the_dm_without_a_new_one(ripe: Whole) -> None:
+    pull = await ripe.open_pull_request("docs/intro.md")
+    ripe.github.push(pull, [File(path="docs/more.md", additions=300, deletions=70)])
+    await ripe.settle()
+    (dm,) = ripe.dms("cho")
+    size = sum(file.additions for file in pull.files), sum(file.deletions for file in pull.files)
+    assert size >= (300, 70)
+    assert "+{} \N{MINUS SIGN}{}".format(*size) in dm
+
+
+async def test_a_new_title_changes_the_dm_without_a_new_one(ripe: Whole) -> None:
     pull = await ripe.open_pull_request("docs/intro.md")
     ripe.github.edit_title(pull, "Round down")
     await ripe.settle()

@@ -13,16 +13,16 @@ import pytest
 
 from bot.app import App, open_app
 from bot.flows.catalog import remind_reviewer_job
-from bot.github.model import Account, PullRequestState, Repository
+from bot.github.model import Account, Repository
 from bot.github.store import save_installation, save_repositories
 from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, RequestId, WorkspaceId
 from bot.people.store import map_account, upsert_person
-from bot.reviews.model import PullRequest
 from bot.reviews.rules import Requested
 from bot.reviews.store import open_review_requests, save_pull_request
 from bot.sandbox.slack.model import Call, Fault, User
 from bot.sandbox.slack.world import SlackWorld
 from bot.worker import build_workers, run_workers
+from tests.factories import pull_request as factory
 from tests.journeys.two_workspaces import beta_id, install
 from tests.journeys.whole import Whole
 from tests.promises import Promise
@@ -67,11 +67,10 @@ async def ask_everybody(ripe: Whole, office: Office, times: int) -> list[Request
     asked: list[RequestId] = []
     for _ in range(times):
         number = next(_ids)
-        pull_request = PullRequest(
+        pull_request = factory(
             id=PullRequestId(number), workspace_id=office.workspace_id, repository_id=office.repository.id,
             repository=office.repository.full_name, number=number, title=f"Change {number}",
-            url="https://example.test/1", state=PullRequestState.OPEN, is_draft=False, head_sha="a1",
-            author=Account(id=AccountId(99), login="ben"), labels=frozenset(), created_at=now, updated_at=now,
+            author=Account(id=AccountId(99), login="ben"), created_at=now, updated_at=now,
         )  # fmt: skip
         await save_pull_request(pull_request)
         requested = [Requested(account=reviewer) for reviewer in office.reviewers]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.github.model import Account
-from bot.model import AccountId, PersonId, WorkspaceId
+from bot.model import AccountId
 from bot.people.import_plan import (
     CurrentMapping,
     Effect,
@@ -14,13 +14,12 @@ from bot.people.import_plan import (
     SlackProfile,
     plan_import,
 )
-from bot.people.model import MappedAccount, Person
+from bot.people.model import MappedAccount
 from bot.people.people_file import Row
+from tests.factories import person
 
 NOBODY = CurrentMapping(accounts=(), people=())
-ANA = Person(
-    id=PersonId(1), workspace_id=WorkspaceId(1), slack_user_id="UANA", name="Ana Alves", zone="Europe/Berlin"
-)
+ANA = person(slack_user_id="UANA", name="Ana Alves")
 HAS_ANA = CurrentMapping(
     accounts=(MappedAccount(id=AccountId(1), login="ana", person_id=ANA.id),), people=(ANA,)
 )

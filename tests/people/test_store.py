@@ -25,6 +25,7 @@ from bot.reviews import store as reviews
 from bot.reviews.model import CloseReason, PullRequest
 from bot.reviews.rules import Requested
 from jobq import Database, current_database
+from tests.factories import pull_request as factory
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -48,12 +49,10 @@ async def new_pull_request(number: int, **changes: object) -> PullRequest:
     await save_installation(ACME, InstallationId(1))
     repository = Repository(id=RepositoryId(1), full_name="acme/api")
     await save_repositories(ACME, InstallationId(1), [repository])
-    pull_request = PullRequest(
-        id=PullRequestId(number), workspace_id=ACME, repository_id=repository.id, repository="acme/api",
-        number=number, title="Round up", url="https://example.test/1", state=PullRequestState.OPEN,
-        author=Account(id=AccountId(99), login="ben"), is_draft=False, head_sha="a1", labels=frozenset(),
-        created_at=NOW, updated_at=NOW,
-    ).model_copy(update=changes)  # fmt: skip
+    pull_request = factory(
+        id=PullRequestId(number), workspace_id=ACME, repository_id=repository.id, number=number,
+        author=Account(id=AccountId(99), login="ben"), created_at=NOW, updated_at=NOW, **changes,
+    )  # fmt: skip
     await reviews.save_pull_request(pull_request)
     return pull_request
 

@@ -8,20 +8,8 @@ from bot.github.model import PullRequestState
 from bot.reminders.model import Close, Edit, Look, MessageState, Reconcile, ReminderState, Send, Wait
 from bot.reminders.rules import card_of, decide, fingerprint, next_card, no_answer_at, waiting_time
 from bot.reviews.model import CloseReason, ReviewRequest
-from tests.reminders.states import (
-    OPENED,
-    at,
-    leave,
-    message,
-    person,
-    pull_request,
-    reminder_state,
-    request,
-    sent,
-    shows,
-    unsent,
-    until,
-)
+from tests.factories import OPENED, at, leave, message, person, pull_request, reminder_state, request
+from tests.reminders.states import sent, shows, unsent, until
 
 
 def test_the_first_dm_is_sent_at_once_in_working_hours() -> None:

@@ -16,19 +16,8 @@ from bot.reminders.rules import (
     waiting_time,
 )
 from bot.reviews.model import CloseReason
-from tests.reminders.states import (
-    OPENED,
-    at,
-    leave,
-    message,
-    person,
-    pull_request,
-    reminder_state,
-    request,
-    sent,
-    shows,
-    until,
-)
+from tests.factories import OPENED, at, leave, message, person, pull_request, reminder_state, request
+from tests.reminders.states import sent, shows, until
 
 SNOOZED = reminder_state(request=request(snoozed_until=at("23 15:00")))
 LAST_WEEK = leave("16 0:00", "20 0:00")

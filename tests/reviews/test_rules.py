@@ -33,6 +33,7 @@ from bot.reviews.rules import (
     is_approved_enough,
     is_contradiction,
 )
+from tests import factories
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BEN, ANA, CHO = (Account(id=AccountId(i), login=name) for i, name in enumerate(("ben", "ana", "cho"), 1))
@@ -77,12 +78,8 @@ def pull_request(**changes: Any) -> PullRequest:
 
 
 def request(reviewer: Account, **changes: Any) -> ReviewRequest:
-    fields: dict[str, Any] = {
-        "id": RequestId(reviewer.id), "workspace_id": WorkspaceId(1), "pull_request_id": PullRequestId(7),
-        "reviewer_id": reviewer.id, "reviewer_login": reviewer.login, "requested_by": None,
-        "is_again": False, "round": 1, "opened_at": NOON,
-    }  # fmt: skip
-    return ReviewRequest(**(fields | changes))
+    of_reviewer = {"id": RequestId(reviewer.id), "reviewer_id": reviewer.id, "reviewer_login": reviewer.login}
+    return factories.request(**{"requested_by": None, "opened_at": NOON} | of_reviewer | changes)
 
 
 def outcome(change: Change) -> tuple[list[str], list[tuple[str, CloseReason]]]:

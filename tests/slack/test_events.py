@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 from tests.slack.room import Room
 
 

@@ -11,7 +11,7 @@ import structlog
 from bot.logs import setup_logs
 from bot.slack.bolt import MISTAKE
 from bot.slack.effect import NOT_SAVED
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 from tests.slack.room import FORM, Room
 from tests.slack.script import error
 

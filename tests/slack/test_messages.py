@@ -15,7 +15,7 @@ from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.mrkdwn import links_in, mentions_in
 from bot.slack.messages import Rendered, describe_working_time, join_words, render_card
 from bot.slack.notices import render_author_notice
-from tests.slack.examples import example_pull_request
+from tests.factories import pull_request
 from tests.slack.test_escape import TEXTS
 
 CARD = Card(
@@ -183,8 +183,8 @@ def test_text_of_others_pings_nobody_and_becomes_no_link(
 def test_text_of_others_does_not_break_out_of_a_notice(
     title: str, logins: list[str], kind: AuthorNoticeKind
 ) -> None:
-    pull_request = example_pull_request(title=title)
-    assert_harmless(render_author_notice(kind, pull_request, logins), pull_request.url)
+    about = pull_request(title=title)
+    assert_harmless(render_author_notice(kind, about, logins), about.url)
 
 
 @settings(max_examples=300, deadline=None)
@@ -209,7 +209,7 @@ def test_addresses_of_others_do_not_break_out(path: str) -> None:
 def test_a_notice_tells_the_author_the_problem_and_the_next_step(
     kind: AuthorNoticeKind, reviewers: tuple[str, ...], headline: str
 ) -> None:
-    rendered = render_author_notice(kind, example_pull_request(), reviewers)
+    rendered = render_author_notice(kind, pull_request(), reviewers)
     assert texts(rendered)[0].endswith(f"acme/api#12 · {headline}")
     assert rendered.text.startswith(headline)
     assert [label_of(button) for button in buttons(rendered)] == ["Open"]

@@ -8,8 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.actions.absence import describe_absence
-from bot.model import PersonId, WorkspaceId
-from bot.people.model import Absence, Person
+from bot.people.model import Absence
 from bot.slack.commands import (
     Command,
     Help,
@@ -30,11 +29,10 @@ from bot.slack.escape import disarm
 from bot.slack.times import Interval, Until, describe_instant, parse_absence, parse_snooze_time
 from bot.slack.typed_text import MOST_TYPED, clean_typed
 from bot.working_time import WorkingHours, local_instant
+from tests.factories import person
 from tests.slack.test_times import BERLIN, NOW, wall
 
-ANA = Person(
-    id=PersonId(1), workspace_id=WorkspaceId(1), slack_user_id="U1", name="Ana", zone="Europe/Berlin"
-)
+ANA = person()
 
 
 def understood(text: str) -> object:

@@ -24,7 +24,7 @@ from bot.web.server import serving
 from bot.web.slack import slack_blueprint
 from jobq import Database, Postpone
 from tests.actions.world import World, found_world
-from tests.slack.examples import MONDAY
+from tests.factories import MONDAY
 from tests.slack.room import make_slack_app
 
 TOKEN, SECRET = SecretStr("xoxb-sandbox"), SecretStr("shhh")

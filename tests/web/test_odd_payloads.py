@@ -15,8 +15,8 @@ from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery
 from bot.github.signature import sign
 from bot.web.webhooks import webhooks_blueprint
 from jobq import Database
-from tests.factories import ANA, CANARY, installation_payload, pull_request_payload, review_payload
 from tests.jobs.facts import Bot, install_bot
+from tests.payloads import ANA, CANARY, installation_payload, pull_request_payload, review_payload
 from tests.promises import Promise
 
 SECRET = SecretStr("secret")

@@ -14,7 +14,7 @@ from bot.github.deliveries import find_delivery
 from bot.github.signature import sign
 from bot.web.webhooks import LARGEST_BODY, RoomyRequest, webhooks_blueprint
 from jobq import Database, Queue
-from tests.factories import pull_request_payload
+from tests.payloads import pull_request_payload
 
 OLD, NEW = SecretStr("old secret"), SecretStr("new secret")
 
