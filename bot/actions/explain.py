@@ -112,8 +112,10 @@ def _describe_step(step: Step) -> str:
             return "Its DMs are being brought up to date."
         case Wait(until=datetime() as until, why=why):
             return f"Next DM {_time(until)}: {why}."
-        case Wait(why=why) | Close(why=why):
-            return f"Nothing more is sent: {why}."
+        case Wait(why=why, detail=detail):
+            return f"Nothing more is sent: {detail or why}."
+        case Close(detail=detail):
+            return f"Nothing more is sent: over: {detail}."
 
 
 def _time(instant: datetime) -> str:

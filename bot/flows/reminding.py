@@ -31,12 +31,12 @@ async def bring_to_rest(
         match decided:
             case None:
                 return Discard("the review request is gone")
-            case _Decided(step=Wait(until=until, why=why), look_changes_at=look_changes_at):
-                log.info("reminder waits", request_id=request_id, why=why)
+            case _Decided(step=Wait(until=until, why=why, detail=detail), look_changes_at=look_changes_at):
+                log.info("reminder waits", request_id=request_id, why=why, detail=detail)
                 moments = [at for at in (until, look_changes_at) if at is not None]
                 return Postpone(min(moments)) if moments else None
-            case _Decided(step=Close(why=why)):
-                log.info("reminders end", request_id=request_id, why=why)
+            case _Decided(step=Close(detail=detail)):
+                log.info("reminders end", request_id=request_id, why=detail)
                 return None
             case _Decided():
                 await _take(decided, slack, clock)

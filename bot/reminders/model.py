@@ -115,19 +115,48 @@ class Edit(Value):
     message_ids: tuple[int, ...]
 
 
+class Silence(StrEnum):
+    """Why no DM about a review request is sent at this moment, most final first.
+
+    `detail` completes two of them: how it is OVER, and what BLOCKED it. IN_DIGEST is listed in the reader's
+    next digest instead of in a DM of its own.
+    """
+
+    OVER = "over"
+    BLOCKED = "blocked"
+    UNLINKED = "nobody is mapped to this GitHub account"
+    DEACTIVATED = "deactivated in Slack"
+    DRAFT = "in draft"
+    APPROVED = "approved enough"
+    MUTED = "muted"
+    SNOOZED_UNTIL_CHANGE = "snoozed until something changes"
+    TWIN = "asked on another account of the same person"
+    REFUSED = "Slack refused the DM"
+    ALL_SENT = "all reminders were sent"
+    NEVER_AT_WORK = "never at work"
+    ALL_SNOOZED = "reminders are snoozed"
+    AWAY = "not available"
+    SNOOZED = "snoozed"
+    NOT_DUE = "the next reminder is not due"
+    BUDGET_SPENT = "enough DMs for today"
+    OUTSIDE_HOURS = "outside working hours"
+    IN_DIGEST = "listed in the next digest"
+
+
 class Wait(Value):
     """Do nothing until then. None: do nothing until a fact or a person changes something."""
 
     kind: Literal["wait"] = "wait"
     until: datetime | None
-    why: str
+    why: Silence
+    detail: str = ""
 
 
 class Close(Value):
     """The request is over, and every DM about it says so."""
 
     kind: Literal["close"] = "close"
-    why: str
+    detail: str
 
 
 Step = Reconcile | Send | Edit | Wait | Close

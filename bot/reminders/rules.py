@@ -14,6 +14,7 @@ from bot.reminders.model import (
     Reconcile,
     ReminderState,
     Send,
+    Silence,
     Step,
     Wait,
 )
@@ -39,38 +40,43 @@ def decide(state: ReminderState, now: datetime) -> Step:
         return Send(sequence=len(state.messages))
     if outdated := tuple(m.id for m in state.sent if m.shown != fingerprint(card_of(state, m))):
         return Edit(message_ids=outdated)
-    return Close(why=wait.why) if state.is_over else wait
+    return Close(detail=wait.detail) if state.is_over else wait
 
 
 def _why_not_now(state: ReminderState, now: datetime) -> Wait | None:
     if (why := _why_never(state)) is not None:
-        return Wait(until=None, why=why)
+        return Wait(until=None, why=why, detail=_detail(state, why))
     assert state.person is not None  # noqa: S101 - or _why_never would have given a reason
     if (due := due_at(state, state.person)) is None:
-        return Wait(until=None, why="all reminders were sent")
+        return Wait(until=None, why=Silence.ALL_SENT)
     at = _first_chance(state, state.person, due, now)
     if at is None:
-        return Wait(until=None, why="never at work")
+        return Wait(until=None, why=Silence.NEVER_AT_WORK)
     return Wait(until=at, why=_why_later(state, state.person, due, now)) if at > now else None
 
 
-def _why_never(state: ReminderState) -> str | None:
+def _why_never(state: ReminderState) -> Silence | None:
     """Why nothing is sent until a fact or a person changes something."""
-    request, pull_request, person = state.request, state.pull_request, state.person
+    request, person = state.request, state.person
     reasons = (
-        (request.closed_at is not None, f"over: {request.close_reason}"),
-        (not pull_request.is_open, f"over: {pull_request.state}"),
-        (bool(state.blocked_by), state.blocked_by),
-        (person is None, "nobody is mapped to this GitHub account"),
-        (person is not None and not person.is_active, "deactivated in Slack"),
-        (pull_request.is_draft, "in draft"),
-        (state.is_approved_enough, "approved enough"),
-        (request.is_muted, "muted"),
-        (request.is_snoozed_until_change, "snoozed until something changes"),
-        (state.has_twin, "asked on another account of the same person"),
-        (any(m.state is MessageState.FAILED for m in state.messages), "Slack refused the DM"),
+        (state.is_over, Silence.OVER),
+        (bool(state.blocked_by), Silence.BLOCKED),
+        (person is None, Silence.UNLINKED),
+        (person is not None and not person.is_active, Silence.DEACTIVATED),
+        (state.pull_request.is_draft, Silence.DRAFT),
+        (state.is_approved_enough, Silence.APPROVED),
+        (request.is_muted, Silence.MUTED),
+        (request.is_snoozed_until_change, Silence.SNOOZED_UNTIL_CHANGE),
+        (state.has_twin, Silence.TWIN),
+        (any(m.state is MessageState.FAILED for m in state.messages), Silence.REFUSED),
     )
     return next((why for holds, why in reasons if holds), None)
+
+
+def _detail(state: ReminderState, why: Silence) -> str:
+    if why is Silence.OVER:
+        return str(_close_reason(state))
+    return state.blocked_by if why is Silence.BLOCKED else ""
 
 
 def due_at(state: ReminderState, person: Person) -> datetime | None:
@@ -113,14 +119,14 @@ def _is_spent(state: ReminderState, person: Person) -> bool:
     return state.dms_today >= person.dms_per_day
 
 
-def _why_later(state: ReminderState, person: Person, due: datetime, now: datetime) -> str:
+def _why_later(state: ReminderState, person: Person, due: datetime, now: datetime) -> Silence:
     if person.snoozed_until is not None and person.snoozed_until > now:
-        return "reminders are snoozed"
+        return Silence.ALL_SNOOZED
     if any(absence.starts_at <= now < absence.ends_at for absence in person.absences):
-        return "not available"
+        return Silence.AWAY
     if due > now:
-        return "snoozed" if due == state.request.snoozed_until else "the next reminder is not due"
-    return "enough DMs for today" if _is_spent(state, person) else "outside working hours"
+        return Silence.SNOOZED if due == state.request.snoozed_until else Silence.NOT_DUE
+    return Silence.BUDGET_SPENT if _is_spent(state, person) else Silence.OUTSIDE_HOURS
 
 
 def no_answer_at(state: ReminderState, first_sent_at: datetime) -> datetime | None:

@@ -81,13 +81,11 @@ def test_nothing_is_sent_until_something_changes(quiet: ReminderState) -> None:
 def test_a_request_that_is_over_sends_nothing_and_strikes_what_was_sent(
     over: ReminderState, reason: str
 ) -> None:
-    assert decide(over, OPENED) == Close(why=f"over: {reason}")
+    assert decide(over, OPENED) == Close(detail=reason)
     outdated = sent("23 10:00", of=over)
     assert decide(outdated, at("23 15:00")) == Edit(message_ids=(0,))
     struck = message(0, "23 10:00", shows("over", 0, close_reason=reason))
-    assert decide(over.model_copy(update={"messages": (struck,)}), at("23 15:00")) == Close(
-        why=f"over: {reason}"
-    )
+    assert decide(over.model_copy(update={"messages": (struck,)}), at("23 15:00")) == Close(detail=reason)
     assert card_of(outdated, outdated.messages[0]).look is Look.OVER
 
 

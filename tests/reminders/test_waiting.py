@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.github.model import PullRequestState
-from bot.reminders.model import Edit, Look, MessageState, ReminderState, Send, Wait
+from bot.reminders.model import Edit, Look, MessageState, ReminderState, Send, Silence, Wait
 from bot.reminders.rules import (
     card_of,
     decide,
@@ -26,21 +26,21 @@ LAST_WEEK = leave("16 0:00", "20 0:00")
 @pytest.mark.parametrize(
     ("waiting", "now", "why"),
     [
-        (reminder_state(person=person(spans={})), "23 10:00", "never at work"),
-        (reminder_state(person=person(snoozed_until=at("24 9:00"))), "23 10:00", "reminders are snoozed"),
-        (reminder_state(person=person(snoozed_until=at("23 12:00"))), "23 20:00", "outside working hours"),
-        (reminder_state(person=person(absences=(leave("23 0:00", "24 0:00"),))), "23 10:00", "not available"),
-        (reminder_state(person=person(absences=(LAST_WEEK,))), "23 20:00", "outside working hours"),
+        (reminder_state(person=person(spans={})), "23 10:00", Silence.NEVER_AT_WORK),
+        (reminder_state(person=person(snoozed_until=at("24 9:00"))), "23 10:00", Silence.ALL_SNOOZED),
+        (reminder_state(person=person(snoozed_until=at("23 12:00"))), "23 20:00", Silence.OUTSIDE_HOURS),
+        (reminder_state(person=person(absences=(leave("23 0:00", "24 0:00"),))), "23 10:00", Silence.AWAY),
+        (reminder_state(person=person(absences=(LAST_WEEK,))), "23 20:00", Silence.OUTSIDE_HOURS),
         (
             reminder_state(person=person(absences=(leave("24 0:00", "25 0:00"),))),
             "23 20:00",
-            "outside working hours",
+            Silence.OUTSIDE_HOURS,
         ),
-        (SNOOZED, "23 11:00", "snoozed"),
-        (sent("23 10:00"), "23 11:00", "the next reminder is not due"),
-        (sent("23 10:00", of=SNOOZED), "23 11:00", "snoozed"),
-        (reminder_state(dms_today=8), "23 11:00", "enough DMs for today"),
-        (reminder_state(), "23 20:00", "outside working hours"),
+        (SNOOZED, "23 11:00", Silence.SNOOZED),
+        (sent("23 10:00"), "23 11:00", Silence.NOT_DUE),
+        (sent("23 10:00", of=SNOOZED), "23 11:00", Silence.SNOOZED),
+        (reminder_state(dms_today=8), "23 11:00", Silence.BUDGET_SPENT),
+        (reminder_state(), "23 20:00", Silence.OUTSIDE_HOURS),
     ],
     ids=[
         "no working day",
@@ -56,10 +56,10 @@ LAST_WEEK = leave("16 0:00", "20 0:00")
         "at night",
     ],
 )
-def test_each_wait_states_its_reason(waiting: ReminderState, now: str, why: str) -> None:
+def test_each_wait_states_its_reason(waiting: ReminderState, now: str, why: Silence) -> None:
     step = decide(waiting, at(now))
     assert isinstance(step, Wait)
-    assert step.why == why
+    assert step.why is why
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_after_a_dm_that_slack_refused_the_earlier_one_brings_no_reminder() -> N
     arrived = message(0, "23 10:00", shows("live", 0))
     refused = message(1, "23 14:00", None, MessageState.FAILED)
     step = decide(reminder_state(messages=(arrived, refused)), at("26 12:00"))
-    assert step == Wait(until=None, why="Slack refused the DM")
+    assert step == Wait(until=None, why=Silence.REFUSED)
 
 
 def test_a_snooze_that_ended_before_the_request_was_made_changes_nothing() -> None:
