@@ -36,7 +36,7 @@ from bot.slack import store as slack
 from jobq import ClaimedJob, Database
 from tests.factories import MONDAY
 from tests.promises import Promise
-from tests.tenants import ANA, ERA, REPOSITORY, Tenant, found_tenant
+from tests.tenants import ANA, BEN, ERA, REPOSITORY, Tenant, found_tenant
 
 HOUSE = Path(bot.__file__).parent
 SQL = re.compile(r"\.(fetch|fetchval|fetchrow|execute|executemany)\(")
@@ -84,9 +84,6 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     ),
     unnotified.list_unnotified: lambda a: unnotified.list_unnotified(a.ana),
     people.find_person_by_account: lambda a: people.find_person_by_account(a.workspace_id, ANA),
-    people.list_person_ids_by_account: lambda a: people.list_person_ids_by_account(
-        a.workspace_id, [ANA, ERA]
-    ),
     people.find_person_by_slack_user: lambda a: people.find_person_by_slack_user(a.workspace_id, "UANA"),
     people.load_person: lambda a: people.load_person(a.ana),
     people.list_people: lambda a: people.list_people(a.workspace_id),
@@ -95,6 +92,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     list_unmapped_reviewers: lambda a: list_unmapped_reviewers(a.workspace_id),
     people.list_absences: lambda a: people.list_absences(a.ana, MONDAY),
     list_open_request_ids_of_person: lambda a: list_open_request_ids_of_person(a.ana),
+    people.list_logins: lambda a: people.list_logins(a.workspace_id, [ANA, BEN]),
     find_config: lambda a: find_config(a.workspace_id, REPOSITORY),
     list_configs: lambda a: list_configs(a.workspace_id),
     list_open_request_ids_of_repository: lambda a: list_open_request_ids_of_repository(
@@ -177,6 +175,8 @@ NOT_QUERIES = set(
         "set_active",
         "set_dm_channel",
         "mark_welcomed",
+        "rename_accounts",
+        "rename_reviewers",
         "save_config",
         "move_config",
         "insert_assignment",

@@ -1,15 +1,17 @@
 """Checks and applies the configuration file: `ripe config check | apply`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from bot.assignment.config import RepositoryConfig, RipeConfig
+from bot.assignment.config import RepositoryConfig, logins_of, replace_logins
 from bot.assignment.config_file import parse_config
-from bot.assignment.store import list_configs, save_config
+from bot.assignment.store import save_config
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.current_rules import list_accounts_by_login, list_rules
 from bot.flows.open_requests import list_open_request_ids_of_repository
 from bot.github.store import list_repository_names
-from bot.model import Problem, Value, WorkspaceId
-from bot.people import store
+from bot.model import AccountId, Problem, Value, WorkspaceId
+from bot.people.store import list_logins
 from jobq import Queue, write_transaction
 
 
@@ -52,7 +54,7 @@ def _count(problems: int) -> str:
 
 async def check_config(text: str, workspace_id: WorkspaceId) -> ConfigReport:
     """Lists every problem of a file and the changes it would make. Writes nothing."""
-    report, _ = await _compare(text, workspace_id)
+    report, _ = await _compare(text, workspace_id, await list_accounts_by_login(workspace_id))
     return report
 
 
@@ -62,25 +64,29 @@ async def apply_config(text: str, workspace_id: WorkspaceId, *, queue: Queue, no
 
     New rules hold for later pull requests; the reminders of open reviews are decided anew at once.
     """
-    report, config = await _compare(text, workspace_id)
+    accounts = await list_accounts_by_login(workspace_id)
+    report, config = await _compare(text, workspace_id, accounts)
     if config is None:
         return report
     for name in (*report.added, *report.changed):
-        await save_config(workspace_id, name, config[name], now)
+        named = {login: accounts[login] for login in logins_of(config[name])}
+        await save_config(workspace_id, name, config[name], now, named)
         waiting = await list_open_request_ids_of_repository(workspace_id, name)
         await queue.save_all(remind_reviewer_job(request_id) for request_id in waiting)
     return report.model_copy(update={"is_applied": True})
 
 
 async def _compare(
-    text: str, workspace_id: WorkspaceId
+    text: str, workspace_id: WorkspaceId, accounts: Mapping[str, AccountId]
 ) -> tuple[ConfigReport, dict[str, RepositoryConfig] | None]:
-    accounts = await store.list_accounts(workspace_id)
     repositories = await list_repository_names(workspace_id)
-    file = parse_config(text, [account.login for account in accounts], repositories)
+    file = parse_config(text, accounts, repositories)
     if file.config is None:
         return ConfigReport(problems=file.problems), None
-    new, old = _by_lower_name(file.config), await list_configs(workspace_id)
+    logins = await list_logins(workspace_id, accounts.values())
+    current = {named: logins[account] for named, account in accounts.items()}
+    new = {name.lower(): replace_logins(it, current) for name, it in file.config.repositories.items()}
+    old = await list_rules(workspace_id)
     return ConfigReport(
         problems=(),
         notes=file.notes,
@@ -89,7 +95,3 @@ async def _compare(
         unchanged=tuple(name for name in new if new[name] == old.get(name)),
         kept=tuple(name for name in old if name not in new),
     ), new
-
-
-def _by_lower_name(config: RipeConfig) -> dict[str, RepositoryConfig]:
-    return {name.lower(): repository for name, repository in config.repositories.items()}

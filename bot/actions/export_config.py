@@ -3,11 +3,11 @@
 import yaml
 
 from bot.assignment.config import RipeConfig
-from bot.assignment.store import list_configs
+from bot.flows.current_rules import list_rules
 from bot.model import WorkspaceId
 
 
 async def export_config(workspace_id: WorkspaceId) -> str:
     """A YAML file for `ripe config apply`. Settings that have their default are left out."""
-    config = RipeConfig(repositories=await list_configs(workspace_id))
+    config = RipeConfig(repositories=await list_rules(workspace_id))
     return yaml.safe_dump(config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)

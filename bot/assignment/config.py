@@ -4,6 +4,7 @@ These are the YAML's shapes; `config_file.py` reads the file and shows each mist
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -139,6 +140,19 @@ class RipeConfig(Value):
 def rhythm(config: RepositoryConfig) -> Rhythm:
     """When this repository's reminders come."""
     return Rhythm(after=config.reminders.after, notify_author_after=config.escalate.after)
+
+
+def replace_logins(config: RepositoryConfig, logins: Mapping[str, str]) -> RepositoryConfig:
+    """The configuration with other names for people; the keys of `logins` are in lower case."""
+
+    def replace(people: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(logins.get(login.lower(), login) for login in people)
+
+    rules = tuple(
+        rule.model_copy(update={"people": replace(rule.people), "fallback": replace(rule.fallback)})
+        for rule in config.rules
+    )
+    return config.model_copy(update={"rules": rules, "fallback": replace(config.fallback)})
 
 
 def logins_of(config: RepositoryConfig) -> frozenset[str]:

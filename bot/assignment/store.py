@@ -1,40 +1,55 @@
 """Rules, and the decisions made by them, in Postgres. Uses the ambient database and transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Assignment, Decision
-from bot.model import AccountId, PullRequestId, WorkspaceId
+from bot.model import AccountId, PullRequestId, Value, WorkspaceId
 from bot.reviews.model import PullRequest
 from jobq import current_database
 
 
-async def find_config(workspace_id: WorkspaceId, full_name: str) -> RepositoryConfig | None:
+class StoredConfig(Value):
+    """Rules as they were applied, and the accounts that their logins (keys in lower case) meant then."""
+
+    config: RepositoryConfig
+    accounts: dict[str, AccountId]
+
+
+async def find_config(workspace_id: WorkspaceId, full_name: str) -> StoredConfig | None:
     """The rules of a repository, by its name in any case."""
-    document = await current_database().fetchval(
-        "SELECT document FROM repository_config WHERE workspace_id = $1 AND full_name = $2",
+    row = await current_database().fetchrow(
+        "SELECT document, accounts FROM repository_config WHERE workspace_id = $1 AND full_name = $2",
         workspace_id,
         full_name.lower(),
     )
-    return None if document is None else _config(document)
+    return None if row is None else _config(row)
 
 
 async def save_config(
-    workspace_id: WorkspaceId, full_name: str, config: RepositoryConfig, at: datetime
+    workspace_id: WorkspaceId,
+    full_name: str,
+    config: RepositoryConfig,
+    at: datetime,
+    accounts: Mapping[str, AccountId] = MappingProxyType({}),
 ) -> None:
+    """`accounts` are those behind the logins in the rules, by login in lower case."""
     await current_database().execute(
         """
-        INSERT INTO repository_config (workspace_id, full_name, document, applied_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (workspace_id, full_name) DO UPDATE SET
-            document = excluded.document, applied_at = excluded.applied_at
+        INSERT INTO repository_config (workspace_id, full_name, document, accounts, applied_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (workspace_id, full_name) DO UPDATE SET document = excluded.document,
+            accounts = excluded.accounts, applied_at = excluded.applied_at
         """,
         workspace_id,
         full_name.lower(),
         config.model_dump_json(),
+        to_json(dict(accounts)).decode(),
         at,
     )
 
@@ -53,13 +68,16 @@ async def move_config(workspace_id: WorkspaceId, old_name: str, new_name: str) -
     )
 
 
-async def list_configs(workspace_id: WorkspaceId) -> dict[str, RepositoryConfig]:
+async def list_configs(workspace_id: WorkspaceId) -> dict[str, StoredConfig]:
     """By the repository's name in lower case."""
     rows = await current_database().fetch(
-        "SELECT full_name, document FROM repository_config WHERE workspace_id = $1 ORDER BY full_name",
+        """
+        SELECT full_name, document, accounts FROM repository_config
+        WHERE workspace_id = $1 ORDER BY full_name
+        """,
         workspace_id,
     )
-    return {row["full_name"]: _config(row["document"]) for row in rows}
+    return {row["full_name"]: _config(row) for row in rows}
 
 
 async def insert_assignment(pull_request: PullRequest, decision: Decision, decided_at: datetime) -> int:
@@ -115,9 +133,10 @@ async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: s
     return newest
 
 
-def _config(document: str) -> RepositoryConfig:
+def _config(row: Any) -> StoredConfig:
     # A newer release may have stored settings that this one does not know.
-    return RepositoryConfig.model_validate_json(document, extra="ignore")
+    config = RepositoryConfig.model_validate_json(row["document"], extra="ignore")
+    return StoredConfig(config=config, accounts=from_json(row["accounts"]))
 
 
 def _assignment(row: Any) -> Assignment:

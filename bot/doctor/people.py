@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from bot.assignment.config import logins_of
-from bot.assignment.store import list_configs
 from bot.doctor.model import Finding, ok, warning
 from bot.doctor.ports import DoctorPorts
+from bot.flows.current_rules import list_rules
 from bot.flows.open_requests import list_unmapped_reviewers
 from bot.flows.workspaces import find_first_workspace
 from bot.people import store
@@ -23,7 +23,7 @@ async def check_unmapped(ports: DoctorPorts) -> Sequence[Finding]:
         workspace_id = await find_first_workspace()
         mapped = {account.login.lower() for account in await store.list_accounts(workspace_id)}
         waiting = dict(await list_unmapped_reviewers(workspace_id))
-        configs = await list_configs(workspace_id)
+        configs = await list_rules(workspace_id)
     named_in_rules = {login for config in configs.values() for login in logins_of(config)}
     asked = {login.lower() for login in waiting}
     others = sorted(named_in_rules - mapped - asked)

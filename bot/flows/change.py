@@ -1,13 +1,12 @@
 """Stores what a fact or GitHub's own answer changes about a pull request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.flows.catalog import remind_reviewer_job, tell_author_job
 from bot.github.deliveries import DeliveryOutcome
-from bot.model import AccountId, WorkspaceId
-from bot.people.store import list_person_ids_by_account
+from bot.model import AccountId
 from bot.reminders.model import NoticeKind
 from bot.reviews import store
 from bot.reviews.model import PullRequest, ReviewRequest
@@ -30,26 +29,25 @@ class AppliedChange:
 
 
 async def record_change(
-    after: PullRequest, change: Change, open_requests: Sequence[ReviewRequest], at: datetime
+    after: PullRequest,
+    change: Change,
+    open_requests: Sequence[ReviewRequest],
+    owners: Collection[AccountId],
+    at: datetime,
 ) -> AppliedChange:
     """Closes and opens requests as decided. Every request that was or is open gets a reminder job.
 
-    `open_requests` are those before the change. `at` is when it happened, by GitHub's clock. Call it in a
-    transaction that has locked the pull request.
+    `open_requests` are those before the change; `owners` are the accounts in it that belong to somebody. `at`
+    is when it happened, by GitHub's clock. Call it in a transaction that has locked the pull request.
     """
     await store.close_review_requests(((request.id, reason) for request, reason in change.closed), at)
     opened = await store.open_review_requests(after, change.opened, at)
     touched = [*(request.id for request in open_requests), *opened]
     jobs = [remind_reviewer_job(request_id) for request_id in touched]
-    if await _is_anybody_unlinked(after.workspace_id, [asked.account.id for asked in change.opened]):
+    if any(asked.account.id not in owners for asked in change.opened):
         notice = tell_author_job(after.id, NoticeKind.NOBODY_REACHABLE)
         jobs.append(notice.runs_in(minutes=GRACE_MINUTES))
     return AppliedChange(_describe(change), tuple(jobs))
-
-
-async def _is_anybody_unlinked(workspace_id: WorkspaceId, account_ids: Iterable[AccountId]) -> bool:
-    asked = set(account_ids)
-    return bool(asked) and asked != (await list_person_ids_by_account(workspace_id, asked)).keys()
 
 
 def _describe(change: Change) -> str:

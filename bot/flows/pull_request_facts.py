@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from bot.flows.catalog import assign_reviewers_job, sync_pull_request_job
 from bot.flows.change import ASSIGN_AFTER_MINUTES, AppliedChange, record_change
+from bot.flows.follow_names import follow_logins
 from bot.flows.repositories import register_repository
 from bot.github.deliveries import DeliveryOutcome
-from bot.github.model import PullRequestAction, PullRequestFact, ReviewFact, ReviewState
+from bot.github.model import Account, PullRequestAction, PullRequestFact, ReviewFact, ReviewState
 from bot.model import WorkspaceId
 from bot.reviews import rules, store
 from bot.reviews.model import PullRequest, ReviewRequest
+from bot.reviews.names import name_requester
 from bot.reviews.rules import AnyFact, Change
 from jobq import Job
 
@@ -103,13 +105,21 @@ async def _apply_older(stored: PullRequest, fact: AnyFact) -> AppliedChange:
 async def _record(
     after: PullRequest, fact: AnyFact, change: Change, open_requests: Sequence[ReviewRequest]
 ) -> AppliedChange:
+    owners = await follow_logins(
+        after.workspace_id, _accounts_in(fact), open_requests, fact.pull_request.updated_at
+    )
     closed = {request.id for request, _ in change.closed}
     kept = [request for request in open_requests if request.id not in closed]
     await _end_snoozes(after, fact, kept)
     await _name_requester(fact, kept)
-    recorded = await record_change(after, change, open_requests, fact.pull_request.updated_at)
+    recorded = await record_change(after, change, open_requests, owners, fact.pull_request.updated_at)
     follow_up = _follow_up(after, fact, is_somebody_asked=bool(kept or change.opened))
     return replace(recorded, jobs=(*recorded.jobs, *follow_up))
+
+
+def _accounts_in(fact: AnyFact) -> list[Account]:
+    reviewer = fact.review.author if isinstance(fact, ReviewFact) else fact.reviewer
+    return [*fact.pull_request.accounts, *filter(None, (fact.sender, reviewer))]
 
 
 async def _end_snoozes(after: PullRequest, fact: AnyFact, kept: Sequence[ReviewRequest]) -> None:
@@ -138,7 +148,7 @@ async def _name_requester(fact: AnyFact, kept: Sequence[ReviewRequest]) -> None:
         return
     for request in kept:
         if fact.reviewer and request.reviewer_id == fact.reviewer.id and request.requested_by is None:
-            await store.name_requester(request.id, fact.sender.login)
+            await name_requester(request.id, fact.sender.login)
 
 
 def _follow_up(after: PullRequest, fact: AnyFact, *, is_somebody_asked: bool) -> tuple[Job, ...]:

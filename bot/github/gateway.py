@@ -47,7 +47,7 @@ from bot.github.payloads import (
     parse_review,
 )
 from bot.github.refusals import GraphQLRefusedError, Later, NewToken, judge, reason
-from bot.model import InstallationId
+from bot.model import AccountId, InstallationId
 from jobq import BackOff, Postpone, utc_now
 
 T = TypeVar("T")
@@ -258,6 +258,19 @@ class GitHubGateway:
                 return None
 
         return await self._call(installation_id, f"account {login}", find)
+
+    async def find_account_by_id(
+        self, installation_id: InstallationId, account_id: AccountId
+    ) -> Account | None:
+        """The account with the login that it has now. None if it was deleted."""
+
+        def find(client: github.Github) -> Account | None:
+            try:
+                return parse_account(client.get_user_by_id(account_id).raw_data)
+            except github.UnknownObjectException:
+                return None
+
+        return await self._call(installation_id, f"account {account_id}", find)
 
     async def _call(
         self, installation_id: InstallationId | None, call: str, work: Callable[[github.Github], T]

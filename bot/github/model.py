@@ -76,6 +76,11 @@ class PullRequestSnapshot(Value):
     # Left out where it says nothing, so that the release before can read what this one stores.
     is_partial: bool = Field(default=False, exclude_if=operator.not_)
 
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Everybody whom it names."""
+        return self.author, *self.requested
+
 
 class ReviewState(StrEnum):
     APPROVED = "approved"

@@ -16,7 +16,6 @@ from bot.assignment.config import RepositoryConfig, logins_of
 from bot.assignment.model import Assignment, Chosen, Decision, NoAssignment
 from bot.assignment.rules import why_not_assigned
 from bot.assignment.store import (
-    find_config,
     find_unfinished_assignment,
     insert_assignment,
     list_assignments,
@@ -25,6 +24,7 @@ from bot.assignment.store import (
 from bot.clock import Clock
 from bot.flows.candidates import list_candidates, lock_choices
 from bot.flows.catalog import tell_author_job
+from bot.flows.current_rules import find_rules
 from bot.flows.visibility import Address, find_address
 from bot.github.model import (
     AccessLostError,
@@ -34,7 +34,8 @@ from bot.github.model import (
     PathsRefusedError,
     ReviewersRefusedError,
 )
-from bot.model import AccountId, InstallationId, PullRequestId, Value
+from bot.model import AccountId, InstallationId, PullRequestId, Value, WorkspaceId
+from bot.people.store import rename_accounts
 from bot.reminders.model import NoticeKind
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
@@ -52,6 +53,10 @@ class GitHub(Protocol):
     async def load_changed_paths(
         self, installation_id: InstallationId, repository: str, number: int
     ) -> ChangedPaths: ...
+
+    async def find_account_by_id(
+        self, installation_id: InstallationId, account_id: AccountId
+    ) -> Account | None: ...
 
     async def request_reviewers(
         self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
@@ -76,7 +81,7 @@ async def assign_reviewers(
     for _ in range(MOST_ROUNDS):
         try:
             plan = await _choose(pull_request_id, address, github, queue, clock)
-            answer = await _act(plan, address, github, is_live=is_live) if plan else None
+            answer = await _act(plan, address, github, clock, is_live=is_live) if plan else None
         except (NotFoundError, AccessLostError) as error:
             # A stored decision stays unfinished: the next fact tries again, with the access of that moment.
             return Discard(f"GitHub does not let us: {error}")
@@ -95,6 +100,7 @@ class _Answer(Value):
 class _Plan(Value):
     """The people to ask because of a stored decision, and those of it who were asked before."""
 
+    workspace_id: WorkspaceId
     assignment_id: int
     chosen: tuple[Chosen, ...] = ()
     asked_before: tuple[AccountId, ...] = ()
@@ -117,9 +123,11 @@ async def _choose(
     return plan
 
 
-async def _act(plan: _Plan, address: Address, github: GitHub, *, is_live: bool) -> _Answer:
+async def _act(plan: _Plan, address: Address, github: GitHub, clock: Clock, *, is_live: bool) -> _Answer:
     """Asks the chosen people, and stores GitHub's answer."""
     answer = await _ask(plan.chosen, address, github) if is_live else _Answer()
+    refused = [person for person in plan.chosen if person.login in answer.refusals]
+    await _follow_renames(plan.workspace_id, refused, address, github, clock)
     await record_asked(plan.assignment_id, (*plan.asked_before, *answer.asked), answer.refusals)
     log.info(
         "reviewers asked" if is_live else "shadow mode: reviewers chosen, not asked",
@@ -145,7 +153,8 @@ async def _resume(pull_request_id: PullRequestId, now: datetime) -> _Plan | _Und
     left = tuple(person for person in chosen if person.account_id not in requested)
     before = tuple(person.account_id for person in chosen if person.account_id in requested)
     if left:
-        return _Plan(assignment_id=unfinished.id, chosen=left, asked_before=before)
+        workspace_id = assignable.pull_request.workspace_id
+        return _Plan(workspace_id=workspace_id, assignment_id=unfinished.id, chosen=left, asked_before=before)
     await record_asked(unfinished.id, before, {})
     return _Undecided()
 
@@ -166,7 +175,9 @@ async def _decide(
             await queue.save(tell_author_job(pull_request_id, NoticeKind.NOBODY_LEFT))
         return None
     assignment_id = await insert_assignment(assignable.pull_request, decision, now)
-    return _Plan(assignment_id=assignment_id, chosen=decision.chosen)
+    return _Plan(
+        workspace_id=assignable.pull_request.workspace_id, assignment_id=assignment_id, chosen=decision.chosen
+    )
 
 
 class _Assignable(Value):
@@ -180,7 +191,7 @@ async def _find_assignable(pull_request_id: PullRequestId, now: datetime) -> _As
     """None for a pull request that is left alone. If its repository has rules, the reason is stored."""
     if (pull_request := await reviews.lock_pull_request(pull_request_id)) is None:
         return None
-    config = await find_config(pull_request.workspace_id, pull_request.repository)
+    config = await find_rules(pull_request.workspace_id, pull_request.repository)
     if config is None:
         return None
     if (why := why_not_assigned(pull_request, config)) is None:
@@ -259,6 +270,20 @@ async def _ask(chosen: Sequence[Chosen], address: Address, github: GitHub) -> _A
             if person.account_id not in ids
         },
     )
+
+
+async def _follow_renames(
+    workspace_id: WorkspaceId, refused: Sequence[Chosen], address: Address, github: GitHub, clock: Clock
+) -> None:
+    """GitHub refuses a login that was given up, so ask for the one that the account has now.
+
+    The next choice then has that person under the new login, which was not refused.
+    """
+    for person in refused:
+        account = await github.find_account_by_id(address.installation_id, person.account_id)
+        if account is not None and account.login.lower() != person.login.lower():
+            log.info("an account was renamed", account_id=account.id)
+            await rename_accounts(workspace_id, {account.id: account.login}, clock.now())
 
 
 def _merge(answers: Sequence[_Answer]) -> _Answer:

@@ -4,7 +4,6 @@ Nobody is notified of their requests until something changes about them, except 
 The next page is a job of its own.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -14,10 +13,10 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
 from bot.flows.digests import schedule_digests_for
+from bot.flows.follow_names import follow_logins
 from bot.github.model import UNDATED, AccessLostError, NotFoundError, PullRequestPage, PullRequestSnapshot
 from bot.github.store import find_visible_repository, lock_repositories
-from bot.model import InstallationId, RepositoryId, WorkspaceId
-from bot.people.store import list_person_ids_by_account
+from bot.model import InstallationId, RepositoryId
 from bot.reviews import backlog, rules, store
 from bot.reviews.model import PullRequest
 from jobq import ClaimedJob, Discard, Job, Queue, write_transaction
@@ -99,11 +98,13 @@ async def _store(snapshot: PullRequestSnapshot, arguments: Arguments, queue: Que
     after = rules.apply_answer(stored, repository.workspace_id, snapshot)
     await store.save_pull_request(after)
     requests, replies = await store.list_open_requests_with_replies(after)
+    owners = await follow_logins(after.workspace_id, snapshot.accounts, requests, snapshot.updated_at)
     change = rules.change_by_snapshot(
         after, None, snapshot.requested, requests, replies, is_partial=snapshot.is_partial
     )
     await queue.save_all(await _record(after, change, now))
-    await _schedule_digests(after.workspace_id, change.opened, queue, now)
+    people = {owners[asked.account.id] for asked in change.opened if asked.account.id in owners}
+    await schedule_digests_for(people, queue, now)
 
 
 async def _record(after: PullRequest, change: rules.Change, now: datetime) -> list[Job]:
@@ -118,11 +119,3 @@ async def _record(after: PullRequest, change: rules.Change, now: datetime) -> li
         # The list shows no reviews: only the pull request itself says whether anybody is still needed.
         jobs.append(sync_pull_request_job(after.id))
     return jobs
-
-
-async def _schedule_digests(
-    workspace_id: WorkspaceId, asked: Iterable[rules.Requested], queue: Queue, now: datetime
-) -> None:
-    account_ids = [requested.account.id for requested in asked]
-    people = await list_person_ids_by_account(workspace_id, account_ids)
-    await schedule_digests_for(people.values(), queue, now)

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from bot.assignment.store import list_configs
 from bot.clock import Clock
 from bot.flows import outbox
+from bot.flows.current_rules import list_rules
 from bot.flows.notices import PreparedNotice, begin_notice, follow_up, send_notice, wait_for_work
 from bot.github.store import find_active_installation
 from bot.model import AccountId, InstallationId
@@ -42,6 +42,6 @@ async def _prepare(arguments: Arguments, now: datetime, *, is_live: bool) -> Pre
         return follow_up(earlier, person)
     if (wait := wait_for_work(person, now)) is not None:
         return wait
-    ruled = frozenset(await list_configs(installation.workspace_id))
+    ruled = frozenset(await list_rules(installation.workspace_id))
     rendered = render_greeting(installation.account, installation.repositories, ruled)
     return await begin_notice(notice, person, rendered, now, welcomes=is_live)

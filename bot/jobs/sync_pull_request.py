@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.change import record_change
+from bot.flows.follow_names import follow_logins
 from bot.flows.visibility import Address, find_address, release_hold
 from bot.github.model import (
     AccessLostError,
@@ -85,10 +86,11 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     await store.save_pull_request(after)
     await store.save_reviews(after, answer.reviews)
     requests, replies = await store.list_open_requests_with_replies(after)
+    owners = await follow_logins(after.workspace_id, snapshot.accounts, requests, snapshot.updated_at)
     change = rules.change_by_snapshot(
         after, None, snapshot.requested, requests, replies, is_partial=snapshot.is_partial
     )
-    recorded = await record_change(after, change, requests, snapshot.updated_at)
+    recorded = await record_change(after, change, requests, owners, snapshot.updated_at)
     await queue.save_all(recorded.jobs)
     return recorded.note
 

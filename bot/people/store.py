@@ -1,6 +1,6 @@
 """People, their accounts and their absences in Postgres. Uses the ambient database and transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,18 +27,6 @@ async def find_person_by_account(workspace_id: WorkspaceId, account_id: AccountI
     """The person to whom a GitHub account belongs."""
     row = await current_database().fetchrow(f"{_PERSON} WHERE id = {_OF_ACCOUNT}", workspace_id, account_id)
     return None if row is None else _person(row)
-
-
-async def list_person_ids_by_account(
-    workspace_id: WorkspaceId, account_ids: Iterable[AccountId]
-) -> dict[AccountId, PersonId]:
-    """The owners of these GitHub accounts. Accounts that are not linked to anybody are left out."""
-    rows = await current_database().fetch(
-        "SELECT id, person_id FROM account WHERE workspace_id = $1 AND id = ANY($2::bigint[])",
-        workspace_id,
-        list(account_ids),
-    )
-    return {AccountId(row["id"]): PersonId(row["person_id"]) for row in rows}
 
 
 async def find_person_by_slack_user(workspace_id: WorkspaceId, slack_user_id: str) -> Person | None:
@@ -127,6 +115,41 @@ async def list_accounts(workspace_id: WorkspaceId) -> tuple[MappedAccount, ...]:
         workspace_id,
     )
     return tuple(MappedAccount.model_validate(dict(row)) for row in rows)
+
+
+async def list_logins(workspace_id: WorkspaceId, account_ids: Iterable[AccountId]) -> dict[AccountId, str]:
+    """The logins that these accounts have now. Accounts that are not mapped to anybody are left out."""
+    rows = await current_database().fetch(
+        "SELECT id, login FROM account WHERE workspace_id = $1 AND id = ANY($2::bigint[])",
+        workspace_id,
+        list(account_ids),
+    )
+    return {row["id"]: row["login"] for row in rows}
+
+
+async def rename_accounts(
+    workspace_id: WorkspaceId, logins: Mapping[AccountId, str], at: datetime
+) -> dict[AccountId, PersonId]:
+    """Stores the logins that accounts had `at` GitHub's time, unless a newer fact named another.
+
+    Returns the owners of these accounts. Accounts that are not mapped to anybody are left out.
+    """
+    rows = await current_database().fetch(
+        """
+        WITH renamed AS (
+            UPDATE account SET login = named.login, renamed_at = $4
+            FROM unnest($2::bigint[], $3::text[]) AS named (id, login)
+            WHERE workspace_id = $1 AND account.id = named.id AND account.login <> named.login
+                AND (renamed_at IS NULL OR renamed_at <= $4)
+        )
+        SELECT id, person_id FROM account WHERE workspace_id = $1 AND id = ANY($2)
+        """,
+        workspace_id,
+        list(logins),
+        list(logins.values()),
+        at,
+    )
+    return {row["id"]: PersonId(row["person_id"]) for row in rows}
 
 
 async def lock_person(person_id: PersonId) -> None:

@@ -288,15 +288,6 @@ async def correct_close_reason(request_id: RequestId, reason: CloseReason) -> No
     )
 
 
-async def name_requester(request_id: RequestId, login: str) -> None:
-    """Records who asked, unless that is recorded already."""
-    await current_database().execute(
-        "UPDATE review_request SET requested_by = $2 WHERE id = $1 AND requested_by IS NULL",
-        request_id,
-        login,
-    )
-
-
 async def snooze_request(request_id: RequestId, until: datetime | None, until_change: bool) -> None:
     """Snoozes until an instant, or until something changes. With neither it ends the snooze."""
     await current_database().execute(

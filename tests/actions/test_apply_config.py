@@ -3,7 +3,7 @@
 import pytest
 
 from bot.actions.apply_config import ConfigReport, apply_config, check_config
-from bot.assignment.store import find_config, list_configs
+from bot.flows.current_rules import find_rules, list_rules
 from bot.model import RequestId
 from tests.actions.world import World
 
@@ -26,12 +26,12 @@ async def apply(world: World, text: str) -> ConfigReport:
 async def test_a_check_changes_nothing(world: World) -> None:
     report = await check_config(ONE, world.workspace_id)
     assert report.lines() == ["acme/api: added", "No problems. Nothing was changed: this was a check."]
-    assert await list_configs(world.workspace_id) == {}
+    assert await list_rules(world.workspace_id) == {}
 
 
 async def test_applied_rules_are_in_force_and_schedule_the_reminders(world: World, asked: RequestId) -> None:
     assert (await apply(world, ONE)).lines() == ["acme/api: added", "Applied."]
-    config = await find_config(world.workspace_id, "acme/api")
+    config = await find_rules(world.workspace_id, "acme/api")
     assert config is not None
     assert config.rules[0].people == ("ana-gh",)
     assert await world.jobs() == [asked]
@@ -48,7 +48,7 @@ async def test_the_same_file_again_changes_nothing(world: World, asked: RequestI
 async def test_a_changed_repository_is_found_in_any_case(world: World) -> None:
     await apply(world, ONE)
     assert (await apply(world, TWO)).changed == ("acme/api",)
-    assert {name: c.reviewers for name, c in (await list_configs(world.workspace_id)).items()} == {
+    assert {name: c.reviewers for name, c in (await list_rules(world.workspace_id)).items()} == {
         "acme/api": 2
     }
 
@@ -58,7 +58,7 @@ async def test_a_repository_that_the_file_does_not_name_keeps_its_rules(world: W
     await apply(world, ONE)
     report = await apply(world, "repositories: {}")
     assert report.lines() == ["acme/api: not in this file, stays as it is", "Applied."]
-    assert len(await list_configs(world.workspace_id)) == 1
+    assert len(await list_rules(world.workspace_id)) == 1
 
 
 @pytest.mark.usefixtures("asked")
@@ -70,7 +70,7 @@ async def test_a_file_with_one_mistake_changes_nothing_at_all(world: World) -> N
         "line 4: repositories.acme/web: the GitHub App is not installed there; did you mean 'acme/api'?",
         "1 problem: nothing was changed.",
     ]
-    assert await list_configs(world.workspace_id) == {}
+    assert await list_rules(world.workspace_id) == {}
 
 
 @pytest.mark.usefixtures("asked")

@@ -4,7 +4,8 @@ import asyncpg
 import pytest
 
 from bot.assignment.config import RepositoryConfig
-from bot.assignment.store import list_configs, save_config
+from bot.assignment.store import save_config
+from bot.flows.current_rules import list_rules
 from bot.github.deliveries import DeliveryOutcome
 from jobq import Database
 from tests.jobs.facts import NOON, Bot, install_bot, refusing
@@ -28,7 +29,7 @@ async def rename(bot: Bot, name: str) -> str:
 
 
 async def rules(bot: Bot) -> dict[str, RepositoryConfig]:
-    return await list_configs(bot.workspace_id)
+    return await list_rules(bot.workspace_id)
 
 
 async def test_a_rename_moves_the_rules_and_has_open_requests_decided_again(bot: Bot) -> None:

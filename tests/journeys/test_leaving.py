@@ -222,7 +222,7 @@ async def test_rules_that_the_new_name_already_has_stay(ripe: Whole) -> None:
     await ripe.settle()
     configs = await list_configs(ripe.app.workspace_id)
     assert sorted(configs) == ["acme/api", "acme/core"]
-    assert configs["acme/core"] == own
+    assert configs["acme/core"].config == own
 
 
 async def test_dms_show_the_new_name_of_a_renamed_repository(ripe: Whole) -> None:

@@ -7,6 +7,7 @@ import pytest
 from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Candidate, Chosen, Decision, NoAssignment
 from bot.assignment.store import (
+    StoredConfig,
     find_config,
     find_unfinished_assignment,
     insert_assignment,
@@ -233,8 +234,8 @@ async def test_rules_are_kept_by_name_in_any_case() -> None:
     )
     await save_config(ACME, "Acme/API", RepositoryConfig(), NOW)
     await save_config(ACME, "acme/api", config, NOW)
-    assert await find_config(ACME, "ACME/api") == config
-    assert await list_configs(ACME) == {"acme/api": config}
+    assert await find_config(ACME, "ACME/api") == StoredConfig(config=config, accounts={})
+    assert await list_configs(ACME) == {"acme/api": StoredConfig(config=config, accounts={})}
     assert await find_config(await other_workspace(), "acme/api") is None
 
 

@@ -1,0 +1,27 @@
+"""The logins in review requests, which are labels: the keys are GitHub's numeric ids."""
+
+from collections.abc import Mapping
+
+from bot.model import RequestId
+from jobq import current_database
+
+
+async def rename_reviewers(logins: Mapping[RequestId, str]) -> None:
+    """The reviewers of these requests have other logins now."""
+    await current_database().execute(
+        """
+        UPDATE review_request SET reviewer_login = named.login
+        FROM unnest($1::bigint[], $2::text[]) AS named (id, login) WHERE review_request.id = named.id
+        """,
+        list(logins),
+        list(logins.values()),
+    )
+
+
+async def name_requester(request_id: RequestId, login: str) -> None:
+    """Records who asked, unless that is recorded already."""
+    await current_database().execute(
+        "UPDATE review_request SET requested_by = $2 WHERE id = $1 AND requested_by IS NULL",
+        request_id,
+        login,
+    )
