@@ -21,7 +21,7 @@ from bot.flows.open_requests import (
     list_open_request_ids_of_repository,
     list_unmapped_reviewers,
 )
-from bot.flows.reminder_state import find_block, load_reminder_states
+from bot.flows.reminder_state import load_reminder_states, read_reminder_states
 from bot.flows.visibility import find_address, find_visibility, list_on_hold
 from bot.github import deliveries, joining, polling
 from bot.github import store as installations
@@ -106,7 +106,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     accounts.list_accounts_of: lambda a: accounts.list_accounts_of(a.workspace_id, "UANA"),
     candidates.list_candidates: lambda a: candidates.list_candidates(a.workspace_id, ["ana", "ben"], MONDAY),
     load_reminder_states: lambda a: load_reminder_states([a.request_id, a.twin_id], MONDAY),
-    find_block: lambda a: find_block(a.workspace_id, a.pull_request.id),
+    read_reminder_states: lambda a: read_reminder_states([a.request_id, a.twin_id], MONDAY),
     notices.list_author_notices: lambda a: notices.list_author_notices(a.pull_request),
     notices.find_notice: find_greeting,
     workspaces.find_workspace_of_installation: lambda a: workspaces.find_workspace_of_installation(

@@ -31,7 +31,7 @@ async def _snooze(person: Person, value: str, *, queue: Queue, now: datetime) ->
 
 
 async def _why(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
-    return await explain_request(person, RequestId(_number(value)))
+    return await explain_request(person, RequestId(_number(value)), now=now)
 
 
 async def _mute(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:

@@ -7,20 +7,10 @@ from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
 from bot.flows.reminder_state import load_reminder_states
 from bot.model import UserError, WorkspaceId
-from bot.reminders import rules
-from bot.reminders.model import (
-    Close,
-    Edit,
-    Message,
-    MessageState,
-    NoticeKind,
-    Reconcile,
-    ReminderState,
-    Send,
-    Step,
-    Wait,
-)
+from bot.reminders.model import Message, MessageState, NoticeKind, Outlook, ReminderState
 from bot.reminders.notices import list_author_notices
+from bot.reminders.outlook import find_outlook
+from bot.reminders.words import about_reviewer
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
 from bot.slack.commands import parse_target
@@ -68,7 +58,7 @@ def _state(pull_request: PullRequest) -> str:
 
 def _describe_assignment(assignment: Assignment, now: datetime) -> list[str]:
     decision = assignment.decision
-    lines = [f"{_time(assignment.decided_at)} decided at {decision.head_sha[:7]}:"]
+    lines = [f"{_time(assignment.decided_at)} decided {_at_head(decision.head_sha)}:"]
     lines += describe_decision(decision, now)
     lines += [f"GitHub refused {login}: {why}" for login, why in assignment.refusals.items()]
     if assignment.asked is None:
@@ -78,6 +68,11 @@ def _describe_assignment(assignment: Assignment, now: datetime) -> list[str]:
     return lines[:1] + [f"  {line}" for line in lines[1:]]
 
 
+def _at_head(head_sha: str) -> str:
+    """GitHub names no head, or one of zeros, if the branch or its repository is gone."""
+    return f"at {head_sha[:7]}" if head_sha.strip("0") else "without knowing the head commit"
+
+
 def _describe_request(state: ReminderState, now: datetime) -> list[str]:
     request = state.request
     by = f" by {request.requested_by}" if request.requested_by else ""
@@ -85,7 +80,7 @@ def _describe_request(state: ReminderState, now: datetime) -> list[str]:
     if request.closed_at is not None:
         line += f"; over since {_time(request.closed_at)}: {request.close_reason}"
     sent = [f"  {_describe_message(message, _name(message))}" for message in state.messages]
-    return [line, *sent, f"  {_describe_step(rules.decide(state, now))}"]
+    return [line, *sent, f"  {_describe_outlook(find_outlook(state, now), request.reviewer_login)}"]
 
 
 def _name(message: Message) -> str:
@@ -102,20 +97,13 @@ def _describe_message(message: Message, what: str) -> str:
     return f"{_time(message.sending_at)} {what} {message.state}{error}"
 
 
-def _describe_step(step: Step) -> str:
-    match step:
-        case Send(sequence=sequence):
-            return f"{'Reminder' if sequence else 'The first DM'} is due now."
-        case Reconcile():
-            return "Slack is being asked whether the last DM arrived."
-        case Edit():
-            return "Its DMs are being brought up to date."
-        case Wait(until=datetime() as until, why=why):
-            return f"Next DM {_time(until)}: {why}."
-        case Wait(why=why, detail=detail):
-            return f"Nothing more is sent: {detail or why}."
-        case Close(detail=detail):
-            return f"Nothing more is sent: over: {detail}."
+def _describe_outlook(outlook: Outlook, login: str) -> str:
+    words = about_reviewer(outlook, login)
+    if outlook.silence is None:
+        return f"{words[0].upper()}{words[1:]}."
+    if outlook.next_at is None:
+        return f"Nothing more is sent: {words}."
+    return f"Next DM {_time(outlook.next_at)}: {words}."
 
 
 def _time(instant: datetime) -> str:

@@ -65,7 +65,8 @@ async def carry_out(person: Person, command: PersonCommand, *, queue: Queue, now
                 return render_text(answer.format(zone=person.zone))
             return await list_reviews(person, now=now)
         case Why():
-            return await explain_by_name(person, command.target.repository, command.target.number)
+            target = command.target
+            return await explain_by_name(person, target.repository, target.number, now=now)
         case _:
             return await _change(person, command, queue, now)
 

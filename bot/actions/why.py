@@ -1,35 +1,56 @@
 """Answers why a person was asked: by a rule, or by somebody. It says nothing about why others were not."""
 
+from datetime import datetime
+
 from bot.actions.own import load_own, load_own_by_name
-from bot.assignment.model import Chosen, Decision, Skipped, SkipReason
+from bot.assignment.model import CATCH_ALL, Chosen, Decision, Skipped, SkipReason, TieBreaker
 from bot.assignment.store import list_assignments
-from bot.flows.reminder_state import find_block
+from bot.flows.reminder_state import read_reminder_states
 from bot.model import RequestId
 from bot.people.model import Person
+from bot.reminders.outlook import find_outlook
+from bot.reminders.words import for_reviewer
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.escape import code, disarm
 from bot.slack.messages import Rendered, label, render_text
 from jobq import write_transaction
 
-_ABOUT_THE_CHOICE = frozenset({SkipReason.AUTHOR, SkipReason.BOT, SkipReason.BUSIER})
-"""Reasons that give away nothing about a colleague's absence or load."""
+_UNAVAILABLE = frozenset(
+    {
+        SkipReason.AWAY,
+        SkipReason.AT_CAP,
+        SkipReason.DEACTIVATED,
+        SkipReason.UNKNOWN,
+        SkipReason.REFUSED,
+    }
+)
+"""Reasons that must not be told apart: they are about a colleague's absence or load."""
+
+_YOU_CAME_FIRST = {
+    TieBreaker.MORE_RULES: " You review more of the changed files than others.",
+    TieBreaker.FEWER_REVIEWS: " You had the fewest reviews open.",
+    TieBreaker.ASKED_LONGER_AGO: " You had not been asked for longer than others.",
+    TieBreaker.LOGIN: " Nothing set you apart from others, so the order of the logins decided.",
+}
 
 
 @write_transaction
-async def explain_request(person: Person, request_id: RequestId) -> Rendered:
+async def explain_request(person: Person, request_id: RequestId, *, now: datetime) -> Rendered:
     """The answer to the button in a DM. Raises UserError if the request is over or another person's."""
-    return await _explain_and_hold(*await load_own(person, request_id))
+    return await _explain_with_outlook(*await load_own(person, request_id), now)
 
 
-async def explain_by_name(person: Person, full_name: str, number: int) -> Rendered:
+async def explain_by_name(person: Person, full_name: str, number: int, *, now: datetime) -> Rendered:
     """The answer to `/reviews why acme/api#12`. Raises UserError if this person was not asked."""
-    return await _explain_and_hold(*await load_own_by_name(person, full_name, number))
+    return await _explain_with_outlook(*await load_own_by_name(person, full_name, number), now)
 
 
-async def _explain_and_hold(request: ReviewRequest, pull_request: PullRequest) -> Rendered:
-    text = await _explain(request, pull_request)
-    block = await find_block(request.workspace_id, pull_request.id)
-    return render_text(f"{text}\nNothing is sent about it for now: {disarm(block, 200)}." if block else text)
+async def _explain_with_outlook(request: ReviewRequest, pull_request: PullRequest, now: datetime) -> Rendered:
+    lines = [await _explain(request, pull_request)]
+    for state in await read_reminder_states([request.id], now):
+        if (outlook := find_outlook(state, now)).silence is not None:
+            lines.append(disarm(for_reviewer(outlook), 300))
+    return render_text("\n".join(lines))
 
 
 async def _explain(request: ReviewRequest, pull_request: PullRequest) -> str:
@@ -50,11 +71,14 @@ def _verdict(decision: Decision, request: ReviewRequest) -> Chosen | None:
 def _rule(chosen: Chosen) -> str:
     if chosen.is_fallback:
         return "nobody else could be asked, and its repository's rules name you for that."
+    if chosen.pattern in CATCH_ALL:
+        return "the rules name you for everything in its repository."
     return f"it changes files that match {code(chosen.pattern, 100)}, and the rules name you for those."
 
 
 def _others(decision: Decision) -> str:
-    skipped = {verdict.reason for verdict in decision.verdicts if isinstance(verdict, Skipped)}
-    if skipped - _ABOUT_THE_CHOICE:
+    skipped = [verdict for verdict in decision.verdicts if isinstance(verdict, Skipped)]
+    if any(verdict.reason in _UNAVAILABLE for verdict in skipped):
         return " Others were not available."
-    return " You had the fewest reviews open." if SkipReason.BUSIER in skipped else ""
+    lost_by = {verdict.lost_by for verdict in skipped if verdict.reason is SkipReason.BUSIER}
+    return next((text for decisive, text in _YOU_CAME_FIRST.items() if lost_by == {decisive}), "")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from bot.assignment.config import RepositoryConfig, Rule
 from bot.assignment.model import (
+    CATCH_ALL,
     Candidate,
     Chosen,
     Decision,
@@ -12,9 +13,10 @@ from bot.assignment.model import (
     NoAssignment,
     Skipped,
     SkipReason,
+    TieBreaker,
     Verdict,
 )
-from bot.assignment.patterns import CATCH_ALL, first_match
+from bot.assignment.patterns import first_match
 from bot.github.model import ReviewState
 from bot.model import AccountId, Value
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
@@ -99,6 +101,13 @@ def _lower(logins: Iterable[str]) -> tuple[str, ...]:
     return tuple(login.lower() for login in logins)
 
 
+_Rank = tuple[int, int, datetime, str]
+
+
+def _tie_breaker(best: _Rank, other: _Rank) -> TieBreaker:
+    return next(name for name, mine, theirs in zip(TieBreaker, best, other, strict=True) if mine != theirs)
+
+
 class _Selection:
     """A decision in the making. The keys of people are their lower-case logins."""
 
@@ -115,6 +124,7 @@ class _Selection:
         self.chosen: dict[str, Chosen] = {}
         self.uncovered: list[str] = []
         self.considered: dict[str, str] = {}
+        self.lost_by: dict[str, TieBreaker] = {}
         for rule in self.matched:
             self._consider(rule.people, rule.pattern)
 
@@ -177,7 +187,9 @@ class _Selection:
         free = [login for login in logins if login not in self.chosen and self._why_not(login) is None]
         if not free:
             return False
-        best = min(free, key=self._rank)
+        ranks = {login: self._rank(login) for login in free}
+        best = min(free, key=ranks.__getitem__)
+        self.lost_by |= {login: _tie_breaker(ranks[best], ranks[login]) for login in free if login != best}
         candidate = self.candidates[best]
         assert candidate.account_id is not None  # noqa: S101 - or _why_not would have said UNKNOWN
         self.chosen[best] = Chosen(
@@ -189,7 +201,8 @@ class _Selection:
         )
         return True
 
-    def _rank(self, login: str) -> tuple[int, int, datetime, str]:
+    def _rank(self, login: str) -> _Rank:
+        """One part for each TieBreaker."""
         candidate = self.candidates[login]
         serves = sum(login in rule.people and self._is_open(rule) for rule in self.matched)
         return -serves, candidate.load, candidate.last_asked_at or _NEVER, login
@@ -210,6 +223,7 @@ class _Selection:
             reason=reason,
             until=candidate.away_until if reason is SkipReason.AWAY else None,
             zone=candidate.zone,
+            lost_by=self.lost_by.get(login) if reason is SkipReason.BUSIER else None,
         )
 
     def _why_not(self, login: str) -> SkipReason | None:

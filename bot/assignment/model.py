@@ -25,6 +25,19 @@ class SkipReason(StrEnum):
     BUSIER = "busier"
 
 
+class TieBreaker(StrEnum):
+    """What put somebody else before a person who could have been asked, in the order in which it counts."""
+
+    MORE_RULES = "more_rules"
+    FEWER_REVIEWS = "fewer_reviews"
+    ASKED_LONGER_AGO = "asked_longer_ago"
+    LOGIN = "login"
+
+
+CATCH_ALL = frozenset({"*", "**", "**/*", "/**", "/**/*"})
+"""Patterns that match every path, known or not."""
+
+
 class Candidate(Value):
     """A person named by a rule, with everything that the choice depends on.
 
@@ -60,7 +73,11 @@ class Chosen(Value):
 
 
 class Skipped(Value):
-    """A person not to ask, and why. `until` is the end (exclusive) of their absence; they live in `zone`."""
+    """A person not to ask, and why. `until` is the end (exclusive) of their absence; they live in `zone`.
+
+    `lost_by` is what put others before a person who was BUSIER; None if enough others were there without
+    comparing.
+    """
 
     outcome: Literal["skipped"] = "skipped"
     login: str
@@ -69,6 +86,7 @@ class Skipped(Value):
     reason: SkipReason
     until: datetime | None = None
     zone: str = "UTC"
+    lost_by: TieBreaker | None = None
 
 
 class NoAssignment(StrEnum):

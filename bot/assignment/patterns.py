@@ -27,8 +27,6 @@ from wcmatch._wcparse import PatternLimitException  # documented, but exported n
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE
 _MOST_BRACES = 100
 _WILDCARDS = frozenset("*?[{\\")
-CATCH_ALL = frozenset({"*", "**", "**/*", "/**", "/**/*"})
-"""Patterns that match every path, known or not."""
 
 
 class _Matcher(Protocol):

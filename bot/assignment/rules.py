@@ -4,7 +4,15 @@ import re
 from datetime import date, datetime, timedelta
 
 from bot.assignment.config import RepositoryConfig
-from bot.assignment.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
+from bot.assignment.model import (
+    CATCH_ALL,
+    Chosen,
+    Decision,
+    NoAssignment,
+    Skipped,
+    SkipReason,
+    TieBreaker,
+)
 from bot.assignment.patterns import matches_author
 from bot.reviews.model import PullRequest
 from bot.working_time import UNKNOWN_ZONE, is_zone, load_zone
@@ -37,7 +45,7 @@ def describe_decision(decision: Decision, now: datetime) -> list[str]:
     lines = [
         f"{verdict.name} asked: {_because(verdict)}."
         if isinstance(verdict, Chosen)
-        else f"{verdict.name} skipped: {_WHY_SKIPPED.get(verdict.reason) or _out(verdict, now)}."
+        else f"{verdict.name} skipped: {_why_skipped(verdict, now)}."
         for verdict in decision.verdicts
     ]
     if decision.paths_refused:
@@ -64,9 +72,16 @@ _WHY_SKIPPED = {
     SkipReason.REFUSED: "GitHub refused",
     SkipReason.AT_CAP: "has as many open reviews as they take",
     SkipReason.DEACTIVATED: "deactivated in Slack",
-    SkipReason.BUSIER: "others come first (fewer open reviews, or not asked for longer)",
 }
-"""AWAY is missing: its text depends on the day."""
+"""AWAY and BUSIER are missing: their texts depend on more."""
+
+_WHY_OTHERS = {
+    TieBreaker.MORE_RULES: "others review more of the changed files",
+    TieBreaker.FEWER_REVIEWS: "others have fewer open reviews",
+    TieBreaker.ASKED_LONGER_AGO: "others have not been asked for longer",
+    TieBreaker.LOGIN: "others come first by login, with as few open reviews and not asked for as long",
+    None: "enough others were chosen",
+}
 
 _WHY_NOBODY = {
     NoAssignment.NOT_OPEN: "it is {detail}",
@@ -83,8 +98,14 @@ _WHY_NOBODY = {
 
 def _because(chosen: Chosen) -> str:
     if not chosen.is_fallback:
-        return f"owns {chosen.pattern}"
+        return "reviews everything here" if chosen.pattern in CATCH_ALL else f"owns {chosen.pattern}"
     return f"fallback for {chosen.pattern}" if chosen.pattern else "the repository's fallback"
+
+
+def _why_skipped(skipped: Skipped, now: datetime) -> str:
+    if skipped.reason is SkipReason.BUSIER:
+        return _WHY_OTHERS[skipped.lost_by]
+    return _WHY_SKIPPED.get(skipped.reason) or _out(skipped, now)
 
 
 def _out(skipped: Skipped, now: datetime) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from bot.assignment.model import Candidate
 from bot.model import WorkspaceId
 from bot.people.model import Person
-from bot.people.rules import away_until
 from bot.people.store import list_people_by_id
 from jobq import current_database
 
@@ -39,7 +38,7 @@ def _candidate(row: Any, person: Person | None, now: datetime) -> Candidate:
         account_ids=frozenset(row["account_ids"]),
         is_bot=row["login"].endswith("[bot]"),
         is_active=person.is_active,
-        away_until=away_until(person, now),
+        away_until=person.away_until(now),
         zone=person.zone,
         load=row["load"],
         max_open_reviews=person.max_open_reviews,

@@ -1,16 +1,15 @@
 """Loads everything that the next step about review requests depends on, with their rows locked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from bot.assignment.config import RepositoryConfig, rhythm
-from bot.assignment.model import Assignment
-from bot.flows.visibility import Visibility, find_visibility
-from bot.model import PersonId, PullRequestId, RequestId, Value, WorkspaceId
-from bot.modes import Pause, find_pause
+from bot.assignment.model import Assignment, Chosen
+from bot.flows.visibility import Visibility
+from bot.model import PersonId, RequestId, Value
+from bot.modes import Pause
 from bot.people.model import Person
-from bot.people.rules import current_absence
 from bot.reminders.model import Message, ReminderState
 from bot.reviews.model import LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import is_approved_enough
@@ -28,13 +27,25 @@ async def load_reminder_states(request_ids: Iterable[RequestId], now: datetime) 
     absence) can be committed, and nobody else counts these reviewers' DMs of today.
     """
     locked = await _lock_requests(request_ids)
-    people = await _lock_reviewers(locked)
+    people = await _find_reviewers(locked, locks=True)
     # A statement that waits for a lock still sees what was there before it waited, so this is another one.
-    reviewers = [people.get(request_id, _NOBODY) for request_id in locked]
+    return await _load(locked, people, now)
+
+
+async def read_reminder_states(request_ids: Iterable[RequestId], now: datetime) -> tuple[ReminderState, ...]:
+    """The same without locks, to show them: nothing may be sent or stored because of these."""
+    requests = list(request_ids)
+    return await _load(requests, await _find_reviewers(requests), now)
+
+
+async def _load(
+    request_ids: Sequence[RequestId], people: Mapping[RequestId, "_Reviewer"], now: datetime
+) -> tuple[ReminderState, ...]:
+    reviewers = [people.get(request_id, _NOBODY) for request_id in request_ids]
     days = [_day_of(reviewer.zone, now) for reviewer in reviewers]
     rows = await current_database().fetch(
         LOAD,
-        locked,
+        request_ids,
         [reviewer.person_id for reviewer in reviewers],
         [begins_at for begins_at, _ in days],
         [ends_at for _, ends_at in days],
@@ -74,17 +85,19 @@ def _day_of(zone: str, now: datetime) -> Interval:
     return bounds_of_local_day(WorkingHours(zone=zone if is_zone(zone) else UNKNOWN_ZONE), now)
 
 
-async def _lock_reviewers(request_ids: Sequence[RequestId]) -> dict[RequestId, _Reviewer]:
+async def _find_reviewers(
+    request_ids: Sequence[RequestId], *, locks: bool = False
+) -> dict[RequestId, _Reviewer]:
     rows = await current_database().fetch(
-        """
+        f"""
         SELECT review_request.id AS request_id, person.id AS person_id, person.zone
         FROM review_request
         JOIN account ON (account.workspace_id, account.id)
             = (review_request.workspace_id, review_request.reviewer_id)
         JOIN person ON person.id = account.person_id
         WHERE review_request.id = ANY($1::bigint[])
-        ORDER BY person.id FOR NO KEY UPDATE OF person
-        """,
+        ORDER BY person.id {"FOR NO KEY UPDATE OF person" if locks else ""}
+        """,  # noqa: S608 - ours
         request_ids,
     )
     return {row["request_id"]: _Reviewer(person_id=row["person_id"], zone=row["zone"]) for row in rows}
@@ -102,6 +115,7 @@ class _Loaded(Value):
     messages: tuple[Message, ...]
     dms_today: int
     has_twin: bool
+    is_backlog: bool
     is_gone: bool
     is_on_hold: bool
     pause: Pause | None
@@ -114,15 +128,14 @@ class _Loaded(Value):
 
 
 def _state(loaded: _Loaded, now: datetime) -> ReminderState:
-    config, absence = loaded.config or RepositoryConfig(), None
-    if loaded.person is not None:
-        absence = current_absence(loaded.person, now)
+    config, chosen = loaded.config or RepositoryConfig(), _chosen(loaded.request, loaded.assignments)
     return ReminderState(
         request=loaded.request,
         pull_request=loaded.pull_request,
         person=loaded.person,
         rhythm=rhythm(config),
-        pattern=_pattern(loaded.request, loaded.assignments),
+        pattern=chosen.pattern if chosen else "",
+        is_fallback=chosen is not None and chosen.is_fallback,
         messages=loaded.messages,
         is_approved_enough=is_approved_enough(
             loaded.request,
@@ -133,25 +146,25 @@ def _state(loaded: _Loaded, now: datetime) -> ReminderState:
         ),
         has_twin=loaded.has_twin,
         blocked_by=_blocked_by(loaded.visibility, loaded.pause),
-        away_until=absence.ends_at if absence else None,
+        away_until=_away_until(loaded.person, now),
+        is_backlog=loaded.is_backlog,
         dms_today=loaded.dms_today,
     )
 
 
-def _pattern(request: ReviewRequest, assignments: Iterable[Assignment]) -> str:
-    """The pattern for which a rule chose this reviewer; empty if a human asked them."""
+def _away_until(person: Person | None, now: datetime) -> datetime | None:
+    return person.away_until(now) if person and person.current_absence(now) else None
+
+
+def _chosen(request: ReviewRequest, assignments: Iterable[Assignment]) -> Chosen | None:
+    """Why a rule chose this reviewer; None if a human asked them."""
     if request.requested_by is not None and not request.requested_by.endswith("[bot]"):
-        return ""
+        return None
     for assignment in assignments:
         for chosen in assignment.decision.chosen:
             if chosen.account_id == request.reviewer_id:
-                return chosen.pattern
-    return ""
-
-
-async def find_block(workspace_id: WorkspaceId, pull_request_id: PullRequestId) -> str:
-    """Why nobody may be asked about a pull request for now; empty if nothing blocks it."""
-    return _blocked_by(await find_visibility(pull_request_id), await find_pause(workspace_id))
+                return chosen
+    return None
 
 
 def _blocked_by(visibility: Visibility, pause: Pause | None) -> str:

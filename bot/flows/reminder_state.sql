@@ -55,6 +55,7 @@ SELECT jsonb_build_object(
         JOIN account ON (account.workspace_id, account.id) = (twin.workspace_id, twin.reviewer_id)
         WHERE twin.pull_request_id = pull_request.id AND twin.closed_at IS NULL
             AND twin.id < review_request.id AND account.person_id = person.id),
+    'is_backlog', EXISTS (SELECT FROM backlog WHERE backlog.request_id = review_request.id),
     'is_gone', repository.removed_at IS NOT NULL OR installation.deleted_at IS NOT NULL,
     'is_on_hold', installation.suspended_at IS NOT NULL OR EXISTS (
         SELECT FROM held WHERE held.pull_request_id = pull_request.id),

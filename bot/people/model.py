@@ -6,7 +6,7 @@ from datetime import datetime, time
 from pydantic import field_validator
 
 from bot.model import AccountId, PersonId, Value, WorkspaceId
-from bot.working_time import MONDAY_TO_FRIDAY, UNKNOWN_ZONE, WorkingHours, is_zone
+from bot.working_time import MONDAY_TO_FRIDAY, UNKNOWN_ZONE, WorkingHours, is_zone, next_working_instant
 
 
 class Absence(Value):
@@ -51,6 +51,25 @@ class Person(Value):
     def hours(self) -> WorkingHours:
         """When they work, absences aside."""
         return WorkingHours(zone=self.zone, spans=MONDAY_TO_FRIDAY if self.spans is None else self.spans)
+
+    def current_absence(self, now: datetime) -> Absence | None:
+        """Of the absences that cover this instant, the one that ends last."""
+        covering = [absence for absence in self.absences if absence.starts_at <= now < absence.ends_at]
+        return max(covering, key=lambda absence: absence.ends_at, default=None)
+
+    def away_until(self, now: datetime) -> datetime | None:
+        """The end (exclusive) of an absence that keeps them from reading a request made now. None: they can.
+
+        An absence that begins before their next working minute counts. Absences without a working minute
+        between them count as one.
+        """
+        until, look_at = None, now
+        while (at := next_working_instant(self.hours, look_at)) is not None:
+            absence = self.current_absence(look_at) or self.current_absence(at)
+            if absence is None:
+                break
+            until = look_at = absence.ends_at
+        return until
 
 
 class MappedAccount(Value):

@@ -118,8 +118,9 @@ class Edit(Value):
 class Silence(StrEnum):
     """Why no DM about a review request is sent at this moment, most final first.
 
-    `detail` completes two of them: how it is OVER, and what BLOCKED it. IN_DIGEST is listed in the reader's
-    next digest instead of in a DM of its own.
+    BACKLOG was asked before Ripe was installed, and waits in one list until something changes. UNCONFIRMED:
+    nobody knows yet whether the last DM arrived. IN_DIGEST is listed in the reader's next digest instead of
+    in a DM of its own.
     """
 
     OVER = "over"
@@ -129,11 +130,13 @@ class Silence(StrEnum):
     DRAFT = "in draft"
     APPROVED = "approved enough"
     MUTED = "muted"
+    BACKLOG = "asked before Ripe was installed"
     SNOOZED_UNTIL_CHANGE = "snoozed until something changes"
     TWIN = "asked on another account of the same person"
     REFUSED = "Slack refused the DM"
     ALL_SENT = "all reminders were sent"
     NEVER_AT_WORK = "never at work"
+    UNCONFIRMED = "Slack is asked whether the last DM arrived"
     ALL_SNOOZED = "reminders are snoozed"
     AWAY = "not available"
     SNOOZED = "snoozed"
@@ -141,6 +144,27 @@ class Silence(StrEnum):
     BUDGET_SPENT = "enough DMs for today"
     OUTSIDE_HOURS = "outside working hours"
     IN_DIGEST = "listed in the next digest"
+
+
+class Outlook(Value):
+    """Why no DM about a review request is sent at this moment, and what comes next. No `silence`: one is due.
+
+    `detail` completes three reasons: how it is OVER, what BLOCKED it, why Slack REFUSED. `until` is when the
+    reason ends by itself: the end (exclusive) of an absence, or of a snooze, in the reader's `zone`. `sent`
+    counts the DMs that arrived. The next one comes at `next_at` (None: none comes unless something changes),
+    has the number `sequence`, and is the n-th of `reminders`. `is_stuck`: the review is wanted, and its
+    reviewer is not reminded of it in time.
+    """
+
+    silence: Silence | None
+    detail: str = ""
+    until: datetime | None = None
+    zone: str = "UTC"
+    sent: int = 0
+    next_at: datetime | None = None
+    sequence: int = 0
+    reminders: int = 0
+    is_stuck: bool = False
 
 
 class Wait(Value):
@@ -211,10 +235,11 @@ class ReminderState(Value):
     """Everything that the next step about one review request depends on, at one moment.
 
     `person` is None if nobody is mapped to the reviewer's account. `pattern` is the pattern for which a rule
-    chose the reviewer, empty if a human asked. `dms_today` counts the DMs to that person on their local day.
-    `has_twin` means that an older request asks another account of the same person for the same review.
-    `blocked_by` says why nobody may be asked about this pull request for now, empty if nothing blocks it.
-    `away_until` is the end (exclusive) of the person's current absence.
+    chose the reviewer, empty if a human asked; `is_fallback` says that nobody else could be. `dms_today`
+    counts the DMs to that person on their local day. `has_twin` means that an older request asks another
+    account of the same person for the same review. `blocked_by` says why nobody may be asked about this pull
+    request for now, empty if nothing blocks it. `away_until` is the end (exclusive) of the person's current
+    absence and of those that follow at once. `is_backlog`: it was asked before Ripe was installed.
     """
 
     request: ReviewRequest
@@ -222,12 +247,14 @@ class ReminderState(Value):
     person: Person | None
     rhythm: Rhythm
     pattern: str = ""
+    is_fallback: bool = False
     messages: tuple[Message, ...] = ()
     is_approved_enough: bool = False
     has_twin: bool = False
     blocked_by: str = ""
     dms_today: int = 0
     away_until: datetime | None = None
+    is_backlog: bool = False
 
     @property
     def is_over(self) -> bool:

@@ -1,8 +1,9 @@
 """When a reviewer gets a DM about a review request, and what it shows. Pure: `now` is an argument."""
 
 import hashlib
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
+from bot.assignment.model import CATCH_ALL
 from bot.people.model import Person
 from bot.reminders.model import (
     Card,
@@ -11,6 +12,7 @@ from bot.reminders.model import (
     Look,
     Message,
     MessageState,
+    Outlook,
     Reconcile,
     ReminderState,
     Send,
@@ -18,6 +20,7 @@ from bot.reminders.model import (
     Step,
     Wait,
 )
+from bot.reminders.words import for_reviewer
 from bot.reviews.model import CloseReason
 from bot.working_time import (
     add_working_time,
@@ -35,7 +38,7 @@ def decide(state: ReminderState, now: datetime) -> Step:
     """
     if state.unresolved is not None:
         return Reconcile(message=state.unresolved)
-    wait = _why_not_now(state, now)
+    wait = why_not_now(state, now)
     if wait is None:
         return Send(sequence=len(state.messages))
     if outdated := tuple(m.id for m in state.sent if m.shown != fingerprint(card_of(state, m))):
@@ -43,7 +46,8 @@ def decide(state: ReminderState, now: datetime) -> Step:
     return Close(detail=wait.detail) if state.is_over else wait
 
 
-def _why_not_now(state: ReminderState, now: datetime) -> Wait | None:
+def why_not_now(state: ReminderState, now: datetime) -> Wait | None:
+    """Until when nothing is sent, and why. None: a DM is due now."""
     if (why := _why_never(state)) is not None:
         return Wait(until=None, why=why, detail=_detail(state, why))
     assert state.person is not None  # noqa: S101 - or _why_never would have given a reason
@@ -66,6 +70,7 @@ def _why_never(state: ReminderState) -> Silence | None:
         (state.pull_request.is_draft, Silence.DRAFT),
         (state.is_approved_enough, Silence.APPROVED),
         (request.is_muted, Silence.MUTED),
+        (request.is_snoozed_until_change and state.is_backlog and not state.sent, Silence.BACKLOG),
         (request.is_snoozed_until_change, Silence.SNOOZED_UNTIL_CHANGE),
         (state.has_twin, Silence.TWIN),
         (any(m.state is MessageState.FAILED for m in state.messages), Silence.REFUSED),
@@ -76,6 +81,8 @@ def _why_never(state: ReminderState) -> Silence | None:
 def _detail(state: ReminderState, why: Silence) -> str:
     if why is Silence.OVER:
         return str(_close_reason(state))
+    if why is Silence.REFUSED:
+        return next((m.error for m in state.messages if m.state is MessageState.FAILED and m.error), "")
     return state.blocked_by if why is Silence.BLOCKED else ""
 
 
@@ -120,13 +127,14 @@ def _is_spent(state: ReminderState, person: Person) -> bool:
 
 
 def _why_later(state: ReminderState, person: Person, due: datetime, now: datetime) -> Silence:
+    if person.away_until(now) is not None:
+        return Silence.AWAY
     if person.snoozed_until is not None and person.snoozed_until > now:
         return Silence.ALL_SNOOZED
-    if any(absence.starts_at <= now < absence.ends_at for absence in person.absences):
-        return Silence.AWAY
     if due > now:
         return Silence.SNOOZED if due == state.request.snoozed_until else Silence.NOT_DUE
-    return Silence.BUDGET_SPENT if _is_spent(state, person) else Silence.OUTSIDE_HOURS
+    is_at_work = next_working_instant(person.hours, now) == now
+    return Silence.BUDGET_SPENT if is_at_work and _is_spent(state, person) else Silence.OUTSIDE_HOURS
 
 
 def no_answer_at(state: ReminderState, first_sent_at: datetime) -> datetime | None:
@@ -167,31 +175,24 @@ def _look(state: ReminderState, message: Message) -> Look:
         return Look.OVER
     if message.id != state.sent[-1].id:
         return Look.OLDER
-    return Look.QUIET if quiet_note(state) else Look.LIVE
+    return Look.QUIET if quiet_silence(state) else Look.LIVE
 
 
-def quiet_note(state: ReminderState) -> str:
-    """Why nothing is asked of the reader for now; empty if their review is wanted."""
-    if state.person is None:
-        return "The GitHub account that was asked is not connected with you any more."
-    if state.pull_request.is_draft:
-        return "Back in draft: no review is needed until it is ready."
-    if state.is_approved_enough:
-        return "It has the approvals it needs: your review is welcome, but nobody waits for it."
-    if state.request.is_muted:
-        return "Muted: no more reminders about this one."
-    if state.away_until is not None:
-        return f"You are out of office until {_last_moment(state.away_until, state.person)}."
-    return ""
+def quiet_silence(state: ReminderState) -> Silence | None:
+    """Why nothing is asked of the reader for now; None if their review is wanted, reminded or not."""
+    reasons = (
+        (state.person is None, Silence.UNLINKED),
+        (state.pull_request.is_draft, Silence.DRAFT),
+        (state.is_approved_enough, Silence.APPROVED),
+        (state.request.is_muted, Silence.MUTED),
+        (state.away_until is not None, Silence.AWAY),
+    )
+    return next((why for holds, why in reasons if holds), None)
 
 
-def _last_moment(ends_at: datetime, person: Person) -> str:
-    """The last day of an absence; or, if it ends in the middle of a day, that day and the time."""
-    local = ends_at.astimezone(person.hours.tz)
-    if local.time() != time.min:
-        return f"{local:%a} {local.day} {local:%b %H:%M}"
-    day = local.date() - timedelta(days=1)
-    return f"{day:%a} {day.day} {day:%b}"
+def _quiet_note(state: ReminderState) -> str:
+    zone = state.person.zone if state.person else "UTC"
+    return for_reviewer(Outlook(silence=quiet_silence(state), until=state.away_until, zone=zone))
 
 
 def look_changes_at(state: ReminderState, now: datetime) -> datetime | None:
@@ -216,9 +217,9 @@ def _card(state: ReminderState, look: Look, sequence: int, *, is_first_ever: boo
         additions=pull_request.additions,
         deletions=pull_request.deletions,
         turn=turn(state),
-        owned="" if state.request.is_again else state.pattern,
+        owned=state.pattern if _is_owner(state) else "",
         reminders=len(state.rhythm.after),
-        note=quiet_note(state) if look is Look.QUIET else "",
+        note=_quiet_note(state) if look is Look.QUIET else "",
         close_reason=_close_reason(state) if look is Look.OVER else None,
         is_first_ever=is_first_ever,
     )
@@ -229,9 +230,18 @@ def turn(state: ReminderState) -> str:
     who = state.request.requested_by or "GitHub"
     if state.request.is_again:
         return f"{who} asked you again"
+    if state.is_fallback:
+        return "asked of you because nobody else could be asked"
+    if state.pattern in CATCH_ALL:
+        return "asked of you because you review everything here"
     if state.pattern:
         return "asked of you because you own"
     return f"{who} asked for your review"
+
+
+def _is_owner(state: ReminderState) -> bool:
+    """Whether the pattern says why they were asked."""
+    return not (state.request.is_again or state.is_fallback or state.pattern in CATCH_ALL)
 
 
 def _close_reason(state: ReminderState) -> CloseReason:

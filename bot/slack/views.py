@@ -1,6 +1,6 @@
 """Renders lists, modals and the App Home tab."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,11 +21,12 @@ from bot.slack.messages import (
     section,
     title_link,
 )
-from bot.slack.times import describe_instant
 from bot.working_time import working_time_between
 
 UNMUTE = "unmute"
 MOST_IN_LIST = 10
+MOST_IN_OUTLOOK = 300
+"""Characters."""
 
 View = dict[str, Any]
 
@@ -59,12 +60,34 @@ FORMS = {form.name: form for form in (SNOOZE_FORM, OOO_FORM)}
 """By name, which is the command that opens the form."""
 
 
-class ReviewQueue(Value):
-    """The reviews that wait for a person, those that they put aside, and their own that wait for others."""
+class AskedReview(Value):
+    """A review that a person is asked for. `outlook` says why no DM comes now; empty if one does."""
 
-    my_turn: tuple[tuple[ReviewRequest, PullRequest], ...] = ()
-    resting: tuple[tuple[ReviewRequest, PullRequest], ...] = ()
-    others: tuple[tuple[PullRequest, tuple[str, ...]], ...] = ()
+    request: ReviewRequest
+    pull_request: PullRequest
+    outlook: str
+
+
+class AwaitedReview(Value):
+    """A pull request of a person that waits for others: their logins, and who of them is not reminded."""
+
+    pull_request: PullRequest
+    logins: tuple[str, ...]
+    outlooks: tuple[str, ...] = ()
+
+
+class ReviewQueue(Value):
+    """The reviews that wait for a person, and their own pull requests that wait for others.
+
+    Those that they snoozed or muted are `resting`. The `quiet` ones ask nothing of them for now. `standing`
+    says what holds for all of them.
+    """
+
+    standing: tuple[str, ...] = ()
+    my_turn: tuple[AskedReview, ...] = ()
+    resting: tuple[AskedReview, ...] = ()
+    quiet: tuple[AskedReview, ...] = ()
+    others: tuple[AwaitedReview, ...] = ()
 
 
 def render_queue(queue: ReviewQueue, person: Person, now: datetime) -> Rendered:
@@ -84,23 +107,14 @@ def render_home_of_unlinked_user(text: str) -> View:
 
 
 def _queue_blocks(queue: ReviewQueue, person: Person, now: datetime) -> list[Block]:
-    blocks = [context(text) for text in _standing(person, now)]
-    blocks += _list("Your turn", [_asked_block(*pair, person, now) for pair in queue.my_turn])
-    blocks += _list("Snoozed or muted", [_resting_block(*pair, person, now) for pair in queue.resting])
-    blocks += _list("Waiting for others", [_others_block(*pair) for pair in queue.others])
-    if not (queue.my_turn or queue.resting or queue.others):
+    blocks = [context(text) for text in queue.standing]
+    blocks += _list("Your turn", [_asked_block(asked, person, now) for asked in queue.my_turn])
+    blocks += _list("Snoozed or muted", [_resting_block(asked) for asked in queue.resting])
+    blocks += _list("Nothing is asked of you for now", [_resting_block(asked) for asked in queue.quiet])
+    blocks += _list("Waiting for others", [_others_block(awaited) for awaited in queue.others])
+    if not (queue.my_turn or queue.resting or queue.quiet or queue.others):
         blocks.append(section("Nothing waits for you, and nobody keeps you waiting."))
     return blocks
-
-
-def _standing(person: Person, now: datetime) -> Iterable[str]:
-    if person.snoozed_until is not None and person.snoozed_until > now:
-        until = describe_instant(person.snoozed_until, person.zone, now)
-        yield f"All reminders are snoozed until {until}. `/snooze off` ends it."
-    for absence in person.absences:
-        if absence.starts_at <= now < absence.ends_at:
-            until = describe_instant(absence.ends_at, person.zone, now)
-            yield f"You are out until {until}. `/ooo off` ends it."
 
 
 def _list(heading: str, items: list[Block]) -> list[Block]:
@@ -112,10 +126,11 @@ def _list(heading: str, items: list[Block]) -> list[Block]:
     return blocks
 
 
-def _asked_block(request: ReviewRequest, pull_request: PullRequest, person: Person, now: datetime) -> Block:
+def _asked_block(asked: AskedReview, person: Person, now: datetime) -> Block:
     away = tuple((absence.starts_at, absence.ends_at) for absence in person.absences)
-    waiting = working_time_between(person.hours, request.opened_at, now, away)
-    return section(_line(pull_request, _by(pull_request), _waiting(waiting)))
+    waiting = working_time_between(person.hours, asked.request.opened_at, now, away)
+    line = _line(asked.pull_request, _by(asked.pull_request), _waiting(waiting))
+    return section(_with_outlook(line, asked))
 
 
 def _waiting(waiting: timedelta) -> str:
@@ -123,19 +138,21 @@ def _waiting(waiting: timedelta) -> str:
     return f"waiting {age}" if age else "new"
 
 
-def _resting_block(request: ReviewRequest, pull_request: PullRequest, person: Person, now: datetime) -> Block:
-    if request.is_muted:
-        accessory = button("Unmute", UNMUTE, str(request.id))
-        return {**section(_line(pull_request, _by(pull_request), "muted")), "accessory": accessory}
-    if request.snoozed_until is not None and request.snoozed_until > now:
-        until = describe_instant(request.snoozed_until, person.zone, now)
-        return section(_line(pull_request, _by(pull_request), f"until {until}"))
-    return section(_line(pull_request, _by(pull_request), "until something changes"))
+def _resting_block(asked: AskedReview) -> Block:
+    block = section(_with_outlook(_line(asked.pull_request, _by(asked.pull_request)), asked))
+    if not asked.request.is_muted:
+        return block
+    return {**block, "accessory": button("Unmute", UNMUTE, str(asked.request.id))}
 
 
-def _others_block(pull_request: PullRequest, logins: tuple[str, ...]) -> Block:
-    reviewers = join_words([disarm(login, MOST_IN_NAME) for login in logins])
-    return section(_line(pull_request, f"asked: {reviewers}"))
+def _with_outlook(line: str, asked: AskedReview) -> str:
+    return f"{line}\n{disarm(asked.outlook, MOST_IN_OUTLOOK)}" if asked.outlook else line
+
+
+def _others_block(awaited: AwaitedReview) -> Block:
+    reviewers = join_words([disarm(login, MOST_IN_NAME) for login in awaited.logins])
+    outlooks = "".join(f"\n{disarm(outlook, MOST_IN_OUTLOOK)}" for outlook in awaited.outlooks)
+    return section(_line(awaited.pull_request, f"asked: {reviewers}") + outlooks)
 
 
 def _by(pull_request: PullRequest) -> str:

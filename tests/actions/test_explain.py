@@ -76,7 +76,7 @@ async def test_a_decision_to_ask_nobody_says_why(world: World) -> None:
 async def test_a_request_lists_its_dms_and_when_the_next_one_comes(world: World) -> None:
     ana = await world.person("ana")
     request = await world.request(await world.ask("ana"))
-    assert "  The first DM is due now." in await explained(world)
+    assert "  The first DM to ana-gh is due now." in await explained(world)
     message = await begin_sending(request, 0, ana.id, world.now)
     await record_sent(message, "D1", "1.2", "", world.now)
     lines = (await explained(world)).splitlines()
@@ -94,12 +94,12 @@ async def test_a_dm_that_slack_refused_is_shown(world: World) -> None:
     await record_state(message, MessageState.FAILED, "user_disabled")
     text = await explained(world)
     assert "first DM failed: user_disabled" in text
-    assert "Nothing more is sent: Slack refused the DM." in text
+    assert "Nothing more is sent: Slack refused the DM to ana-gh: user_disabled." in text
 
 
 async def test_an_unmapped_reviewer_explains_why_nothing_is_sent(world: World) -> None:
     await world.ask("cho")
-    assert "Nothing more is sent: nobody is mapped to this GitHub account." in await explained(world)
+    assert "Nothing more is sent: cho-gh is not connected with anybody in Slack." in await explained(world)
 
 
 async def test_a_request_that_is_over_says_how(world: World) -> None:
@@ -107,7 +107,7 @@ async def test_a_request_that_is_over_says_how(world: World) -> None:
     await close_review_requests([(await world.ask("ana"), CloseReason.APPROVED)], world.now)
     text = await explained(world)
     assert "ana-gh was asked by ben-gh; over since 2026-11-23 09:00Z: approved" in text
-    assert "Nothing more is sent: over: approved." in text
+    assert "Nothing more is sent: it is over: approved." in text
 
 
 async def test_a_notice_to_the_author_is_shown(world: World) -> None:

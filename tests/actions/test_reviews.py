@@ -9,7 +9,7 @@ from bot.actions.mute import mute
 from bot.actions.reviews import list_reviews, list_reviews_at_home
 from bot.actions.snooze import SnoozePreset, snooze_by_preset, snooze_everything
 from bot.actions.why import explain_by_name, explain_request
-from bot.assignment.model import Chosen, Decision, Skipped, SkipReason, Verdict
+from bot.assignment.model import Chosen, Decision, Skipped, SkipReason, TieBreaker, Verdict
 from bot.assignment.store import insert_assignment, record_asked
 from bot.model import AccountId, UserError
 from bot.people.store import insert_absence
@@ -59,9 +59,9 @@ async def test_snoozed_and_muted_reviews_are_listed_separately(world: World) -> 
     await mute(ana, third, queue=world.queue, now=world.now)
     heading, *rest = await reviews_of(world, "ana")
     assert heading == "*Snoozed or muted* (3)"
-    assert rest[0].endswith("until Tue 24 Nov, 09:00 (Europe/Berlin)")
-    assert rest[1].endswith("until something changes")
-    assert rest[2].endswith("muted")
+    assert rest[0].endswith("\nSnoozed until Tue 24 Nov, 09:00 (Europe/Berlin).")
+    assert rest[1].endswith("\nSnoozed until something changes.")
+    assert rest[2].endswith("\nMuted: no more reminders about this one.")
 
 
 async def test_an_author_sees_who_was_asked(world: World) -> None:
@@ -71,7 +71,8 @@ async def test_an_author_sees_who_was_asked(world: World) -> None:
     assert await reviews_of(world, "ben") == [
         "*Waiting for others* (1)",
         "*<https://github.example/acme/api/pull/12|Round half to even>*\n"
-        "acme/api#12 · asked: ana-gh and cho-gh",
+        "acme/api#12 · asked: ana-gh and cho-gh\n"
+        "cho-gh is not connected with anybody in Slack.",
     ]
 
 
@@ -87,7 +88,7 @@ async def test_a_snooze_or_an_absence_is_shown_first(world: World) -> None:
     await insert_absence(ana.id, MONDAY, datetime(2026, 11, 24, 23, tzinfo=UTC))
     snoozed, out, _ = await reviews_of(world, "ana")
     assert snoozed.startswith("All reminders are snoozed until Mon 23 Nov, 12:00")
-    assert out.startswith("You are out until Wed 25 Nov, 00:00")
+    assert out.startswith("You are out of office until Tue 24 Nov. `/ooo off`")
 
 
 async def test_a_long_list_counts_its_last_reviews(world: World) -> None:
@@ -117,7 +118,7 @@ def skipped(reason: SkipReason, until: datetime | None = None) -> Skipped:
 
 
 async def why(world: World) -> str:
-    answer: Rendered = await explain_by_name(await world.person("ana"), "ACME/api", 12)
+    answer: Rendered = await explain_by_name(await world.person("ana"), "ACME/api", 12, now=world.now)
     return answer.text.replace("\u2060", "")
 
 
@@ -143,8 +144,29 @@ async def test_the_reasons_of_others_cannot_be_distinguished(world: World, reaso
 async def test_why_me_says_that_a_person_had_the_fewest_reviews(world: World) -> None:
     await world.person("ana")
     await world.ask("ana")
-    await decide(world, ANA, skipped(SkipReason.BUSIER))
+    busier = skipped(SkipReason.BUSIER).model_copy(update={"lost_by": TieBreaker.FEWER_REVIEWS})
+    await decide(world, ANA, busier)
     assert (await why(world)).endswith("You had the fewest reviews open.")
+
+
+@pytest.mark.parametrize(
+    "reason", [SkipReason.ALREADY_ASKED, SkipReason.ALREADY_REVIEWED, SkipReason.REMOVED_BY_HUMAN]
+)
+async def test_others_who_had_their_turn_were_available(world: World, reason: SkipReason) -> None:
+    await world.person("ana")
+    await world.ask("ana")
+    await decide(world, ANA, skipped(reason))
+    assert "available" not in await why(world)
+
+
+async def test_who_was_chosen_among_equals_is_not_said_to_have_fewer_reviews(world: World) -> None:
+    await world.person("ana")
+    await world.ask("ana")
+    equal = skipped(SkipReason.BUSIER).model_copy(update={"lost_by": TieBreaker.LOGIN})
+    await decide(world, ANA, equal)
+    assert (await why(world)).endswith(
+        "Nothing set you apart from others, so the order of the logins decided."
+    )
 
 
 async def test_why_me_names_the_person_who_asked_if_no_rule_did(world: World) -> None:
@@ -157,7 +179,7 @@ async def test_why_me_names_the_person_who_asked_if_no_rule_did(world: World) ->
 async def test_why_says_nothing_about_reviews_of_others(world: World, name: str) -> None:
     await world.ask("ana")
     with pytest.raises(UserError, match="not waiting for your review") as refused:
-        await explain_by_name(await world.person("cho"), name, 12)
+        await explain_by_name(await world.person("cho"), name, 12, now=world.now)
     assert "Round half" not in str(refused.value)
 
 
@@ -165,4 +187,4 @@ async def test_the_button_of_somebody_else_explains_nothing(world: World) -> Non
     await world.person("ana")
     request = await world.ask("ana")
     with pytest.raises(UserError, match="not asked of you"):
-        await explain_request(await world.person("cho"), request)
+        await explain_request(await world.person("cho"), request, now=world.now)

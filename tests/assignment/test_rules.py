@@ -11,7 +11,6 @@ from bot.assignment.rules import describe_decision, why_not_assigned
 from bot.github.model import Account, PullRequestState
 from bot.model import AccountId
 from bot.people.model import Person
-from bot.people.rules import away_until, current_absence
 from tests import factories
 from tests.factories import at, leave, pull_request
 
@@ -48,17 +47,17 @@ def person(*absences: tuple[str, str], **changes: Any) -> Person:
     ],
 )
 def test_somebody_is_away_until(absences: list[tuple[str, str]], now: str, until: str | None) -> None:
-    assert away_until(person(*absences), at(now)) == (until and at(until))
+    assert person(*absences).away_until(at(now)) == (until and at(until))
 
 
 def test_somebody_who_never_works_is_not_called_away() -> None:
-    assert away_until(person(spans={}), at("23 10:00")) is None
+    assert person(spans={}).away_until(at("23 10:00")) is None
 
 
 def test_the_current_absence_covers_now() -> None:
     cho = person(("23 09:00", "23 12:00"))
-    assert current_absence(cho, at("23 09:00")) == cho.absences[0]
-    assert current_absence(cho, at("23 12:00")) is None
+    assert cho.current_absence(at("23 09:00")) == cho.absences[0]
+    assert cho.current_absence(at("23 12:00")) is None
 
 
 BOT = Account(id=AccountId(8), login="dependabot[bot]", is_bot=True)
@@ -139,7 +138,7 @@ def test_every_way_to_ask_nobody_has_words(reason: NoAssignment) -> None:
         (decision(verdicts=(asked("", is_fallback=True),)), ["Ana asked: the repository's fallback."]),
         (
             decision(verdicts=(asked("**"),), detail="*.sql"),
-            ["Ana asked: owns **.", "Nobody is left for *.sql."],
+            ["Ana asked: reviews everything here.", "Nobody is left for *.sql."],
         ),
         (
             decision(reason=NoAssignment.ENOUGH_ASKED, counted=2),

@@ -34,7 +34,7 @@ LAST_WEEK = leave("16 0:00", "20 0:00")
         (
             reminder_state(person=person(absences=(leave("24 0:00", "25 0:00"),))),
             "23 20:00",
-            Silence.OUTSIDE_HOURS,
+            Silence.AWAY,
         ),
         (SNOOZED, "23 11:00", Silence.SNOOZED),
         (sent("23 10:00"), "23 11:00", Silence.NOT_DUE),

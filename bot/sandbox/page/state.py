@@ -9,10 +9,13 @@ from bot.assignment.model import Assignment
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
 from bot.flows.catalog import ASSIGN_REVIEWERS, REMIND_REVIEWER
+from bot.flows.reminder_state import read_reminder_states
 from bot.people.model import Person
-from bot.people.rules import current_absence
 from bot.people.store import find_person_by_slack_user, list_people
-from bot.reviews.model import PullRequest, ReviewRequest
+from bot.reminders.model import Outlook, ReminderState, Silence
+from bot.reminders.outlook import find_outlook
+from bot.reminders.words import about_reviewer, what_comes
+from bot.reviews.model import PullRequest
 from bot.reviews.store import list_newest_pull_requests, list_requests
 from bot.working_time import WorkingHours, add_working_time, local_day
 
@@ -50,7 +53,7 @@ async def working_hours_from_now(app: App, user: Json, hours: float) -> timedelt
 
 def _show_person(user: Json, person: Person | None, now: datetime) -> Json:
     hours = _hours_of(user, person)
-    absence = current_absence(person, now) if person else None
+    absence = person.current_absence(now) if person else None
     return {
         **user,
         "zone": hours.zone,
@@ -77,13 +80,14 @@ def _until_friday(hours: WorkingHours, now: datetime) -> str:
 async def _show_review(app: App, pull_request: PullRequest, now: datetime) -> Json:
     due = await _due_at(app, ASSIGN_REVIEWERS, "pull_request_id", [pull_request.id])
     requests = await list_requests(pull_request.id)
-    wakes = await _due_at(app, REMIND_REVIEWER, "request_id", [request.id for request in requests])
+    ids = [request.id for request in requests]
+    wakes = await _due_at(app, REMIND_REVIEWER, "request_id", ids)
     return {
         "decides_at": due.get(pull_request.id),
         "decisions": [
             _show_decision(assignment, now) for assignment in await list_assignments(pull_request.id)
         ],
-        "requests": [_show_request(request, wakes) for request in requests],
+        "requests": [_show_request(state, wakes, now) for state in await read_reminder_states(ids, now)],
     }
 
 
@@ -121,14 +125,26 @@ def _show_decision(assignment: Assignment, now: datetime) -> Json:
     }
 
 
-def _show_request(request: ReviewRequest, wakes: Mapping[int, str]) -> Json:
+def _show_request(state: ReminderState, wakes: Mapping[int, str], now: datetime) -> Json:
+    request, outlook = state.request, find_outlook(state, now)
     return {
         "login": request.reviewer_login,
         "opened_at": request.opened_at.isoformat(),
         "closed_at": request.closed_at.isoformat() if request.closed_at else None,
         "close_reason": request.close_reason,
-        "is_snoozed_until_change": request.is_snoozed_until_change,
-        "snoozed_until": request.snoozed_until.isoformat() if request.snoozed_until else None,
-        "is_muted": request.is_muted,
         "looks_at": wakes.get(request.id),
+        "next_at": outlook.next_at.isoformat() if outlook.next_at else None,
+        "next": _describe_next(outlook, _called(request.reviewer_login)),
     }
+
+
+def _describe_next(outlook: Outlook, name: str) -> str:
+    """What comes next and, unless it just takes its time, why nothing comes now."""
+    comes = what_comes(outlook, name)
+    if outlook.silence in (None, Silence.NOT_DUE):
+        return comes
+    return f"{about_reviewer(outlook, name)}: {comes}"
+
+
+def _called(login: str) -> str:
+    return login[:1].upper() + login[1:]

@@ -56,7 +56,7 @@ function showAllOfIt() {
     showPicker(state.pulls, pull.label);
     showPull({ ...pull, askable: logins.filter((one) => one.value !== pull.author) }, at, person.zone);
     showDecision(pull, at, person.zone);
-    showCourse(pull, state.people, at, person.zone);
+    showCourse(pull, at, person.zone);
   }
   slack.show(state, person.name, choosePerson);
   if (actor !== person.name && state.logins.includes(person.name)) byId("act-by").value = actor = person.name;

@@ -124,31 +124,26 @@ const ENDS = {
 };
 
 /** What has happened for each reviewer, and what comes next. */
-export function showCourse(pull, people, now, zone) {
+export function showCourse(pull, now, zone) {
   const requests = (pull.requests ?? []).slice(-4);
   document.getElementById("course").hidden = requests.length === 0;
   const steps = requests.flatMap((request) => {
     const name = called(request.login);
-    const person = people.find((one) => one.name === request.login);
     return [
       { key: `${request.opened_at}-${name}`, at: when(request.opened_at, now, zone), text: `asked of ${name} on GitHub` },
-      { key: `${request.opened_at}-${name}-next`, ...nextStep(request, name, person, now, zone) },
+      { key: `${request.opened_at}-${name}-next`, ...nextStep(request, name, now, zone) },
     ];
   });
   showAll(document.getElementById("course-list"), steps, (step) => step.key, (step) =>
     el("li", { class: step.kind ?? "" }, el("span", { class: "at", text: step.at }), el("span", { text: step.text })));
 }
 
-function nextStep(request, name, person, now, zone) {
+function nextStep(request, name, now, zone) {
   if (request.closed_at) {
     const isTheirs = ["approved", "changes_requested", "commented", "unassigned", "removed"].includes(request.close_reason);
     const why = `${isTheirs ? `${name} ` : ""}${ENDS[request.close_reason] ?? "it is over"}`;
     return { at: when(request.closed_at, now, zone), text: `${why}: nothing more is sent`, kind: "over" };
   }
-  if (request.is_muted) return { at: "quiet", text: `${name} muted it`, kind: "next" };
-  if (request.is_snoozed_until_change) return { at: "quiet", text: `${name} wants to hear when something changes`, kind: "next" };
-  const at = request.looks_at ? when(request.looks_at, now, zone) : "soon";
-  if (person?.away_until) return { at, text: `${name} is reminded: the time away does not count`, kind: "next" };
-  if (request.snoozed_until && new Date(request.snoozed_until) > new Date(now)) return { at, text: `${name}'s snooze ends`, kind: "next" };
-  return { at, text: `${name} is reminded, unless the review is done by then`, kind: "next" };
+  const at = request.next_at ? when(request.next_at, now, zone) : "quiet";
+  return { at, text: request.next, kind: "next" };
 }

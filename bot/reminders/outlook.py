@@ -1,0 +1,80 @@
+"""Why nothing is sent about a review request, and what comes next. Pure: `now` is an argument."""
+
+from datetime import datetime
+
+from bot.people.model import Person
+from bot.reminders.model import Outlook, ReminderState, Silence
+from bot.reminders.rules import intervals, why_not_now
+from bot.working_time import add_working_time, start_of_working_day_after
+
+_NOBODY_WAITS = frozenset(
+    {Silence.OVER, Silence.BLOCKED, Silence.DRAFT, Silence.APPROVED, Silence.BACKLOG, Silence.TWIN}
+)
+"""The review is not wanted now, or waits for somebody who knows."""
+_GOES_ON = frozenset({Silence.UNCONFIRMED, Silence.NOT_DUE, Silence.IN_DIGEST})
+MOST_DAYS_AWAY = 2
+"""Working days for which the author of a pull request is not bothered: until then the reminders wait."""
+
+
+def find_outlook(state: ReminderState, now: datetime) -> Outlook:
+    """What holds at this moment. Every surface shows it in the words of words.py, so that they all agree."""
+    wait, person = why_not_now(state, now), state.person
+    silence = wait.why if wait else None
+    if state.unresolved is not None and (wait is None or wait.until is not None):
+        silence = Silence.UNCONFIRMED
+    next_at = wait.until if wait else now
+    return Outlook(
+        silence=silence,
+        detail=wait.detail if wait else "",
+        until=_until(state, silence, now),
+        zone=person.zone if person else "UTC",
+        sent=len(state.sent),
+        next_at=next_at,
+        sequence=len(state.messages),
+        reminders=len(state.rhythm.after),
+        is_stuck=_is_stuck(state, silence, next_at, now),
+    )
+
+
+def _until(state: ReminderState, silence: Silence | None, now: datetime) -> datetime | None:
+    match silence, state.person:
+        case Silence.AWAY, Person() as person:
+            return person.away_until(now)
+        case Silence.ALL_SNOOZED, Person() as person:
+            return person.snoozed_until
+        case Silence.SNOOZED, _:
+            return state.request.snoozed_until
+        case _:
+            return None
+
+
+def _is_stuck(state: ReminderState, silence: Silence | None, next_at: datetime | None, now: datetime) -> bool:
+    if silence is None or silence in _NOBODY_WAITS or silence in _GOES_ON:
+        return False
+    if state.person is None or next_at is None:
+        return True
+    in_time = _last_day_in_time(state.person, now) if silence is Silence.AWAY else _in_time(state, now)
+    return in_time is None or next_at > in_time
+
+
+def _in_time(state: ReminderState, now: datetime) -> datetime | None:
+    """A snooze may last as long as an answer may."""
+    if state.person is None:
+        return None
+    return add_working_time(state.person.hours, now, state.rhythm.notify_author_after)
+
+
+def _last_day_in_time(person: Person, now: datetime) -> datetime | None:
+    """When the first working day begins on which a person who is away now must be back."""
+    at: datetime | None = now
+    for _ in range(MOST_DAYS_AWAY + 1):
+        at = at and start_of_working_day_after(person.hours, at)
+    return at
+
+
+def stopped_at(state: ReminderState) -> datetime | None:
+    """When the last reminder has had its time to be answered; None if there was no DM."""
+    if state.person is None or not state.sent or (last := state.sent[-1].sent_at) is None:
+        return None
+    gap = state.rhythm.after[0] if state.rhythm.after else state.rhythm.notify_author_after
+    return add_working_time(state.person.hours, last, gap, intervals(state.person))

@@ -1,0 +1,132 @@
+"""The words for an outlook, and nowhere else: one sentence for the reviewer, one about them for others. Pure.
+
+Others learn until when a reviewer is out, and never the kind of absence. Names come from GitHub or Slack
+unchanged: rendering must disarm them.
+"""
+
+from datetime import datetime, time, timedelta
+
+from bot.reminders.model import Outlook, Silence
+from bot.working_time import load_zone
+
+_FOR_REVIEWER = {
+    Silence.OVER: "It is over: {detail}.",
+    Silence.BLOCKED: "Nothing is sent about it for now: {detail}.",
+    Silence.UNLINKED: "The GitHub account that was asked is not connected with you any more.",
+    Silence.DEACTIVATED: "You are deactivated in Slack.",
+    Silence.DRAFT: "Back in draft: no review is needed until it is ready.",
+    Silence.APPROVED: "It has the approvals it needs: your review is welcome, but nobody waits for it.",
+    Silence.MUTED: "Muted: no more reminders about this one.",
+    Silence.BACKLOG: "Asked before Ripe was installed: you are reminded once something changes.",
+    Silence.SNOOZED_UNTIL_CHANGE: "Snoozed until something changes.",
+    Silence.TWIN: "Asked on another GitHub account of yours: you are reminded of that request.",
+    Silence.REFUSED: "Slack refused the DM about it, so no reminders come.",
+    Silence.ALL_SENT: "{reminded} no more come.",
+    Silence.NEVER_AT_WORK: "You have no working hours, so no reminders come.",
+    Silence.UNCONFIRMED: "Slack is being asked whether the last DM arrived.",
+    Silence.ALL_SNOOZED: "All reminders are snoozed until {moment}.",
+    Silence.AWAY: "You are out of office until {last_day}.",
+    Silence.SNOOZED: "Snoozed until {moment}.",
+    Silence.NOT_DUE: "{next_dm} comes {next_moment}.",
+    Silence.BUDGET_SPENT: "You have had enough DMs for today: {next_dm} comes {next_moment}.",
+    Silence.OUTSIDE_HOURS: "{next_dm} comes when you are at work: {next_moment}.",
+    Silence.IN_DIGEST: "It is in your next digest.",
+    None: "{next_dm} comes now.",
+}
+
+_ABOUT_REVIEWER = {
+    Silence.OVER: "it is over: {detail}",
+    Silence.BLOCKED: "{detail}",
+    Silence.UNLINKED: "{name} is not connected with anybody in Slack",
+    Silence.DEACTIVATED: "{name} is deactivated in Slack",
+    Silence.DRAFT: "it is in draft",
+    Silence.APPROVED: "it has the approvals it needs, so {name} is not reminded any more",
+    Silence.MUTED: "{name} muted it",
+    Silence.BACKLOG: "{name} was asked before Ripe was installed, and is reminded once something changes",
+    Silence.SNOOZED_UNTIL_CHANGE: "{name} snoozed it until something changes",
+    Silence.TWIN: "{name} is reminded on another GitHub account",
+    Silence.REFUSED: "Slack refused the DM to {name}{reason}",
+    Silence.ALL_SENT: "{name} was {reminded}, Ripe has stopped",
+    Silence.NEVER_AT_WORK: "{name} has no working hours",
+    Silence.UNCONFIRMED: "Slack is being asked whether the last DM to {name} arrived",
+    Silence.ALL_SNOOZED: "{name} gets no reminders until {day}",
+    Silence.AWAY: "{name} is out until {day}",
+    Silence.SNOOZED: "{name} snoozed it until {day}",
+    Silence.NOT_DUE: "{next_dm} to {name} is not due",
+    Silence.BUDGET_SPENT: "{name} has had enough DMs for today",
+    Silence.OUTSIDE_HOURS: "{name} is not at work",
+    Silence.IN_DIGEST: "it is in the next digest of {name}",
+    None: "{next_dm} to {name} is due now",
+}
+
+
+def for_reviewer(outlook: Outlook) -> str:
+    """A sentence to the person who was asked."""
+    text = _FOR_REVIEWER[outlook.silence].format(
+        detail=outlook.detail,
+        reminded=_all_sent(outlook.sent - 1),
+        moment=outlook.until and _moment(outlook.until, outlook.zone),
+        last_day=outlook.until and _last_day(outlook.until, outlook.zone, "%a "),
+        next_dm=_next_dm(outlook),
+        next_moment=outlook.next_at and _moment(outlook.next_at, outlook.zone),
+    )
+    return text[0].upper() + text[1:]
+
+
+def about_reviewer(outlook: Outlook, name: str) -> str:
+    """A clause, without a full stop, to anybody else. `name` is the reviewer."""
+    return _ABOUT_REVIEWER[outlook.silence].format(
+        name=name,
+        detail=outlook.detail,
+        reason=f": {outlook.detail}" if outlook.detail else "",
+        reminded=_times(outlook.sent - 1),
+        day=outlook.until and _last_day(outlook.until, outlook.zone),
+        next_dm=_next_dm(outlook),
+    )
+
+
+def what_comes(outlook: Outlook, name: str) -> str:
+    """What Ripe does next for this reviewer, as a clause to anybody else."""
+    if outlook.next_at is None:
+        return "nothing more is sent"
+    if outlook.sequence == 0:
+        return f"{name} gets the first DM"
+    return f"{name} is reminded (reminder {outlook.sequence} of {max(outlook.reminders, outlook.sequence)})"
+
+
+def day_of(instant: datetime, zone: str) -> str:
+    """Such as `23 Dec`."""
+    local = instant.astimezone(load_zone(zone))
+    return f"{local.day} {local:%b}"
+
+
+def _next_dm(outlook: Outlook) -> str:
+    if outlook.sequence == 0:
+        return "the first DM"
+    return f"reminder {outlook.sequence} of {max(outlook.reminders, outlook.sequence)}"
+
+
+def _times(reminders: int) -> str:
+    if reminders <= 0:
+        return "asked in one DM"
+    return "reminded once" if reminders == 1 else f"reminded {reminders} times"
+
+
+def _all_sent(reminders: int) -> str:
+    if reminders <= 0:
+        return "You got the DM about it:"
+    return "The reminder was sent:" if reminders == 1 else f"All {reminders} reminders were sent:"
+
+
+def _moment(instant: datetime, zone: str) -> str:
+    local = instant.astimezone(load_zone(zone))
+    return f"{local:%a} {local.day} {local:%b, %H:%M} ({zone})"
+
+
+def _last_day(ends_at: datetime, zone: str, weekday: str = "") -> str:
+    """The last day before this moment; or, if it is in the middle of a day, that day and the time."""
+    local = ends_at.astimezone(load_zone(zone))
+    if local.time() != time.min:
+        return f"{local:{weekday}}{local.day} {local:%b %H:%M}"
+    day = local.date() - timedelta(days=1)
+    return f"{day:{weekday}}{day.day} {day:%b}"
