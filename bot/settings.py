@@ -1,5 +1,6 @@
 """Every setting, read once. The only reader of the environment."""
 
+import base64
 import json
 import os
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.encryption import load_private_key
 from bot.model import OperatorError
+from jobq import clean_dsn, is_pooled
 
 GITHUB_NAMES = ("GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
 SLACK_NAMES = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
@@ -35,6 +37,12 @@ def _check_url(value: str) -> str:
     return value
 
 
+def _trimmed(value: str) -> str:
+    value = value.strip()
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1].strip() if is_quoted else value
+
+
 def _without_slash(value: str) -> str:
     return _check_url(value).rstrip("/")
 
@@ -43,27 +51,36 @@ def _with_slash(value: str) -> str:
     return _without_slash(value) + "/"
 
 
-def _check_database(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+def _read_database(value: SecretStr) -> SecretStr:
+    address = value.get_secret_value()
+    if not address.startswith(("postgres://", "postgresql://")):
         raise ValueError("must look like postgresql://user:password@host:5432/database")
-    return value
+    return SecretStr(clean_dsn(address))
 
 
-def _check_fernet(keys: list[SecretStr]) -> list[SecretStr]:
-    for key in keys:
-        try:
-            Fernet(key.get_secret_value())
-        except ValueError:
-            raise ValueError(
-                "must be Fernet keys, newest first, separated by commas; make one with: python -c "
-                "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
-            ) from None
-    return keys
+def _read_fernet(keys: list[SecretStr]) -> list[SecretStr]:
+    return [_read_fernet_key(key.get_secret_value()) for key in keys]
+
+
+def _read_fernet_key(text: str) -> SecretStr:
+    """The key in Fernet's own form: people make keys with `openssl rand -base64 32` as well."""
+    key = text.translate(str.maketrans("+/", "-_")).rstrip("=")
+    key += "=" * (-len(key) % 4)
+    try:
+        Fernet(key)
+    except ValueError:
+        raise ValueError(
+            "must be Fernet keys, newest first, separated by commas; make one with: python -c "
+            "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+        ) from None
+    return SecretStr(key)
 
 
 def _read_private_key(value: SecretStr) -> SecretStr:
-    """The PEM itself. Dashboards often store its line ends as two characters, `\\n`: both forms are read."""
+    """The PEM itself. Dashboards often keep line ends as two characters, `\\n`, or all of it as base64."""
     text = value.get_secret_value().replace("\\n", "\n")
+    if "-----BEGIN" not in text:
+        text = _from_base64(text) or text
     if "-----BEGIN" not in text:
         try:
             text = Path(text).expanduser().read_text()
@@ -75,7 +92,15 @@ def _read_private_key(value: SecretStr) -> SecretStr:
         load_private_key(text)
     except (ValueError, TypeError):
         raise ValueError("is not a usable private key; generate one on the App's page on GitHub") from None
-    return SecretStr(text)
+    return SecretStr(text.strip() + "\n")
+
+
+def _from_base64(text: str) -> str | None:
+    try:
+        decoded = base64.b64decode("".join(text.split()), validate=True).decode()
+    except ValueError:
+        return None
+    return decoded if "-----BEGIN" in decoded else None
 
 
 def _starting_with(prefix: str) -> AfterValidator:
@@ -88,7 +113,7 @@ def _starting_with(prefix: str) -> AfterValidator:
 
 
 Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)]
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_read_database)]
 BaseUrl = Annotated[str, AfterValidator(_without_slash)]
 
 
@@ -107,7 +132,7 @@ class Settings(BaseSettings):
     """The port on which the web process listens."""
     public_url: BaseUrl | None = None
     """The address at which GitHub, Slack and people reach the web process."""
-    secret_keys: Annotated[Secrets, AfterValidator(_check_fernet)] = []
+    secret_keys: Annotated[Secrets, AfterValidator(_read_fernet)] = []
     """Fernet keys that protect tokens in the database, newest first: the first encrypts, all decrypt."""
     metrics_token: SecretStr | None = None
     """The bearer token for /metrics and /health; without one, only this machine may read them."""
@@ -185,6 +210,22 @@ class Settings(BaseSettings):
         """The database's address for LISTEN and migrations, which a transaction pooler cannot carry."""
         url = self.database_direct_url or self.database_url
         return url.get_secret_value() if url else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _trim(cls, values: Any) -> Any:
+        """Files of secrets end with a newline, and `docker run --env-file` keeps quotes."""
+        if not isinstance(values, dict):
+            return values
+        values = {
+            name: _trimmed(value) if isinstance(value, str) else value for name, value in values.items()
+        }
+        if is_pooled(str(values.get("database_url", ""))) and not values.get("database_direct_url"):
+            raise ValueError(
+                "DATABASE_DIRECT_URL: missing, and needed because DATABASE_URL leads to PgBouncer"
+                " (pgbouncer=true): set the address of Postgres itself"
+            )
+        return values
 
     @model_validator(mode="after")
     def _check_completeness(self) -> Self:

@@ -3,6 +3,7 @@
 from jobq.back_off import BackOff
 from jobq.clock import utc_now
 from jobq.db import Database, current_database, read_transaction, write_transaction
+from jobq.dsn import clean_dsn, is_pooled
 from jobq.errors import (
     TRANSIENT_ERRORS,
     DatabaseUnavailableError,
@@ -45,8 +46,10 @@ __all__ = [
     "Timing",
     "TransactionDoomedError",
     "Worker",
+    "clean_dsn",
     "current_database",
     "is_lost_connection",
+    "is_pooled",
     "is_transient",
     "listen",
     "next_tick",

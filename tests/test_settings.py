@@ -1,5 +1,6 @@
 """The settings of the operator, and the error text for each wrong one."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -212,3 +213,70 @@ def test_the_readme_explains_every_setting_an_operator_makes() -> None:
     table = (ROOT / "README.md").read_text().partition("| Setting | What it is |\n")[2].partition("\n\n")[0]
     named = [name for row in table.splitlines() for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])]
     assert sorted(named) == FOR_OPERATORS
+
+
+@pytest.mark.parametrize(
+    ("pasted", "used"),
+    [
+        ("postgres://u:p@host/db", "postgres://u:p@host/db"),
+        (
+            "postgresql://u:p%40@ep-1.neon.example/db?sslmode=require&channel_binding=require",
+            "postgresql://u:p%40@ep-1.neon.example/db?sslmode=require",
+        ),
+        (
+            "postgres://u:p@host/db?connect_timeout=10&keepalives=1&keepalives_idle=30&ssl=true",
+            "postgres://u:p@host/db?sslmode=require",
+        ),
+        ("postgresql://u:p@host:6543/db?schema=ripe&sslmode=no-verify", None),
+        ("  postgres://u:p@host/db\n", "postgres://u:p@host/db"),
+        ('"postgres://u:p@host/db"', "postgres://u:p@host/db"),
+    ],
+)
+def test_a_database_address_is_read_as_hosts_print_it(
+    monkeypatch: pytest.MonkeyPatch, pasted: str, used: str | None
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", pasted)
+    expected = used or "postgresql://u:p@host:6543/db?search_path=ripe&sslmode=require"
+    assert require_database(load_settings()) == expected
+
+
+def test_a_pooler_needs_the_address_of_postgres_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    pooled = "postgresql://u:p@host:6543/db?pgbouncer=true&connection_limit=1"
+    (problem,) = problems(monkeypatch, DATABASE_URL=pooled)
+    assert problem.startswith(
+        "DATABASE_DIRECT_URL: missing, and needed because DATABASE_URL leads to PgBouncer"
+    )
+    monkeypatch.setenv("DATABASE_DIRECT_URL", "postgresql://u:p@host:5432/db")
+    assert require_database(load_settings()) == "postgresql://u:p@host:6543/db"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "  "])
+def test_secrets_lose_the_newline_of_the_file_that_they_come_from(
+    monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", f"xoxb-1{ending}")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", f"'secret'{ending}")
+    settings = load_settings()
+    assert settings.slack_bot_token is not None
+    assert settings.slack_bot_token.get_secret_value() == "xoxb-1"
+    assert settings.slack_signing_secret is not None
+    assert settings.slack_signing_secret.get_secret_value() == "secret"
+
+
+@pytest.mark.parametrize("width", [0, 64])
+def test_a_private_key_may_be_base64(monkeypatch: pytest.MonkeyPatch, pem: str, width: int) -> None:
+    encoded = base64.b64encode(pem.encode()).decode()
+    lines = [encoded[at : at + width] for at in range(0, len(encoded), width)] if width else [encoded]
+    monkeypatch.setenv("GITHUB_APP_ID", "1")
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", "s")
+    monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", "\n".join(lines))
+    key = load_settings().github_app_private_key
+    assert key is not None
+    assert key.get_secret_value() == pem
+
+
+def test_a_fernet_key_may_be_in_standard_base64(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = bytes(range(224, 256))
+    monkeypatch.setenv("SECRET_KEYS", base64.b64encode(raw).decode().rstrip("="))
+    (key,) = load_settings().secret_keys
+    assert key.get_secret_value() == base64.urlsafe_b64encode(raw).decode()
