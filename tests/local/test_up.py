@@ -223,7 +223,29 @@ def test_when_one_process_dies_all_stop_and_the_last_line_names_it(start: Start,
     up = start({"web": says("ready"), "worker": ["/bin/sh", "-c", "echo no luck; exit 3"]}, DATABASE_URL=dsn)
     assert up.wait_for_end() == 1
     assert "worker | no luck" in up.lines
-    assert up.lines[-1] == "worker ended with exit code 3. Everything was stopped; its last lines say why."
+    assert up.lines[-1] == "worker ended with exit code 3: no luck. Everything was stopped."
+
+
+def test_a_process_that_was_killed_is_started_again(start: Start, dsn: str, tmp_path: Path) -> None:
+    script = f"echo $$ > {tmp_path}/pid; echo ready; exec sleep 1000"
+    up = start({"web": ["/bin/sh", "-c", script]}, DATABASE_URL=dsn)
+    up.wait_for("ready")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    up.wait_for("web was ended by SIGKILL: ready. It is started again in 1 s.")
+    up.wait_for("ready")
+    up.process.terminate()
+    assert up.wait_for_end() == 0
+    assert up.lines[-1] == "Stopped."
+
+
+def test_a_stop_does_not_wait_for_a_process_that_is_to_start_again(
+    start: Start, dsn: str, tmp_path: Path
+) -> None:
+    script = f"echo ready; test -e {tmp_path}/dying && kill -9 $$; touch {tmp_path}/dying; kill -9 $$"
+    up = start({"web": ["/bin/sh", "-c", script]}, DATABASE_URL=dsn)
+    up.wait_for("again in 2 s.")
+    up.process.terminate()
+    assert up.wait_for_end() == 0
 
 
 def test_when_postgres_dies_all_stop_and_the_last_line_names_its_log(start: Start, used_home: Path) -> None:
