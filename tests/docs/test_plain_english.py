@@ -5,6 +5,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,15 +23,23 @@ RIDDLES = re.compile(r"\b(whoever|also|be told)\b|, too(?=[.,;:]|$)", re.IGNOREC
 VAGUE_NAMES = {"one", "words", "found", "known", "told"}
 
 
-@pytest.mark.parametrize("path", [*PYTHON, *SQL, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
-def test_prose_is_plain(path: Path) -> None:
-    prose = [] if path in NOT_PROSE else list(_prose_of(path))
-    assert [line for text in prose for line in find_riddles(text)] == []
+def test_prose_is_plain() -> None:
+    riddles = {
+        str(path.relative_to(ROOT)): lines
+        for path in (*PYTHON, *SQL, *PAGES)
+        if path not in NOT_PROSE
+        and (lines := [line for text in _prose_of(path) for line in find_riddles(text)])
+    }
+    assert riddles == {}
 
 
-@pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
-def test_names_say_what_they_hold(path: Path) -> None:
-    assert sorted(VAGUE_NAMES & set(_bound_names(ast.parse(path.read_text())))) == []
+def test_names_say_what_they_hold() -> None:
+    vague = {
+        str(path.relative_to(ROOT)): names
+        for path in PYTHON
+        if (names := sorted(VAGUE_NAMES & set(_bound_names(_parse(path)))))
+    }
+    assert vague == {}
 
 
 @pytest.mark.parametrize(
@@ -63,9 +72,14 @@ def _prose_of(path: Path) -> Iterator[str]:
         case ".sql":
             yield from re.findall(r"--(.*)", text)
         case _:
-            yield from _docstrings(ast.parse(text))
+            yield from _docstrings(_parse(path))
             yield from _comments(text)
-            yield from _names_of_tests(ast.parse(text))
+            yield from _names_of_tests(_parse(path))
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def _docstrings(tree: ast.Module) -> Iterator[str]:

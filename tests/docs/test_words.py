@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +67,8 @@ def _is_in(package: str, path: Path) -> bool:
     )
 
 
-def _names(path: Path) -> set[str]:
+@cache
+def _names(path: Path) -> frozenset[str]:
     """Every name that a module defines or binds, and its own."""
     names = {path.stem}
     for node in ast.walk(ast.parse(path.read_text())):
@@ -75,7 +77,7 @@ def _names(path: Path) -> set[str]:
                 names.add(name)
             case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
                 names.add(name)
-    return names
+    return frozenset(names)
 
 
 def _snake(name: str) -> str:
