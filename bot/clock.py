@@ -36,8 +36,9 @@ async def move_clock(db: Database, by: timedelta) -> timedelta:
     async with db.transaction() as connection:
         shift: timedelta = await connection.fetchval(
             """
-            INSERT INTO sandbox_clock (shift) VALUES ($1)
-            ON CONFLICT (is_only_row) DO UPDATE SET shift = sandbox_clock.shift + excluded.shift
+            INSERT INTO sandbox_clock (shift, moved_on) VALUES ($1, clock_timestamp())
+            ON CONFLICT (is_only_row) DO UPDATE
+            SET (shift, moved_on) = (sandbox_clock.shift + excluded.shift, excluded.moved_on)
             RETURNING shift
             """,
             by,

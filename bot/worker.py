@@ -12,6 +12,7 @@ from bot.flows.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
     BACKFILL_REPOSITORY,
+    DIGEST,
     ENTER_INSTALLATION,
     FORGET_INSTALLATION,
     FORGET_WORKSPACE,
@@ -34,6 +35,7 @@ from bot.github.polling import POLL_EVERY
 from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.backfill_repository import backfill_repository
+from bot.jobs.digest import digest
 from bot.jobs.enter_installation import enter_installation
 from bot.jobs.forget_installation import forget_installation
 from bot.jobs.forget_workspace import forget_workspace
@@ -44,12 +46,12 @@ from bot.jobs.poll_repository import poll_repository
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
+from bot.jobs.schedule_digests import EVERY as DIGESTS_EVERY
+from bot.jobs.schedule_digests import schedule_digests
 from bot.jobs.sync_pull_request import sync_and_release
 from bot.jobs.tell_author import tell_author
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
-from bot.jobs.welcome_digest import EVERY as DIGESTS_EVERY
-from bot.jobs.welcome_digest import schedule_digests, welcome_digest
 from bot.settings import Settings
 from bot.web.server import PortInUseError, is_free, serving
 from jobq import Handler, Observer, Recurring, Timing, Worker
@@ -59,12 +61,14 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
     """Every job type, with just the ports it uses."""
     github, queue, clock = app.github, app.queue, app.clock
     within = InWorkspace(app.workspaces, app.switch, clock)
+    list_reviews = within.send_unless_paused(partial(digest, queue=queue, clock=clock))
     return {
         APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
         ASSIGN_REVIEWERS: within.assign_unless_paused(
             partial(assign_reviewers, github=github, queue=queue, clock=clock)
         ),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
+        DIGEST: list_reviews,
         ENTER_INSTALLATION: partial(enter_installation, github=github, queue=queue, clock=clock),
         FORGET_INSTALLATION: partial(forget_installation, clock=clock),
         FORGET_WORKSPACE: partial(forget_workspace, clock=clock),
@@ -75,7 +79,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         REMIND_REVIEWER: within.send(partial(remind_reviewer, queue=queue, clock=clock)),
         SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue),
         TELL_AUTHOR: within.send_unless_paused(partial(tell_author, clock=clock)),
-        WELCOME_DIGEST: within.send_unless_paused(partial(welcome_digest, clock=clock)),
+        WELCOME_DIGEST: list_reviews,
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }
 

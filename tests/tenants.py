@@ -18,6 +18,7 @@ from bot.model import AccountId, InstallationId, PersonId, PullRequestId, Reposi
 from bot.modes import Pause, begin_pause
 from bot.people import store as people
 from bot.reminders import store as reminders
+from bot.reminders.digests import mark_listed, plan_item
 from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import insert_notice
 from bot.reviews import backlog
@@ -152,6 +153,12 @@ async def _write(
     reader = await people.load_person(ana)
     await insert_notice(Notice.to_author(reader, NoticeKind.NO_ANSWER, pull_request), MONDAY)
     await insert_notice(Notice.to_person(reader, NoticeKind.GREETING, str(base + 5)), MONDAY)
+    listed = await insert_notice(Notice.to_person(reader, NoticeKind.DIGEST, "2026-11-23"), MONDAY)
+    assert listed is not None
+    request = await reviews.load_request(request_id)
+    await plan_item(request, MONDAY)
+    await mark_listed([request_id], listed)
+    await plan_item(request, MONDAY + timedelta(days=1))
     await record_slack_delivery(workspace_id, "trigger:1", MONDAY)
     await insert_delivery(
         Delivery(

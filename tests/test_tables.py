@@ -16,7 +16,7 @@ OWNERS = {
     "reviews": ("pull_request", "review_request", "review", "backlog"),
     "people": ("person", "account", "absence"),
     "assignment": ("repository_config", "assignment"),
-    "reminders": ("message",),
+    "reminders": ("message", "digest_item"),
     "flows/visibility": ("held",),
     "modes": ("pause",),
     "actions/store": ("action",),

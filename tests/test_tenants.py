@@ -13,7 +13,7 @@ from bot import modes
 from bot.actions import store as actions
 from bot.assignment.store import find_config, find_unfinished_assignment, list_assignments, list_configs
 from bot.flows import account_forgetting as forgetting
-from bot.flows import candidates, in_workspace, pausing, review_queue, unnotified, workspaces
+from bot.flows import candidates, in_workspace, pausing, review_queue, workspaces
 from bot.flows import workspace_forgetting as slack_forgetting
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import (
@@ -21,7 +21,7 @@ from bot.flows.open_requests import (
     list_open_request_ids_of_repository,
     list_unmapped_reviewers,
 )
-from bot.flows.reminder_state import load_reminder_states, read_reminder_states
+from bot.flows.reminder_state import load_reminder_states, peek_reminder_states, read_reminder_states
 from bot.flows.visibility import find_address, find_visibility, list_on_hold
 from bot.github import deliveries, joining, polling
 from bot.github import store as installations
@@ -29,7 +29,7 @@ from bot.github.store import list_repository_names
 from bot.model import AccountId, WorkspaceId
 from bot.people import accounts
 from bot.people import store as people
-from bot.reminders import notices
+from bot.reminders import digests, notices
 from bot.reminders.model import Notice, NoticeKind
 from bot.reviews import store as reviews
 from bot.slack import store as slack
@@ -54,6 +54,10 @@ def about(a: Tenant) -> ClaimedJob:
     return ClaimedJob(
         1, job.job_type, f'{{"request_id": {a.request_id}}}', MONDAY, MONDAY, job.lane, 1, 1, 13, 5, None
     )
+
+
+async def peek_at_requests_of_ana(a: Tenant) -> object:
+    return await peek_reminder_states(await people.load_person(a.ana), [a.request_id, a.twin_id], MONDAY)
 
 
 async def find_greeting(a: Tenant) -> object:
@@ -82,7 +86,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     reviews.list_open_requests_with_replies: lambda a: reviews.list_open_requests_with_replies(
         a.pull_request
     ),
-    unnotified.list_unnotified: lambda a: unnotified.list_unnotified(a.ana),
+    digests.find_digest: lambda a: digests.find_digest(a.ana, "2026-11-23"),
     people.find_person_by_account: lambda a: people.find_person_by_account(a.workspace_id, ANA),
     people.find_person_by_slack_user: lambda a: people.find_person_by_slack_user(a.workspace_id, "UANA"),
     people.load_person: lambda a: people.load_person(a.ana),
@@ -105,6 +109,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     ),
     accounts.list_accounts_of: lambda a: accounts.list_accounts_of(a.workspace_id, "UANA"),
     candidates.list_candidates: lambda a: candidates.list_candidates(a.workspace_id, ["ana", "ben"], MONDAY),
+    peek_reminder_states: peek_at_requests_of_ana,
     load_reminder_states: lambda a: load_reminder_states([a.request_id, a.twin_id], MONDAY),
     read_reminder_states: lambda a: read_reminder_states([a.request_id, a.twin_id], MONDAY),
     notices.list_author_notices: lambda a: notices.list_author_notices(a.pull_request),
@@ -161,6 +166,11 @@ NOT_QUERIES = set(
         "snooze_request",
         "end_snooze_until_change",
         "mute_request",
+        "record_quiet_until",
+        "record_sync",
+        "plan_item",
+        "drop_item",
+        "mark_listed",
         "save_reviews",
         "insert_entries",
         "mark_notified",

@@ -10,7 +10,7 @@ from bot.flows.review_queue import list_open_requests_of_person
 from bot.model import RequestId, UserError
 from bot.people import store as people
 from bot.people.model import Person
-from bot.reminders.rules import intervals
+from bot.reminders.planning import intervals
 from bot.reviews import store as reviews
 from bot.slack.messages import Rendered, label, render_text
 from bot.slack.times import describe_instant

@@ -37,6 +37,7 @@ def describe_lane(lane: int) -> str:
 APPLY_FACT = "apply_fact"
 ASSIGN_REVIEWERS = "assign_reviewers"
 BACKFILL_REPOSITORY = "backfill_repository"
+DIGEST = "digest"
 ENTER_INSTALLATION = "enter_installation"
 FORGET_INSTALLATION = "forget_installation"
 FORGET_WORKSPACE = "forget_workspace"
@@ -73,6 +74,7 @@ class Subject(NamedTuple):
 SUBJECT: Mapping[str, Subject] = {
     ASSIGN_REVIEWERS: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     BACKFILL_REPOSITORY: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    DIGEST: Subject(SubjectKind.PERSON, "person_id"),
     ENTER_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
     FORGET_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
     FORGET_WORKSPACE: Subject(SubjectKind.WORKSPACE, "workspace_id"),
@@ -124,8 +126,13 @@ def backfill_repository_job(
     return Job(job_type=BACKFILL_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
 
 
+def digest_job(person_id: PersonId) -> Job:
+    """Sends a person one list of the reviews that get no DM of their own."""
+    return Job(job_type=DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS)
+
+
 def welcome_digest_job(person_id: PersonId) -> Job:
-    """Sends a person one list of the reviews that waited for them before Ripe was installed."""
+    """The same list. It is saved if something is to be listed that waited before Ripe was installed."""
     return Job(job_type=WELCOME_DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS)
 
 

@@ -5,10 +5,8 @@ from datetime import datetime
 
 from bot.flows.catalog import welcome_digest_job
 from bot.model import PersonId
-from bot.people.model import Person
 from bot.people.store import list_people_by_id
-from bot.reminders.rules import intervals
-from bot.working_time import next_working_instant, start_of_working_day_after
+from bot.reminders.planning import next_morning
 from jobq import Queue
 
 
@@ -17,12 +15,3 @@ async def schedule_digests_for(person_ids: Iterable[PersonId], queue: Queue, now
     people = await list_people_by_id(person_ids)
     mornings = [(person.id, next_morning(person, now)) for person in people]
     await queue.save_all(welcome_digest_job(identity).runs_at(at) for identity, at in mornings if at)
-
-
-def next_morning(person: Person, now: datetime) -> datetime | None:
-    """When their next working day begins: tomorrow's if they are at work now. None: they never work."""
-    at = next_working_instant(person.hours, now, intervals(person))
-    if at is None or at > now:
-        return at
-    tomorrow = start_of_working_day_after(person.hours, now)
-    return tomorrow and next_working_instant(person.hours, tomorrow, intervals(person))

@@ -16,7 +16,7 @@ from bot.people.model import Person
 from bot.people.store import mark_welcomed
 from bot.reminders.model import Message, Notice
 from bot.reminders.notices import insert_notice
-from bot.reminders.rules import intervals
+from bot.reminders.planning import intervals
 from bot.slack.messages import Rendered
 from bot.working_time import next_working_instant
 from jobq import Discard, HandlerResult, Postpone

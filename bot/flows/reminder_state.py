@@ -38,6 +38,16 @@ async def read_reminder_states(request_ids: Iterable[RequestId], now: datetime) 
     return await _load(requests, await _find_reviewers(requests), now)
 
 
+async def peek_reminder_states(
+    person: Person, request_ids: Sequence[RequestId], now: datetime
+) -> tuple[ReminderState, ...]:
+    """As `read_reminder_states`, for requests of one person, in one statement."""
+    if not request_ids:
+        return ()
+    reviewer = _Reviewer(person_id=person.id, zone=person.zone)
+    return await _load(request_ids, dict.fromkeys(request_ids, reviewer), now)
+
+
 async def _load(
     request_ids: Sequence[RequestId], people: Mapping[RequestId, "_Reviewer"], now: datetime
 ) -> tuple[ReminderState, ...]:
@@ -114,6 +124,14 @@ class _Loaded(Value):
     reviews: tuple[LatestReview, ...]
     messages: tuple[Message, ...]
     dms_today: int
+    has_digest_today: bool
+    digested: tuple[datetime, ...]
+    digest_planned_at: datetime | None
+    is_unlisted: bool
+    quiet_until: datetime | None
+    synced_at: datetime | None
+    clock_moved_at: datetime | None
+    other_request_ids: tuple[RequestId, ...]
     has_twin: bool
     is_backlog: bool
     is_gone: bool
@@ -149,6 +167,14 @@ def _state(loaded: _Loaded, now: datetime) -> ReminderState:
         away_until=_away_until(loaded.person, now),
         is_backlog=loaded.is_backlog,
         dms_today=loaded.dms_today,
+        has_digest_today=loaded.has_digest_today,
+        digested=loaded.digested,
+        digest_planned_at=loaded.digest_planned_at,
+        is_unlisted=loaded.is_unlisted,
+        quiet_until=loaded.quiet_until,
+        synced_at=loaded.synced_at,
+        clock_moved_at=loaded.clock_moved_at,
+        other_request_ids=loaded.other_request_ids,
     )
 
 

@@ -50,6 +50,26 @@ SELECT jsonb_build_object(
         SELECT count(*) FROM message
         WHERE message.person_id = person.id AND state <> 'failed'
             AND sending_at >= locked.day_begins_at AND sending_at < locked.day_ends_at),
+    'has_digest_today', EXISTS (
+        SELECT FROM message
+        WHERE message.person_id = person.id AND letter IN ('digest', 'backlog') AND state <> 'failed'
+            AND sending_at >= locked.day_begins_at AND sending_at < locked.day_ends_at),
+    'digested', (
+        SELECT coalesce(jsonb_agg(sending_at ORDER BY sending_at), '[]')
+        FROM digest_item JOIN message ON message.id = digest_item.message_id
+        WHERE digest_item.request_id = review_request.id AND message.state <> 'failed'),
+    'digest_planned_at', (
+        SELECT min(planned_at) FROM digest_item
+        WHERE digest_item.request_id = review_request.id AND message_id IS NULL),
+    'is_unlisted', EXISTS (
+        SELECT FROM backlog WHERE backlog.request_id = review_request.id AND message_id IS NULL),
+    'quiet_until', quiet_until, 'synced_at', synced_at,
+    'other_request_ids', (
+        SELECT coalesce(jsonb_agg(other.id ORDER BY other.id), '[]')
+        FROM account JOIN review_request AS other
+            ON (other.workspace_id, other.reviewer_id) = (account.workspace_id, account.id)
+        WHERE account.person_id = person.id AND other.closed_at IS NULL AND other.id <> review_request.id),
+    'clock_moved_at', (SELECT moved_on + shift FROM sandbox_clock),
     'has_twin', EXISTS (
         SELECT FROM review_request AS twin
         JOIN account ON (account.workspace_id, account.id) = (twin.workspace_id, twin.reviewer_id)

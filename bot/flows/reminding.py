@@ -1,25 +1,40 @@
 """Brings the DMs of one review request up to date, one step at a time."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.flows.catalog import tell_author_job
-from bot.flows.reminder_state import load_reminder_states
+from bot.flows.catalog import digest_job, remind_reviewer_job, sync_pull_request_job, tell_author_job
+from bot.flows.reminder_state import load_reminder_states, peek_reminder_states
 from bot.model import RequestId, Value
 from bot.people.model import Person
 from bot.people.store import mark_welcomed
-from bot.reminders import rules, store
-from bot.reminders.model import Close, Edit, Message, NoticeKind, Reconcile, ReminderState, Send, Step, Wait
-from bot.slack.messages import render_card
+from bot.reminders import digests, planning, rules, store
+from bot.reminders.importance import next_in_turn, put_in_turn
+from bot.reminders.model import (
+    Close,
+    Edit,
+    Message,
+    NoticeKind,
+    Reconcile,
+    ReminderState,
+    Send,
+    Silence,
+    Step,
+    Wait,
+)
+from bot.reviews.store import record_quiet_until
+from bot.slack.messages import add_held_back, render_card
 from jobq import Discard, HandlerResult, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
 MOST_STEPS = 20
 """More than any request can need at once: a loop that does not end is a bug and must show."""
+AFTER_DIGEST = timedelta(minutes=30)
+"""The digest saves this job. If it has not, it is looked for so long after it was planned."""
 
 
 async def bring_to_rest(
@@ -33,23 +48,28 @@ async def bring_to_rest(
                 return Discard("the review request is gone")
             case _Decided(step=Wait(until=until, why=why, detail=detail), look_changes_at=look_changes_at):
                 log.info("reminder waits", request_id=request_id, why=why, detail=detail)
+                until = until + AFTER_DIGEST if until and why is Silence.IN_DIGEST else until
                 moments = [at for at in (until, look_changes_at) if at is not None]
                 return Postpone(min(moments)) if moments else None
             case _Decided(step=Close(detail=detail)):
                 log.info("reminders end", request_id=request_id, why=detail)
                 return None
             case _Decided():
-                await _take(decided, slack, clock)
+                await _take(decided, slack, queue, clock)
     raise RuntimeError(f"review request {request_id} does not come to rest")
 
 
 class _Decided(Value):
-    """A step, and the state on which it was decided. `message_id` is the outbox row of a DM to send."""
+    """A step, and the state on which it was decided.
+
+    `message_id` is the outbox row of a DM to send, and `next_id` the request whose DM goes after it.
+    """
 
     step: Step
     state: ReminderState
     look_changes_at: datetime | None = None
     message_id: int | None = None
+    next_id: RequestId | None = None
 
 
 @write_transaction
@@ -61,24 +81,55 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live:
         return None
     (state,) = states
     step = rules.decide(state, now)
+    others: tuple[ReminderState, ...] = ()
+    if isinstance(step, Send) and state.person is not None:
+        others = await peek_reminder_states(state.person, state.other_request_ids, now)
+        step = put_in_turn(step, state, state.person, others, now)
+    await _note(step, state, queue, now)
     if not isinstance(step, Send) or state.person is None:
         return _Decided(step=step, state=state, look_changes_at=rules.look_changes_at(state, now))
     message_id = await store.begin_sending(state.request, step.sequence, state.person.id, now)
     if is_live and state.person.welcomed_at is None:
         await mark_welcomed(state.person.id, now)
-    if step.sequence == 0 and (at := rules.no_answer_at(state, now)) is not None:
+    if not state.contacts and (at := rules.no_answer_at(state, now)) is not None:
         await queue.save(tell_author_job(state.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
-    return _Decided(step=step, state=state, message_id=message_id)
+    return _Decided(step=step, state=state, message_id=message_id, next_id=next_in_turn(others, now))
 
 
-async def _take(decided: _Decided, slack: outbox.Slack | None, clock: Clock) -> None:
+async def _note(step: Step, state: ReminderState, queue: Queue, now: datetime) -> None:
+    """Stores what follows from a decision, in its transaction, and saves the jobs that go on with it."""
+    if isinstance(step, Reconcile | Edit):
+        return  # the decision behind it is taken again afterwards
+    wait = step if isinstance(step, Wait) else None
+    if (until := planning.quiet_until(state, wait, now)) != state.quiet_until:
+        await record_quiet_until(state.request.id, until)
+    if wait is not None and wait.why is Silence.LATE:
+        await queue.save(sync_pull_request_job(state.pull_request.id))
+    elif wait is not None and wait.why is Silence.IN_DIGEST:
+        await _plan_digest(state, wait.until, queue)
+    elif state.digest_planned_at is not None:
+        await digests.drop_item(state.request.id)
+
+
+async def _plan_digest(state: ReminderState, at: datetime | None, queue: Queue) -> None:
+    if state.person is None or at is None:
+        return
+    if at != state.digest_planned_at:
+        await digests.plan_item(state.request, at)
+    await queue.save(digest_job(state.person.id).runs_at(at))
+
+
+async def _take(decided: _Decided, slack: outbox.Slack | None, queue: Queue, clock: Clock) -> None:
     state = decided.state
     match decided.step, state.person, decided.message_id:
-        case Send(sequence=sequence), Person() as person, int() as message_id:
+        case Send(sequence=sequence, held_back=held_back), Person() as person, int() as message_id:
             card = rules.next_card(state, sequence)
             rendered = render_card(card, rules.waiting_time(state, clock.now()))
+            rendered = add_held_back(rendered, held_back)
             shown = rules.fingerprint(card)
             await outbox.post(message_id, person, rendered, shown, slack=slack, clock=clock)
+            if decided.next_id is not None:
+                await queue.save(remind_reviewer_job(decided.next_id))
         case Reconcile(message=message), Person() as person, _:
             await outbox.reconcile(message, person, slack=slack, clock=clock)
         case Edit(message_ids=message_ids), _, _:

@@ -1,34 +1,11 @@
 """Review requests of the backlog whose reviewers have not been notified. Uses the ambient database."""
 
-from bot.model import PersonId, RequestId
+from bot.model import PersonId
 from jobq import current_database
 
 
-async def list_unnotified(person_id: PersonId) -> tuple[RequestId, ...]:
-    """A person's open requests of the backlog, on any of their accounts, that no DM lists."""
-    rows = await current_database().fetch(
-        """
-        SELECT backlog.request_id
-        FROM backlog
-        JOIN review_request ON review_request.id = backlog.request_id
-        JOIN account ON (account.workspace_id, account.id)
-            = (review_request.workspace_id, review_request.reviewer_id)
-        JOIN pull_request ON pull_request.id = review_request.pull_request_id
-        JOIN repository ON repository.id = pull_request.repository_id
-        JOIN installation ON installation.id = repository.installation_id
-        WHERE account.person_id = $1 AND backlog.message_id IS NULL AND review_request.closed_at IS NULL
-            AND repository.removed_at IS NULL
-            AND installation.deleted_at IS NULL AND installation.suspended_at IS NULL
-            AND NOT EXISTS (SELECT FROM held WHERE held.pull_request_id = pull_request.id)
-        ORDER BY review_request.pull_request_id, review_request.id
-        """,
-        person_id,
-    )
-    return tuple(RequestId(row["request_id"]) for row in rows)
-
-
 async def list_people_to_notify() -> tuple[PersonId, ...]:
-    """Everybody who has such a request that is still snoozed until something changes."""
+    """Everybody who has an open request of the backlog that no DM lists and nothing has changed since."""
     rows = await current_database().fetch(
         """
         SELECT DISTINCT account.person_id

@@ -79,7 +79,12 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     """Stores the answer unless a newer fact has been applied since. Returns what changed, in a few words."""
     snapshot = answer.snapshot
     stored = await store.lock_pull_request(pull_request_id)
-    if stored is None or snapshot.updated_at < stored.updated_at:
+    if stored is None:
+        return "it is gone"
+    await store.record_sync(stored.id, queue.now())
+    if snapshot.updated_at < stored.updated_at:
+        requests = await store.list_open_requests(stored.id)
+        await queue.save_all(remind_reviewer_job(request.id) for request in requests)
         return "a newer fact was applied since"
     after = rules.apply_answer(stored, stored.workspace_id, snapshot)
     after = after.model_copy(update={"review_decision": answer.decision})

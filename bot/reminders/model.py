@@ -1,12 +1,15 @@
 """Reminders: the DMs about review requests, what they show, and the next step about each request."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Self
 
 from bot.model import PersonId, PullRequestId, RequestId, Value, WorkspaceId
 from bot.people.model import Person
 from bot.reviews.model import CloseReason, PullRequest, ReviewRequest
+
+UNTIL_CHANGE = datetime(9999, 1, 1, tzinfo=UTC)
+"""Later than any instant: until a fact or a person changes something."""
 
 
 class Rhythm(Value):
@@ -71,7 +74,8 @@ class Card(Value):
     """Everything that a DM about a review request shows, before it becomes Slack blocks.
 
     `turn` says why it is the reader's turn; if a rule chose them, `owned` is the pattern that they own.
-    `note` says why nothing is asked for now. `sequence` 0 is the first DM and n the n-th of `reminders`.
+    `note` says why nothing is asked for now. `sequence` 0 is the first contact and n the n-th of
+    `reminders`; a digest that lists the review counts.
     Texts come from GitHub unchanged: rendering must disarm them. The fields are part of the fingerprint: a
     new field, or a new name of one, makes Ripe edit every DM that is still live.
     """
@@ -95,10 +99,11 @@ class Card(Value):
 
 
 class Send(Value):
-    """Post DM number `sequence` now."""
+    """Post DM number `sequence` now. It says that so many others are `held_back` for the next digest."""
 
     kind: Literal["send"] = "send"
     sequence: int
+    held_back: int = 0
 
 
 class Reconcile(Value):
@@ -120,7 +125,8 @@ class Silence(StrEnum):
 
     BACKLOG was asked before Ripe was installed, and waits in one list until something changes. UNCONFIRMED:
     nobody knows yet whether the last DM arrived. IN_DIGEST is listed in the reader's next digest instead of
-    in a DM of its own.
+    in a DM of its own. LATE: GitHub must answer before a digest lists it. AFTER_OTHERS: more important DMs to
+    the same reader are sent in these minutes.
     """
 
     OVER = "over"
@@ -141,9 +147,10 @@ class Silence(StrEnum):
     AWAY = "not available"
     SNOOZED = "snoozed"
     NOT_DUE = "the next reminder is not due"
-    BUDGET_SPENT = "enough DMs for today"
     OUTSIDE_HOURS = "outside working hours"
     IN_DIGEST = "listed in the next digest"
+    LATE = "late, so GitHub is asked how it stands"
+    AFTER_OTHERS = "more important DMs go first"
 
 
 class Outlook(Value):
@@ -190,8 +197,9 @@ class NoticeKind(StrEnum):
     """The kinds of notices, the DMs that are not about one review request.
 
     The author of a pull request hears what only they can mend: NOBODY_REACHABLE (nobody who was asked is
-    known in Slack), NOBODY_LEFT (no reviewer could be found) and NO_ANSWER. BACKLOG is the welcome digest:
-    the reviews that waited before Ripe was installed. GREETING goes to the person who installed it.
+    known in Slack), NOBODY_LEFT (no reviewer could be found) and NO_ANSWER. DIGEST lists reviews that get no
+    DM of their own; BACKLOG is a digest with reviews that waited before Ripe was installed. GREETING goes to
+    the person who installed it.
     """
 
     NOBODY_REACHABLE = "nobody_reachable"
@@ -199,6 +207,7 @@ class NoticeKind(StrEnum):
     NO_ANSWER = "no_answer"
     BACKLOG = "backlog"
     GREETING = "greeting"
+    DIGEST = "digest"
 
 
 AuthorNoticeKind = Literal[NoticeKind.NOBODY_REACHABLE, NoticeKind.NOBODY_LEFT, NoticeKind.NO_ANSWER]
@@ -239,7 +248,14 @@ class ReminderState(Value):
     counts the DMs to that person on their local day. `has_twin` means that an older request asks another
     account of the same person for the same review. `blocked_by` says why nobody may be asked about this pull
     request for now, empty if nothing blocks it. `away_until` is the end (exclusive) of the person's current
-    absence and of those that follow at once. `is_backlog`: it was asked before Ripe was installed.
+    absence and of those that follow at once. `is_backlog`: it was asked before Ripe was installed, and
+    `is_unlisted` that no digest has said so yet.
+
+    `digested` are the times of the digests that listed it; `digest_planned_at` is the time of the next one
+    that is to list it. `quiet_until` is until when its pull request or its reviewer wants no DM, as of the
+    last decision, or UNTIL_CHANGE. `synced_at` is when GitHub last answered how the pull request stands.
+    `clock_moved_at` is where the sandbox's clock went on when somebody last moved it. `other_request_ids` are
+    the person's other open requests.
     """
 
     request: ReviewRequest
@@ -255,6 +271,14 @@ class ReminderState(Value):
     dms_today: int = 0
     away_until: datetime | None = None
     is_backlog: bool = False
+    is_unlisted: bool = False
+    has_digest_today: bool = False
+    digested: tuple[datetime, ...] = ()
+    digest_planned_at: datetime | None = None
+    quiet_until: datetime | None = None
+    synced_at: datetime | None = None
+    clock_moved_at: datetime | None = None
+    other_request_ids: tuple[RequestId, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -265,6 +289,12 @@ class ReminderState(Value):
     def sent(self) -> tuple[Message, ...]:
         """The DMs that arrived, oldest first."""
         return tuple(message for message in self.messages if message.state is MessageState.SENT)
+
+    @property
+    def contacts(self) -> tuple[datetime, ...]:
+        """When the reviewer heard of it, oldest first: in a DM about it, or in a digest."""
+        dms = (message.sent_at for message in self.sent if message.sent_at is not None)
+        return tuple(sorted((*dms, *self.digested)))
 
     @property
     def unresolved(self) -> Message | None:

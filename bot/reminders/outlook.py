@@ -4,14 +4,17 @@ from datetime import datetime
 
 from bot.people.model import Person
 from bot.reminders.model import Outlook, ReminderState, Silence
-from bot.reminders.rules import intervals, why_not_now
+from bot.reminders.planning import intervals
+from bot.reminders.rules import why_not_now
 from bot.working_time import add_working_time, start_of_working_day_after
 
 _NOBODY_WAITS = frozenset(
     {Silence.OVER, Silence.BLOCKED, Silence.DRAFT, Silence.APPROVED, Silence.BACKLOG, Silence.TWIN}
 )
 """The review is not wanted now, or waits for somebody who knows."""
-_GOES_ON = frozenset({Silence.UNCONFIRMED, Silence.NOT_DUE, Silence.IN_DIGEST})
+_GOES_ON = frozenset(
+    {Silence.UNCONFIRMED, Silence.NOT_DUE, Silence.IN_DIGEST, Silence.LATE, Silence.AFTER_OTHERS}
+)
 MOST_DAYS_AWAY = 2
 """Working days for which the author of a pull request is not bothered: until then the reminders wait."""
 
@@ -28,9 +31,9 @@ def find_outlook(state: ReminderState, now: datetime) -> Outlook:
         detail=wait.detail if wait else "",
         until=_until(state, silence, now),
         zone=person.zone if person else "UTC",
-        sent=len(state.sent),
+        sent=len(state.contacts),
         next_at=next_at,
-        sequence=len(state.messages),
+        sequence=len(state.messages) + len(state.digested),
         reminders=len(state.rhythm.after),
         is_stuck=_is_stuck(state, silence, next_at, now),
     )
@@ -73,8 +76,8 @@ def _last_day_in_time(person: Person, now: datetime) -> datetime | None:
 
 
 def stopped_at(state: ReminderState) -> datetime | None:
-    """When the last reminder has had its time to be answered; None if there was no DM."""
-    if state.person is None or not state.sent or (last := state.sent[-1].sent_at) is None:
+    """When the last contact has had its time to be answered; None if there was none."""
+    if state.person is None or not state.contacts:
         return None
     gap = state.rhythm.after[0] if state.rhythm.after else state.rhythm.notify_author_after
-    return add_working_time(state.person.hours, last, gap, intervals(state.person))
+    return add_working_time(state.person.hours, state.contacts[-1], gap, intervals(state.person))

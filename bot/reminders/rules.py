@@ -20,15 +20,10 @@ from bot.reminders.model import (
     Step,
     Wait,
 )
+from bot.reminders.planning import intervals, is_late, list_in_digest, list_tomorrow, planned_at
 from bot.reminders.words import for_reviewer
 from bot.reviews.model import CloseReason
-from bot.working_time import (
-    add_working_time,
-    local_day,
-    next_working_instant,
-    start_of_working_day_after,
-    working_time_between,
-)
+from bot.working_time import add_working_time, next_working_instant, working_time_between
 
 
 def decide(state: ReminderState, now: datetime) -> Step:
@@ -53,10 +48,21 @@ def why_not_now(state: ReminderState, now: datetime) -> Wait | None:
     assert state.person is not None  # noqa: S101 - or _why_never would have given a reason
     if (due := due_at(state, state.person)) is None:
         return Wait(until=None, why=Silence.ALL_SENT)
-    at = _first_chance(state, state.person, due, now)
-    if at is None:
+    planned = planned_at(state, state.person, due, now)
+    if planned is None or (at := _first_chance(state.person, planned, now)) is None:
         return Wait(until=None, why=Silence.NEVER_AT_WORK)
-    return Wait(until=at, why=_why_later(state, state.person, due, now)) if at > now else None
+    if planned <= now and state.digest_planned_at is not None:
+        return list_in_digest(state, state.person, planned, now)
+    if at > now:
+        return Wait(until=at, why=_why_later(state, state.person, due, now))
+    return _why_in_digest(state, state.person, planned, now)
+
+
+def _why_in_digest(state: ReminderState, person: Person, planned: datetime, now: datetime) -> Wait | None:
+    """Why a digest lists it instead of a DM that could be sent now; None: the DM is sent."""
+    if is_late(planned, now):
+        return list_in_digest(state, person, planned, now)
+    return list_tomorrow(state, person, now) if state.dms_today >= person.dms_per_day else None
 
 
 def _why_never(state: ReminderState) -> Silence | None:
@@ -89,41 +95,30 @@ def _detail(state: ReminderState, why: Silence) -> str:
 def due_at(state: ReminderState, person: Person) -> datetime | None:
     """When the next DM is due, working hours and budgets aside; None if all reminders were sent.
 
-    A request that was snoozed after its last DM is due when the snooze ends, whatever the rhythm says.
+    A request that was snoozed after its last contact (a DM, or a digest that lists it) is due when the snooze
+    ends, whatever the rhythm says.
     """
-    sent, woken = state.sent, state.request.snoozed_until
-    if not sent:
+    contacts, woken = state.contacts, state.request.snoozed_until
+    if not contacts:
         return max(state.request.opened_at, woken or state.request.opened_at)
-    last = sent[-1].sent_at
-    if woken is not None and last is not None and woken > last:
+    if woken is not None and woken > contacts[-1]:
         return woken
     return _next_reminder_at(state, person)
 
 
 def _next_reminder_at(state: ReminderState, person: Person) -> datetime | None:
-    """Counts the rhythm's gap from the last DM, so that reminders that were held back come in no burst."""
-    last, reminders = state.sent[-1].sent_at, len(state.sent) - 1
-    if last is None or reminders >= len(state.rhythm.after):
+    """Counts the rhythm's gap from the last contact: reminders that were held back come in no burst."""
+    reminders = len(state.contacts) - 1
+    if reminders >= len(state.rhythm.after):
         return None
     rhythm = (timedelta(0), *state.rhythm.after)
     gap = rhythm[reminders + 1] - rhythm[reminders]
-    return add_working_time(person.hours, last, gap, intervals(person))
+    return add_working_time(person.hours, state.contacts[-1], gap, intervals(person))
 
 
-def _first_chance(state: ReminderState, person: Person, due: datetime, now: datetime) -> datetime | None:
-    """The first instant from `now` on when this person may get a DM that is due then; None if never."""
-    not_before = max(due, now, person.snoozed_until or now)
-    at = next_working_instant(person.hours, not_before, intervals(person))
-    # A budget is for one day: a DM that comes tomorrow does not count against today's.
-    is_today = at is not None and local_day(person.hours, at) == local_day(person.hours, now)
-    if at is not None and is_today and _is_spent(state, person):
-        tomorrow = start_of_working_day_after(person.hours, at)
-        return tomorrow and next_working_instant(person.hours, tomorrow, intervals(person))
-    return at
-
-
-def _is_spent(state: ReminderState, person: Person) -> bool:
-    return state.dms_today >= person.dms_per_day
+def _first_chance(person: Person, planned: datetime, now: datetime) -> datetime | None:
+    """The first instant from `now` on when this person may get a DM that is planned; None if never."""
+    return planned if planned > now else next_working_instant(person.hours, now, intervals(person))
 
 
 def _why_later(state: ReminderState, person: Person, due: datetime, now: datetime) -> Silence:
@@ -133,8 +128,7 @@ def _why_later(state: ReminderState, person: Person, due: datetime, now: datetim
         return Silence.ALL_SNOOZED
     if due > now:
         return Silence.SNOOZED if due == state.request.snoozed_until else Silence.NOT_DUE
-    is_at_work = next_working_instant(person.hours, now) == now
-    return Silence.BUDGET_SPENT if is_at_work and _is_spent(state, person) else Silence.OUTSIDE_HOURS
+    return Silence.OUTSIDE_HOURS
 
 
 def no_answer_at(state: ReminderState, first_sent_at: datetime) -> datetime | None:
@@ -152,22 +146,18 @@ def waiting_time(state: ReminderState, now: datetime) -> timedelta:
     return working_time_between(state.person.hours, state.request.opened_at, now, intervals(state.person))
 
 
-def intervals(person: Person) -> tuple[tuple[datetime, datetime], ...]:
-    """A person's absences as half-open intervals."""
-    return tuple((absence.starts_at, absence.ends_at) for absence in person.absences)
-
-
 def card_of(state: ReminderState, message: Message) -> Card:
     """The card that a DM should show now."""
     welcomed_at = state.person.welcomed_at if state.person else None
     is_first_ever = message.sending_at == welcomed_at
-    return _card(state, _look(state, message), message.sequence, is_first_ever=is_first_ever)
+    digests = sum(listed_at < message.sending_at for listed_at in state.digested)
+    return _card(state, _look(state, message), message.sequence + digests, is_first_ever=is_first_ever)
 
 
 def next_card(state: ReminderState, sequence: int) -> Card:
     """The card of a new DM."""
     is_first_ever = state.person is not None and state.person.welcomed_at is None
-    return _card(state, Look.LIVE, sequence, is_first_ever=is_first_ever)
+    return _card(state, Look.LIVE, sequence + len(state.digested), is_first_ever=is_first_ever)
 
 
 def _look(state: ReminderState, message: Message) -> Look:

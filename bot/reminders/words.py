@@ -28,9 +28,10 @@ _FOR_REVIEWER = {
     Silence.AWAY: "You are out of office until {last_day}.",
     Silence.SNOOZED: "Snoozed until {moment}.",
     Silence.NOT_DUE: "{next_dm} comes {next_moment}.",
-    Silence.BUDGET_SPENT: "You have had enough DMs for today: {next_dm} comes {next_moment}.",
     Silence.OUTSIDE_HOURS: "{next_dm} comes when you are at work: {next_moment}.",
-    Silence.IN_DIGEST: "It is in your next digest.",
+    Silence.IN_DIGEST: "It is in your next digest: {next_moment}.",
+    Silence.LATE: "It is late: GitHub is asked how it stands before you are reminded.",
+    Silence.AFTER_OTHERS: "{next_dm} comes after more important ones, in a few minutes.",
     None: "{next_dm} comes now.",
 }
 
@@ -53,9 +54,10 @@ _ABOUT_REVIEWER = {
     Silence.AWAY: "{name} is out until {day}",
     Silence.SNOOZED: "{name} snoozed it until {day}",
     Silence.NOT_DUE: "{next_dm} to {name} is not due",
-    Silence.BUDGET_SPENT: "{name} has had enough DMs for today",
     Silence.OUTSIDE_HOURS: "{name} is not at work",
     Silence.IN_DIGEST: "it is in the next digest of {name}",
+    Silence.LATE: "it is late: GitHub is asked how it stands before {name} is reminded",
+    Silence.AFTER_OTHERS: "{name} gets more important DMs first",
     None: "{next_dm} to {name} is due now",
 }
 

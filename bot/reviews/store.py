@@ -323,6 +323,20 @@ async def mute_request(request_id: RequestId, at: datetime | None) -> None:
     await current_database().execute("UPDATE review_request SET muted_at = $2 WHERE id = $1", request_id, at)
 
 
+async def record_quiet_until(request_id: RequestId, until: datetime | None) -> None:
+    """Until when the request's DMs are unwanted, as the last decision saw it."""
+    await current_database().execute(
+        "UPDATE review_request SET quiet_until = $2 WHERE id = $1", request_id, until
+    )
+
+
+async def record_sync(pull_request_id: PullRequestId, at: datetime) -> None:
+    """GitHub answered then how the pull request stands."""
+    await current_database().execute(
+        "UPDATE pull_request SET synced_at = $2 WHERE id = $1", pull_request_id, at
+    )
+
+
 async def save_reviews(pull_request: PullRequest, reviews: Iterable[Review]) -> None:
     """Records reviews. A stored review takes its newer state, but a dismissal is final."""
     await current_database().executemany(

@@ -196,6 +196,12 @@ def describe_working_time(age: timedelta) -> str | None:
     return f"{hours} working hour{'s' if hours > 1 else ''}"
 
 
+def add_held_back(rendered: Rendered, held_back: int) -> Rendered:
+    """The last DM of a day, which says how many others its reader would have got."""
+    text = f"{held_back} more: `/reviews`. They come in your next digest." if held_back else ""
+    return add_context(rendered, text) if text else rendered
+
+
 def render_text(text: str, *buttons: Block) -> Rendered:
     """A short answer in mrkdwn, with buttons under it. Quoted text in it must be disarmed."""
     actions = ({"type": "actions", "elements": list(buttons)},) if buttons else ()

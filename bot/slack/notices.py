@@ -1,7 +1,6 @@
 """Renders notices: DMs that are not about one review request."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 from bot.reminders.model import AuthorNoticeKind, NoticeKind
 from bot.reviews.model import PullRequest
@@ -19,14 +18,6 @@ from bot.slack.messages import (
     title_link,
 )
 
-MOST_LISTED = 20
-"""Lines: Slack shows at most fifty blocks, and a person reads fewer."""
-
-_WELCOME = (
-    "This is the first you hear of Ripe. Your team connected it to its repositories: it reminds you, in your"
-    " working hours, of reviews that wait for you. `/snooze` pauses it, `/ooo` says when you are away."
-)
-
 _NOW = (
     "*What happens now.* Open pull requests of the last 14 days are read. Nobody gets a DM about each: every"
     " reviewer gets one list when their next working day begins."
@@ -41,39 +32,6 @@ _STOP = (
     " nothing is asked or sent, and a day after it was uninstalled its data is deleted. `/snooze` pauses"
     " your own DMs."
 )
-
-
-def render_welcome_digest(
-    pull_requests: Sequence[PullRequest], now: datetime, *, is_first_ever: bool = False
-) -> Rendered:
-    """The reviews that were open before Ripe was installed, oldest first. Only the first 20 are listed."""
-    count = len(pull_requests)
-    verb = "review has" if count == 1 else "reviews have"
-    headline = f"{count} {verb} been waiting for you since before Ripe was installed"
-    oldest_first = sorted(pull_requests, key=lambda pull_request: (pull_request.created_at, pull_request.id))
-    blocks = [section(f"*{headline}*")]
-    blocks += [section(_line(pull_request, now)) for pull_request in oldest_first[:MOST_LISTED]]
-    if count > MOST_LISTED:
-        blocks.append(context(f"and {count - MOST_LISTED} more"))
-    blocks.append(
-        context("You hear of one of these again when something happens to it. `/reviews` lists all.")
-    )
-    if is_first_ever:
-        blocks.append(context(_WELCOME))
-    return Rendered(blocks=tuple(blocks), text=f"{headline}.")
-
-
-def _line(pull_request: PullRequest, now: datetime) -> str:
-    author = disarm(pull_request.author.login, MOST_IN_NAME)
-    age = _describe_age((now - pull_request.created_at).days)
-    return f"• {title_link(pull_request)} · {label(pull_request)} · by {author} · {age}"
-
-
-def _describe_age(days: int) -> str:
-    # The age of the pull request: GitHub does not list since when each reviewer is asked.
-    if days < 1:
-        return "opened today"
-    return f"opened {days} day{'s' if days > 1 else ''} ago"
 
 
 def render_greeting(account: str, repositories: Sequence[str], ruled: Collection[str]) -> Rendered:

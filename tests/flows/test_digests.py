@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.flows.catalog import WELCOME_DIGEST
-from bot.flows.digests import next_morning, schedule_digests_for
+from bot.flows.digests import schedule_digests_for
 from bot.model import PersonId
 from bot.people.model import Absence
 from bot.people.store import insert_absence
+from bot.reminders.planning import next_morning
 from jobq import Database
 from tests.actions.world import World, found_world
 from tests.factories import MONDAY

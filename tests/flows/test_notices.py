@@ -9,9 +9,9 @@ import pytest
 from bot.flows.catalog import greet_installer_job, tell_author_job, welcome_digest_job
 from bot.flows.notices import begin_notice
 from bot.flows.outbox import key_of
+from bot.jobs.digest import digest
 from bot.jobs.greet_installer import greet_installer
 from bot.jobs.tell_author import tell_author
-from bot.jobs.welcome_digest import welcome_digest
 from bot.model import AccountId, InstallationId, PersonId
 from bot.people.model import Person
 from bot.people.store import load_person, snooze_person
@@ -114,7 +114,8 @@ class Digest(Case):
 
     async def run(self, *, is_live: bool = True) -> HandlerResult:
         job = self.claimed(welcome_digest_job(self.person_id))
-        return await welcome_digest(job, slack=self.slack(is_live), clock=self.scene.world.clock)
+        world = self.scene.world
+        return await digest(job, slack=self.slack(is_live), queue=world.queue, clock=world.clock)
 
     async def notice(self) -> Notice:
         return Notice.to_person(await self.person(), NoticeKind.BACKLOG, "2026-11-23")

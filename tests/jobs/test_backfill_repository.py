@@ -6,7 +6,6 @@ import asyncpg
 import pytest
 
 from bot.flows.catalog import BACKFILL_REPOSITORY, backfill_repository_job
-from bot.flows.unnotified import list_unnotified
 from bot.github.model import PullRequestPage
 from bot.jobs.backfill_repository import GitHub, backfill_repository
 from bot.model import InstallationId, RepositoryId
@@ -15,6 +14,7 @@ from bot.sandbox.github.model import Pull
 from jobq import Database, Discard
 from tests.jobs.facts import claimed, refusing, rows_of
 from tests.jobs.github import Acme, founded_acme
+from tests.stored import list_unlisted_backlog
 
 TABLES = ("pull_request", "review_request", "backlog")
 
@@ -71,7 +71,7 @@ async def test_requests_are_opened_silently_and_join_the_backlog(acme: Acme) -> 
     assert await stored(acme) == ["acme/api#1", "acme/api#2"]
     (request_id,) = await list_open_request_ids_of_workspace(acme.workspace_id)
     assert (await load_request(request_id)).is_snoozed_until_change
-    assert await list_unnotified(await acme.map("ana")) == (request_id,)
+    assert await list_unlisted_backlog(await acme.map("ana")) == (request_id,)
     assert await jobs(acme) == ["remind_reviewer", "sync_pull_request", "welcome_digest"]
 
 
@@ -95,7 +95,7 @@ async def test_a_page_that_fails_in_its_middle_keeps_whole_pull_requests_and_the
     assert await jobs(acme) == []
     await read(acme, Answer(acme, is_last=False))
     assert await stored(acme) == ["acme/api#1", "acme/api#2"]
-    assert len(await list_unnotified(await acme.map("ana"))) == 1
+    assert len(await list_unlisted_backlog(await acme.map("ana"))) == 1
     assert BACKFILL_REPOSITORY in await jobs(acme), "the next page"
 
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.flows.catalog import TIDY, Lane
-from bot.flows.unnotified import list_unnotified
 from bot.github.model import PullRequestState
 from bot.jobs.tidy import tidy
 from bot.model import RequestId
@@ -18,6 +17,7 @@ from bot.reviews.model import CloseReason
 from jobq import ClaimedJob, Database, utc_now
 from tests.actions.world import World, found_world
 from tests.factories import MONDAY
+from tests.stored import list_unlisted_backlog
 
 DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=1)
@@ -161,7 +161,7 @@ async def test_a_digest_is_kept_while_a_review_that_it_listed_waits(world: World
     await backlog.mark_notified([request_id], message_id)
     world.clock.move(400 * DAY)
     await tidy_up(world)
-    assert await list_unnotified(ana.id) == ()
+    assert await list_unlisted_backlog(ana.id) == ()
     assert await count_messages(world) == 1
     await reviews.close_review_requests([(request_id, CloseReason.APPROVED)], world.now)
     await tidy_up(world)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.flows.catalog import BACKFILL_REPOSITORY, SCHEDULE_DIGESTS, Lane
-from bot.jobs.welcome_digest import schedule_digests
+from bot.jobs.schedule_digests import schedule_digests
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.server import Fault
 from bot.sandbox.slack.model import Fault as SlackFault

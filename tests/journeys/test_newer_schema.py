@@ -58,6 +58,7 @@ async def every_job(ripe: Whole, pull: Pull) -> tuple[Job, ...]:
         catalog.tell_author_job(pull_request, NoticeKind.NO_ANSWER),
         catalog.backfill_repository_job(installation, RepositoryId(repository)),
         catalog.welcome_digest_job(PersonId(person)),
+        catalog.digest_job(PersonId(person)),
         catalog.greet_installer_job(installation, AccountId(ripe.github.users["ben"].id)),
         catalog.enter_installation_job(installation),
         catalog.poll_installation_job(installation),

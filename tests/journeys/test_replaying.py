@@ -1,7 +1,6 @@
 """`ripe replay --rejected`: after an upgrade, what an older Ripe did not understand is applied."""
 
 import asyncio
-from contextlib import suppress
 
 from bot.cli.replay import replay_rejected
 from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
@@ -27,8 +26,10 @@ async def reject_merge(ripe: Whole, guid: str = "") -> str:
 async def replay(ripe: Whole) -> list[str]:
     """The lines of the command, while a worker runs."""
 
+    is_over = asyncio.Event()
+
     async def work() -> None:
-        while True:
+        while not is_over.is_set():
             await ripe.settle()
             await asyncio.sleep(0.05)
 
@@ -36,9 +37,8 @@ async def replay(ripe: Whole) -> list[str]:
     try:
         return [line async for line in replay_rejected(ripe.app.settings)]
     finally:
-        worker.cancel()
-        with suppress(asyncio.CancelledError):
-            await worker
+        is_over.set()  # a job that runs must end, or nobody could claim it before its lease expires
+        await worker
 
 
 async def test_what_was_rejected_is_delivered_again_and_ends_the_reminders(ripe: Whole) -> None:

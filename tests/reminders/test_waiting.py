@@ -39,7 +39,7 @@ LAST_WEEK = leave("16 0:00", "20 0:00")
         (SNOOZED, "23 11:00", Silence.SNOOZED),
         (sent("23 10:00"), "23 11:00", Silence.NOT_DUE),
         (sent("23 10:00", of=SNOOZED), "23 11:00", Silence.SNOOZED),
-        (reminder_state(dms_today=8), "23 11:00", Silence.BUDGET_SPENT),
+        (reminder_state(dms_today=8), "23 11:00", Silence.IN_DIGEST),
         (reminder_state(), "23 20:00", Silence.OUTSIDE_HOURS),
     ],
     ids=[

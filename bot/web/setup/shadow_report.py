@@ -48,6 +48,13 @@ class ReportEntry:
     about: str
 
 
+_LETTERS = {
+    "backlog": "what was open before Ripe came",
+    "digest": "a list of reviews that wait",
+    "greeting": "Ripe is installed",
+}
+
+
 @dataclass(frozen=True)
 class ShadowReport:
     """How many review requests and DMs there are, and the newest MOST_SHOWN of both."""
@@ -79,7 +86,7 @@ def _dm(row: Record, now: datetime) -> ReportEntry:
 
 def _about(row: Record) -> str:
     if row["letter"] is not None:
-        return "what was open before Ripe came" if row["letter"] == "backlog" else "Ripe is installed"
+        return _LETTERS[row["letter"]]
     kind = "notice to the author" if row["notice"] else _name(row["sequence"])
     return f"{kind} about {row['label']}, {row['title']}"
 

@@ -1,0 +1,71 @@
+"""Which of the DMs to one person go first, and which are over the budget of the day. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.model import RequestId
+from bot.people.model import Person
+from bot.reminders.model import ReminderState, Send, Silence, Step, Wait
+from bot.reminders.planning import list_tomorrow, planned_at
+from bot.reminders.rules import decide, due_at, why_not_now
+from bot.reviews.model import PullRequest, ReviewRequest
+
+LOOK_AGAIN_AFTER = timedelta(minutes=1)
+WAITS_FOR_OTHERS = timedelta(minutes=10)
+"""A DM that could have been sent so long ago no longer waits for more important ones."""
+
+Importance = tuple[bool, bool, datetime, int]
+
+
+def importance_of(state: ReminderState) -> Importance:
+    """Sorts the most important first.
+
+    A first contact goes before a reminder, then a request that a human made about a human's pull request
+    before the others, then the one that has waited longest.
+    """
+    is_by_human = _is_by_human(state.request, state.pull_request)
+    return bool(state.contacts), not is_by_human, state.request.opened_at, state.request.id
+
+
+def _is_by_human(request: ReviewRequest, pull_request: PullRequest) -> bool:
+    by = request.requested_by
+    return by is not None and not by.endswith("[bot]") and not pull_request.author.is_bot
+
+
+def put_in_turn(
+    step: Send, state: ReminderState, person: Person, others: Sequence[ReminderState], now: datetime
+) -> Step:
+    """What becomes of a DM that could be sent now, given the person's `others`.
+
+    It waits a minute for more important ones, and for tomorrow's digest if they use up the budget. The last
+    DM of the day says how many are held back.
+    """
+    due = [other for other in others if isinstance(decide(other, now), Send)]
+    ahead = sum(importance_of(other) < importance_of(state) for other in due)
+    left = person.dms_per_day - state.dms_today
+    if ahead >= left:
+        return list_tomorrow(state, person, now)
+    if ahead and _has_patience(state, person, now):
+        return Wait(until=now + LOOK_AGAIN_AFTER, why=Silence.AFTER_OTHERS)
+    if left > 1:
+        return step
+    return step.model_copy(
+        update={"held_back": len(due) + sum(_is_in_digest(other, now) for other in others)}
+    )
+
+
+def next_in_turn(others: Sequence[ReminderState], now: datetime) -> RequestId | None:
+    """The most important of the others that are due, whose DM goes after one that is sent now."""
+    due = [other for other in others if isinstance(decide(other, now), Send)]
+    return min(due, key=importance_of).request.id if due else None
+
+
+def _has_patience(state: ReminderState, person: Person, now: datetime) -> bool:
+    due = due_at(state, person)
+    planned = due and planned_at(state, person, due, now)
+    return planned is not None and now - planned < WAITS_FOR_OTHERS
+
+
+def _is_in_digest(state: ReminderState, now: datetime) -> bool:
+    wait = why_not_now(state, now)
+    return wait is not None and wait.why is Silence.IN_DIGEST
