@@ -3,7 +3,7 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 COPY requirements.lock ./
 RUN python -m venv /opt/ripe && /opt/ripe/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY jobq jobq
 COPY migrations migrations
@@ -16,5 +16,5 @@ ENV PATH=/opt/ripe/bin:$PATH PYTHONUNBUFFERED=1 LOG_FORMAT=json RIPE_HOME=/home/
 USER ripe
 WORKDIR /home/ripe
 EXPOSE 8080
-HEALTHCHECK --interval=30s --timeout=3s CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/livez', timeout=2)"]
+HEALTHCHECK --interval=30s --timeout=3s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + (os.environ.get('PORT') or '8080') + '/livez', timeout=2)"]
 CMD ["ripe", "web"]

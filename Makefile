@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check --require-hashes
+# A dot every two seconds shows that a long command still works.
+WITH_DOTS = { $(1) & pid=$$!; while kill -0 $$pid 2>/dev/null; do printf .; sleep 2; done; echo; wait $$pid; }
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 # Where this is set (in many containers), each of the processes that tests start would compile the code anew.
@@ -20,13 +22,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ripe needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	@echo "Making $(VENV) from requirements.lock (once) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(INSTALL) -r requirements.lock
+	@$(call WITH_DOTS,$(INSTALL) -r requirements.lock)
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV): tests/requirements.lock $(STAMP)
 	@echo "Adding what tests and checks need (once) ..."
-	@$(INSTALL) -r tests/requirements.lock
+	@$(call WITH_DOTS,$(INSTALL) -r tests/requirements.lock)
 	@touch $@
 
 run: $(STAMP) ## start everything: embedded Postgres, web, worker and, without credentials, the sandbox

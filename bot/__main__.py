@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -12,13 +14,30 @@ from bot.cli.servers import add_servers
 from bot.model import OperatorError, UserError
 from jobq import DatabaseUnavailableError
 
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"ripe {metadata.version('ripe')}")
+        raise typer.Exit
+
+
 cli = typer.Typer(
     name="ripe",
-    help="Reminds the right reviewer at the right time.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@cli.callback()
+def ripe(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Reminds the right reviewer at the right time."""
+
+
 add_servers(cli)
 add_commands(cli)
 cli.command()(doctor)

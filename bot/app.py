@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import metadata
 
+import structlog
 from pydantic import SecretStr
 
 from bot.clock import Clock, follow_clock, sync_clock
@@ -19,6 +21,8 @@ from bot.slack.gateway import SlackGateway
 from bot.slack.limits import SlackLimits
 from bot.slack.workspaces import SlackWorkspaces
 from jobq import Database, Queue
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,13 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             await workspaces.close()
             await slack.close()
             await github.close()
+
+
+async def announce(app: App, process: str, **facts: str) -> None:
+    """Logs that a process is up, with the mode in which the bot is and where it is reached."""
+    mode = (await app.switch.load()).mode
+    public = {"public_url": app.settings.public_url} if app.settings.public_url else {}
+    log.info(f"{process} is up", version=metadata.version("ripe"), mode=mode, **facts, **public)
 
 
 def make_database(settings: Settings) -> Database:

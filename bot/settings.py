@@ -128,6 +128,8 @@ class Settings(BaseSettings):
     """The address of the database; without one, `ripe up` runs an embedded PostgreSQL."""
     database_direct_url: DatabaseUrl | None = None
     """The address of the database past a transaction pooler such as PgBouncer, for LISTEN and migrations."""
+    ripe_host: str | None = None
+    """The address to listen on; without one, `ripe up` serves this machine only, `ripe web` all addresses."""
     port: int = Field(default=8080, ge=1, le=65535)
     """The port on which the web process listens."""
     public_url: BaseUrl | None = None
@@ -203,7 +205,7 @@ class Settings(BaseSettings):
     @property
     def host(self) -> str:
         """The address to listen on: all for GitHub and Slack, but the sandbox is for this machine only."""
-        return "127.0.0.1" if self.is_sandbox else "0.0.0.0"  # noqa: S104
+        return "127.0.0.1" if self.is_sandbox else self.ripe_host or "0.0.0.0"  # noqa: S104
 
     @property
     def direct_url(self) -> str | None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from bot.app import App, following_clock, open_app
+from bot.app import App, announce, following_clock, open_app
 from bot.flows.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
@@ -120,6 +120,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
                 worker.wake()
 
         async with following_clock(app, wake):
+            await announce(app, "worker")
             await app.queue.save_all(recurring.job for recurring in build_recurring(app))
             await run_workers(workers, stop)
 

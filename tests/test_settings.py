@@ -206,7 +206,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_example_file_names_every_setting_an_operator_makes() -> None:
     named = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    assert sorted(named) == FOR_OPERATORS
+    assert sorted(named) == sorted([*FOR_OPERATORS, "POSTGRES_PASSWORD"])  # compose.yaml needs that one
 
 
 def test_the_readme_explains_every_setting_an_operator_makes() -> None:
@@ -280,3 +280,15 @@ def test_a_fernet_key_may_be_in_standard_base64(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SECRET_KEYS", base64.b64encode(raw).decode().rstrip("="))
     (key,) = load_settings().secret_keys
     assert key.get_secret_value() == base64.urlsafe_b64encode(raw).decode()
+
+
+def test_the_address_to_listen_on_can_be_set_but_the_sandbox_stays_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RIPE_HOST", "10.0.0.5")
+    assert load_settings().host == "127.0.0.1"
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    assert load_settings().host == "10.0.0.5"
+    monkeypatch.delenv("RIPE_HOST")
+    assert load_settings().host == "0.0.0.0"  # noqa: S104

@@ -40,6 +40,7 @@ def make_environment(settings: Settings, home: Path) -> dict[str, str]:
         "DATABASE_URL": require_database(settings),
         "SECRET_KEYS": ",".join(key.get_secret_value() for key in settings.secret_keys),
         "PORT": str(settings.port),
+        "RIPE_HOST": settings.ripe_host or HOST,
         "RIPE_HOME": str(home),
         "LOG_FORMAT": "text" if settings.log_format == "auto" else settings.log_format,
         "PYTHONUNBUFFERED": "1",

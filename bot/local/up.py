@@ -38,7 +38,7 @@ async def run_up(
     """
     home = make_home(settings)
     with locked(home):
-        check_port(HOST, settings.port)
+        check_port(HOST if settings.is_sandbox else settings.ripe_host or HOST, settings.port)
         check_setup(settings, home)
         async with _database(settings, home, show) as (dsn, server):
             settings = _add_generated(settings, dsn, home)

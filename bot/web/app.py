@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from quart import Blueprint, Quart, Response
 from werkzeug.exceptions import HTTPException
 
-from bot.app import App, following_clock, make_database, open_app
+from bot.app import App, announce, following_clock, make_database, open_app
 from bot.clock import Clock
 from bot.credentials import complete_settings, open_store
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
@@ -137,5 +137,6 @@ async def run_web(settings: Settings, stop: asyncio.Event, make_pages: MakePages
             slack := create_slack_app(app), app.settings.slack_app_token, app.settings.slack_api_url
         ),
     ):
+        await announce(app, "web", listens_on=f"{app.settings.host}:{app.settings.port}")
         pages = make_pages(app) if make_pages else ()
         await serve_until(create_web(app, slack, pages), app.settings.host, settings.port, stop)

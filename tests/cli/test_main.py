@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,10 @@ def test_what_is_missing_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("DATABASE_URL: missing; ")
     assert ended.stderr.count("\n") == 1
+
+
+def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
+    assert ripe(tmp_path, "--version").stdout == f"ripe {metadata.version('ripe')}\n"
 
 
 def test_the_sandbox_is_not_a_command_for_people(tmp_path: Path) -> None:
