@@ -36,7 +36,7 @@ class Cipher:
         try:
             ttl = None if life is None else int(life.total_seconds())
             return SecretStr(self._all.decrypt(sealed, ttl=ttl).decode())
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # ValueError: it is not ASCII
             raise UndecryptableError from None
 
     def is_newest(self, sealed: bytes) -> bool:

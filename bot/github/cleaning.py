@@ -28,7 +28,7 @@ class Cleaned(NamedTuple):
     replaced: int
 
 
-def read_json(body: bytes) -> Cleaned:
+def read_json(body: bytes | bytearray) -> Cleaned:
     """The document in `body`, without NUL, lone surrogates or broken UTF-8. Raises ValueError."""
     text, replaced = _clean(body)
     try:
@@ -42,7 +42,7 @@ def clean_text(value: object) -> object:
     return _BAD_CHARACTERS.sub(REPLACEMENT, value) if isinstance(value, str) else value
 
 
-def _clean(body: bytes) -> tuple[bytes, int]:
+def _clean(body: bytes | bytearray) -> tuple[bytes | bytearray, int]:
     replaced = body.count(0)
     if replaced:
         body = body.replace(b"\0", REPLACEMENT.encode())
@@ -66,7 +66,7 @@ def _clean(body: bytes) -> tuple[bytes, int]:
     return _ESCAPES.sub(mend, body), replaced + escapes
 
 
-def _read_leniently(text: bytes) -> Any:
+def _read_leniently(text: bytes | bytearray) -> Any:
     """As Python reads it, which takes control characters in strings and, with our help, endless numbers."""
     try:
         return json.loads(text, strict=False, parse_int=_read_integer)

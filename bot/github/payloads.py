@@ -50,7 +50,7 @@ def parse_event(event: str, body: bytes) -> model.Fact | None:
     return parse_noted_event(event, body).fact
 
 
-def parse_noted_event(event: str, body: bytes) -> ParsedEvent:
+def parse_noted_event(event: str, body: bytes | bytearray) -> ParsedEvent:
     """As `parse_event`, with a note about the values and characters that were left out."""
     if event == "ping":
         return ParsedEvent(model.Ping())
@@ -64,7 +64,7 @@ def parse_noted_event(event: str, body: bytes) -> ParsedEvent:
         raise MalformedPayloadError(f"{event}: body") from None
 
 
-def _parse(event: str, body: bytes) -> ParsedEvent:
+def _parse(event: str, body: bytes | bytearray) -> ParsedEvent:
     payload, replaced = read_json(body)
     actions, shape = _FOLLOWED[event]
     if wire.Action.model_validate(payload).action not in actions:

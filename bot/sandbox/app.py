@@ -28,11 +28,14 @@ from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.snapshot import page_routes
 from bot.sandbox.webhooks import Webhooks
 from bot.settings import Settings, SettingsError, require_database
+from bot.web.limits import limit_requests
 from bot.web.origin import guard_sandbox
 from bot.web.server import serve_until
 from jobq import Database
 
 HOST = "127.0.0.1"
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a call to GitHub or Slack."""
 LOOK_EVERY = 0.1
 """Seconds between two looks whether the bot answers yet."""
 
@@ -49,6 +52,8 @@ def create_sandbox(
     web.register_blueprint(github_blueprint(github))
     web.register_blueprint(github_control(github))
     web.register_blueprint(slack_blueprint(slack, oauth), url_prefix="/slack")
+
+    limit_requests(web, otherwise=LARGEST_BODY)
 
     @web.get("/sandbox/world")
     async def world() -> Response:

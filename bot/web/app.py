@@ -1,7 +1,7 @@
 """The web process: a few routes, each of which stores a request, queues its work and answers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -16,31 +16,39 @@ from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
 from bot.settings import Settings, SettingsError
 from bot.slack.bolt import SlackApp
 from bot.slack.socket_mode import hearing_slack
+from bot.web import slack as slack_requests
+from bot.web import webhooks
 from bot.web.files import WebResponse
 from bot.web.health import findings_blueprint, health_blueprint
-from bot.web.identity.blueprint import identity_blueprint
+from bot.web.identity.blueprint import LARGEST_FORM, identity_blueprint
+from bot.web.limits import limit_requests
 from bot.web.metrics import metrics_blueprint
 from bot.web.server import serve_until
 from bot.web.setup.blueprint import setup_blueprint
 from bot.web.setup.outside import closed_blueprint, installed_blueprint
 from bot.web.setup.passes import is_opened
 from bot.web.setup.ports import SetupPorts
-from bot.web.setup.slack_step import challenge_blueprint
+from bot.web.setup.slack_step import LARGEST_CHALLENGE, challenge_blueprint
 from bot.web.slack import create_slack_app, slack_blueprint, socket_mode_blueprint
 from bot.web.slack_install import recognizing_first_workspace, slack_install_blueprint
-from bot.web.webhooks import RoomyRequest, webhooks_blueprint
+from bot.web.webhooks import webhooks_blueprint
 from jobq import Database, DatabaseUnavailableError, Queue
 
 log = structlog.get_logger()
 
 MakePages = Callable[[App], Sequence[Blueprint]]
 """Makes the pages that only the sandbox has."""
+CAPS = {
+    webhooks.PATH: webhooks.LARGEST_BODY,
+    slack_requests.PATH: slack_requests.LARGEST_BODY,
+    "/github/": LARGEST_FORM,
+}
+"""Bytes of a body by path; elsewhere limits.LARGEST_BODY."""
 
 
 def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Quart:
     """Every route of the bot. The sandbox adds its `pages`; without them `/setup` is closed."""
     web = Quart("ripe")
-    web.request_class = RoomyRequest
     settings = app.settings
     web.register_blueprint(health_blueprint(app.database))
     web.register_blueprint(findings_blueprint(app))
@@ -52,14 +60,13 @@ def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Qu
     for page in pages or [closed_blueprint(settings.github_web_url)]:
         web.register_blueprint(page)
     web.register_blueprint(installed_blueprint(settings.github_web_url))
-    _finish(web, app.database)
+    _finish(web, app.database, CAPS)
     return web
 
 
 async def create_setup_web(settings: Settings, database: Database) -> Quart:
     """/setup, for a bot that may have no credentials yet. It already stores the deliveries of a new App."""
     web = Quart("ripe")
-    web.request_class = RoomyRequest
     entered = await complete_settings(settings)
     ports = SetupPorts(settings, database, open_store(settings), list(entered.github_webhook_secret))
     clock = Clock()
@@ -68,15 +75,16 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
     web.register_blueprint(challenge_blueprint())
     web.register_blueprint(setup_blueprint(ports))
     web.register_blueprint(installed_blueprint(settings.github_web_url))
-    _finish(web, database)
+    _finish(web, database, {**CAPS, slack_requests.PATH: LARGEST_CHALLENGE})
     return web
 
 
-def _finish(web: Quart, database: Database) -> None:
+def _finish(web: Quart, database: Database, caps: Mapping[str, int]) -> None:
     web.response_class = WebResponse
     web.register_error_handler(DatabaseUnavailableError, _answer_without_database)
     web.register_error_handler(Exception, _answer_after_bug)
     _make_ambient(web, database)
+    limit_requests(web, caps)
 
 
 def _exposition(app: App) -> Exposition:

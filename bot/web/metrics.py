@@ -5,6 +5,7 @@ from pydantic import SecretStr
 from quart import Blueprint, Quart, Response, request
 
 from bot.flows.metrics import Exposition
+from bot.web.limits import limit_requests
 from bot.web.operators import refuse_stranger
 
 
@@ -29,4 +30,5 @@ def create_metrics_web(exposition: Exposition, token: SecretStr | None) -> Quart
     """`GET /metrics` and nothing else, for the worker."""
     web = Quart("ripe-metrics")
     web.register_blueprint(metrics_blueprint(exposition, token))
+    limit_requests(web)
     return web

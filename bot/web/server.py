@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from hypercorn.typing import Framework
 
 READ_TIMEOUT = 15
-"""Seconds without a byte from the client, so that a half-sent request does not hold a socket for ever."""
+"""Seconds without a byte from the client. Half-sent heads end sooner, after Hypercorn's five seconds, and
+half-sent bodies after `bodies.BODY_SECONDS`."""
 GRACE_SECONDS = 1.5
 """Seconds that a running request gets once we stop. Idle connections are closed at once."""
 FIRST_PORT, PORTS = 20_000, 12_000
@@ -85,6 +86,9 @@ def _listen(host: str, port: int) -> socket.socket:
 async def _serve(app: "Framework", listening: socket.socket, stop: asyncio.Event, grace: float) -> None:
     from hypercorn.asyncio import serve
 
+    from bot.web.http1 import speak_http1_only
+
+    speak_http1_only()
     server = asyncio.create_task(serve(app, _config(listening, grace), shutdown_trigger=stop.wait))
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -19,6 +19,7 @@ from bot.web.identity.invite import make_invite
 
 log = structlog.get_logger()
 
+PATH = "/slack/events"
 LARGEST_BODY = 1024 * 1024
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
@@ -37,9 +38,8 @@ def slack_blueprint(slack: SlackApp, signing_secret: SecretStr) -> Blueprint:
     blueprint = Blueprint("slack", __name__)
     verifier = SignatureVerifier(signing_secret.get_secret_value(), clock=Clock())
 
-    @blueprint.post("/slack/events")
+    @blueprint.post(PATH)
     async def accept() -> Response:
-        request.max_content_length = LARGEST_BODY
         body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
         timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
         signature = request.headers.get("X-Slack-Signature", "")
@@ -68,7 +68,7 @@ def socket_mode_blueprint() -> Blueprint:
     """`/slack/events` where Slack is heard in Socket Mode: there is one way in, never two."""
     blueprint = Blueprint("slack", __name__)
 
-    @blueprint.route("/slack/events", methods=["GET", "POST"])
+    @blueprint.route(PATH, methods=["GET", "POST"])
     async def refuse() -> Response:
         return Response("Not here: with SLACK_APP_TOKEN this bot hears Slack in Socket Mode.\n", status=404)
 

@@ -15,6 +15,7 @@ from quart.typing import ResponseReturnValue
 from bot.actions.enter import enter_workspace, prepare_to_enter, recognize_first_workspace
 from bot.app import App
 from bot.clock import Clock
+from bot.credentials import find_cipher
 from bot.model import UserError
 from bot.settings import Settings
 from bot.slack.errors import NotOneWorkspaceError, SlackOutcomeUnknownError, SlackRefusedError
@@ -23,7 +24,7 @@ from bot.slack.oauth import authorize_url, exchange_code
 from bot.slack.scopes import OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.slack.workspaces import SlackWorkspaces
 from bot.web.html import forbid_foreign_content, render_page, render_refusal
-from bot.web.states import find_browser, issue_state, make_browser, remember_browser, spend_state
+from bot.web.states import SealedStates, find_browser, make_browser, remember_browser
 from jobq import Postpone, Queue, utc_now
 
 log = structlog.get_logger()
@@ -50,7 +51,7 @@ def slack_install_blueprint(
         if missing := _missing(settings, workspaces):
             return await _refuse_until_set(missing)
         browser = make_browser(request)
-        state = await issue_state(PURPOSE, {}, utc_now(), browser=browser)
+        state = _states(settings).issue(PURPOSE, utc_now(), browser=browser)
         url = authorize_url(
             settings.slack_api_url,
             settings.slack_client_id or "",
@@ -66,10 +67,12 @@ def slack_install_blueprint(
         if missing := _missing(settings, workspaces):
             return await _refuse_until_set(missing)
         try:
-            state = request.args.get("state", "")
-            await spend_state(PURPOSE, state, find_browser(request), utc_now())
+            states, state, browser = _states(settings), request.args.get("state", ""), find_browser(request)
+            await states.check(PURPOSE, state, browser, utc_now())
             await prepare_to_enter(workspaces, queue=queue, now=clock.now())
             installation = await _exchange(settings)
+            # Only now: until Slack has taken the code, this may be anybody, for whom nothing is stored.
+            await states.spend(PURPOSE, state, browser, utc_now())
             await enter_workspace(installation, workspaces, queue=queue, now=clock.now())
         except UserError as error:
             log.info("Slack installation refused", reason=str(error))
@@ -131,6 +134,13 @@ async def _exchange(settings: Settings) -> SlackInstallation:
 
 async def _refuse_until_set(missing: Sequence[str]) -> Response:
     return await render_refusal(f"Not set up for this: {', '.join(missing)} must be set first.", 404)
+
+
+def _states(settings: Settings) -> SealedStates:
+    cipher = find_cipher(settings)
+    if cipher is None:
+        raise UserError("SECRET_KEYS must be set first.")
+    return SealedStates(cipher)
 
 
 def _missing(settings: Settings, workspaces: SlackWorkspaces) -> list[str]:

@@ -1,16 +1,27 @@
 """Trips to another site's page and back: each is begun here, once, in one browser, for ten minutes.
 
 A state travels in the address; the browser that begins the trip keeps a secret of its own in a cookie.
+A state that anybody may ask for is sealed: nothing is stored before somebody comes back with it.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import SecretStr, ValidationError
 from pydantic_core import from_json, to_json
 from quart import Request, Response
 
-from bot.web.one_time import SECRET_LENGTH, Refusals, SecretTable, digest_of, make_secret
+from bot.encryption import Cipher, UndecryptableError
+from bot.model import Value
+from bot.web.one_time import (
+    SECRET_LENGTH,
+    Refusals,
+    SecretTable,
+    StateRefusedError,
+    digest_of,
+    make_secret,
+)
 from jobq import current_database
 
 STATE_LIFE = timedelta(minutes=10)
@@ -30,6 +41,72 @@ _REFUSALS = Refusals(
     used="This address was used before, and it is good for one time. Begin again.",
     expired="More than ten minutes passed. Begin again.",
 )
+
+
+class _SealedState(Value):
+    purpose: str
+    browser: str
+    expires_at: datetime
+    nonce: str
+
+
+class SealedStates:
+    """States for trips that a stranger may begin, which the browser keeps for us, encrypted.
+
+    Only the nonces of spent ones are stored, until they have expired.
+    """
+
+    def __init__(self, cipher: Cipher) -> None:
+        self._cipher = cipher
+
+    def issue(self, purpose: str, now: datetime, *, browser: str) -> str:
+        """A new state, to be spent once for `purpose` by `browser`."""
+        state = _SealedState(
+            purpose=purpose,
+            browser=digest_of(browser).hex(),
+            expires_at=now + STATE_LIFE,
+            nonce=make_secret(),
+        )
+        return self._cipher.encrypt(SecretStr(state.model_dump_json())).decode()
+
+    async def check(self, purpose: str, state: str, browser: str | None, now: datetime) -> None:
+        """Raises StateRefusedError if this state could not be spent now. Stores nothing."""
+        opened = self._open(purpose, state, browser, now)
+        spent = "SELECT true FROM oauth_state WHERE digest = $1"
+        if await current_database().fetchval(spent, digest_of(opened.nonce)):
+            raise StateRefusedError(_REFUSALS.used)
+
+    async def spend(self, purpose: str, state: str, browser: str | None, now: datetime) -> None:
+        """Make sure that nobody can use this state again. Raises StateRefusedError."""
+        opened = self._open(purpose, state, browser, now)
+        is_first = await current_database().fetchval(
+            """
+            INSERT INTO oauth_state (digest, purpose, browser, payload, expires_at, used_at)
+            VALUES ($1, $2, $3, '{}', $4, $5)
+            ON CONFLICT (digest) DO NOTHING RETURNING true
+            """,
+            digest_of(opened.nonce),
+            purpose,
+            bytes.fromhex(opened.browser),
+            opened.expires_at,
+            now,
+        )
+        if not is_first:
+            raise StateRefusedError(_REFUSALS.used)
+
+    def _open(self, purpose: str, state: str, browser: str | None, now: datetime) -> _SealedState:
+        try:
+            text = self._cipher.decrypt(state).get_secret_value()
+            opened = _SealedState.model_validate_json(text)
+        except (UndecryptableError, ValidationError):
+            raise StateRefusedError(_REFUSALS.unknown) from None
+        if opened.purpose != purpose:
+            raise StateRefusedError(_REFUSALS.unknown)
+        if opened.browser != digest_of(browser or "").hex():
+            raise StateRefusedError(_REFUSALS.foreign)
+        if opened.expires_at <= now:
+            raise StateRefusedError(_REFUSALS.expired)
+        return opened
 
 
 async def issue_state(

@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import structlog
 from pydantic import SecretStr
-from quart import Blueprint, Request, Response, request
+from quart import Blueprint, Response, request
 
 from bot.clock import Clock
 from bot.flows.take_delivery import take_delivery
 from bot.github.deliveries import Delivery, DeliveryOutcome
 from bot.github.model import Fact, Ping
 from bot.github.payloads import MalformedPayloadError, ParsedEvent, parse_noted_event
-from bot.github.signature import is_signed
+from bot.github.signature import SignatureCheck
+from bot.web.bodies import release_body
 from jobq import Queue
 
 log = structlog.get_logger()
@@ -22,46 +22,34 @@ log = structlog.get_logger()
 PATH = "/github/webhooks"
 LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
-BIG_BODIES_AT_ONCE = 2
 LONGEST_NAME = 200
 """Of a GUID or an event. GitHub's have at most 40 characters; an index of Postgres takes a few thousand."""
 BIG_BODY = 1024 * 1024
-"""Bodies above this size are read and parsed off the event loop, at most two at a time."""
-
-
-class RoomyRequest(Request):
-    """Takes larger bodies on this path than Quart's 16 MiB. Quart sets the cap before it knows the route."""
-
-    def __init__(self, method: str, scheme: str, path: str, *args: Any, **more: Any) -> None:
-        if path == PATH:
-            more["max_content_length"] = LARGEST_BODY
-        super().__init__(method, scheme, path, *args, **more)
+"""Bodies above this size are parsed off the event loop."""
 
 
 def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock) -> Blueprint:
     """`POST /github/webhooks`. A delivery may be signed with any of the secrets, so they can be rotated.
 
-    The application that registers it must have RoomyRequest as its request class.
+    `limit_requests` must allow LARGEST_BODY at PATH.
     """
     blueprint = Blueprint("webhooks", __name__)
-    big_bodies = asyncio.Semaphore(BIG_BODIES_AT_ONCE)
 
     @blueprint.post(PATH)
     async def accept() -> Response:
         guid, event = request.headers.get("X-GitHub-Delivery"), request.headers.get("X-GitHub-Event")
         if request.mimetype != "application/json":
             return _answer(415, "set the webhook's content type to application/json")
-        if (request.content_length or 0) > LARGEST_BODY:
-            return _answer(413, "larger than GitHub sends")
-        is_big = request.content_length is None or request.content_length > BIG_BODY
-        async with big_bodies if is_big else nullcontext():
-            body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
-            if not is_signed(body, request.headers.get("X-Hub-Signature-256"), secrets):
-                log.warning("delivery refused", guid=guid, reason="signature")
-                return _answer(401, "not signed with this App's webhook secret")
-            if not _is_name(guid) or not _is_name(event):
-                return _answer(400, "X-GitHub-Delivery or X-GitHub-Event is missing or too long")
-            parsed = await asyncio.to_thread(_parse, event, body) if is_big else _parse(event, body)
+        body = await _read_signed(SignatureCheck(request.headers.get("X-Hub-Signature-256"), secrets))
+        if body is None:
+            log.warning("delivery refused", guid=guid, reason="signature")
+            return _answer(401, "not signed with this App's webhook secret")
+        if not _is_name(guid) or not _is_name(event):
+            return _answer(400, "X-GitHub-Delivery or X-GitHub-Event is missing or too long")
+        is_big = len(body) > BIG_BODY
+        parsed = await asyncio.to_thread(_parse, event, body) if is_big else _parse(event, body)
+        body.clear()
+        release_body()
         delivery = _delivery(guid, event, parsed, clock)
         outcome = await take_delivery(delivery, queue)
         log.info(
@@ -76,11 +64,22 @@ def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock)
     return blueprint
 
 
+async def _read_signed(check: SignatureCheck) -> bytearray | None:
+    """The raw body, or None if it is not signed."""
+    body = bytearray()
+    if not check.is_possible:
+        return None
+    async for part in request.body:
+        check.update(part)
+        body += part
+    return body if check.is_good() else None
+
+
 def _is_name(header: str | None) -> TypeGuard[str]:
     return header is not None and 0 < len(header) <= LONGEST_NAME
 
 
-def _parse(event: str, body: bytes) -> ParsedEvent | MalformedPayloadError:
+def _parse(event: str, body: bytearray) -> ParsedEvent | MalformedPayloadError:
     try:
         return parse_noted_event(event, body)
     except MalformedPayloadError as error:

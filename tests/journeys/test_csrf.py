@@ -7,11 +7,12 @@ import httpx
 import pytest
 
 from bot.actions.identity import Purpose
+from bot.credentials import find_cipher
 from bot.github.oauth import challenge_of
 from bot.web.identity.ports import Trip
 from bot.web.identity.trips import TRIP, verifier_of
 from bot.web.slack_install import PURPOSE
-from bot.web.states import COOKIE, STATE_LIFE, issue_state
+from bot.web.states import COOKIE, STATE_LIFE, SealedStates, issue_state
 from jobq import utc_now
 from tests.journeys.on_github import browser_of, own_url
 from tests.journeys.two_workspaces import allow, go_to_slack
@@ -93,7 +94,7 @@ async def test_no_workspace_is_installed_with_a_state_that_is_not_its_own(
             good += is_taken
             bad += (await return_from_slack(client, own))[0]
             bad += (await return_from_slack(client, ""))[0]
-            bad += (await return_from_slack(client, await begin_expired(ripe, client)))[0]
+            bad += (await return_from_slack(client, begin_expired(ripe, client)))[0]
             theirs = parse_qs(urlsplit(await go_to_slack(stranger)).query)["state"][0]
             bad += (await return_from_slack(client, theirs))[0]
     tried = 4 * rounds
@@ -103,7 +104,8 @@ async def test_no_workspace_is_installed_with_a_state_that_is_not_its_own(
     assert sum(call.method == "oauth.v2.access" for call in ripe.slack.calls) == good
 
 
-async def begin_expired(ripe: Whole, client: httpx.AsyncClient) -> str:
-    browser = client.cookies.get(COOKIE)
-    with ripe.app.database.ambient():
-        return await issue_state(PURPOSE, {}, utc_now() - STATE_LIFE, browser=browser)
+def begin_expired(ripe: Whole, client: httpx.AsyncClient) -> str:
+    cipher = find_cipher(ripe.app.settings)
+    assert cipher is not None
+    states = SealedStates(cipher)
+    return states.issue(PURPOSE, utc_now() - STATE_LIFE, browser=client.cookies[COOKIE])

@@ -1,5 +1,6 @@
 """A second Slack workspace installs the app by OAuth, and every other way is refused."""
 
+import asyncio
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,10 +10,12 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from bot.app import make_workspaces
+from bot.credentials import find_cipher
 from bot.encryption import tls_context
 from bot.slack.errors import TokenUnreadableError
 from bot.web.app import create_web
-from bot.web.states import COOKIE
+from bot.web.slack_install import PURPOSE
+from bot.web.states import COOKIE, STATE_LIFE, SealedStates
 from jobq import utc_now
 from tests.journeys.two_workspaces import BETA, allow, beta_id, go_to_slack, install, workspaces
 from tests.journeys.whole import Whole
@@ -133,8 +136,43 @@ async def test_the_browser_of_somebody_else_is_refused(ripe: Whole, browser: htt
 
 async def test_a_state_older_than_ten_minutes_is_refused(ripe: Whole, browser: httpx.AsyncClient) -> None:
     url = await allow(browser, await go_to_slack(browser))
-    await ripe.app.database.execute("UPDATE oauth_state SET expires_at = $1", utc_now())
-    await refused(ripe, await browser.get(url), "ten minutes")
+    cipher = find_cipher(ripe.app.settings)
+    assert cipher is not None
+    old = SealedStates(cipher).issue(PURPOSE, utc_now() - STATE_LIFE, browser=browser.cookies[COOKIE])
+    params = {"code": parse_qs(urlsplit(url).query)["code"][0], "state": old}
+    await refused(ripe, await browser.get("/slack/oauth_redirect", params=params), "ten minutes")
+
+
+async def test_a_visit_without_an_installation_stores_nothing(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    for _ in range(3):
+        page = await go_to_slack(browser)
+        state = parse_qs(urlsplit(page).query)["state"][0]
+        answer = await browser.get("/slack/oauth_redirect", params={"code": "made up", "state": state})
+        assert answer.status_code == 403
+    assert await ripe.app.database.fetchval("SELECT count(*) FROM oauth_state") == 0
+
+
+async def test_a_state_in_another_spelling_is_the_same_state(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    """Base64 has many spellings of the same bytes."""
+    page = await go_to_slack(browser)
+    url = await allow(browser, page)
+    assert (await browser.get(url)).status_code == 200
+    state = parse_qs(urlsplit(page).query)["state"][0]
+    code = parse_qs(urlsplit(await allow(browser, await go_to_slack(browser))).query)["code"][0]
+    for spelling in (state.rstrip("="), state + "=", state[:8] + "\n" + state[8:]):
+        again = await browser.get("/slack/oauth_redirect", params={"code": code, "state": spelling})
+        assert again.status_code == 403
+
+
+async def test_of_two_returns_at_once_with_one_state_one_is_taken(
+    ripe: Whole, browser: httpx.AsyncClient
+) -> None:
+    page = await go_to_slack(browser)
+    urls = [await allow(browser, page) for _ in range(5)]
+    answers = await asyncio.gather(*(browser.get(url) for url in urls))
+    assert sorted(answer.status_code for answer in answers) == [200, 403, 403, 403, 403]
 
 
 async def test_a_state_is_good_for_one_time(ripe: Whole, browser: httpx.AsyncClient) -> None:

@@ -12,7 +12,8 @@ from quart.typing import TestClientProtocol as Client
 from bot.clock import Clock
 from bot.github.deliveries import find_delivery
 from bot.github.signature import sign
-from bot.web.webhooks import LARGEST_BODY, RoomyRequest, webhooks_blueprint
+from bot.web.limits import limit_requests
+from bot.web.webhooks import LARGEST_BODY, PATH, webhooks_blueprint
 from jobq import Database, Queue
 from tests.payloads import pull_request_payload
 
@@ -22,8 +23,8 @@ OLD, NEW = SecretStr("old secret"), SecretStr("new secret")
 @pytest.fixture
 async def client(db: Database) -> AsyncIterator[Client]:
     web = Quart("test")
-    web.request_class = RoomyRequest
     web.register_blueprint(webhooks_blueprint([NEW, OLD], Queue(db), Clock()))
+    limit_requests(web, {PATH: LARGEST_BODY})
     with db.ambient():
         yield web.test_client()
 

@@ -20,7 +20,6 @@ log = structlog.get_logger()
 
 ANSWERS_WITHIN = 10.0
 """Seconds for the sandbox's process, which itself waits 3 s for the bot, as Slack does."""
-LARGEST_BODY = 64 * 1024
 ON_GITHUB = frozenset({"open_pull_request", *ON_PULLS})
 IN_SLACK = frozenset({"click", "command", "submit", "close", "dm", "home"})
 HEADERS = {
@@ -112,7 +111,6 @@ def _add_orders(blueprint: Blueprint, client: httpx.AsyncClient) -> None:
 
 async def _order(client: httpx.AsyncClient, path: str) -> Answer:
     """Pass an order on to the sandbox, which checks it."""
-    request.max_content_length = LARGEST_BODY
     body = await request.get_data(as_text=False)
     answer = await client.post(path, content=body, headers={"Content-Type": "application/json"})
     return jsonify(_read(answer)), answer.status_code

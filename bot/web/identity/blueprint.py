@@ -36,7 +36,6 @@ def identity_blueprint(app: App) -> Blueprint:
 def _guard(blueprint: Blueprint, ports: IdentityPorts) -> None:
     @blueprint.before_request
     async def admit() -> Response | None:
-        request.max_content_length = LARGEST_FORM
         if request.endpoint == "identity.static":
             return None
         if reason := describe_missing_settings(ports.settings):

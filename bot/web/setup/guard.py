@@ -12,8 +12,6 @@ from bot.web.setup.passes import AGAIN, SESSION_LIFE, is_open_to
 from bot.web.setup.ports import SetupPorts, own_url
 
 COOKIE = "ripe_setup"
-LARGEST_FORM = 64 * 1024
-"""Bytes."""
 UNGUARDED = frozenset({"setup.enter", "setup.home", "setup.static"})
 """`enter` checks the printed link itself, and `home` leads to it."""
 
@@ -23,7 +21,6 @@ def guard_setup(blueprint: Blueprint, ports: SetupPorts) -> None:
 
     @blueprint.before_request
     async def admit() -> Response | None:
-        request.max_content_length = LARGEST_FORM
         if request.endpoint in UNGUARDED:
             return None
         if is_foreign_change(request, _own_urls(request, await ports.load_settings())):

@@ -24,6 +24,8 @@ ANSWERS_WITHIN = 5.0
 """Seconds."""
 LONGEST_CHALLENGE = 200
 """Characters."""
+LARGEST_CHALLENGE = 2000
+"""Bytes of the body that brings it."""
 
 
 def add_slack_step(blueprint: Blueprint, ports: SetupPorts) -> None:
@@ -126,7 +128,6 @@ def challenge_blueprint() -> Blueprint:
 
     @blueprint.post("/slack/events")
     async def answer() -> Response:
-        request.max_content_length = LONGEST_CHALLENGE * 10
         body = await request.get_json(force=True, silent=True)
         challenge = body.get("challenge") if isinstance(body, dict) else None
         if not isinstance(challenge, str) or len(challenge) > LONGEST_CHALLENGE:

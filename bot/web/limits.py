@@ -1,0 +1,175 @@
+"""Limits in front of every route: whom a request may address, and how large and slow its body may be."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import cast
+
+from hypercorn.typing import (
+    ASGIFramework,
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPRequestEvent,
+    HTTPScope,
+    Scope,
+)
+from quart import Quart
+
+from bot.web.bodies import BODY_SECONDS, Body, BodyMemory
+
+LARGEST_BODY = 64 * 1024
+"""Bytes, on a path without a cap of its own."""
+LINGER = 1.0
+"""Seconds in which the rest of a refused body is read and dropped, so that its sender sees the answer."""
+
+_HOST = re.compile(
+    r"(\[[0-9A-Fa-f:.]{2,45}\]|(?=.{1,253}(:|$))[\w-]{1,63}(\.[\w-]{1,63})*\.?)(:[0-9]{1,5})?", re.ASCII
+)
+LONGEST_NAME = 255
+"""Bytes between two slashes of a path: no file has a longer name."""
+_REASONS = {
+    400: "this is not a request for this server",
+    404: "there is no such page",
+    408: "the body came too slowly",
+    413: "the body is too large",
+    503: "too many bodies arrive at once",
+}
+
+
+def limit_requests(
+    web: Quart,
+    caps: Mapping[str, int] | None = None,
+    otherwise: int = LARGEST_BODY,
+    *,
+    within: float = BODY_SECONDS,
+) -> None:
+    """Put the limits in front of all routes of `web`.
+
+    `caps` are bytes by path. A path that ends with a slash is that of everything under it. A body must arrive
+    `within` seconds.
+    """
+    limits = _Limits(cast(ASGIFramework, web.asgi_app), caps or {}, otherwise, within)
+    # Quart's documented place for middleware. Its own cap is one for all paths, and would come too late.
+    web.asgi_app = limits  # type: ignore[method-assign]
+    web.config["MAX_CONTENT_LENGTH"] = None
+
+
+class _Limits:
+    def __init__(self, app: ASGIFramework, caps: Mapping[str, int], otherwise: int, within: float) -> None:
+        self._app = app
+        self._caps = caps
+        self._otherwise = otherwise
+        self._within = within
+        self._memory = BodyMemory()
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "websocket" and not _is_addressed(_headers(scope)):
+            await send({"type": "websocket.close", "code": 1008, "reason": None})
+        else:
+            await self._app(scope, receive, send)
+
+    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        headers, cap = _headers(scope), self._cap(scope["path"])
+        if scope["http_version"] not in ("1.0", "1.1") or not _is_addressed(headers):
+            await _refuse(400, receive, send)
+        elif any(len(name.encode()) > LONGEST_NAME for name in scope["path"].split("/")):
+            await _refuse(404, receive, send)
+        elif int(headers.get(b"content-length", b"0")) > cap:
+            await _refuse(413, receive, send)
+        else:
+            ends_at = asyncio.get_running_loop().time() + self._within
+            exchange = _Exchange(self._memory, Body(ends_at), cap, receive, send)
+            with self._memory.entered(exchange.body):
+                await self._app(scope, exchange.receive, exchange.send)
+            await exchange.end()
+
+    def _cap(self, path: str) -> int:
+        if path in self._caps:
+            return self._caps[path]
+        folders = (cap for name, cap in self._caps.items() if name.endswith("/") and path.startswith(name))
+        return next(folders, self._otherwise)
+
+
+class _Exchange:
+    """A request and its answer. If the body is refused, the application is told that the client has gone."""
+
+    def __init__(
+        self, memory: BodyMemory, body: Body, cap: int, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        self.body = body
+        self._memory = memory
+        self._cap = cap
+        self._receive = receive
+        self._send = send
+        self._is_answered = False
+        self._end_of_body = asyncio.Event()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """The next part of the body."""
+        if self.body.is_complete:
+            return await self._receive()
+        event: ASGIReceiveEvent = {"type": "http.disconnect"}
+        if self.body.refusal is None:
+            async with self.body.arriving():
+                event = await self._receive()
+                if event["type"] == "http.request":
+                    event = await self._take(event)
+        return event if self.body.refusal is None else {"type": "http.disconnect"}
+
+    async def send(self, event: ASGISendEvent) -> None:
+        """Send a part of the answer. An answer that came before the end of the body ends after it."""
+        self._is_answered = True
+        if event["type"] == "http.response.body" and not event.get("more_body", False):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LINGER):
+                    await self._end_of_body.wait()
+        await self._send(event)
+
+    async def end(self) -> None:
+        """Answer a refused body if the application has not answered it."""
+        if self.body.refusal is not None and not self._is_answered:
+            await _refuse(self.body.refusal, self._receive, self._send)
+
+    async def _take(self, event: HTTPRequestEvent) -> HTTPRequestEvent:
+        if not event.get("more_body", False):
+            self.body.is_complete = True
+            self._end_of_body.set()
+        if self._is_answered:
+            return {**event, "body": b""}
+        await self._memory.take(self.body, len(event["body"]))
+        if self.body.held > self._cap:
+            self.body.refusal = 413
+        return event
+
+
+async def _refuse(status: int, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    text = f"{_REASONS[status]}\n".encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
+    headers += [(b"connection", b"close"), *([(b"retry-after", b"5")] if status == 503 else [])]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text, "more_body": True})
+    if status == 413:
+        await _drop_the_rest(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drop_the_rest(receive: ASGIReceiveCallable) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while (event := await receive())["type"] == "http.request" and event.get("more_body", False):
+                pass
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    return {name.lower(): value for name, value in cast(HTTPScope, scope)["headers"]}
+
+
+def _is_addressed(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the Host, if any, is a name or an address. Werkzeug fails on labels over 63 characters."""
+    host = headers.get(b"host", b"")
+    return host == b"" or _HOST.fullmatch(host.decode("latin1")) is not None
