@@ -19,10 +19,10 @@ from bot.flows.notices import (
 from bot.flows.obstacles import Obstacle, describe_obstacle, list_obstacles, mark_told
 from bot.model import WorkspaceId
 from bot.people.model import Person
-from bot.people.rules import intervals
 from bot.people.store import list_people, load_person, lock_person, upsert_person
 from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import find_notice
+from bot.reminders.planning import intervals
 from bot.slack.gateway import SlackUser
 from bot.slack.notices import render_admin_notice
 from bot.slack.times import describe_instant
