@@ -24,7 +24,9 @@ from bot.flows.catalog import (
     REPAIR,
     SCHEDULE_DIGESTS,
     SYNC_PULL_REQUEST,
+    TELL_ADMIN,
     TELL_AUTHOR,
+    TELL_OBSTACLE,
     TIDY,
     WELCOME_DIGEST,
     Lane,
@@ -49,7 +51,9 @@ from bot.jobs.repair import repair
 from bot.jobs.schedule_digests import EVERY as DIGESTS_EVERY
 from bot.jobs.schedule_digests import schedule_digests
 from bot.jobs.sync_pull_request import sync_and_release
+from bot.jobs.tell_admin import tell_admin
 from bot.jobs.tell_author import tell_author
+from bot.jobs.tell_obstacle import tell_obstacle
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
 from bot.settings import Settings
@@ -77,8 +81,10 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         POLL_REPOSITORY: partial(poll_repository, github=github, queue=queue, clock=clock),
         # During a pause it still strikes the DMs of a request that is over; it sends nothing then.
         REMIND_REVIEWER: within.send(partial(remind_reviewer, queue=queue, clock=clock)),
-        SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue),
+        SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue, clock=clock),
+        TELL_ADMIN: within.send_unless_paused(partial(tell_admin, clock=clock)),
         TELL_AUTHOR: within.send_unless_paused(partial(tell_author, clock=clock)),
+        TELL_OBSTACLE: within.send_unless_paused(partial(tell_obstacle, clock=clock)),
         WELCOME_DIGEST: list_reviews,
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
     }

@@ -18,14 +18,21 @@ class BackOff:
         self._failures: dict[str, int] = {}
         self._failures_in_a_row = 0
 
-    def next_wait(self, call: str) -> timedelta:
-        """Notes that this call failed; returns how long to wait before it is made again."""
+    def next_wait(self, call: str, asked_for: timedelta | None = None) -> timedelta:
+        """Notes that this call failed; returns how long to wait before it is made again.
+
+        The service may have asked for a wait. After more than one failure in a row it is only the shortest
+        wait: a service that always asks for a second must not be called every second.
+        """
         failures = max(self._failures.get(call, 0), self._failures_in_a_row)
         if len(self._failures) >= MOST_CALLS_REMEMBERED:
             self._failures.clear()
         self._failures[call] = self._failures_in_a_row = min(failures + 1, 10)
+        if asked_for is not None and failures == 0:
+            return asked_for
         doubled = min(SHORTEST_WAIT * (1 << failures), LONGEST_BACK_OFF / JITTER)
-        return doubled * random.uniform(1, JITTER)  # noqa: S311 - not a secret
+        wait = doubled * random.uniform(1, JITTER)  # noqa: S311 - not a secret
+        return wait if asked_for is None else max(wait, asked_for)
 
     def succeed(self, call: str) -> None:
         """Notes that this call was answered."""

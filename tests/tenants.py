@@ -9,6 +9,7 @@ from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Chosen, Decision
 from bot.assignment.store import insert_assignment, save_config
 from bot.flows.catalog import tell_author_job
+from bot.flows.obstacles import About, Call, note_obstacle
 from bot.flows.pausing import find_wait
 from bot.flows.visibility import put_on_hold, release_hold
 from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
@@ -27,6 +28,7 @@ from bot.reviews.model import PullRequest
 from bot.reviews.rules import Requested
 from bot.slack.store import record_slack_delivery
 from jobq import Queue, current_database
+from tests.actions.world import StoppedClock
 from tests.factories import MONDAY
 from tests.factories import pull_request as factory
 
@@ -81,6 +83,9 @@ async def found_tenant(workspace_id: WorkspaceId, base: int, team_id: str) -> Te
         await release_hold(seen.id)
     await backlog.insert_entries(workspace_id, [waiting_id], MONDAY)
     await _write(workspace_id, base, ana, pull_request, request_id)
+    about = (About(pull_request.id), About(None, InstallationId(base + 5)), About(None, None, ana))
+    for subject, call in zip(about, (Call.FILES, Call.PULL_REQUESTS, Call.DMS), strict=True):
+        await note_obstacle(subject, call, "502", StoppedClock(), until=MONDAY)
     absence_id = await people.insert_absence(ana, MONDAY, MONDAY + timedelta(days=2), ben)
     snoozed = RequestSnoozed(request_id=request_id, before=Snooze(), after=Snooze(until_change=True))
     action_id = await insert_action(await people.load_person(ana), "Snoozed.", [snoozed], MONDAY)

@@ -18,6 +18,7 @@ OWNERS = {
     "assignment": ("repository_config", "assignment"),
     "reminders": ("message", "digest_item"),
     "flows/visibility": ("held",),
+    "flows/obstacles": ("obstacle",),
     "modes": ("pause",),
     "actions/store": ("action",),
     "credentials": ("credential", "setting"),

@@ -16,6 +16,7 @@ from bot.flows import account_forgetting as forgetting
 from bot.flows import candidates, in_workspace, pausing, review_queue, workspaces
 from bot.flows import workspace_forgetting as slack_forgetting
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.obstacles import About, Call, find_start, list_obstacles
 from bot.flows.open_requests import (
     list_open_request_ids_of_person,
     list_open_request_ids_of_repository,
@@ -138,6 +139,8 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     polling.find_polled_installation: lambda a: polling.find_polled_installation(a.installation_id),
     polling.list_polled_repositories: lambda a: polling.list_polled_repositories(a.installation_id),
     polling.list_longest_unpolled: lambda a: polling.list_longest_unpolled(a.installation_id, 10),
+    list_obstacles: lambda a: list_obstacles(MONDAY, workspace_id=a.workspace_id),
+    find_start: lambda a: find_start(About(a.pull_request.id), Call.FILES),
     modes.find_pause: lambda a: modes.find_pause(a.workspace_id),
     modes.lock_pause: lambda a: modes.lock_pause(a.workspace_id),
     pausing.find_wait: lambda a: pausing.find_wait(a.workspace_id, MONDAY),
@@ -200,6 +203,12 @@ NOT_QUERIES = set(
         "record_shadow",
         "record_state",
         "delete_refused",
+        "reopen_edits",
+        "record_address",
+        "decide_refused_anew",
+        "note_obstacle",
+        "end_obstacle",
+        "mark_told",
         "delete_unsent",
         "forget_welcome",
         "execute_in_pages",
@@ -240,6 +249,7 @@ OF_ALL = {
     "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "list_sealed_tokens",  # to renew them
     "list_pauses",  # for who runs the bot
+    "list_refused_people",  # likewise
     "list_polled_installations",  # each has a job of its own
     "find_gone_at",  # of the workspace that is asked about, in a test of its own
     "time_since_sending",  # of one message; never the same twice

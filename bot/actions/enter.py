@@ -5,6 +5,7 @@ from datetime import datetime
 import structlog
 
 from bot.flows.catalog import repair_job
+from bot.flows.refused_people import decide_refused_anew
 from bot.model import UserError
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError, TokenUnreadableError
 from bot.slack.model import SlackInstallation
@@ -36,7 +37,8 @@ async def enter_workspace(
     try:
         async with current_database().transaction():
             workspace_id = await workspaces.save(installation, now)
-            await queue.save(repair_job())
+            # The new token may be allowed what the old one was refused.
+            await queue.save_all([repair_job(), *await decide_refused_anew(now, workspace_id)])
     except TokenUnreadableError as error:
         raise UserError("Ripe has no SECRET_KEYS to keep the token with.") from error
     log.info("Slack workspace installed", workspace_id=workspace_id, team_id=installation.grant.team_id)

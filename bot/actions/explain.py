@@ -1,10 +1,12 @@
 """`ripe why OWNER/REPO#N`: the decisions about a pull request, the DMs about it, and when the next is due."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.assignment.model import Assignment
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
+from bot.flows.obstacles import describe_obstacle, list_obstacles
 from bot.flows.reminder_state import load_reminder_states
 from bot.model import UserError, WorkspaceId
 from bot.reminders.model import Message, MessageState, NoticeKind, Outlook, ReminderState
@@ -20,6 +22,7 @@ _NOTICES = {
     NoticeKind.NOBODY_REACHABLE: "nobody is reachable in Slack",
     NoticeKind.NOBODY_LEFT: "nobody is left to ask",
     NoticeKind.NO_ANSWER: "no answer",
+    NoticeKind.GITHUB_REFUSES: "GitHub refuses",
 }
 
 
@@ -36,11 +39,24 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
     if not stored:
         lines.append("No decision was made: there are no rules for it, or its first minute is not over.")
     requests = await reviews.list_requests(pull_request.id)
-    for state in await load_reminder_states([request.id for request in requests], now):
+    states = await load_reminder_states([request.id for request in requests], now)
+    for state in states:
         lines += _describe_request(state, now)
+    lines += await _describe_obstacles(pull_request, states, now)
     for kind, notice in await list_author_notices(pull_request):
         lines.append(_describe_message(notice, f"notice to the author ({_NOTICES[kind]})"))
     return lines
+
+
+async def _describe_obstacles(
+    pull_request: PullRequest, states: Sequence[ReminderState], now: datetime
+) -> list[str]:
+    """What GitHub and Slack refuse, unless it began a moment ago."""
+    waiting = [state.person.id for state in states if state.person and not state.is_over]
+    obstacles = await list_obstacles(now, pull_request_id=pull_request.id, person_ids=waiting)
+    return [
+        describe_obstacle(obstacle, _time(obstacle.since)) for obstacle in obstacles if obstacle.is_shown(now)
+    ]
 
 
 async def _find(workspace_id: WorkspaceId, name: str) -> PullRequest:

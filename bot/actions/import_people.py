@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from bot.clock import Clock
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import list_open_request_ids_of_person, list_unmapped_reviewers
-from bot.github.model import AccessLostError, Account
+from bot.github.model import Account, RefusedError
 from bot.github.store import find_any_installation
 from bot.model import InstallationId, Problem, RequestId, UserError, Value, WorkspaceId
 from bot.people import store
@@ -190,7 +190,7 @@ async def _patiently(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
             await asyncio.sleep((later.until - clock.now()).total_seconds())
         except (SlackRefusedError, SlackOutcomeUnknownError) as error:
             raise UserError(f"Slack could not be asked ({error}). Nothing was changed.") from error
-        except AccessLostError as error:
+        except RefusedError as error:
             raise UserError(f"GitHub could not be asked ({error}). Nothing was changed.") from error
     raise UserError("Slack or GitHub asks us to wait again and again. Nothing was changed; try later.")
 

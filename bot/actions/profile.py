@@ -4,9 +4,9 @@ import structlog
 
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.open_requests import list_open_request_ids_of_person
+from bot.flows.refused_people import decide_refused_anew
 from bot.model import WorkspaceId
 from bot.people import store
-from bot.reminders.store import delete_refused
 from bot.slack.gateway import SlackUser
 from bot.working_time import is_zone
 from jobq import Queue, write_transaction
@@ -24,13 +24,13 @@ async def follow_profile(workspace_id: WorkspaceId, user: SlackUser, *, queue: Q
     if user.zone is not None and not is_zone(user.zone):
         log.warning("unknown zone in a Slack profile", zone=user.zone[:60], kept=person.zone)
     zone = user.zone if user.zone is not None and is_zone(user.zone) else person.zone
+    # Slack may have refused DMs while the person was deactivated, even if no event said so.
+    jobs = await decide_refused_anew(queue.now(), person_id=person.id) if user.is_active else []
+    await queue.save_all(jobs)
     if (zone, user.is_active) == (person.zone, person.is_active):
-        return False
+        return bool(jobs)
     await store.set_zone(person.id, zone)
     await store.set_active(person.id, user.is_active)
     request_ids = await list_open_request_ids_of_person(person.id)
-    if user.is_active and not person.is_active:
-        # Slack refused DMs while the person was deactivated.
-        await delete_refused(request_ids)
     await queue.save_all(remind_reviewer_job(request_id) for request_id in request_ids)
     return True

@@ -5,6 +5,7 @@ from datetime import datetime
 from bot.actions.own import load_own, load_own_by_name
 from bot.assignment.model import CATCH_ALL, Chosen, Decision, Skipped, SkipReason, TieBreaker
 from bot.assignment.store import list_assignments
+from bot.flows.obstacles import describe_obstacle, list_obstacles
 from bot.flows.reminder_state import read_reminder_states
 from bot.model import RequestId
 from bot.people.model import Person
@@ -13,6 +14,8 @@ from bot.reminders.words import for_reviewer
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.escape import code, disarm
 from bot.slack.messages import Rendered, label, render_text
+from bot.slack.notices import MOST_IN_SENTENCE
+from bot.slack.times import describe_instant
 from jobq import write_transaction
 
 _UNAVAILABLE = frozenset(
@@ -37,27 +40,41 @@ _YOU_CAME_FIRST = {
 @write_transaction
 async def explain_request(person: Person, request_id: RequestId, *, now: datetime) -> Rendered:
     """The answer to the button in a DM. Raises UserError if the request is over or another person's."""
-    return await _explain_with_outlook(*await load_own(person, request_id), now)
+    return await _explain_with_outlook(person, *await load_own(person, request_id), now)
 
 
 async def explain_by_name(person: Person, full_name: str, number: int, *, now: datetime) -> Rendered:
     """The answer to `/reviews why acme/api#12`. Raises UserError if this person was not asked."""
-    return await _explain_with_outlook(*await load_own_by_name(person, full_name, number), now)
+    return await _explain_with_outlook(person, *await load_own_by_name(person, full_name, number), now)
 
 
-async def _explain_with_outlook(request: ReviewRequest, pull_request: PullRequest, now: datetime) -> Rendered:
+async def _explain_with_outlook(
+    person: Person, request: ReviewRequest, pull_request: PullRequest, now: datetime
+) -> Rendered:
     lines = [await _explain(request, pull_request)]
     for state in await read_reminder_states([request.id], now):
         if (outlook := find_outlook(state, now)).silence is not None:
             lines.append(disarm(for_reviewer(outlook), 300))
+    lines += await _describe_obstacles(person, pull_request, now)
     return render_text("\n".join(lines))
+
+
+async def _describe_obstacles(person: Person, pull_request: PullRequest, now: datetime) -> list[str]:
+    """What GitHub refuses about the pull request, unless it began a moment ago."""
+    listed = await list_obstacles(now, pull_request_id=pull_request.id)
+    sentences = [
+        describe_obstacle(obstacle, describe_instant(obstacle.since, person.hours.zone, now))
+        for obstacle in listed
+        if obstacle.is_shown(now)
+    ]
+    return [disarm(sentence, MOST_IN_SENTENCE) for sentence in sentences]
 
 
 async def _explain(request: ReviewRequest, pull_request: PullRequest) -> str:
     for assignment in reversed(await list_assignments(pull_request.id)):
         chosen = _verdict(assignment.decision, request)
         if chosen is not None and request.reviewer_id in (assignment.asked or ()):
-            reason = _rule(chosen) + _others(assignment.decision)
+            reason = _rule(chosen, assignment.decision) + _others(assignment.decision)
             return f"*{label(pull_request)}*: {reason}"
     who = disarm(request.requested_by, 60) if request.requested_by else "Somebody"
     again = " again" if request.is_again else ""
@@ -68,7 +85,9 @@ def _verdict(decision: Decision, request: ReviewRequest) -> Chosen | None:
     return next((chosen for chosen in decision.chosen if chosen.account_id == request.reviewer_id), None)
 
 
-def _rule(chosen: Chosen) -> str:
+def _rule(chosen: Chosen, decision: Decision) -> str:
+    if decision.paths_refused:
+        return "GitHub would not tell which files it changes, and the rules name you for that."
     if chosen.is_fallback:
         return "nobody else could be asked, and its repository's rules name you for that."
     if chosen.pattern in CATCH_ALL:

@@ -7,7 +7,7 @@ from itertools import chain
 
 import asyncpg
 
-from bot.doctor import database, github, people, queue, settings, slack, webhooks
+from bot.doctor import database, github, obstacles, people, queue, settings, slack, webhooks
 from bot.doctor.model import CheckSkippedError, Finding, failed, skipped
 from bot.doctor.ports import DoctorPorts
 from bot.logs import hide_secrets_in
@@ -54,6 +54,7 @@ CHECKS = (
     Check((webhooks.DELIVERIES,), webhooks.check_deliveries, _GITHUB),
     Check((webhooks.POLLING,), webhooks.check_polling, _DATABASE),
     Check((github.PATHS,), github.check_paths, _GITHUB),
+    Check((obstacles.GITHUB, obstacles.SLACK), obstacles.check_obstacles, _DATABASE),
     Check((slack.TOKEN, slack.SCOPES), slack.check_token, _SLACK),
     Check((slack.CONNECTION,), slack.check_connection, _SLACK),
 )

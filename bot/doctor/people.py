@@ -36,7 +36,7 @@ async def check_unmapped(ports: DoctorPorts) -> Sequence[Finding]:
     return [
         warning(
             UNMAPPED,
-            f"not connected to Slack, so they get no DM: {_some(unmapped)}",
+            f"not connected to Slack, so they get no DM: {name_some(unmapped)}",
             "Connect them: `ripe people import FILE` with the columns github_login and slack_id or email.",
         )
     ]
@@ -83,9 +83,9 @@ async def _list_profiles(ports: DoctorPorts) -> dict[str, SlackUser]:
 def _judge(check: str, logins: Sequence[str], problem: str, fix: str) -> Finding:
     if not logins:
         return ok(check, "nobody who is connected")
-    return warning(check, f"{problem}: {_some(logins)}", fix)
+    return warning(check, f"{problem}: {name_some(logins)}", fix)
 
 
-def _some(names: Sequence[str]) -> str:
+def name_some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:MOST_NAMED])
     return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"

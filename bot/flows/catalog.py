@@ -49,7 +49,9 @@ REMIND_REVIEWER = "remind_reviewer"
 REPAIR = "repair"
 SCHEDULE_DIGESTS = "schedule_digests"
 SYNC_PULL_REQUEST = "sync_pull_request"
+TELL_ADMIN = "tell_admin"
 TELL_AUTHOR = "tell_author"
+TELL_OBSTACLE = "tell_obstacle"
 TIDY = "tidy"
 WELCOME_DIGEST = "welcome_digest"
 
@@ -83,7 +85,9 @@ SUBJECT: Mapping[str, Subject] = {
     POLL_REPOSITORY: Subject(SubjectKind.INSTALLATION, "installation_id"),
     REMIND_REVIEWER: Subject(SubjectKind.REQUEST, "request_id"),
     SYNC_PULL_REQUEST: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
+    TELL_ADMIN: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     TELL_AUTHOR: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
+    TELL_OBSTACLE: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     WELCOME_DIGEST: Subject(SubjectKind.PERSON, "person_id"),
 }
 """The subject of each job type, which says whose workspace a job belongs to.
@@ -116,6 +120,16 @@ def tell_author_job(pull_request_id: PullRequestId, kind: AuthorNoticeKind) -> J
     """Notifies the author, once a round, if the notice is still true when it runs."""
     arguments = {"pull_request_id": pull_request_id, "kind": kind.value}
     return Job(job_type=TELL_AUTHOR, arguments=arguments, lane=Lane.CALLS)
+
+
+def tell_obstacle_job(pull_request_id: PullRequestId) -> Job:
+    """Tells the author, once a round, that GitHub refuses to help with a pull request."""
+    return Job(job_type=TELL_OBSTACLE, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
+
+
+def tell_admin_job(workspace_id: WorkspaceId) -> Job:
+    """Tells an admin, at most once a day, what GitHub and Slack refuse."""
+    return Job(job_type=TELL_ADMIN, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
 
 
 def backfill_repository_job(

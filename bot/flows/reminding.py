@@ -141,5 +141,5 @@ async def _take(decided: _Decided, slack: outbox.Slack | None, queue: Queue, clo
 async def _edit(state: ReminderState, message: Message, slack: outbox.Slack | None, clock: Clock) -> None:
     card = rules.card_of(state, message)
     rendered = render_card(card, rules.waiting_time(state, clock.now()))
-    refusal = await outbox.edit(message, rendered, slack=slack, clock=clock)
+    refusal = await outbox.edit(message, rendered, slack=slack, clock=clock, person=state.person)
     await store.record_shown(message.id, rules.fingerprint(card), refusal)

@@ -1,7 +1,7 @@
 """The one door to GitHub. PyGithub blocks, so its calls run on threads of their own.
 
-Every method raises NotFoundError, AccessLostError, or jobq.Postpone until the instant when it may be called
-again, after a rate limit, an outage or a time-out: see refusals.py.
+Every method raises RefusedError if GitHub refuses for good (NotFoundError and AccessLostError among them),
+and GitHubWaitError, a jobq.Postpone, after a rate limit, an outage or a time-out: see refusals.py.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from github.Requester import Requester  # noqa: TID251
 from pydantic import SecretStr, ValidationError
 
 from bot.encryption import load_private_key
+from bot.github.changed_paths import ask_for_paths
 from bot.github.connection import HTTPConnection, HTTPSConnection, close_connections
 from bot.github.model import (
     AccessLostError,
@@ -34,7 +35,6 @@ from bot.github.model import (
     PullRequestSnapshot,
     RepositoryPage,
     Review,
-    ReviewDecision,
     ReviewersRefusedError,
 )
 from bot.github.payloads import (
@@ -46,9 +46,19 @@ from bot.github.payloads import (
     parse_repository,
     parse_review,
 )
-from bot.github.refusals import GraphQLRefusedError, Later, NewToken, judge, reason
+from bot.github.refusals import (
+    Later,
+    NewToken,
+    OddAnswerError,
+    describe,
+    describe_silence,
+    judge,
+    reason,
+    refuses_paths,
+)
+from bot.github.waiting import GitHubWaitError
 from bot.model import AccountId, InstallationId
-from jobq import BackOff, Postpone, utc_now
+from jobq import BackOff, utc_now
 
 T = TypeVar("T")
 
@@ -56,19 +66,6 @@ THREADS = 16
 CALLS_PER_INSTALLATION = 2
 
 Requester.injectConnectionClasses(HTTPConnection, HTTPSConnection)  # type: ignore[arg-type]
-
-_PATHS = """
-query($owner: String!, $name: String!, $number: Int!, $after: String) {
-  repository(owner: $owner, name: $name) {
-    pullRequest(number: $number) {
-      reviewDecision
-      files(first: 100, after: $after) { nodes { path } pageInfo { hasNextPage endCursor } }
-    }
-  }
-}
-"""
-"""Not REST, whose "list files" answers with every patch."""
-
 
 _NEXT_CURSOR = re.compile(r'[?&]cursor=(?P<cursor>[^&>]+)[^>]*>; rel="next"')
 
@@ -106,7 +103,7 @@ class GitHubGateway:
         # The key None stands for the App itself.
         self._clients: dict[InstallationId | None, github.Github] = {}
         self._turns: dict[InstallationId | None, asyncio.Semaphore] = {}
-        self._closed_until: dict[InstallationId | None, datetime] = {}
+        self._closed: dict[InstallationId | None, GitHubWaitError] = {}
         self._back_off = BackOff()
 
     async def close(self) -> None:
@@ -136,7 +133,7 @@ class GitHubGateway:
             )
             following = _NEXT_CURSOR.search(headers.get("link", ""))
             return DeliveryPage(
-                attempts=parse_readable(parse_attempt, answer),
+                attempts=parse_readable(parse_attempt, _read_list(answer)),
                 next_cursor=following["cursor"] if following else None,
             )
 
@@ -179,7 +176,7 @@ class GitHubGateway:
                 "GET", f"/repos/{repository}/pulls", parameters=query
             )
             return PullRequestPage(
-                pull_requests=parse_readable(parse_pull_request, answer),
+                pull_requests=parse_readable(parse_pull_request, _read_list(answer)),
                 is_last='rel="next"' not in headers.get("link", ""),
             )
 
@@ -192,12 +189,12 @@ class GitHubGateway:
             headers, answer = client.requester.requestJsonAndCheck(
                 "GET", "/installation/repositories", parameters={"per_page": 100, "page": page}
             )
-            listed = answer["repositories"]
+            listed = _read_list(_read(answer, "repositories"))
             repositories = parse_readable(parse_repository, listed)
             return RepositoryPage(
                 repositories=repositories,
                 is_last='rel="next"' not in headers.get("link", ""),
-                unreadable=len(listed or ()) - len(repositories),
+                unreadable=len(listed) - len(repositories),
             )
 
         return await self._call(installation_id, f"repositories {page}", load)
@@ -220,10 +217,10 @@ class GitHubGateway:
 
         def load(client: github.Github) -> ChangedPaths:
             try:
-                return _load_paths(client, repository, number)
+                return ask_for_paths(client, repository, number)
             except github.GithubException as error:
-                if "not accessible" in reason(error):
-                    raise PathsRefusedError(reason(error)) from error
+                if refuses_paths(error):
+                    raise PathsRefusedError(describe(error)) from error
                 raise
 
         return await self._call(installation_id, f"paths {repository}#{number}", load)
@@ -244,7 +241,7 @@ class GitHubGateway:
                 if error.status == 422:
                     raise ReviewersRefusedError(reason(error)) from error
                 raise
-            return parse_readable(parse_account, answer["requested_reviewers"])
+            return parse_readable(parse_account, _read(answer, "requested_reviewers"))
 
         return await self._call(installation_id, f"reviewers {repository}#{number}", ask)
 
@@ -278,14 +275,20 @@ class GitHubGateway:
         """The answer to a call. `call` names it, so that its failures in a row are counted."""
         call = f"{installation_id} {call}"
         async with self._turns.setdefault(installation_id, asyncio.Semaphore(CALLS_PER_INSTALLATION)):
-            if (until := self._closed_until.get(installation_id)) is not None and self._now() < until:
-                raise Postpone(until)
+            closed = self._closed.get(installation_id)
+            if closed is not None and self._now() < closed.until:
+                raise GitHubWaitError(closed.until, closed.reason, is_limit=True)
             try:
                 result = await self._ask(installation_id, work)
             except github.GithubException as error:
                 raise self._refused(error, installation_id, call) from error
-            except (requests.RequestException, json.JSONDecodeError) as error:
-                raise self._later(Later(), installation_id, call) from error
+            except (
+                requests.RequestException,
+                json.JSONDecodeError,
+                UnicodeDecodeError,
+                RecursionError,
+            ) as error:
+                raise self._later(Later(), installation_id, call, describe_silence(error)) from error
             except ValidationError as error:
                 raise NotFoundError(f"GitHub's answer is odd in {list_fields(error)}") from None
         self._back_off.succeed(call)
@@ -309,22 +312,24 @@ class GitHubGateway:
     ) -> Exception:
         match judge(error, utc_now()):
             case Later() as later:
-                return self._later(later, installation_id, call)
+                return self._later(later, installation_id, call, describe(error))
             case NewToken() if installation_id is None:
                 return AccessLostError(reason(error))
             case NewToken():
                 # Ripe's key or clock is wrong. An installation that has gone is not found instead.
-                return self._later(Later(), installation_id, call)
+                return self._later(Later(), installation_id, call, describe(error))
             case final:
                 return final
 
-    def _later(self, later: Later, installation_id: InstallationId | None, call: str) -> Postpone:
-        wait = self._back_off.next_wait(call) if later.wait is None else later.wait
-        until = self._now() + wait
+    def _later(
+        self, later: Later, installation_id: InstallationId | None, call: str, why: str
+    ) -> GitHubWaitError:
+        until = self._now() + self._back_off.next_wait(call, later.wait)
+        waits = GitHubWaitError(until, why, is_limit=later.is_limit)
         if later.is_limit:
             # Kept for the installation's other jobs, which would run into the same limit.
-            self._closed_until[installation_id] = until
-        return Postpone(until)
+            self._closed[installation_id] = waits
+        return waits
 
     def _client(self, installation_id: InstallationId | None) -> github.Github:
         if installation_id not in self._clients:
@@ -347,26 +352,6 @@ def _sign(pem: str, claims: dict[str, Any]) -> str:
     return jwt.encode(claims, load_private_key(pem), algorithm="RS256")
 
 
-def _load_paths(client: github.Github, repository: str, number: int) -> ChangedPaths:
-    owner, _, name = repository.partition("/")
-    paths: list[str] = []
-    after: str | None = None
-    while True:
-        variables = {"owner": owner, "name": name, "number": number, "after": after}
-        answer = _query(client, _PATHS, variables)
-        pull_request = (answer["repository"] or {}).get("pullRequest")
-        if pull_request is None:
-            raise github.UnknownObjectException(404, answer)
-        paths += [node["path"] for node in pull_request["files"]["nodes"]]
-        page = pull_request["files"]["pageInfo"]
-        if not page["hasNextPage"]:
-            decision = pull_request["reviewDecision"]
-            return ChangedPaths(
-                paths=tuple(paths), review_decision=ReviewDecision(decision) if decision else None
-            )
-        after = page["endCursor"]
-
-
 def _list_all(client: github.Github, url: str) -> list[Any]:
     """Every element of a list, from all its pages."""
     listed: list[Any] = []
@@ -374,23 +359,24 @@ def _list_all(client: github.Github, url: str) -> list[Any]:
     while True:
         query = {"per_page": 100, "page": page}
         headers, answer = client.requester.requestJsonAndCheck("GET", url, parameters=query)
-        listed += answer or ()
+        listed += _read_list(answer)
         if 'rel="next"' not in headers.get("link", ""):
             return listed
         page += 1
 
 
+def _read(answer: object, name: str) -> Any:
+    """A member of an answer. A proxy's page has none."""
+    if not isinstance(answer, Mapping) or name not in answer:
+        raise OddAnswerError(f"the answer has no {name}")
+    return answer[name]
+
+
+def _read_list(answer: object) -> list[Any]:
+    if not isinstance(answer, list):
+        raise OddAnswerError("the answer is no list")
+    return answer
+
+
 def _is_pending(review: object) -> bool:
     return isinstance(review, Mapping) and review.get("state") == "PENDING"
-
-
-def _query(client: github.Github, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
-    """The data of a GraphQL answer. Raises GraphQLRefusedError: GitHub refuses with status 200 as well."""
-    requester = client.requester
-    headers, answer = requester.requestJsonAndCheck(
-        "POST", requester.graphql_url, input={"query": query, "variables": variables}
-    )
-    data = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(data, dict) or answer.get("errors"):
-        raise GraphQLRefusedError(200, answer, headers)
-    return data

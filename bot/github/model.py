@@ -250,18 +250,22 @@ class ChangedPaths(Value):
 
 
 class GitHubError(Exception):
-    """GitHub refused, or sent something unusable. A rate limit or an outage is a jobq.Postpone instead."""
+    """GitHub refused, or sent something unusable. A rate limit or an outage is no error: see waiting.py."""
 
 
-class NotFoundError(GitHubError):
+class RefusedError(GitHubError):
+    """GitHub refuses a call for good. The text is its reason."""
+
+
+class NotFoundError(RefusedError):
     """GitHub does not know it, hides it from this installation, or shows it in no form that can be read."""
 
 
-class AccessLostError(GitHubError):
+class AccessLostError(RefusedError):
     """The installation may not ask this: uninstalled, suspended, or the permission was never granted."""
 
 
-class PathsRefusedError(GitHubError):
+class PathsRefusedError(RefusedError):
     """The installation may not read changed paths. The text is GitHub's reason."""
 
 

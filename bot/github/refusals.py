@@ -14,7 +14,8 @@ from typing import Any
 
 from github import GithubException  # noqa: TID251 - the door's own table
 
-from bot.github.model import AccessLostError, NotFoundError
+from bot.github.model import AccessLostError, NotFoundError, RefusedError
+from jobq import utc_now
 
 LONGEST_WAIT = timedelta(hours=1)
 """GitHub's limits are refilled every hour, so a longer wait is a mistake of somebody's clock."""
@@ -34,8 +35,19 @@ _PASSING_STATUSES = frozenset(
 )
 
 
+MOST_SHOWN = 150
+"""Characters of GitHub's own words in a reason."""
+
+
 class GraphQLRefusedError(GithubException):
     """GitHub answered a query with status 200 and errors."""
+
+
+class OddAnswerError(GithubException):
+    """GitHub's answer lacks what it was asked for. It says neither yes nor no, so it is asked again."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(HTTPStatus.OK.value, {"message": problem})
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ def judge(error: GithubException, now: datetime) -> Refusal:
             return _limit(error, now) or AccessLostError(reason(error))
         case status if status >= 500 or status < 400 or status in _PASSING_STATUSES:
             return Later(_retry_after(_headers(error), now))
-    return error
+    return RefusedError(describe(error))
 
 
 def _judge_query(error: GraphQLRefusedError, now: datetime) -> Refusal:
@@ -85,7 +97,7 @@ def _judge_query(error: GraphQLRefusedError, now: datetime) -> Refusal:
     if types & _FORBIDDEN_TYPES:
         return AccessLostError(reason(error))
     if any(_is_our_mistake(part) for part in _errors(error)):
-        return error
+        return RefusedError(reason(error))
     # "Something went wrong", a time-out, too many nodes at once: only a GitHub in trouble says so here.
     return Later(_named_wait(_headers(error), now))
 
@@ -155,6 +167,30 @@ def reason(error: GithubException) -> str:
         first = listed[0] if isinstance(listed, list) and listed else None
         return str(first or data.get("message") or error.status)
     return str(error.message or error.status)
+
+
+def describe(error: GithubException) -> str:
+    """A short reason for people: GitHub's status and words, without a page of HTML."""
+    text = " ".join(reason(error).split())
+    is_page = "<" in text or text in ("", "None", str(error.status))
+    if isinstance(error, GraphQLRefusedError | OddAnswerError):
+        return "no usable answer" if is_page else text[:MOST_SHOWN]
+    return str(error.status) if is_page else f"{error.status}: {text[:MOST_SHOWN]}"
+
+
+def describe_silence(error: Exception) -> str:
+    """The same for a call without an answer, or with one that is no JSON."""
+    return "no usable answer" if isinstance(error, ValueError) else f"no answer ({type(error).__name__})"
+
+
+def refuses_paths(error: GithubException) -> bool:
+    """Whether GitHub refuses, for good, to name changed paths, and perhaps nothing else."""
+    if "not accessible" in reason(error):
+        return True
+    if not isinstance(error, GraphQLRefusedError):
+        return False
+    refusal = judge(error, utc_now())
+    return isinstance(refusal, RefusedError) and not isinstance(refusal, NotFoundError)
 
 
 def _errors(error: GithubException) -> list[Mapping[str, Any]]:

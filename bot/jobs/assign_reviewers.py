@@ -5,6 +5,7 @@ people again, which does no harm. GitHub's own webhooks then open the review req
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -25,21 +26,24 @@ from bot.clock import Clock
 from bot.flows.candidates import list_candidates, lock_choices
 from bot.flows.catalog import tell_author_job
 from bot.flows.current_rules import find_rules
+from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, noting_obstacles
 from bot.flows.visibility import Address, find_address
 from bot.github.model import (
-    AccessLostError,
     Account,
     ChangedPaths,
     NotFoundError,
     PathsRefusedError,
+    PullRequestSnapshot,
+    RefusedError,
     ReviewersRefusedError,
 )
+from bot.github.waiting import GitHubWaitError
 from bot.model import AccountId, InstallationId, PullRequestId, Value, WorkspaceId
 from bot.people.store import rename_accounts
 from bot.reminders.model import NoticeKind
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
-from jobq import ClaimedJob, Discard, Queue, write_transaction
+from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -57,6 +61,9 @@ class GitHub(Protocol):
     async def find_account_by_id(
         self, installation_id: InstallationId, account_id: AccountId
     ) -> Account | None: ...
+    async def load_pull_request(
+        self, installation_id: InstallationId, repository: str, number: int
+    ) -> PullRequestSnapshot: ...
 
     async def request_reviewers(
         self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
@@ -78,16 +85,56 @@ async def assign_reviewers(
     address = await find_address(pull_request_id)
     if address is None:
         return Discard("no access to this pull request any more")
+    door = _Door(github, address, About(pull_request_id), clock, ask_again_at(job, clock.now()))
     for _ in range(MOST_ROUNDS):
         try:
-            plan = await _choose(pull_request_id, address, github, queue, clock)
-            answer = await _act(plan, address, github, clock, is_live=is_live) if plan else None
-        except (NotFoundError, AccessLostError) as error:
+            plan = await _choose(pull_request_id, door, queue)
+            answer = await _act(plan, door, is_live=is_live) if plan else None
+        except RefusedError as error:
+            if isinstance(error, NotFoundError) and door.again_at is not None:
+                raise Postpone(door.again_at) from error
             # A stored decision stays unfinished: the next fact tries again, with the access of that moment.
             return Discard(f"GitHub does not let us: {error}")
         if answer is None or not answer.refusals:
             return None
     return None
+
+
+@dataclass(frozen=True)
+class _Door:
+    """The calls to GitHub about one pull request. The obstacles that they meet are noted."""
+
+    github: GitHub
+    address: Address
+    about: About
+    clock: Clock
+    again_at: datetime | None
+
+    async def load_paths(self) -> tuple[str, ...] | None:
+        """None if GitHub will not name them: then only rules for every path and fallbacks apply.
+
+        That is so if this installation may not read them, or if GitHub answers questions, but not this one,
+        for hours.
+        """
+        where = (self.address.installation_id, self.address.repository, self.address.number)
+        try:
+            async with noting_obstacles(self.about, Call.FILES, self.clock, again_at=self.again_at):
+                return (await self.github.load_changed_paths(*where)).paths
+        except PathsRefusedError:
+            return None
+        except GitHubWaitError as error:
+            since = await find_start(self.about, Call.FILES)
+            if error.is_limit or since is None or self.clock.now() - since < LONG:
+                raise
+            await self.github.load_pull_request(*where)  # raises the same if all of GitHub is down
+            return None
+
+    async def request_reviewers(self, logins: Sequence[str]) -> tuple[Account, ...]:
+        address = self.address
+        async with noting_obstacles(self.about, Call.REVIEWERS, self.clock, again_at=self.again_at):
+            return await self.github.request_reviewers(
+                address.installation_id, address.repository, address.number, logins
+            )
 
 
 class _Answer(Value):
@@ -110,24 +157,22 @@ class _Undecided(Value):
     """There is still a decision to make."""
 
 
-async def _choose(
-    pull_request_id: PullRequestId, address: Address, github: GitHub, queue: Queue, clock: Clock
-) -> _Plan | None:
+async def _choose(pull_request_id: PullRequestId, door: _Door, queue: Queue) -> _Plan | None:
     """A stored decision to act on; None if there is nobody to ask."""
-    plan = await _resume(pull_request_id, clock.now())
+    plan = await _resume(pull_request_id, door.clock.now())
     if isinstance(plan, _Undecided):
-        paths = await _load_paths(github, address)
-        plan = await _decide(pull_request_id, paths, queue, clock.now())
+        paths = await door.load_paths()
+        plan = await _decide(pull_request_id, paths, queue, door.clock.now())
     if plan is None:
         log.info("nobody to ask", pull_request_id=pull_request_id)
     return plan
 
 
-async def _act(plan: _Plan, address: Address, github: GitHub, clock: Clock, *, is_live: bool) -> _Answer:
+async def _act(plan: _Plan, door: _Door, *, is_live: bool) -> _Answer:
     """Asks the chosen people, and stores GitHub's answer."""
-    answer = await _ask(plan.chosen, address, github) if is_live else _Answer()
+    answer = await _ask(plan.chosen, door) if is_live else _Answer()
     refused = [person for person in plan.chosen if person.login in answer.refusals]
-    await _follow_renames(plan.workspace_id, refused, address, github, clock)
+    await _follow_renames(plan.workspace_id, refused, door)
     await record_asked(plan.assignment_id, (*plan.asked_before, *answer.asked), answer.refusals)
     log.info(
         "reviewers asked" if is_live else "shadow mode: reviewers chosen, not asked",
@@ -171,7 +216,8 @@ async def _decide(
     decision = choose_reviewers(await _load_situation(assignable, paths, now))
     if not decision.chosen:
         await _record_nobody(assignable.pull_request, decision, now)
-        if decision.reason is NoAssignment.NOBODY_LEFT and not decision.counted:
+        is_alone = decision.reason is NoAssignment.NOBODY_LEFT and not decision.counted
+        if is_alone and not decision.paths_refused:  # of that, the author hears as an obstacle
             await queue.save(tell_author_job(pull_request_id, NoticeKind.NOBODY_LEFT))
         return None
     assignment_id = await insert_assignment(assignable.pull_request, decision, now)
@@ -241,26 +287,15 @@ def _all_asked(stored: Sequence[Assignment]) -> set[AccountId]:
     return {account for assignment in stored for account in assignment.asked or ()}
 
 
-async def _load_paths(github: GitHub, address: Address) -> tuple[str, ...] | None:
-    """None if this installation may not read them: then only rules for every path and fallbacks apply."""
-    try:
-        changed = await github.load_changed_paths(address.installation_id, address.repository, address.number)
-    except PathsRefusedError:
-        return None
-    return changed.paths
-
-
-async def _ask(chosen: Sequence[Chosen], address: Address, github: GitHub) -> _Answer:
+async def _ask(chosen: Sequence[Chosen], door: _Door) -> _Answer:
     """Asks all at once; if GitHub refuses them together, one by one, to learn which of them it refuses."""
     logins = [person.login for person in chosen]
     try:
-        listed = await github.request_reviewers(
-            address.installation_id, address.repository, address.number, logins
-        )
+        listed = await door.request_reviewers(logins)
     except ReviewersRefusedError as error:
         if len(chosen) == 1:
             return _Answer(refusals={logins[0]: str(error)})
-        return _merge([await _ask([person], address, github) for person in chosen])
+        return _merge([await _ask([person], door) for person in chosen])
     ids = {account.id for account in listed}
     return _Answer(
         asked=tuple(person.account_id for person in chosen if person.account_id in ids),
@@ -272,18 +307,16 @@ async def _ask(chosen: Sequence[Chosen], address: Address, github: GitHub) -> _A
     )
 
 
-async def _follow_renames(
-    workspace_id: WorkspaceId, refused: Sequence[Chosen], address: Address, github: GitHub, clock: Clock
-) -> None:
+async def _follow_renames(workspace_id: WorkspaceId, refused: Sequence[Chosen], door: _Door) -> None:
     """GitHub refuses a login that was given up, so ask for the one that the account has now.
 
     The next choice then has that person under the new login, which was not refused.
     """
     for person in refused:
-        account = await github.find_account_by_id(address.installation_id, person.account_id)
+        account = await door.github.find_account_by_id(door.address.installation_id, person.account_id)
         if account is not None and account.login.lower() != person.login.lower():
             log.info("an account was renamed", account_id=account.id)
-            await rename_accounts(workspace_id, {account.id: account.login}, clock.now())
+            await rename_accounts(workspace_id, {account.id: account.login}, door.clock.now())
 
 
 def _merge(answers: Sequence[_Answer]) -> _Answer:

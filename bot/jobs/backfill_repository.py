@@ -14,7 +14,8 @@ from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
 from bot.flows.digests import schedule_digests_for
 from bot.flows.follow_names import follow_logins
-from bot.github.model import UNDATED, AccessLostError, NotFoundError, PullRequestPage, PullRequestSnapshot
+from bot.flows.obstacles import About, Call, noting_obstacles
+from bot.github.model import UNDATED, PullRequestPage, PullRequestSnapshot, RefusedError
 from bot.github.store import find_visible_repository, lock_repositories
 from bot.model import InstallationId, RepositoryId
 from bot.reviews import backlog, rules, store
@@ -54,10 +55,12 @@ async def backfill_repository(
     if repository is None:
         return Discard("no access to this repository any more")
     try:
-        page = await github.list_open_pull_requests(
-            arguments.installation_id, repository.full_name, arguments.page
-        )
-    except (NotFoundError, AccessLostError) as error:
+        about = About(installation_id=arguments.installation_id)
+        async with noting_obstacles(about, Call.PULL_REQUESTS, clock):
+            page = await github.list_open_pull_requests(
+                arguments.installation_id, repository.full_name, arguments.page
+            )
+    except RefusedError as error:
         return Discard(f"GitHub does not show it: {error}")
     oldest = clock.now() - TOUCHED_WITHIN
     dated = [seen for seen in page.pull_requests if seen.updated_at != UNDATED]

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, enter_installation_job
+from bot.flows.obstacles import About, Call, noting_obstacles
 from bot.flows.repositories import add_repositories
-from bot.github.model import AccessLostError, NotFoundError, RepositoryPage
+from bot.github.model import RefusedError, RepositoryPage
 from bot.github.store import find_active_installation
 from bot.model import InstallationId
 from jobq import ClaimedJob, Discard, Queue, write_transaction
@@ -39,8 +40,10 @@ async def enter_installation(
     arguments = job.read(Arguments)
     asked_at = clock.now()
     try:
-        page = await github.list_repositories(arguments.installation_id, arguments.page)
-    except (NotFoundError, AccessLostError) as error:
+        about = About(installation_id=arguments.installation_id)
+        async with noting_obstacles(about, Call.REPOSITORIES, clock):
+            page = await github.list_repositories(arguments.installation_id, arguments.page)
+    except RefusedError as error:
         return Discard(f"GitHub does not show it: {error}")
     log.info(
         "repositories read", installation_id=arguments.installation_id, repositories=len(page.repositories)

@@ -9,9 +9,8 @@ from bot.clock import Clock
 from bot.flows.catalog import poll_repository_job
 from bot.flows.polled_facts import PolledFact, take_polled_fact
 from bot.github.model import (
-    AccessLostError,
     Account,
-    NotFoundError,
+    RefusedError,
     RepositoriesFact,
     Repository,
     RepositoryAction,
@@ -43,7 +42,7 @@ async def poll_installation(job: ClaimedJob, *, github: GitHub, queue: Queue, cl
     identity, asked_at = job.read(Arguments).installation_id, clock.now()
     try:
         seen, is_whole = await _list_repositories(github, identity)
-    except (NotFoundError, AccessLostError) as error:
+    except RefusedError as error:
         return Discard(f"GitHub does not show it: {error}")
     installation = await find_polled_installation(identity)
     if installation is None or installation.account is None:

@@ -11,13 +11,12 @@ from bot.flows.change import ASSIGN_AFTER_MINUTES
 from bot.flows.polled_facts import take_polled_fact
 from bot.github.model import (
     UNDATED,
-    AccessLostError,
-    NotFoundError,
     PullRequestAction,
     PullRequestFact,
     PullRequestPage,
     PullRequestSnapshot,
     PullRequestState,
+    RefusedError,
 )
 from bot.github.polling import record_polled
 from bot.github.store import find_visible_repository
@@ -59,7 +58,7 @@ async def poll_repository(job: ClaimedJob, *, github: GitHub, queue: Queue, cloc
             page = await github.list_touched_pull_requests(
                 arguments.installation_id, repository.full_name, number
             )
-        except (NotFoundError, AccessLostError) as error:
+        except RefusedError as error:
             return Discard(f"GitHub does not show it: {error}")
         touched = [seen for seen in page.pull_requests if since is None or seen.updated_at >= since]
         for snapshot in touched:

@@ -1,34 +1,31 @@
 """Asks GitHub how a pull request stands. The answer wins over all facts that are not newer."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Protocol
 
 import structlog
 from pydantic import BaseModel
 
+from bot.clock import Clock
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.change import record_change
 from bot.flows.follow_names import follow_logins
+from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, noting_obstacles
 from bot.flows.visibility import Address, find_address, release_hold
 from bot.github.model import (
-    AccessLostError,
     ChangedPaths,
-    NotFoundError,
     PathsRefusedError,
     PullRequestSnapshot,
+    RefusedError,
     Review,
     ReviewDecision,
 )
+from bot.github.waiting import GitHubWaitError
 from bot.model import InstallationId, PullRequestId, Value
 from bot.reviews import rules, store
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
-
-TRIED_FOR = timedelta(hours=6)
-"""GitHub may hide a pull request for a while: a rename, a lag between its servers. Facts that contradict each
-other stay undecided until it answers, so no refusal is final before this time."""
-SHORTEST_WAIT = timedelta(minutes=1)
 
 
 class GitHub(Protocol):
@@ -52,22 +49,27 @@ class Arguments(BaseModel):
 
 
 class _Answer(Value):
+    """GitHub's answer. Without `knows_decision` it does not say whether there are enough approvals."""
+
     snapshot: PullRequestSnapshot
     reviews: tuple[Review, ...]
-    decision: ReviewDecision | None
+    decision: ReviewDecision | None = None
+    knows_decision: bool = True
 
 
-async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue) -> Discard | None:
+async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock) -> Discard | None:
     """Stores one pull request, its requests and its reviews as GitHub answers."""
     pull_request_id = job.read(Arguments).pull_request_id
     address = await find_address(pull_request_id)
     if address is None:
         return Discard("no access to this pull request any more")
+    about, again_at = About(pull_request_id), ask_again_at(job, clock.now())
     try:
-        answer = await _ask(github, address)
-    except (NotFoundError, AccessLostError) as error:
-        if (waited := queue.now() - job.created_at) < TRIED_FOR:
-            raise Postpone(queue.now() + max(waited, SHORTEST_WAIT)) from error
+        async with noting_obstacles(about, Call.STATE, clock, again_at=again_at):
+            answer = await _ask(github, address, about, clock)
+    except RefusedError as error:
+        if again_at is not None:
+            raise Postpone(again_at) from error
         return Discard(f"GitHub does not show it: {error}")
     note = await _store(pull_request_id, answer, queue)
     log.info("pull request synced", pull_request_id=pull_request_id, change=note)
@@ -87,7 +89,8 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
         await queue.save_all(remind_reviewer_job(request.id) for request in requests)
         return "a newer fact was applied since"
     after = rules.apply_answer(stored, stored.workspace_id, snapshot)
-    after = after.model_copy(update={"review_decision": answer.decision})
+    if answer.knows_decision:
+        after = after.model_copy(update={"review_decision": answer.decision})
     await store.save_pull_request(after)
     await store.save_reviews(after, answer.reviews)
     requests, replies = await store.list_open_requests_with_replies(after)
@@ -100,20 +103,32 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     return recorded.note
 
 
-async def _ask(github: GitHub, address: Address) -> _Answer:
+async def _ask(github: GitHub, address: Address, about: About, clock: Clock) -> _Answer:
     where = (address.installation_id, address.repository, address.number)
     # Reviews first: the snapshot, which says how new the answer is, must not be older than its reviews.
     reviews = await github.list_reviews(*where)
     try:
-        decision = (await github.load_changed_paths(*where)).review_decision
+        async with noting_obstacles(about, Call.FILES, clock):
+            decision = (await github.load_changed_paths(*where)).review_decision
     except PathsRefusedError:
-        decision = None
+        return _Answer(snapshot=await github.load_pull_request(*where), reviews=reviews)
+    except GitHubWaitError as error:
+        if error.is_limit or not await _is_long(about, clock.now()):
+            raise
+        # The rest of the answer need not wait for the paths for ever.
+        snapshot = await github.load_pull_request(*where)
+        return _Answer(snapshot=snapshot, reviews=reviews, knows_decision=False)
     return _Answer(snapshot=await github.load_pull_request(*where), reviews=reviews, decision=decision)
 
 
-async def sync_and_release(job: ClaimedJob, *, github: GitHub, queue: Queue) -> Discard | None:
+async def _is_long(about: About, now: datetime) -> bool:
+    since = await find_start(about, Call.FILES)
+    return since is not None and now - since >= LONG
+
+
+async def sync_and_release(job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock) -> Discard | None:
     """As `sync_pull_request`; a pull request that was on hold is then decided about again."""
-    result = await sync_pull_request(job, github=github, queue=queue)
+    result = await sync_pull_request(job, github=github, queue=queue, clock=clock)
     await _release(job.read(Arguments).pull_request_id, queue)
     return result
 

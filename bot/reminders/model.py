@@ -197,19 +197,23 @@ class NoticeKind(StrEnum):
     """The kinds of notices, the DMs that are not about one review request.
 
     The author of a pull request hears what only they can mend: NOBODY_REACHABLE (nobody who was asked is
-    known in Slack), NOBODY_LEFT (no reviewer could be found) and NO_ANSWER. DIGEST lists reviews that get no
-    DM of their own; BACKLOG is a digest with reviews that waited before Ripe was installed. GREETING goes to
-    the person who installed it.
+    known in Slack), NOBODY_LEFT (no reviewer could be found) and NO_ANSWER; and GITHUB_REFUSES to help Ripe
+    with it. DIGEST lists reviews that get no DM of their own; BACKLOG is a digest with reviews that waited
+    before Ripe was installed. GREETING goes to the person who installed it, REFUSALS of GitHub and Slack to
+    an admin.
     """
 
     NOBODY_REACHABLE = "nobody_reachable"
     NOBODY_LEFT = "nobody_left"
     NO_ANSWER = "no_answer"
+    GITHUB_REFUSES = "github_refuses"
     BACKLOG = "backlog"
     GREETING = "greeting"
     DIGEST = "digest"
+    REFUSALS = "refusals"
 
 
+ObstacleNoticeKind = Literal[NoticeKind.GITHUB_REFUSES]
 AuthorNoticeKind = Literal[NoticeKind.NOBODY_REACHABLE, NoticeKind.NOBODY_LEFT, NoticeKind.NO_ANSWER]
 
 
@@ -224,7 +228,9 @@ class Notice(Value):
     occasion: str | None = None
 
     @classmethod
-    def to_author(cls, author: Person, kind: AuthorNoticeKind, pull_request: PullRequest) -> Self:
+    def to_author(
+        cls, author: Person, kind: AuthorNoticeKind | ObstacleNoticeKind, pull_request: PullRequest
+    ) -> Self:
         """Once for the current round of the pull request."""
         return cls(
             kind=kind,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from bot.model import PersonId, RequestId
+from bot.model import PersonId, PullRequestId, RequestId, WorkspaceId
 from bot.reminders.model import MessageState
 from bot.reviews.model import ReviewRequest
 from jobq import current_database
@@ -38,6 +38,13 @@ async def record_sent(message_id: int, channel: str, ts: str, shown: str, sent_a
     )
 
 
+async def record_address(message_id: int, channel: str, ts: str) -> None:
+    """The DM was found in another channel than the one in which it was posted."""
+    await current_database().execute(
+        "UPDATE message SET channel = $2, ts = $3 WHERE id = $1", message_id, channel, ts
+    )
+
+
 async def record_shadow(message_id: int, shown: str, now: datetime) -> None:
     """In shadow mode: everything is as if the DM had been sent, except that it has no address."""
     await current_database().execute(
@@ -67,11 +74,53 @@ async def delete_unsent(message_id: int) -> Unsent | None:
     return Unsent(PersonId(row["person_id"]), row["sending_at"]) if row else None
 
 
-async def delete_refused(request_ids: Iterable[RequestId]) -> None:
-    """Forgets the DMs about these requests that Slack refused, so that they are decided anew."""
-    await current_database().execute(
-        "DELETE FROM message WHERE request_id = ANY($1::bigint[]) AND state = 'failed'", list(request_ids)
+class Refused(NamedTuple):
+    """The subject of a DM that Slack refused: a review request, or a notice about a pull request."""
+
+    request_id: RequestId | None
+    pull_request_id: PullRequestId | None
+    notice: str | None
+
+
+async def delete_refused(
+    until: datetime, workspace_id: WorkspaceId | None = None, person_id: PersonId | None = None
+) -> tuple[Refused, ...]:
+    """Forgets the DMs that Slack refused until then, of everybody or of some, so they are decided anew.
+
+    Personal notices stay: no job would send them again.
+    """
+    rows = await current_database().fetch(
+        """
+        DELETE FROM message
+        WHERE state = 'failed' AND sending_at <= $1 AND letter IS NULL
+            AND ($2::bigint IS NULL OR workspace_id = $2) AND ($3::bigint IS NULL OR person_id = $3)
+        RETURNING request_id, pull_request_id, notice
+        """,
+        until,
+        workspace_id,
+        person_id,
     )
+    return tuple(Refused(row["request_id"], row["pull_request_id"], row["notice"]) for row in rows)
+
+
+async def reopen_edits(
+    final: Iterable[str], workspace_id: WorkspaceId | None = None
+) -> tuple[RequestId, ...]:
+    """Forgets that Slack refused to edit a DM, unless the error is one of the `final` ones.
+
+    Earlier releases took a wrong token or a stale channel for final. Returns the requests to look at.
+    """
+    rows = await current_database().fetch(
+        """
+        UPDATE message SET shown = '', error = NULL
+        WHERE state = 'sent' AND error IS NOT NULL AND error <> ALL($1::text[]) AND ts IS NOT NULL
+            AND request_id IS NOT NULL AND ($2::bigint IS NULL OR workspace_id = $2)
+        RETURNING request_id
+        """,
+        list(final),
+        workspace_id,
+    )
+    return tuple(RequestId(row["request_id"]) for row in rows)
 
 
 async def record_shown(message_id: int, shown: str, error: str | None = None) -> None:

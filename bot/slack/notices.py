@@ -18,6 +18,11 @@ from bot.slack.messages import (
     title_link,
 )
 
+MOST_IN_SENTENCE = 400
+"""Characters."""
+MOST_LISTED = 20
+"""Lines: Slack shows at most fifty blocks, and a person reads fewer."""
+
 _NOW = (
     "*What happens now.* Open pull requests of the last 14 days are read. Nobody gets a DM about each: every"
     " reviewer gets one list when their next working day begins."
@@ -55,6 +60,28 @@ def render_greeting(account: str, repositories: Sequence[str], ruled: Collection
 def _join_names(repositories: Sequence[str]) -> str:
     names = [disarm(name, MOST_IN_NAME) for name in repositories]
     return join_words(names) if names else ""
+
+
+def render_obstacle_notice(pull_request: PullRequest, sentences: Sequence[str]) -> Rendered:
+    """Tells an author that GitHub refuses to help Ripe with their pull request."""
+    title = disarm(pull_request.title, MOST_IN_TITLE) or "(no title)"
+    headline = "GitHub does not help Ripe with it"
+    text = "\n".join(disarm(sentence, MOST_IN_SENTENCE) for sentence in sentences)
+    blocks = [section(f"*{title_link(pull_request)}*\n{label(pull_request)} · {headline}"), context(text)]
+    return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label(pull_request)})")
+
+
+def render_admin_notice(sentences: Sequence[str]) -> Rendered:
+    """Tells an admin what GitHub and Slack refuse. Only the first 20 are listed."""
+    headline = "Ripe cannot do all of its work"
+    blocks = [section(f"*{headline}*")]
+    blocks += [section(f"• {disarm(sentence, MOST_IN_SENTENCE)}") for sentence in sentences[:MOST_LISTED]]
+    if len(sentences) > MOST_LISTED:
+        blocks.append(context(f"and {len(sentences) - MOST_LISTED} more"))
+    blocks.append(
+        context("`ripe doctor` lists all of it, with what to do. You hear of each once, as an admin.")
+    )
+    return Rendered(blocks=tuple(blocks), text=f"{headline}.")
 
 
 def render_author_notice(

@@ -1,7 +1,11 @@
-"""The three kinds of Slack's refusals of a DM: https://docs.slack.dev/reference/methods/chat.postMessage#errors.
+"""The three kinds of Slack's refusals of a DM, by the errors that its methods document.
 
-A code that is in neither table concerns the app, its token or the workspace (invalid_auth, missing_scope,
-messages_tab_disabled, team_access_not_granted): an admin can mend that, so Ripe asks again later.
+https://docs.slack.dev/reference/methods/chat.postMessage#errors, and likewise chat.update, conversations.open
+and conversations.history.
+
+A code that is in no table concerns the app, its token or the workspace (invalid_auth, missing_scope,
+messages_tab_disabled, team_access_not_granted), or passes by itself (external_channel_migrating,
+streaming_state_conflict, update_failed): an admin or time can mend that, so Ripe asks again later.
 """
 
 from enum import Enum, auto
@@ -10,27 +14,34 @@ _STALE_CHANNEL = frozenset(
     {
         "channel_not_found",
         "is_archived",
+        "is_inactive",
         "not_in_channel",
         "channel_is_archived",
         "method_not_supported_for_channel_type",
     }
 )
-_FINAL = frozenset(
+"""The DM is kept under a channel of another installation, or one that was closed."""
+_PERSON = frozenset(
     {
-        # The person cannot get a DM.
         "user_not_found", "users_not_found", "user_not_visible", "user_disabled", "cannot_dm_bot",
         "invalid_user_combination", "not_enough_users", "too_many_users", "users_list_not_supplied",
-        # The message cannot be posted or edited, however often it is tried.
+    }
+)  # fmt: skip
+"""The person cannot get a DM."""
+_MESSAGE = frozenset(
+    {
         "message_not_found", "cant_update_message", "cant_broadcast_message", "edit_window_closed",
-        "is_inactive",
+        "no_dual_broadcast_content_update", "cannot_reply_to_message", "restricted_action_thread_locked",
         "no_text", "msg_too_long", "msg_blocks_too_long", "invalid_blocks", "invalid_blocks_format",
         "invalid_attachments", "too_many_attachments", "attachment_payload_limit_exceeded", "block_mismatch",
         "invalid_metadata_format", "invalid_metadata_schema", "metadata_too_large",
-        "metadata_must_be_sent_from_app", "markdown_text_conflict", "cannot_reply_to_message",
-        "duplicate_channel_not_found", "duplicate_message_not_found", "invalid_arguments", "invalid_arg_name",
-        "invalid_array_arg", "too_many_contact_cards",
+        "metadata_must_be_sent_from_app", "markdown_text_conflict", "duplicate_channel_not_found",
+        "duplicate_message_not_found", "too_many_contact_cards", "missing_file_data",
+        "invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_charset", "invalid_form_data",
+        "invalid_post_type", "missing_post_type", "as_user_not_supported",
     }
 )  # fmt: skip
+"""The message cannot be posted or edited, however often it is tried."""
 
 
 class RefusalKind(Enum):
@@ -43,6 +54,15 @@ class RefusalKind(Enum):
 
 def kind_of(code: str) -> RefusalKind:
     """The kind of one of Slack's error codes."""
-    if code in _FINAL:
+    if code in _PERSON or code in _MESSAGE:
         return RefusalKind.FINAL
     return RefusalKind.STALE_CHANNEL if code in _STALE_CHANNEL else RefusalKind.LATER
+
+
+def for_good(code: str) -> str:
+    """The code as it is stored with a DM that is never edited again, whatever its kind was."""
+    return code if kind_of(code) is RefusalKind.FINAL else f"{code}, for good"
+
+
+FINAL_ERRORS = (*sorted(_PERSON | _MESSAGE), *(for_good(code) for code in sorted(_STALE_CHANNEL)))
+"""Errors of DMs that are not tried again. Earlier releases stored codes of the other kinds as well."""

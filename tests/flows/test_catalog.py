@@ -19,8 +19,10 @@ ABOUT = [
     (catalog.poll_repository_job(InstallationId(7), RepositoryId(8)), SubjectKind.INSTALLATION),
     (catalog.remind_reviewer_job(RequestId(7)), SubjectKind.REQUEST),
     (catalog.sync_pull_request_job(PullRequestId(7)), SubjectKind.PULL_REQUEST),
+    (catalog.tell_admin_job(WorkspaceId(7)), SubjectKind.WORKSPACE),
     (catalog.tell_author_job(PullRequestId(7), NoticeKind.NO_ANSWER), SubjectKind.PULL_REQUEST),
     (catalog.digest_job(PersonId(7)), SubjectKind.PERSON),
+    (catalog.tell_obstacle_job(PullRequestId(7)), SubjectKind.PULL_REQUEST),
     (catalog.welcome_digest_job(PersonId(7)), SubjectKind.PERSON),
 ]
 ABOUT_NOTHING = {catalog.APPLY_FACT, catalog.POLL, catalog.REPAIR, catalog.SCHEDULE_DIGESTS, catalog.TIDY}

@@ -131,13 +131,13 @@ async def test_an_edit_that_may_succeed_later_is_tried_less_and_less_often(
 ) -> None:
     _, message_id = await begin(world)
     message = sent(world, message_id)
-    waits = []
+    waits, slack = [], RefusingSlack(*[error] * 5)
     for _ in range(5):
         with pytest.raises(Postpone) as refused:
-            await edit(message, RENDERED, slack=RefusingSlack(error), clock=world.clock)
+            await edit(message, RENDERED, slack=slack, clock=world.clock)
         waits.append(refused.value.until - world.now)
     assert waits[0] < waits[-1] <= QUARTER
-    assert await edit(message, RENDERED, slack=RefusingSlack(), clock=world.clock) is None
+    assert await edit(message, RENDERED, slack=slack, clock=world.clock) is None
 
 
 async def test_an_edit_of_a_deleted_message_is_not_tried_again(world: World) -> None:

@@ -33,8 +33,9 @@ async def answering(answer: Any) -> AsyncIterator[GitHubGateway]:
         await request.get_data()
         return jsonify({"token": "ghs_1", "expires_at": "2099-01-01T00:00:00Z", "permissions": {}}), 201
 
+    @web.post("/api/graphql")
     @web.route("/api/v3/<path:path>", methods=["GET", "POST"])
-    async def anything(path: str) -> Response:
+    async def anything(path: str = "") -> Response:
         await request.get_data()  # a server that answers before it has read a request may drop the connection
         return jsonify(answer)
 

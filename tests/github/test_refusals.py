@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from github import GithubException  # noqa: TID251 - the table's own input
 
-from bot.github.model import AccessLostError, NotFoundError
-from bot.github.refusals import GraphQLRefusedError, Later, NewToken, judge
+from bot.github.model import AccessLostError, NotFoundError, RefusedError
+from bot.github.refusals import GraphQLRefusedError, Later, NewToken, OddAnswerError, describe, judge
 from jobq import BackOff
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -72,15 +72,70 @@ def test_a_passing_refusal_is_waited_for(
         (GithubException(410, {"message": "Gone"}), NotFoundError),
         (GithubException(403, {"message": "Resource not accessible by integration"}), AccessLostError),
         (GithubException(451, {"message": "Repository access blocked"}), AccessLostError),
-        (GithubException(422, {"message": "Validation failed"}), GithubException),
+        (GithubException(422, {"message": "Validation failed"}), RefusedError),
+        (GithubException(400, {"message": "Problems parsing JSON"}), RefusedError),
         (GraphQLRefusedError(200, error("NOT_FOUND", "no such repository")), NotFoundError),
         (GraphQLRefusedError(200, error("FORBIDDEN", "not accessible")), AccessLostError),
         (GraphQLRefusedError(200, error(None, "no such field", extensions={"code": "undefinedField"})),
-         GraphQLRefusedError),
+         RefusedError),
     ],
 )  # fmt: skip
 def test_a_final_refusal_has_a_type(refused: GithubException, final: type[Exception]) -> None:
     assert isinstance(judge(refused, NOON), final)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "wait"),
+    [
+        ("999999999999", timedelta(hours=1)),
+        ("1e30", timedelta(hours=1)),
+        ("inf", timedelta(hours=1)),
+        ("Mon, 23 Nov 2026 12:02:00 GMT", timedelta(minutes=2)),
+        ("Monday, 23-Nov-26 12:02:00 GMT", timedelta(minutes=2)),
+        ("Mon Nov 23 12:02:00 2026", timedelta(minutes=2)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", timedelta(hours=1)),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", None),
+        ("0", timedelta(0)),
+        ("-1", None),
+        ("nan", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_wait_that_github_names_is_an_hour_at_most(retry_after: str, wait: timedelta | None) -> None:
+    for status in (403, 429, 503):
+        refused = GithubException(status, {"message": "wait"}, {"Retry-After": retry_after})
+        refusal = judge(refused, NOON)
+        assert isinstance(refusal, Later)
+        assert refusal.wait == wait
+
+
+def test_an_answer_that_lacks_what_was_asked_for_is_asked_for_again() -> None:
+    refused = OddAnswerError("the answer is no list")
+    assert (judge(refused, NOON), describe(refused)) == (Later(), "the answer is no list")
+
+
+@pytest.mark.parametrize(
+    ("refused", "text"),
+    [
+        (GithubException(502, "<html><h1>Bad Gateway</h1></html>"), "502"),
+        (GithubException(502, None), "502"),
+        (GithubException(503, {"message": "x" * 500}), "503: " + "x" * 150),
+        (GithubException(403, {"message": "Not\n accessible"}), "403: Not accessible"),
+        (GraphQLRefusedError(200, error(None, "Something went wrong")), "Something went wrong"),
+        (GraphQLRefusedError(200, {"data": None}), "no usable answer"),
+    ],
+)
+def test_a_reason_is_short_and_no_page(refused: GithubException, text: str) -> None:
+    assert describe(refused) == text
+
+
+def test_a_service_that_always_asks_for_a_second_is_not_called_every_second() -> None:
+    back_off, second = BackOff(), timedelta(seconds=1)
+    waits = [back_off.next_wait("a", second) for _ in range(5)]
+    assert waits[0] == second
+    assert timedelta(minutes=1) < waits[1] < waits[4] <= timedelta(minutes=15)
+    assert back_off.next_wait("a", timedelta(hours=1)) == timedelta(hours=1)
 
 
 def test_waits_double_from_one_minute_to_fifteen_and_start_again_after_an_answer() -> None:

@@ -104,7 +104,7 @@ class Acme:
         github, queue, clock = self.gateway, self.queue, self.clock
         return {
             "apply_fact": partial(apply_fact, queue=queue, clock=clock),
-            "sync_pull_request": partial(sync_pull_request, github=github, queue=queue),
+            "sync_pull_request": partial(sync_pull_request, github=github, queue=queue, clock=clock),
             "assign_reviewers": partial(
                 assign_reviewers, github=github, queue=queue, clock=clock, is_live=True
             ),

@@ -42,7 +42,7 @@ async def pull(acme: Acme) -> Pull:
 
 async def sync(acme: Acme, pull: Pull, github: GitHub | None = None) -> Discard | None:
     job = claimed(sync_pull_request_job(PullRequestId(pull.id)))
-    return await sync_and_release(job, github=github or acme.gateway, queue=acme.queue)
+    return await sync_and_release(job, github=github or acme.gateway, queue=acme.queue, clock=acme.clock)
 
 
 async def asked(pull: Pull) -> list[str]:

@@ -1,6 +1,7 @@
 """GitHub's REST and GraphQL: the routes that Ripe calls, as strict as the real ones."""
 
 import asyncio
+import json
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -52,9 +53,13 @@ def _add_faults(blueprint: Blueprint, server: GitHubServer) -> None:
         fault = server.note_call(request.method, request.path)
         if fault is None:
             return None
+        # A server that answers before it has read a request may drop the connection.
+        await request.get_data()
         await asyncio.sleep(fault.hang)
         if fault.graphql:
             return jsonify(refuse_query(fault.graphql, fault.message))
+        if fault.body is not None:
+            return Response(json.dumps(fault.body), fault.status, fault.headers, "application/json")
         if fault.status == 200:
             return None
         return answer_error(fault.status, fault.message, headers=fault.headers)

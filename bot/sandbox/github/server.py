@@ -25,8 +25,9 @@ MOST_CALLS_KEPT = 10_000
 class Fault:
     """The answer to the next `times` calls whose path contains `path`, in place of the right one.
 
-    `hang` is in seconds, before the answer. With status 200 the answer is the right one, unless `graphql` is
-    a type of error: then GraphQL calls get status 200 and that error, as on GitHub.
+    `hang` is in seconds, before the answer. `body`, if not None, is the JSON of the answer. Without it, the
+    answer with status 200 is the right one, unless `graphql` is a type of error: then GraphQL calls get
+    status 200 and that error, as on GitHub.
     """
 
     status: int = 200
@@ -36,6 +37,7 @@ class Fault:
     times: int = 1
     path: str = ""
     graphql: str = ""
+    body: Any = None
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
