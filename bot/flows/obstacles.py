@@ -122,7 +122,7 @@ async def note_obstacle(
     if about.pull_request_id is not None and await _has_author(about.pull_request_id):
         # A minute later, the job that met the obstacle has decided without the answer.
         await queue.save(tell_obstacle_job(about.pull_request_id).runs_in(minutes=1))
-        await mark_told([row["id"]], now)
+        await mark_reported([row["id"]], now)
     else:
         await queue.save(tell_admin_job(WorkspaceId(row["workspace_id"])).runs_in(minutes=1))
 
@@ -224,7 +224,7 @@ async def list_obstacles(
     return tuple(Obstacle.model_validate(dict(row)) for row in rows)
 
 
-async def mark_told(obstacle_ids: Iterable[int], now: datetime) -> None:
+async def mark_reported(obstacle_ids: Iterable[int], now: datetime) -> None:
     """Somebody who can help hears of them."""
     await current_database().execute(
         "UPDATE obstacle SET told_at = $2 WHERE id = ANY($1::bigint[])", list(obstacle_ids), now

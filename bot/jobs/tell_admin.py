@@ -16,7 +16,7 @@ from bot.flows.notices import (
     send_notice,
     wait_for_work,
 )
-from bot.flows.obstacles import Obstacle, describe_obstacle, list_obstacles, mark_told
+from bot.flows.obstacles import Obstacle, describe_obstacle, list_obstacles, mark_reported
 from bot.model import WorkspaceId
 from bot.people.model import Person
 from bot.people.store import list_people, load_person, lock_person, upsert_person
@@ -59,7 +59,7 @@ async def tell_admin(job: ClaimedJob, *, slack: Slack | None, clock: Clock) -> H
     prepared = await _prepare(workspace_id, admins, clock.now())
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice):
-        await mark_told(
+        await mark_reported(
             (obstacle.id for obstacle in await _list_untold(workspace_id, clock.now())), clock.now()
         )
     return result
