@@ -6,14 +6,15 @@ import structlog
 
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.flows.catalog import digest_job, remind_reviewer_job, sync_pull_request_job, tell_author_job
+from bot.flows.catalog import digest_job, sync_pull_request_job, tell_author_job
 from bot.flows.reminder_state import load_reminder_states, peek_reminder_states
 from bot.model import RequestId, Value
 from bot.people.model import Person
 from bot.people.store import mark_welcomed
 from bot.reminders import digests, planning, rules, store
-from bot.reminders.importance import next_in_turn, put_in_turn
+from bot.reminders.importance import LOOK_AGAIN_AFTER, put_in_turn
 from bot.reminders.model import (
+    After,
     Close,
     Edit,
     Message,
@@ -26,7 +27,7 @@ from bot.reminders.model import (
     Wait,
 )
 from bot.reviews.store import record_quiet_until
-from bot.slack.messages import add_held_back, render_card
+from bot.slack.messages import add_more, render_card
 from jobq import Discard, HandlerResult, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
@@ -42,7 +43,7 @@ async def bring_to_rest(
 ) -> HandlerResult:
     """Takes steps until there is nothing to do for now. A job about the same request may run beside it."""
     for _ in range(MOST_STEPS):
-        decided = await _decide(request_id, queue, clock, is_live=slack is not None)
+        decided = await _decide_after_others(request_id, slack=slack, queue=queue, clock=clock)
         match decided:
             case None:
                 return Discard("the review request is gone")
@@ -55,21 +56,32 @@ async def bring_to_rest(
                 log.info("reminders end", request_id=request_id, why=detail)
                 return None
             case _Decided():
-                await _take(decided, slack, queue, clock)
+                await _take(decided, slack, clock)
     raise RuntimeError(f"review request {request_id} does not come to rest")
 
 
 class _Decided(Value):
-    """A step, and the state on which it was decided.
-
-    `message_id` is the outbox row of a DM to send, and `next_id` the request whose DM goes after it.
-    """
+    """A step, and the state on which it was decided. `message_id` is the outbox row of a DM to send."""
 
     step: Step
     state: ReminderState
     look_changes_at: datetime | None = None
     message_id: int | None = None
-    next_id: RequestId | None = None
+
+
+async def _decide_after_others(
+    request_id: RequestId, *, slack: outbox.Slack | None, queue: Queue, clock: Clock
+) -> _Decided | None:
+    """Decides once the more important DMs to the same person are sent. Raises what sending them raises."""
+    others: set[RequestId] = set()
+    while True:
+        decided = await _decide(request_id, queue, clock, is_live=slack is not None)
+        if decided is None or not isinstance(decided.step, After):
+            return decided
+        if decided.step.request_id in others:
+            raise Postpone(clock.now() + LOOK_AGAIN_AFTER)
+        others.add(decided.step.request_id)
+        await bring_to_rest(decided.step.request_id, slack=slack, queue=queue, clock=clock)
 
 
 @write_transaction
@@ -81,7 +93,6 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live:
         return None
     (state,) = states
     step = rules.decide(state, now)
-    others: tuple[ReminderState, ...] = ()
     if isinstance(step, Send) and state.person is not None:
         others = await peek_reminder_states(state.person, state.other_request_ids, now)
         step = put_in_turn(step, state, state.person, others, now)
@@ -93,7 +104,7 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live:
         await mark_welcomed(state.person.id, now)
     if not state.contacts and (at := rules.no_answer_at(state, now)) is not None:
         await queue.save(tell_author_job(state.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
-    return _Decided(step=step, state=state, message_id=message_id, next_id=next_in_turn(others, now))
+    return _Decided(step=step, state=state, message_id=message_id)
 
 
 async def _note(step: Step, state: ReminderState, queue: Queue, now: datetime) -> None:
@@ -119,17 +130,15 @@ async def _plan_digest(state: ReminderState, at: datetime | None, queue: Queue) 
     await queue.save(digest_job(state.person.id).runs_at(at))
 
 
-async def _take(decided: _Decided, slack: outbox.Slack | None, queue: Queue, clock: Clock) -> None:
+async def _take(decided: _Decided, slack: outbox.Slack | None, clock: Clock) -> None:
     state = decided.state
     match decided.step, state.person, decided.message_id:
-        case Send(sequence=sequence, held_back=held_back), Person() as person, int() as message_id:
+        case Send(sequence=sequence, more=more), Person() as person, int() as message_id:
             card = rules.next_card(state, sequence)
             rendered = render_card(card, rules.waiting_time(state, clock.now()))
-            rendered = add_held_back(rendered, held_back)
+            rendered = add_more(rendered, more)
             shown = rules.fingerprint(card)
             await outbox.post(message_id, person, rendered, shown, slack=slack, clock=clock)
-            if decided.next_id is not None:
-                await queue.save(remind_reviewer_job(decided.next_id))
         case Reconcile(message=message), Person() as person, _:
             await outbox.reconcile(message, person, slack=slack, clock=clock)
         case Edit(message_ids=message_ids), _, _:

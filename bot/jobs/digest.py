@@ -45,7 +45,7 @@ class Arguments(BaseModel):
 
 
 class _Listed(Value):
-    """What the digest of this moment lists, and when the next one is planned.
+    """The reviews that a digest of this moment lists, and when the next one is planned.
 
     `late` are those that are not in it because GitHub has not been asked about them yet.
     """

@@ -95,7 +95,7 @@ def _unanswered(states: Sequence[ReminderState], now: datetime) -> tuple[str, ..
     waits = {
         state.request.id: at
         for state in states
-        if state.sent and (at := rules.no_answer_at(state, state.sent[0].sending_at)) is not None
+        if state.contacts and (at := rules.no_answer_at(state, state.contacts[0])) is not None
     }
     late = [state for state in states if state.request.id in waits and waits[state.request.id] <= now]
     if late:

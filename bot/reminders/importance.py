@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.model import RequestId
 from bot.people.model import Person
-from bot.reminders.model import ReminderState, Send, Silence, Step, Wait
+from bot.reminders.model import After, MessageState, ReminderState, Send, Silence, Step, Wait
 from bot.reminders.planning import list_tomorrow, planned_at
 from bot.reminders.rules import decide, due_at, why_not_now
 from bot.reviews.model import PullRequest, ReviewRequest
 
-LOOK_AGAIN_AFTER = timedelta(minutes=1)
 WAITS_FOR_OTHERS = timedelta(minutes=10)
-"""A DM that could have been sent so long ago no longer waits for more important ones."""
+"""A DM that could have been sent so long ago no longer lets more important ones go first."""
+LOOK_AGAIN_AFTER = timedelta(seconds=1)
+ON_THE_WIRE = timedelta(seconds=30)
+"""A call to Slack is over by then, or its process died."""
 
 Importance = tuple[bool, bool, datetime, int]
 
@@ -35,35 +36,37 @@ def _is_by_human(request: ReviewRequest, pull_request: PullRequest) -> bool:
 def put_in_turn(
     step: Send, state: ReminderState, person: Person, others: Sequence[ReminderState], now: datetime
 ) -> Step:
-    """What becomes of a DM that could be sent now, given the person's `others`.
+    """The step instead of a DM that could be sent now, given the person's `others`.
 
-    It waits a minute for more important ones, and for tomorrow's digest if they use up the budget. The last
-    DM of the day says how many are held back.
+    More important ones go first. If they use up the budget, this one goes into tomorrow's digest. The last DM
+    of the day says how many more there are.
     """
-    due = [other for other in others if isinstance(decide(other, now), Send)]
-    ahead = sum(importance_of(other) < importance_of(state) for other in due)
+    due = sorted((other for other in others if isinstance(decide(other, now), Send)), key=importance_of)
+    ahead = [other for other in due if importance_of(other) < importance_of(state)]
     left = person.dms_per_day - state.dms_today
-    if ahead >= left:
+    if len(ahead) >= left:
         return list_tomorrow(state, person, now)
-    if ahead and _has_patience(state, person, now):
-        return Wait(until=now + LOOK_AGAIN_AFTER, why=Silence.AFTER_OTHERS)
+    if _has_patience(state, person, now):
+        if any(_is_on_the_wire(other, now) for other in others):
+            return Wait(until=now + LOOK_AGAIN_AFTER, why=Silence.AFTER_OTHERS)
+        if ahead:
+            return After(request_id=ahead[0].request.id)
     if left > 1:
         return step
-    return step.model_copy(
-        update={"held_back": len(due) + sum(_is_in_digest(other, now) for other in others)}
-    )
-
-
-def next_in_turn(others: Sequence[ReminderState], now: datetime) -> RequestId | None:
-    """The most important of the others that are due, whose DM goes after one that is sent now."""
-    due = [other for other in others if isinstance(decide(other, now), Send)]
-    return min(due, key=importance_of).request.id if due else None
+    return step.model_copy(update={"more": len(due) + sum(_is_in_digest(other, now) for other in others)})
 
 
 def _has_patience(state: ReminderState, person: Person, now: datetime) -> bool:
     due = due_at(state, person)
     planned = due and planned_at(state, person, due, now)
     return planned is not None and now - planned < WAITS_FOR_OTHERS
+
+
+def _is_on_the_wire(state: ReminderState, now: datetime) -> bool:
+    message = state.unresolved
+    if message is None or message.state is not MessageState.SENDING:
+        return False
+    return now - message.sending_at < ON_THE_WIRE
 
 
 def _is_in_digest(state: ReminderState, now: datetime) -> bool:

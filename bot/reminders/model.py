@@ -99,11 +99,18 @@ class Card(Value):
 
 
 class Send(Value):
-    """Post DM number `sequence` now. It says that so many others are `held_back` for the next digest."""
+    """Post DM number `sequence` now. It says that so many `more` wait for the reader's next digest."""
 
     kind: Literal["send"] = "send"
     sequence: int
-    held_back: int = 0
+    more: int = 0
+
+
+class After(Value):
+    """First post the DM about this other request, which is more important to the same reader."""
+
+    kind: Literal["after"] = "after"
+    request_id: RequestId
 
 
 class Reconcile(Value):
@@ -125,8 +132,8 @@ class Silence(StrEnum):
 
     BACKLOG was asked before Ripe was installed, and waits in one list until something changes. UNCONFIRMED:
     nobody knows yet whether the last DM arrived. IN_DIGEST is listed in the reader's next digest instead of
-    in a DM of its own. LATE: GitHub must answer before a digest lists it. AFTER_OTHERS: more important DMs to
-    the same reader are sent in these minutes.
+    in a DM of its own. LATE: GitHub must answer before a digest lists it. AFTER_OTHERS: a more important DM to
+    the same reader is being sent.
     """
 
     OVER = "over"
@@ -190,7 +197,7 @@ class Close(Value):
     detail: str
 
 
-Step = Reconcile | Send | Edit | Wait | Close
+Step = Reconcile | Send | After | Edit | Wait | Close
 
 
 class NoticeKind(StrEnum):

@@ -26,8 +26,8 @@ _QUIET = frozenset(
         Silence.SNOOZED,
     }
 )
-"""What the pull request or its reviewer wants. A pause and a suspension are not among them: what they held
-back is late afterwards, so that everybody gets one digest and no burst."""
+"""Wishes of the pull request or of its reviewer. A pause and a suspension are not among them: the DMs that they
+hold back are late afterwards, so that everybody gets one digest and no burst."""
 
 
 def intervals(person: Person) -> tuple[Interval, ...]:
@@ -46,7 +46,7 @@ def planned_at(state: ReminderState, person: Person, due: datetime, now: datetim
 
 
 def quiet_until(state: ReminderState, wait: Wait | None, now: datetime) -> datetime | None:
-    """What to store as the state's `quiet_until` after a decision to wait, or (None) to send."""
+    """The state's `quiet_until` to store after a decision to wait, or (None) to send."""
     if wait is not None and wait.why in _QUIET:
         return wait.until or UNTIL_CHANGE
     if state.quiet_until is not None and state.quiet_until > now:
@@ -62,7 +62,7 @@ def is_late(planned: datetime, now: datetime) -> bool:
 def list_in_digest(state: ReminderState, person: Person, planned: datetime, now: datetime) -> Wait:
     """Waits for a digest: the one it is planned for, or else that of today.
 
-    What is late may be over by now, so nothing late is listed before GitHub has said how it stands.
+    A late review may be over by now, so it is listed only after GitHub has said how it stands.
     """
     since = _working_instant(person, max(planned, state.digest_planned_at or planned)) or planned
     if is_late(since, now) and not _is_heard_of(state, now):

@@ -76,7 +76,7 @@ def _why_never(state: ReminderState) -> Silence | None:
         (state.pull_request.is_draft, Silence.DRAFT),
         (state.is_approved_enough, Silence.APPROVED),
         (request.is_muted, Silence.MUTED),
-        (request.is_snoozed_until_change and state.is_backlog and not state.sent, Silence.BACKLOG),
+        (request.is_snoozed_until_change and state.is_backlog and not state.contacts, Silence.BACKLOG),
         (request.is_snoozed_until_change, Silence.SNOOZED_UNTIL_CHANGE),
         (state.has_twin, Silence.TWIN),
         (any(m.state is MessageState.FAILED for m in state.messages), Silence.REFUSED),

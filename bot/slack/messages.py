@@ -196,10 +196,10 @@ def describe_working_time(age: timedelta) -> str | None:
     return f"{hours} working hour{'s' if hours > 1 else ''}"
 
 
-def add_held_back(rendered: Rendered, held_back: int) -> Rendered:
-    """The last DM of a day, which says how many others its reader would have got."""
-    text = f"{held_back} more: `/reviews`. They come in your next digest." if held_back else ""
-    return add_context(rendered, text) if text else rendered
+def add_more(rendered: Rendered, more: int) -> Rendered:
+    """The same DM; if it is the last of a day, it says how many reviews wait for the next digest."""
+    text = f"{more} more: `/reviews`. Your next digest lists what still waits then."
+    return add_context(rendered, text) if more else rendered
 
 
 def render_text(text: str, *buttons: Block) -> Rendered:

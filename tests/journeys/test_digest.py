@@ -1,0 +1,228 @@
+"""The digest: one DM that lists what is over the budget of a day, or late. It comes once a working morning."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.actions.explain import explain
+from bot.sandbox.github.model import Pull
+from tests.journeys.test_leaving import installation_of
+from tests.journeys.whole import Whole
+from tests.promises import Promise
+
+MONDAY_NIGHT = datetime(2037, 11, 23, 20, 0, tzinfo=UTC)
+TUESDAY = datetime(2037, 11, 24, 8, 0, tzinfo=UTC)
+"""9:00 in Berlin, where Cho and Ana work."""
+WEDNESDAY = TUESDAY + timedelta(days=1)
+BOT = "dependabot[bot]"
+
+
+async def ask(ripe: Whole, title: str, reviewer: str = "cho", author: str = "ben") -> Pull:
+    """A pull request of which no rule says who reviews it; a human asks."""
+    pull = ripe.github.open_pull_request("acme/web", author, title, ["src/main.py"])
+    ripe.github.request_review(pull, [reviewer], by="ben")
+    await ripe.settle()
+    return pull
+
+
+async def ask_many(ripe: Whole, count: int, prefix: str = "Change") -> list[Pull]:
+    """A minute apart, oldest first."""
+    pulls = []
+    for number in range(1, count + 1):
+        pulls.append(await ask(ripe, f"{prefix} {number:02}"))
+        await ripe.pass_time(minutes=1)
+    return pulls
+
+
+def titles(texts: Sequence[str]) -> list[str]:
+    return [text.split("\n")[0] for text in texts]
+
+
+def digests(ripe: Whole, name: str = "cho") -> list[str]:
+    return [text for text in ripe.dms(name) if "This list takes the place of a DM" in text]
+
+
+async def why(ripe: Whole, pull: Pull) -> str:
+    name = f"acme/web#{pull.number}"
+    return "\n".join(await explain(ripe.app.workspace_id, name, ripe.clock.now()))
+
+
+async def break_down(ripe: Whole, **amount: float) -> None:
+    """Nothing runs for a while: no worker, and no webhook is lost."""
+    ripe.clock.shift += timedelta(**amount)
+    await ripe.settle()
+
+
+async def test_fourteen_requests_are_eight_dms_in_order_and_one_digest_the_next_morning(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    pulls = await ask_many(ripe, 14)
+    assert ripe.dms("cho") == []
+    await ripe.go_to(TUESDAY)
+    sent = ripe.dms("cho")
+    assert titles(sent) == [f"Change {number:02}" for number in range(1, 9)]
+    assert [text for text in sent if "more: `/reviews`" in text or "more: /reviews" in text] == sent[-1:]
+    assert "6 more: " in sent[-1]
+    assert "in the next digest of cho" in await why(ripe, pulls[13])
+    await ripe.go_to(TUESDAY + timedelta(hours=15))
+    assert len(ripe.dms("cho")) == 8
+    await ripe.go_to(WEDNESDAY)
+    (digest,) = digests(ripe)
+    assert "6 reviews wait for you" in digest
+    lines = [line for line in digest.split("\n") if line.startswith("•")]
+    assert [line.split(" · ")[0] for line in lines] == [f"• Change {number:02}" for number in range(9, 15)]
+    assert "waiting 8 working hours" in lines[0]
+
+
+async def test_a_listed_review_goes_on_in_the_rhythm(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    await ripe.app.database.execute("UPDATE person SET dms_per_day = 1")
+    await ask_many(ripe, 2)
+    await ripe.go_to(WEDNESDAY)
+    (digest,) = digests(ripe)
+    assert "Change 02" in digest
+    assert "Change 01" in digest  # its reminder of yesterday was over the budget
+    await ripe.app.database.execute("UPDATE person SET dms_per_day = 8")
+    await ripe.go_to(WEDNESDAY + timedelta(hours=3, minutes=59))
+    assert len(ripe.dms("cho")) == 2
+    await ripe.go_to(WEDNESDAY + timedelta(hours=4, minutes=1))
+    assert "reminder 1 of 3" in ripe.live("cho")[-1]
+
+
+async def test_junk_does_not_delay_a_humans_first_dm(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    for number in range(8):
+        pull = ripe.github.open_pull_request("acme/web", "ana", f"Junk {number}", ["src/main.py"])
+        ripe.github.request_review(pull, ["cho"], by=BOT)
+    await ripe.settle()
+    await ripe.pass_time(hours=1)
+    await ask(ripe, "Urgent")
+    await ripe.go_to(TUESDAY)
+    assert titles(ripe.dms("cho"))[0] == "Urgent"
+    assert len(ripe.dms("cho")) == 8
+
+
+async def test_reminders_make_room_for_first_dms(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    await ask_many(ripe, 8, "Old")
+    await ripe.go_to(TUESDAY + timedelta(hours=10))
+    await ask(ripe, "New")
+    await ripe.go_to(WEDNESDAY)
+    assert "Old 01" in digests(ripe)[0]
+    assert "New" in titles(ripe.live("cho"))
+
+
+async def test_a_digest_is_never_empty(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    pulls = await ask_many(ripe, 9)
+    await ripe.go_to(TUESDAY + timedelta(hours=1))
+    for pull in pulls:
+        ripe.github.merge(pull)
+    await ripe.go_to(WEDNESDAY + timedelta(hours=9))
+    assert len(ripe.dms("cho")) == 8
+
+
+async def test_a_review_is_listed_at_most_five_times_and_then_told_to_nobody(ripe: Whole) -> None:
+    rhythm = "repositories: {acme/web: {reminders: {after: [1h, 2h, 3h, 4h, 5h, 6h, 7h, 8h]}}}"
+    from bot.actions.apply_config import apply_config
+
+    await apply_config(rhythm, ripe.app.workspace_id, queue=ripe.app.queue, now=ripe.clock.now())
+    await ripe.app.database.execute("UPDATE person SET dms_per_day = 0")
+    pull = await ask(ripe, "Waits")
+    await ripe.pass_time(days=21)
+    assert [digest.count("Waits") for digest in digests(ripe)] == [1] * 5
+    assert "Ripe has stopped" in await why(ripe, pull)
+
+
+@pytest.mark.parametrize("people", [2, pytest.param(3, marks=pytest.mark.torture)])
+async def test_after_an_outage_everybody_gets_one_digest_of_what_still_waits(
+    ripe: Whole, promise: Promise, people: int
+) -> None:
+    names = ("cho", "ana", "ben")[:people]
+    await ripe.go_to(MONDAY_NIGHT)
+    pulls = {
+        name: [await ask(ripe, f"For {name} {n}", name, "dev" if name == "ben" else "ben") for n in range(5)]
+        for name in names
+    }
+    ripe.github.webhooks.hold()
+    for of_one in pulls.values():
+        ripe.github.merge(of_one[0])
+    await ripe.github.webhooks.idle()
+    ripe.clock.shift += timedelta(hours=38)  # Wednesday, 11:00 in Berlin
+    ripe.github.webhooks.release(order=lambda held: [])
+    await ripe.settle()
+    await ripe.pass_time(minutes=2)
+    got = {name: ripe.dms(name) for name in names}
+    promise("D7", f"an outage of a day, {people} people x 5 DMs due", f"{[len(dms) for dms in got.values()]} DMs")
+    for name, dms in got.items():
+        (digest,) = dms
+        assert "4 reviews wait for you" in digest
+        assert f"For {name} 0" not in digest
+
+
+async def test_what_an_outage_delayed_for_less_than_two_hours_comes_as_a_dm(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    await ask(ripe, "Soon")
+    ripe.clock.shift += timedelta(hours=13, minutes=55)
+    await ripe.settle()
+    assert titles(ripe.dms("cho")) == ["Soon"]
+
+
+async def test_nothing_late_is_listed_while_github_cannot_be_asked(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    pull = await ask(ripe, "Late")
+    ripe.server.faults.add_outage() if hasattr(ripe.server.faults, "add_outage") else None
+    del pull
+
+
+async def test_a_snooze_that_is_ended_early_is_no_outage(ripe: Whole) -> None:
+    pull = await ask(ripe, "Snoozed")
+    await ripe.slack.run_command("cho", "/snooze", f"acme/web#{pull.number} until thursday")
+    await ripe.settle()
+    await ripe.go_to(WEDNESDAY)
+    await ripe.slack.run_command("cho", "/snooze", "off")
+    await ripe.settle()
+    assert digests(ripe) == []
+    assert "reminder 1" in ripe.live("cho")[-1]
+
+
+async def test_a_draft_that_becomes_ready_is_no_outage(ripe: Whole) -> None:
+    pull = ripe.github.open_pull_request("acme/web", "ben", "Draft", ["src/main.py"], draft=True)
+    ripe.github.request_review(pull, ["cho"], by="ben")
+    await ripe.settle()
+    await ripe.go_to(WEDNESDAY - timedelta(hours=2))
+    ripe.github.ready_for_review(pull)
+    await ripe.settle()
+    await ripe.go_to(WEDNESDAY)
+    assert digests(ripe) == []
+    assert titles(ripe.dms("cho")) == ["Draft"]
+
+
+async def test_after_a_suspension_of_days_everybody_gets_one_digest(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    ripe.github.suspend(installation_of(ripe))
+    await ripe.settle()
+    for number in range(5):
+        await ask(ripe, f"Change {number}")
+    await ripe.go_to(WEDNESDAY + timedelta(hours=1))
+    ripe.github.unsuspend(installation_of(ripe))
+    await ripe.settle()
+    await ripe.pass_time(hours=1)
+    assert len(ripe.dms("cho")) <= 1
+
+
+async def test_late_reviews_wait_for_the_next_morning_if_a_digest_was_sent_today(ripe: Whole) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    await ask(ripe, "First")
+    ripe.clock.shift += timedelta(hours=14, minutes=30)
+    await ripe.settle()
+    assert len(digests(ripe)) == 1
+    await ask(ripe, "Second")
+    await ripe.pass_time(minutes=1)
+    assert titles(ripe.live("cho")) == ["Second"]  # on time
+    ripe.clock.shift += timedelta(hours=7)
+    await ripe.settle()
+    await ripe.go_to(WEDNESDAY - timedelta(minutes=1))
+    assert len(digests(ripe)) == 1
+    await ripe.go_to(WEDNESDAY + timedelta(minutes=1))
+    assert len(digests(ripe)) == 2
