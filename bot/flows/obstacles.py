@@ -66,7 +66,7 @@ class Obstacle(Value):
     reason: str
     since: datetime
     until: datetime | None
-    is_told: bool
+    is_reported: bool
 
     @property
     def is_final(self) -> bool:

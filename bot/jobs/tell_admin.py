@@ -67,7 +67,7 @@ async def tell_admin(job: ClaimedJob, *, slack: Slack | None, clock: Clock) -> H
 
 async def _list_untold(workspace_id: WorkspaceId, now: datetime) -> list[Obstacle]:
     listed = await list_obstacles(now, workspace_id=workspace_id)
-    return [obstacle for obstacle in listed if obstacle.is_long(now) and not obstacle.is_told]
+    return [obstacle for obstacle in listed if obstacle.is_long(now) and not obstacle.is_reported]
 
 
 @write_transaction
