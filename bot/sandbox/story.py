@@ -27,6 +27,7 @@ LOOK_EVERY = 0.25
 """Seconds between two looks for news."""
 ANSWER_WITHIN = 10.0
 MOST_PULL_REQUESTS = 20
+MARGIN = "  ┃ "
 EARLY_IN_THE_WEEK = (0, 1, 2)
 BERLIN = WorkingHours(zone="Europe/Berlin")
 
@@ -83,7 +84,7 @@ class _Story:
         while not await list_repository_names(self._app.workspace_id):  # noqa: ASYNC110 - a webhook brings them
             await asyncio.sleep(LOOK_EVERY)
         if await list_people(self._app.workspace_id):
-            self._show("Back where you left it.")
+            await self._skip_history()
         else:
             await self._play_beginning()
         while True:
@@ -97,6 +98,18 @@ class _Story:
                 await self._sandbox.get("/sandbox/world")
                 return
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _skip_history(self) -> None:
+        """Show three lines about earlier runs, and count all that happened in them as shown."""
+        lines: list[str] = []
+        show, self._show = self._show, lines.append
+        await self._show_news()
+        self._show = show
+        self._show(f"Back where you left it: {len(self._shown_dms)} messages.")
+        last = max((number for number, line in enumerate(lines) if line.startswith("DM ")), default=None)
+        if last is not None:
+            self._show(f"Last {lines[last]}: {lines[last + 1].removeprefix(MARGIN)}")
+        self._show(f"{self._app.settings.public_url} shows all of it.")
 
     async def _play_beginning(self) -> None:
         app = self._app
@@ -161,7 +174,7 @@ class _Story:
         self._show("")
         self._show(title)
         for line in lines:
-            self._show(f"  ┃ {line}")
+            self._show(f"{MARGIN}{line}")
 
 
 def _headline(name: str, *, is_answer: bool, is_new: bool) -> str:

@@ -117,7 +117,8 @@ async def test_one_command_starts_everything_shows_a_reminder_and_leaves_nothing
         await stop(ripe)
     assert not [child for child in children if child.is_running()]
     async with started("up", environment) as again:
-        await read_until(again, "Back where you left it", "Decision on acme/api#1", "DM · to Ana")
+        output = await read_until(again, "Back where you left it", "Last DM · to Ana: ", "shows all of it")
+        assert "Decision on" not in output
         await stop(again)
 
 
