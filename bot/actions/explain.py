@@ -120,10 +120,10 @@ def _describe_message(message: Message, what: str) -> str:
 
 def _describe_outlook(outlook: Outlook, login: str) -> str:
     clause = about_reviewer(outlook, login)
-    if outlook.silence is None:
-        return f"{clause[0].upper()}{clause[1:]}."
-    if outlook.next_at is None:
+    if outlook.is_end:
         return f"Nothing more is sent: {clause}."
+    if outlook.silence is None or outlook.next_at is None:
+        return f"{clause[0].upper()}{clause[1:]}."
     return f"Next DM {_time(outlook.next_at)}: {clause}."
 
 

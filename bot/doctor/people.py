@@ -84,7 +84,7 @@ async def check_unheard(ports: DoctorPorts) -> Sequence[Finding]:
     return [
         warning(
             UNHEARD,
-            f"nobody is reminded, and neither the author nor an admin gets a DM: {_some(labels)}",
+            f"nobody is reminded, and neither the author nor an admin gets a DM: {name_some(labels)}",
             "`ripe why` says why for each. Connect their authors (`ripe people import FILE`), and see that an"
             " admin of the Slack workspace can get DMs.",
         )

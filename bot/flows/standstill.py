@@ -16,7 +16,7 @@ from jobq import Postpone
 
 Load = Callable[[Iterable[RequestId], datetime], Awaitable[Sequence[ReminderState]]]
 
-_GOES_ON = (None, Silence.NOT_DUE, Silence.OUTSIDE_HOURS, Silence.AFTER_OTHERS, Silence.LATE)
+_GOES_ON = (None, Silence.NOT_DUE, Silence.OUTSIDE_HOURS, Silence.AFTER_OTHERS)
 _CAN_BE_SPOKEN_TO = frozenset(Silence) - {Silence.AWAY, Silence.DEACTIVATED}
 
 

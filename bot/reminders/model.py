@@ -140,10 +140,10 @@ class Silence(StrEnum):
     BLOCKED = "blocked"
     DRAFT = "in draft"
     APPROVED = "approved enough"
+    BACKLOG = "asked before Ripe was installed"
     UNLINKED = "nobody is mapped to this GitHub account"
     DEACTIVATED = "deactivated in Slack"
     MUTED = "muted"
-    BACKLOG = "asked before Ripe was installed"
     SNOOZED_UNTIL_CHANGE = "snoozed until something changes"
     TWIN = "asked on another account of the same person"
     REFUSED = "Slack refused the DM"
@@ -179,6 +179,11 @@ class Outlook(Value):
     sequence: int = 0
     reminders: int = 0
     is_stuck: bool = False
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing more is sent unless something changes."""
+        return self.next_at is None and self.silence is not Silence.LATE
 
 
 class Wait(Value):

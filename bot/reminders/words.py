@@ -90,7 +90,7 @@ def about_reviewer(outlook: Outlook, name: str) -> str:
 
 def what_comes(outlook: Outlook, name: str) -> str:
     """The next thing that Ripe does for this reviewer, as a clause to anybody else."""
-    if outlook.next_at is None:
+    if outlook.is_end:
         return "nothing more is sent"
     if outlook.sequence == 0:
         return f"{name} gets the first DM"

@@ -144,6 +144,8 @@ def _describe_next(outlook: Outlook, name: str) -> str:
     comes = what_comes(outlook, name)
     if outlook.silence in (None, Silence.NOT_DUE):
         return comes
+    if outlook.silence is Silence.LATE:
+        return about_reviewer(outlook, name)
     return f"{about_reviewer(outlook, name)}: {comes}"
 
 
