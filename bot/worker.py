@@ -25,6 +25,7 @@ from bot.flows.catalog import (
     SCHEDULE_DIGESTS,
     SYNC_PULL_REQUEST,
     TELL_ADMIN,
+    TELL_ADMIN_OF_SILENCE,
     TELL_AUTHOR,
     TELL_OBSTACLE,
     TIDY,
@@ -52,6 +53,7 @@ from bot.jobs.schedule_digests import EVERY as DIGESTS_EVERY
 from bot.jobs.schedule_digests import schedule_digests
 from bot.jobs.sync_pull_request import sync_and_release
 from bot.jobs.tell_admin import tell_admin
+from bot.jobs.tell_admin_of_silence import tell_admin_of_silence
 from bot.jobs.tell_author import tell_author
 from bot.jobs.tell_obstacle import tell_obstacle
 from bot.jobs.tidy import EVERY as TIDY_EVERY
@@ -83,7 +85,8 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         REMIND_REVIEWER: within.send(partial(remind_reviewer, queue=queue, clock=clock)),
         SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue, clock=clock),
         TELL_ADMIN: within.send_unless_paused(partial(tell_admin, clock=clock)),
-        TELL_AUTHOR: within.send_unless_paused(partial(tell_author, clock=clock)),
+        TELL_ADMIN_OF_SILENCE: within.send_unless_paused(partial(tell_admin_of_silence, clock=clock)),
+        TELL_AUTHOR: within.send_unless_paused(partial(tell_author, queue=queue, clock=clock)),
         TELL_OBSTACLE: within.send_unless_paused(partial(tell_obstacle, clock=clock)),
         WELCOME_DIGEST: list_reviews,
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},

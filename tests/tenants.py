@@ -11,6 +11,7 @@ from bot.assignment.store import insert_assignment, save_config
 from bot.flows.catalog import tell_author_job
 from bot.flows.obstacles import About, Call, note_obstacle
 from bot.flows.pausing import find_wait
+from bot.flows.unheard import note_unheard
 from bot.flows.visibility import put_on_hold, release_hold
 from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
 from bot.github.model import Account, Ping, Repository, Review, ReviewState
@@ -81,6 +82,7 @@ async def found_tenant(workspace_id: WorkspaceId, base: int, team_id: str) -> Te
     await put_on_hold(InstallationId(base + 5))
     for seen in (pull_request, waiting):
         await release_hold(seen.id)
+    await note_unheard(workspace_id, pull_request.id, ["team:payments"], MONDAY)
     await backlog.insert_entries(workspace_id, [waiting_id], MONDAY)
     await _write(workspace_id, base, ana, pull_request, request_id)
     about = (About(pull_request.id), About(None, InstallationId(base + 5)), About(None, None, ana))

@@ -19,6 +19,7 @@ OWNERS = {
     "reminders": ("message", "digest_item"),
     "flows/visibility": ("held",),
     "flows/obstacles": ("obstacle",),
+    "flows/unheard": ("unheard",),
     "modes": ("pause",),
     "actions/store": ("action",),
     "credentials": ("credential", "setting"),

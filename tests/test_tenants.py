@@ -13,7 +13,7 @@ from bot import modes
 from bot.actions import store as actions
 from bot.assignment.store import find_config, find_unfinished_assignment, list_assignments, list_configs
 from bot.flows import account_forgetting as forgetting
-from bot.flows import candidates, in_workspace, pausing, review_queue, workspaces
+from bot.flows import candidates, in_workspace, pausing, review_queue, unheard, workspaces
 from bot.flows import workspace_forgetting as slack_forgetting
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.obstacles import About, Call, find_start, list_obstacles
@@ -120,6 +120,9 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     ),
     installations.list_installation_ids: lambda a: installations.list_installation_ids(a.workspace_id),
     find_visibility: lambda a: find_visibility(a.held),
+    unheard.list_unheard: lambda a: unheard.list_unheard(a.workspace_id),
+    unheard.is_unheard: lambda a: unheard.is_unheard(a.pull_request.id),
+    notices.count_notices: lambda a: notices.count_notices(a.ana, NoticeKind.NO_ANSWER, MONDAY),
     list_on_hold: lambda a: list_on_hold(a.installation_id),
     find_address: lambda a: find_address(a.pull_request.id),
     installations.find_visible_repository: lambda a: installations.find_visible_repository(
@@ -215,6 +218,9 @@ NOT_QUERIES = set(
         "execute_in_pages",
         "record_shown",
         "put_on_hold",
+        "note_unheard",
+        "mark_heard",
+        "forget_unheard",
         "release_hold",
         "save_installation",
         "mark_installation",
@@ -246,6 +252,7 @@ OF_ALL = {
     "list_rejected_guids",  # for the operator, who replays them
     "list_open_request_ids",  # `repair` looks at every request; each has a job of its own
     "list_people_to_notify",  # likewise
+    "list_unheard_labels",  # for the operator
     "find_first_workspace",
     "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "list_sealed_tokens",  # to renew them

@@ -8,6 +8,7 @@ from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
 from bot.flows.obstacles import describe_obstacle, list_obstacles
 from bot.flows.reminder_state import load_reminder_states
+from bot.flows.unheard import is_unheard
 from bot.model import UserError, WorkspaceId
 from bot.reminders.model import Message, MessageState, NoticeKind, Outlook, ReminderState
 from bot.reminders.notices import list_author_notices
@@ -23,6 +24,7 @@ _NOTICES = {
     NoticeKind.NOBODY_LEFT: "nobody is left to ask",
     NoticeKind.NO_ANSWER: "no answer",
     NoticeKind.GITHUB_REFUSES: "GitHub refuses",
+    NoticeKind.NOBODY_ACTS: "nobody is reminded",
 }
 
 
@@ -41,10 +43,12 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
     requests = await reviews.list_requests(pull_request.id)
     states = await load_reminder_states([request.id for request in requests], now)
     for state in states:
-        lines += _describe_request(state, now)
+        lines += describe_request(state, now)
     lines += await _describe_obstacles(pull_request, states, now)
-    for kind, notice in await list_author_notices(pull_request):
-        lines.append(_describe_message(notice, f"notice to the author ({_NOTICES[kind]})"))
+    for notice in await list_author_notices(pull_request):
+        lines.append(_describe_message(notice.message, f"notice to the author ({_NOTICES[notice.kind]})"))
+    if await is_unheard(pull_request.id):
+        lines.append("Nobody acts on it, and nobody could be told: neither the author nor an admin.")
     return lines
 
 
@@ -89,7 +93,8 @@ def _at_head(head_sha: str) -> str:
     return f"at {head_sha[:7]}" if head_sha.strip("0") else "without knowing the head commit"
 
 
-def _describe_request(state: ReminderState, now: datetime) -> list[str]:
+def describe_request(state: ReminderState, now: datetime) -> list[str]:
+    """When a reviewer was asked, their DMs, and what comes next."""
     request = state.request
     by = f" by {request.requested_by}" if request.requested_by else ""
     line = f"{_time(request.opened_at)} {request.reviewer_login} was asked{by}"
@@ -114,12 +119,12 @@ def _describe_message(message: Message, what: str) -> str:
 
 
 def _describe_outlook(outlook: Outlook, login: str) -> str:
-    words = about_reviewer(outlook, login)
-    if outlook.silence is None:
-        return f"{words[0].upper()}{words[1:]}."
-    if outlook.next_at is None:
-        return f"Nothing more is sent: {words}."
-    return f"Next DM {_time(outlook.next_at)}: {words}."
+    clause = about_reviewer(outlook, login)
+    if outlook.is_end:
+        return f"Nothing more is sent: {clause}."
+    if outlook.silence is None or outlook.next_at is None:
+        return f"{clause[0].upper()}{clause[1:]}."
+    return f"Next DM {_time(outlook.next_at)}: {clause}."
 
 
 def _time(instant: datetime) -> str:

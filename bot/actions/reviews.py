@@ -9,14 +9,16 @@ from bot.flows.reminder_state import read_reminder_states
 from bot.flows.review_queue import list_open_requests_of_person, list_waiting_for_others
 from bot.model import PullRequestId, RequestId
 from bot.people.model import Person
-from bot.reminders.model import Outlook, Silence
-from bot.reminders.outlook import find_outlook
+from bot.reminders.model import Outlook, ReminderState, Silence
+from bot.reminders.outlook import find_outlook, tell_reviewer
 from bot.reminders.rules import quiet_silence
 from bot.reminders.words import about_reviewer, for_reviewer
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.messages import Rendered
 from bot.slack.views import AskedReview, AwaitedReview, ReviewQueue, render_home, render_queue
 from jobq import read_transaction
+
+Asked = tuple[ReviewRequest, PullRequest]
 
 
 async def list_reviews(person: Person, *, now: datetime) -> Rendered:
@@ -35,20 +37,31 @@ async def load_queue(person: Person, now: datetime) -> ReviewQueue:
     mine = await list_open_requests_of_person(person.id)
     theirs = await list_waiting_for_others(person.id)
     states = await read_reminder_states([request.id for request, _ in (*mine, *theirs)], now)
-    outlooks = {state.request.id: find_outlook(state, now) for state in states}
-    quiet = {state.request.id for state in states if quiet_silence(state)}
+    return arrange(person, mine, theirs, states, now)
+
+
+def arrange(
+    person: Person,
+    mine: Iterable[Asked],
+    theirs: Iterable[Asked],
+    states: Iterable[ReminderState],
+    now: datetime,
+) -> ReviewQueue:
+    """The requests that ask a person, and those about their own pull requests, in sections. Pure."""
+    by_id = {state.request.id: state for state in states}
     sections: dict[_Section, list[AskedReview]] = {section: [] for section in _Section}
     for request, pull_request in mine:
-        outlook = outlooks[request.id]
-        words = "" if outlook.silence is None else for_reviewer(outlook)
-        asked = AskedReview(request=request, pull_request=pull_request, outlook=words)
-        sections[_section_of(outlook, is_quiet=request.id in quiet)].append(asked)
+        if (state := by_id.get(request.id)) is None:
+            continue  # it has just gone
+        outlook = find_outlook(state, now)
+        asked = AskedReview(request=request, pull_request=pull_request, outlook=tell_reviewer(state, now))
+        sections[_section_of(state, outlook)].append(asked)
     return ReviewQueue(
         standing=tuple(_standing(person, now)),
         my_turn=tuple(sections[_Section.MY_TURN]),
         resting=tuple(sections[_Section.RESTING]),
         quiet=tuple(sections[_Section.QUIET]),
-        others=_by_pull_request(theirs, outlooks),
+        others=_by_pull_request(theirs, by_id, now),
     )
 
 
@@ -59,13 +72,13 @@ class _Section(Enum):
     HIDDEN = "listed by another account"
 
 
-def _section_of(outlook: Outlook, *, is_quiet: bool) -> _Section:
+def _section_of(state: ReminderState, outlook: Outlook) -> _Section:
     """A review is my turn if, and only if, its DM asks for it or would."""
     if outlook.silence in _RESTING:
         return _Section.RESTING
     if outlook.silence is Silence.TWIN:
         return _Section.HIDDEN
-    return _Section.QUIET if is_quiet else _Section.MY_TURN
+    return _Section.QUIET if quiet_silence(state) else _Section.MY_TURN
 
 
 _RESTING = frozenset(
@@ -83,14 +96,17 @@ def _standing(person: Person, now: datetime) -> Iterable[str]:
 
 
 def _by_pull_request(
-    pairs: Iterable[tuple[ReviewRequest, PullRequest]], outlooks: Mapping[RequestId, Outlook]
+    pairs: Iterable[Asked], states: Mapping[RequestId, ReminderState], now: datetime
 ) -> tuple[AwaitedReview, ...]:
     awaited: dict[PullRequestId, AwaitedReview] = {}
     for request, pull_request in pairs:
-        outlook, login = outlooks[request.id], request.reviewer_login
         before = awaited.get(pull_request.id) or AwaitedReview(pull_request=pull_request, logins=())
-        stuck = (f"{about_reviewer(outlook, login)}.",) if outlook.is_stuck else ()
-        awaited[pull_request.id] = before.model_copy(
-            update={"logins": (*before.logins, login), "outlooks": (*before.outlooks, *stuck)}
-        )
+        logins = (*before.logins, request.reviewer_login)
+        outlooks = (*before.outlooks, *_why_stuck(states.get(request.id), now))
+        awaited[pull_request.id] = before.model_copy(update={"logins": logins, "outlooks": outlooks})
     return tuple(awaited.values())
+
+
+def _why_stuck(state: ReminderState | None, now: datetime) -> Iterable[str]:
+    if state is not None and (outlook := find_outlook(state, now)).is_stuck:
+        yield f"{about_reviewer(outlook, state.request.reviewer_login)}."

@@ -9,13 +9,14 @@ from bot.flows.obstacles import describe_obstacle, list_obstacles
 from bot.flows.reminder_state import read_reminder_states
 from bot.model import RequestId
 from bot.people.model import Person
-from bot.reminders.outlook import find_outlook
-from bot.reminders.words import for_reviewer
+from bot.reminders.model import ReminderState
+from bot.reminders.outlook import tell_reviewer
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.slack.escape import code, disarm
 from bot.slack.messages import Rendered, label, render_text
 from bot.slack.notices import MOST_IN_SENTENCE
 from bot.slack.times import describe_instant
+from bot.slack.views import MOST_IN_OUTLOOK
 from jobq import write_transaction
 
 _UNAVAILABLE = frozenset(
@@ -27,7 +28,7 @@ _UNAVAILABLE = frozenset(
         SkipReason.REFUSED,
     }
 )
-"""Reasons that must not be told apart: they are about a colleague's absence or load."""
+"""Reasons about a colleague's absence or load. The answer is the same for each, and so gives nothing away."""
 
 _YOU_CAME_FIRST = {
     TieBreaker.MORE_RULES: " You review more of the changed files than others.",
@@ -53,8 +54,7 @@ async def _explain_with_outlook(
 ) -> Rendered:
     lines = [await _explain(request, pull_request)]
     for state in await read_reminder_states([request.id], now):
-        if (outlook := find_outlook(state, now)).silence is not None:
-            lines.append(disarm(for_reviewer(outlook), 300))
+        lines += describe_silence(state, now)
     lines += await _describe_obstacles(person, pull_request, now)
     return render_text("\n".join(lines))
 
@@ -68,6 +68,12 @@ async def _describe_obstacles(person: Person, pull_request: PullRequest, now: da
         if obstacle.is_shown(now)
     ]
     return [disarm(sentence, MOST_IN_SENTENCE) for sentence in sentences]
+
+
+def describe_silence(state: ReminderState, now: datetime) -> list[str]:
+    """Why no DM comes now; nothing if one does."""
+    text = tell_reviewer(state, now)
+    return [disarm(text, MOST_IN_OUTLOOK)] if text else []
 
 
 async def _explain(request: ReviewRequest, pull_request: PullRequest) -> str:

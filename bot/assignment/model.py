@@ -26,7 +26,7 @@ class SkipReason(StrEnum):
 
 
 class TieBreaker(StrEnum):
-    """What put somebody else before a person who could have been asked, in the order in which it counts."""
+    """Why somebody else came before a person who could have been asked, in the order in which it counts."""
 
     MORE_RULES = "more_rules"
     FEWER_REVIEWS = "fewer_reviews"
@@ -75,8 +75,7 @@ class Chosen(Value):
 class Skipped(Value):
     """A person not to ask, and why. `until` is the end (exclusive) of their absence; they live in `zone`.
 
-    `lost_by` is what put others before a person who was BUSIER; None if enough others were there without
-    comparing.
+    `lost_by` is why others came before a person who was BUSIER; None if enough were asked without comparing.
     """
 
     outcome: Literal["skipped"] = "skipped"

@@ -48,6 +48,7 @@ CHECKS = (
     *OPERATIONS,
     Check((people.UNMAPPED,), people.check_unmapped, _DATABASE),
     Check((people.GONE, people.GUESTS), people.check_profiles, _DATABASE),
+    Check((people.UNHEARD,), people.check_unheard, _DATABASE),
     Check((github.APP, github.PERMISSIONS, github.EVENTS, github.CONTENTS), github.check_app, _GITHUB),
     Check((github.INSTALLATIONS,), github.check_installations, _GITHUB),
     Check((webhooks.HOOK,), webhooks.check_hook, _GITHUB),

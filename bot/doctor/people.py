@@ -1,12 +1,14 @@
 """Whether reviewers can be reached in Slack, as far as the database and Slack know."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.assignment.config import logins_of
 from bot.doctor.model import Finding, ok, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.current_rules import list_rules
 from bot.flows.open_requests import list_unmapped_reviewers
+from bot.flows.unheard import list_unheard_labels
 from bot.flows.workspaces import find_first_workspace
 from bot.people import store
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
@@ -14,6 +16,9 @@ from bot.slack.gateway import SlackUser
 from jobq import Postpone
 
 UNMAPPED, GONE, GUESTS = "people.unmapped", "people.deactivated", "people.guests"
+UNHEARD = "people.unheard"
+HEARD_WITHIN = timedelta(days=4)
+"""The admin is told in their working hours, which may begin after a long weekend."""
 MOST_NAMED = 10
 
 
@@ -68,6 +73,22 @@ async def check_profiles(ports: DoctorPorts) -> Sequence[Finding]:
         ),
     ]
     return findings if profiles else findings[:1]  # without profiles, nothing is known of guests
+
+
+async def check_unheard(ports: DoctorPorts) -> Sequence[Finding]:
+    """Pull requests on which nobody acts, and of which neither their author nor an admin has heard."""
+    with ports.load_database().ambient():
+        labels = await list_unheard_labels(ports.clock.now() - HEARD_WITHIN)
+    if not labels:
+        return [ok(UNHEARD, "nobody who should hear of a silent pull request is out of reach")]
+    return [
+        warning(
+            UNHEARD,
+            f"nobody is reminded, and neither the author nor an admin gets a DM: {name_some(labels)}",
+            "`ripe why` says why for each. Connect their authors (`ripe people import FILE`), and see that an"
+            " admin of the Slack workspace can get DMs.",
+        )
+    ]
 
 
 async def _list_profiles(ports: DoctorPorts) -> dict[str, SlackUser]:

@@ -50,6 +50,7 @@ REPAIR = "repair"
 SCHEDULE_DIGESTS = "schedule_digests"
 SYNC_PULL_REQUEST = "sync_pull_request"
 TELL_ADMIN = "tell_admin"
+TELL_ADMIN_OF_SILENCE = "tell_admin_of_silence"
 TELL_AUTHOR = "tell_author"
 TELL_OBSTACLE = "tell_obstacle"
 TIDY = "tidy"
@@ -86,6 +87,7 @@ SUBJECT: Mapping[str, Subject] = {
     REMIND_REVIEWER: Subject(SubjectKind.REQUEST, "request_id"),
     SYNC_PULL_REQUEST: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     TELL_ADMIN: Subject(SubjectKind.WORKSPACE, "workspace_id"),
+    TELL_ADMIN_OF_SILENCE: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     TELL_AUTHOR: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     TELL_OBSTACLE: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     WELCOME_DIGEST: Subject(SubjectKind.PERSON, "person_id"),
@@ -130,6 +132,11 @@ def tell_obstacle_job(pull_request_id: PullRequestId) -> Job:
 def tell_admin_job(workspace_id: WorkspaceId) -> Job:
     """Tells an admin, at most once a day, what GitHub and Slack refuse."""
     return Job(job_type=TELL_ADMIN, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
+
+
+def tell_admin_of_silence_job(workspace_id: WorkspaceId) -> Job:
+    """Tells an admin on which pull requests nobody acts while their authors get no DMs."""
+    return Job(job_type=TELL_ADMIN_OF_SILENCE, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
 
 
 def backfill_repository_job(

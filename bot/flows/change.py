@@ -17,6 +17,8 @@ ASSIGN_AFTER_MINUTES = 1
 """Rules choose reviewers this much later, because humans and CODEOWNERS go first."""
 GRACE_MINUTES = 2
 """The author hears this much later that nobody can be reached: somebody else may be asked by then."""
+UNASKED_GRACE_MINUTES = 30
+"""And that no person was asked: GitHub or a human may still ask one."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ async def record_change(
     if any(asked.account.id not in owners for asked in change.opened):
         notice = tell_author_job(after.id, NoticeKind.NOBODY_REACHABLE)
         jobs.append(notice.runs_in(minutes=GRACE_MINUTES))
+    if after.requested_teams and len(open_requests) + len(opened) == len(change.closed):
+        only_teams = tell_author_job(after.id, NoticeKind.NOBODY_ACTS)
+        jobs.append(only_teams.runs_in(minutes=UNASKED_GRACE_MINUTES))
     return AppliedChange(_describe(change), tuple(jobs))
 
 

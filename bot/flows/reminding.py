@@ -26,12 +26,15 @@ from bot.reminders.model import (
     Step,
     Wait,
 )
+from bot.reminders.outlook import find_outlook, stopped_at
 from bot.reviews.store import record_quiet_until
 from bot.slack.messages import add_more, render_card
 from jobq import Discard, HandlerResult, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
 
+TELL_AFTER = timedelta(minutes=10)
+"""Nobody is told at once that a reviewer is not reminded: they may undo what they did."""
 MOST_STEPS = 20
 """More than any request can need at once: a loop that does not end is a bug and must show."""
 AFTER_DIGEST = timedelta(minutes=30)
@@ -97,6 +100,8 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live:
         others = await peek_reminder_states(state.person, state.other_request_ids, now)
         step = put_in_turn(step, state, state.person, others, now)
     await _note(step, state, queue, now)
+    if isinstance(step, Wait):
+        await _tell_author(state, queue, now)
     if not isinstance(step, Send) or state.person is None:
         return _Decided(step=step, state=state, look_changes_at=rules.look_changes_at(state, now))
     message_id = await store.begin_sending(state.request, step.sequence, state.person.id, now)
@@ -105,6 +110,16 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live:
     if not state.contacts and (at := rules.no_answer_at(state, now)) is not None:
         await queue.save(tell_author_job(state.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
     return _Decided(step=step, state=state, message_id=message_id)
+
+
+async def _tell_author(state: ReminderState, queue: Queue, now: datetime) -> None:
+    """If this reviewer is not reminded in time, somebody looks whether anybody acts on the pull request."""
+    outlook = find_outlook(state, now)
+    if not outlook.is_stuck:
+        return
+    answered_by = stopped_at(state) if outlook.silence is Silence.ALL_SENT else None
+    at = max(now + TELL_AFTER, answered_by or now)
+    await queue.save(tell_author_job(state.pull_request.id, NoticeKind.NOBODY_ACTS).runs_at(at))
 
 
 async def _note(step: Step, state: ReminderState, queue: Queue, now: datetime) -> None:

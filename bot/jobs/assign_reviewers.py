@@ -25,6 +25,7 @@ from bot.assignment.store import (
 from bot.clock import Clock
 from bot.flows.candidates import list_candidates, lock_choices
 from bot.flows.catalog import tell_author_job
+from bot.flows.change import UNASKED_GRACE_MINUTES
 from bot.flows.current_rules import find_rules
 from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, noting_obstacles
 from bot.flows.visibility import Address, find_address
@@ -219,6 +220,9 @@ async def _decide(
         is_alone = decision.reason is NoAssignment.NOBODY_LEFT and not decision.counted
         if is_alone and not decision.paths_refused:  # of that, the author hears as an obstacle
             await queue.save(tell_author_job(pull_request_id, NoticeKind.NOBODY_LEFT))
+        if decision.reason is NoAssignment.NO_RULE_MATCHES and not decision.counted:
+            unasked = tell_author_job(pull_request_id, NoticeKind.NOBODY_ACTS)
+            await queue.save(unasked.runs_in(minutes=UNASKED_GRACE_MINUTES))
         return None
     assignment_id = await insert_assignment(assignable.pull_request, decision, now)
     return _Plan(

@@ -138,12 +138,12 @@ class Silence(StrEnum):
 
     OVER = "over"
     BLOCKED = "blocked"
-    UNLINKED = "nobody is mapped to this GitHub account"
-    DEACTIVATED = "deactivated in Slack"
     DRAFT = "in draft"
     APPROVED = "approved enough"
-    MUTED = "muted"
     BACKLOG = "asked before Ripe was installed"
+    UNLINKED = "nobody is mapped to this GitHub account"
+    DEACTIVATED = "deactivated in Slack"
+    MUTED = "muted"
     SNOOZED_UNTIL_CHANGE = "snoozed until something changes"
     TWIN = "asked on another account of the same person"
     REFUSED = "Slack refused the DM"
@@ -180,6 +180,11 @@ class Outlook(Value):
     reminders: int = 0
     is_stuck: bool = False
 
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing more is sent unless something changes."""
+        return self.next_at is None and self.silence is not Silence.LATE
+
 
 class Wait(Value):
     """Do nothing until then. None: do nothing until a fact or a person changes something."""
@@ -204,16 +209,19 @@ class NoticeKind(StrEnum):
     """The kinds of notices, the DMs that are not about one review request.
 
     The author of a pull request hears what only they can mend: NOBODY_REACHABLE (nobody who was asked is
-    known in Slack), NOBODY_LEFT (no reviewer could be found) and NO_ANSWER; and GITHUB_REFUSES to help Ripe
-    with it. DIGEST lists reviews that get no DM of their own; BACKLOG is a digest with reviews that waited
-    before Ripe was installed. GREETING goes to the person who installed it, REFUSALS of GitHub and Slack to
-    an admin.
+    known in Slack), NOBODY_LEFT (no reviewer could be found), NO_ANSWER, and NOBODY_ACTS (nobody is reminded,
+    and why); and GITHUB_REFUSES to help Ripe with it. DIGEST lists reviews that get no DM of their own;
+    BACKLOG is a digest with reviews that waited before Ripe was installed. GREETING goes to the person who
+    installed it. An admin hears of REFUSALS of GitHub and Slack, and what is UNHEARD because its author gets
+    no DMs.
     """
 
     NOBODY_REACHABLE = "nobody_reachable"
     NOBODY_LEFT = "nobody_left"
     NO_ANSWER = "no_answer"
     GITHUB_REFUSES = "github_refuses"
+    NOBODY_ACTS = "nobody_acts"
+    UNHEARD = "unheard"
     BACKLOG = "backlog"
     GREETING = "greeting"
     DIGEST = "digest"
@@ -221,11 +229,16 @@ class NoticeKind(StrEnum):
 
 
 ObstacleNoticeKind = Literal[NoticeKind.GITHUB_REFUSES]
-AuthorNoticeKind = Literal[NoticeKind.NOBODY_REACHABLE, NoticeKind.NOBODY_LEFT, NoticeKind.NO_ANSWER]
+AuthorNoticeKind = Literal[
+    NoticeKind.NOBODY_REACHABLE, NoticeKind.NOBODY_LEFT, NoticeKind.NO_ANSWER, NoticeKind.NOBODY_ACTS
+]
 
 
 class Notice(Value):
-    """Which notice goes to which person: to an author once a `round`, to anybody else once an `occasion`."""
+    """Which notice goes to which person: to an author once a `round`, to anybody else once an `occasion`.
+
+    `topics` are the reasons for silence that a notice to an author states. Each is stated once a round.
+    """
 
     kind: NoticeKind
     workspace_id: WorkspaceId
@@ -233,10 +246,15 @@ class Notice(Value):
     pull_request_id: PullRequestId | None = None
     round: int | None = None
     occasion: str | None = None
+    topics: frozenset[str] = frozenset()
 
     @classmethod
     def to_author(
-        cls, author: Person, kind: AuthorNoticeKind | ObstacleNoticeKind, pull_request: PullRequest
+        cls,
+        author: Person,
+        kind: AuthorNoticeKind | ObstacleNoticeKind,
+        pull_request: PullRequest,
+        topics: frozenset[str] = frozenset(),
     ) -> Self:
         """Once for the current round of the pull request."""
         return cls(
@@ -245,6 +263,7 @@ class Notice(Value):
             person_id=author.id,
             pull_request_id=pull_request.id,
             round=pull_request.round,
+            topics=topics,
         )
 
     @classmethod

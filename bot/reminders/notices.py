@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from bot.model import PersonId, Value
 from bot.reminders.model import Message, Notice, NoticeKind
 from bot.reviews.model import PullRequest
 from jobq import current_database
@@ -32,9 +33,9 @@ async def insert_notice(notice: Notice, now: datetime) -> int | None:
     """Writes the row of a notice that is about to be posted; returns its id. None if it has one already."""
     identity: int | None = await current_database().fetchval(
         """
-        INSERT INTO message (workspace_id, person_id, pull_request_id, notice, round, letter, occasion, state,
-            sending_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'sending', $8)
+        INSERT INTO message (workspace_id, person_id, pull_request_id, notice, round, letter, occasion,
+            topics, state, sending_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'sending', $9)
         ON CONFLICT DO NOTHING RETURNING id
         """,
         notice.workspace_id,
@@ -44,24 +45,45 @@ async def insert_notice(notice: Notice, now: datetime) -> int | None:
         notice.round,
         None if notice.occasion is None else notice.kind,
         notice.occasion,
+        sorted(notice.topics),
         now,
     )
     return identity
 
 
-async def list_author_notices(pull_request: PullRequest) -> tuple[tuple[NoticeKind, Message], ...]:
+async def count_notices(person_id: PersonId, kind: NoticeKind, since: datetime) -> int:
+    """How many notices of a kind about pull requests a person got since then."""
+    count: int = await current_database().fetchval(
+        "SELECT count(*) FROM message WHERE person_id = $1 AND notice = $2 AND sending_at >= $3",
+        person_id,
+        kind,
+        since,
+    )
+    return count
+
+
+class AuthorNotice(Value):
+    """A notice in the outbox, and the reasons for silence that it states."""
+
+    kind: NoticeKind
+    topics: frozenset[str]
+    message: Message
+
+
+async def list_author_notices(pull_request: PullRequest) -> tuple[AuthorNotice, ...]:
     """The notices that the author got, or is getting, in the current round, oldest first."""
     rows = await current_database().fetch(
         """
-        SELECT notice, id, 0 AS sequence, state, sending_at, sending_on AS sending_started_at, sent_at,
-            channel, ts, shown, error
+        SELECT notice, topics, id, 0 AS sequence, state, sending_at, sending_on AS sending_started_at,
+            sent_at, channel, ts, shown, error
         FROM message WHERE pull_request_id = $1 AND round = $2 ORDER BY id
         """,
         pull_request.id,
         pull_request.round,
     )
-    return tuple(_kind_and_message(dict(row)) for row in rows)
+    return tuple(_author_notice(dict(row)) for row in rows)
 
 
-def _kind_and_message(fields: dict[str, Any]) -> tuple[NoticeKind, Message]:
-    return NoticeKind(fields.pop("notice")), Message.model_validate(fields)
+def _author_notice(fields: dict[str, Any]) -> AuthorNotice:
+    kind, topics = NoticeKind(fields.pop("notice")), frozenset(fields.pop("topics"))
+    return AuthorNotice(kind=kind, topics=topics, message=Message.model_validate(fields))

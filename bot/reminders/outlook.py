@@ -5,7 +5,8 @@ from datetime import datetime
 from bot.people.model import Person
 from bot.reminders.model import Outlook, ReminderState, Silence
 from bot.reminders.planning import intervals
-from bot.reminders.rules import why_not_now
+from bot.reminders.rules import quiet_note, why_not_now
+from bot.reminders.words import for_reviewer
 from bot.working_time import add_working_time, start_of_working_day_after
 
 _NOBODY_WAITS = frozenset(
@@ -20,7 +21,7 @@ MOST_DAYS_AWAY = 2
 
 
 def find_outlook(state: ReminderState, now: datetime) -> Outlook:
-    """What holds at this moment. Every surface shows it in the words of words.py, so that they all agree."""
+    """The outlook at this moment. Every surface shows it in the words of words.py, so that they all agree."""
     wait, person = why_not_now(state, now), state.person
     silence = wait.why if wait else None
     if state.unresolved is not None and (wait is None or wait.until is not None):
@@ -37,6 +38,14 @@ def find_outlook(state: ReminderState, now: datetime) -> Outlook:
         reminders=len(state.rhythm.after),
         is_stuck=_is_stuck(state, silence, next_at, now),
     )
+
+
+def tell_reviewer(state: ReminderState, now: datetime) -> str:
+    """The note of their DM if nothing is asked of them, else why no DM comes now; empty if one does."""
+    outlook = find_outlook(state, now)
+    if not state.is_over and (note := quiet_note(state)):
+        return note
+    return "" if outlook.silence is None else for_reviewer(outlook)
 
 
 def _until(state: ReminderState, silence: Silence | None, now: datetime) -> datetime | None:
@@ -56,7 +65,7 @@ def _is_stuck(state: ReminderState, silence: Silence | None, next_at: datetime |
         return False
     if state.person is None or next_at is None:
         return True
-    in_time = _last_day_in_time(state.person, now) if silence is Silence.AWAY else _in_time(state, now)
+    in_time = back_in_time(state.person, now) if silence is Silence.AWAY else _in_time(state, now)
     return in_time is None or next_at > in_time
 
 
@@ -67,7 +76,7 @@ def _in_time(state: ReminderState, now: datetime) -> datetime | None:
     return add_working_time(state.person.hours, now, state.rhythm.notify_author_after)
 
 
-def _last_day_in_time(person: Person, now: datetime) -> datetime | None:
+def back_in_time(person: Person, now: datetime) -> datetime | None:
     """When the first working day begins on which a person who is away now must be back."""
     at: datetime | None = now
     for _ in range(MOST_DAYS_AWAY + 1):

@@ -71,12 +71,12 @@ def _why_never(state: ReminderState) -> Silence | None:
     reasons = (
         (state.is_over, Silence.OVER),
         (bool(state.blocked_by), Silence.BLOCKED),
-        (person is None, Silence.UNLINKED),
-        (person is not None and not person.is_active, Silence.DEACTIVATED),
         (state.pull_request.is_draft, Silence.DRAFT),
         (state.is_approved_enough, Silence.APPROVED),
-        (request.is_muted, Silence.MUTED),
         (request.is_snoozed_until_change and state.is_backlog and not state.contacts, Silence.BACKLOG),
+        (person is None, Silence.UNLINKED),
+        (person is not None and not person.is_active, Silence.DEACTIVATED),
+        (request.is_muted, Silence.MUTED),
         (request.is_snoozed_until_change, Silence.SNOOZED_UNTIL_CHANGE),
         (state.has_twin, Silence.TWIN),
         (any(m.state is MessageState.FAILED for m in state.messages), Silence.REFUSED),
@@ -171,16 +171,19 @@ def _look(state: ReminderState, message: Message) -> Look:
 def quiet_silence(state: ReminderState) -> Silence | None:
     """Why nothing is asked of the reader for now; None if their review is wanted, reminded or not."""
     reasons = (
-        (state.person is None, Silence.UNLINKED),
         (state.pull_request.is_draft, Silence.DRAFT),
         (state.is_approved_enough, Silence.APPROVED),
+        (state.person is None, Silence.UNLINKED),
         (state.request.is_muted, Silence.MUTED),
         (state.away_until is not None, Silence.AWAY),
     )
     return next((why for holds, why in reasons if holds), None)
 
 
-def _quiet_note(state: ReminderState) -> str:
+def quiet_note(state: ReminderState) -> str:
+    """The same in words for the reader; empty if their review is wanted."""
+    if quiet_silence(state) is None:
+        return ""
     zone = state.person.zone if state.person else "UTC"
     return for_reviewer(Outlook(silence=quiet_silence(state), until=state.away_until, zone=zone))
 
@@ -209,7 +212,7 @@ def _card(state: ReminderState, look: Look, sequence: int, *, is_first_ever: boo
         turn=turn(state),
         owned=state.pattern if _is_owner(state) else "",
         reminders=len(state.rhythm.after),
-        note=_quiet_note(state) if look is Look.QUIET else "",
+        note=quiet_note(state) if look is Look.QUIET else "",
         close_reason=_close_reason(state) if look is Look.OVER else None,
         is_first_ever=is_first_ever,
     )

@@ -51,7 +51,7 @@ _ABOUT_REVIEWER = {
     Silence.NEVER_AT_WORK: "{name} has no working hours",
     Silence.UNCONFIRMED: "Slack is being asked whether the last DM to {name} arrived",
     Silence.ALL_SNOOZED: "{name} gets no reminders until {day}",
-    Silence.AWAY: "{name} is out until {day}",
+    Silence.AWAY: "{name} is out until {last_day}",
     Silence.SNOOZED: "{name} snoozed it until {day}",
     Silence.NOT_DUE: "{next_dm} to {name} is not due",
     Silence.OUTSIDE_HOURS: "{name} is not at work",
@@ -68,7 +68,7 @@ def for_reviewer(outlook: Outlook) -> str:
         detail=outlook.detail,
         reminded=_all_sent(outlook.sent - 1),
         moment=outlook.until and _moment(outlook.until, outlook.zone),
-        last_day=outlook.until and _last_day(outlook.until, outlook.zone, "%a "),
+        last_day=outlook.until and _last_day(outlook.until, outlook.zone, with_weekday=True),
         next_dm=_next_dm(outlook),
         next_moment=outlook.next_at and _moment(outlook.next_at, outlook.zone),
     )
@@ -82,14 +82,15 @@ def about_reviewer(outlook: Outlook, name: str) -> str:
         detail=outlook.detail,
         reason=f": {outlook.detail}" if outlook.detail else "",
         reminded=_times(outlook.sent - 1),
-        day=outlook.until and _last_day(outlook.until, outlook.zone),
+        last_day=outlook.until and _last_day(outlook.until, outlook.zone),
+        day=outlook.until and day_of(outlook.until, outlook.zone),
         next_dm=_next_dm(outlook),
     )
 
 
 def what_comes(outlook: Outlook, name: str) -> str:
-    """What Ripe does next for this reviewer, as a clause to anybody else."""
-    if outlook.next_at is None:
+    """The next thing that Ripe does for this reviewer, as a clause to anybody else."""
+    if outlook.is_end:
         return "nothing more is sent"
     if outlook.sequence == 0:
         return f"{name} gets the first DM"
@@ -125,10 +126,10 @@ def _moment(instant: datetime, zone: str) -> str:
     return f"{local:%a} {local.day} {local:%b, %H:%M} ({zone})"
 
 
-def _last_day(ends_at: datetime, zone: str, weekday: str = "") -> str:
+def _last_day(ends_at: datetime, zone: str, *, with_weekday: bool = False) -> str:
     """The last day before this moment; or, if it is in the middle of a day, that day and the time."""
     local = ends_at.astimezone(load_zone(zone))
-    if local.time() != time.min:
-        return f"{local:{weekday}}{local.day} {local:%b %H:%M}"
-    day = local.date() - timedelta(days=1)
-    return f"{day:{weekday}}{day.day} {day:%b}"
+    is_whole = local.time() == time.min
+    day = local.date() - timedelta(days=1) if is_whole else local.date()
+    weekday = f"{day:%a} " if with_weekday else ""
+    return f"{weekday}{day.day} {day:%b}" + ("" if is_whole else f" {local:%H:%M}")

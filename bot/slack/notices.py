@@ -23,6 +23,9 @@ MOST_IN_SENTENCE = 400
 MOST_LISTED = 20
 """Lines: Slack shows at most fifty blocks, and a person reads fewer."""
 
+
+_OUR_OWN = "it "
+"""A sentence that begins with a name keeps its small letter: names are case-sensitive to their owners."""
 _NOW = (
     "*What happens now.* Open pull requests of the last 14 days are read. Nobody gets a DM about each: every"
     " reviewer gets one list when their next working day begins."
@@ -85,35 +88,60 @@ def render_admin_notice(sentences: Sequence[str]) -> Rendered:
 
 
 def render_author_notice(
-    kind: AuthorNoticeKind, pull_request: PullRequest, reviewers: Sequence[str]
+    kind: AuthorNoticeKind,
+    pull_request: PullRequest,
+    reviewers: Sequence[str],
+    sentences: Sequence[str] = (),
+    choices: Sequence[str] = (),
 ) -> Rendered:
-    """Tells an author that a review needs their help. `reviewers` are the logins that it is about."""
+    """Tells an author that a review needs their help.
+
+    `reviewers` are the logins that it is about. `sentences` say what Ripe does about each and why, `choices`
+    what the author can do.
+    """
     title = disarm(pull_request.title, MOST_IN_TITLE) or "(no title)"
-    headline, advice = _author_notice_words(kind, [disarm(login, MOST_IN_NAME) for login in reviewers])
-    blocks = [section(f"*{title_link(pull_request)}*\n{label(pull_request)} · {headline}"), context(advice)]
+    headline = _headline(kind, join_words([disarm(login, MOST_IN_NAME) for login in reviewers]))
+    text = " ".join([*map(_sentence, sentences[:MOST_LISTED]), *_choices(choices)])
+    blocks = [section(f"*{title_link(pull_request)}*\n{label(pull_request)} · {headline}")]
+    blocks += [context(text)] if text else []
     if (url := web_address(pull_request.url)) is not None:
         opening = {**button("Open", OPEN, str(pull_request.id)), "url": url}
         blocks.append({"type": "actions", "elements": [opening]})
     return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label(pull_request)})")
 
 
-def _author_notice_words(kind: AuthorNoticeKind, reviewers: Sequence[str]) -> tuple[str, str]:
-    names = join_words(reviewers)
+def _headline(kind: AuthorNoticeKind, names: str) -> str:
     match kind:
         case NoticeKind.NOBODY_REACHABLE:
-            return (
-                "nobody who was asked can be reached in Slack",
-                f"Asked: {names}. Ripe does not know who they are in Slack, so it reminds nobody."
-                " Tell them yourself, or have an admin connect them (`ripe people import`).",
-            )
+            return "nobody who was asked can be reached in Slack"
         case NoticeKind.NOBODY_LEFT:
-            return (
-                "no reviewer could be found",
-                "Everyone whom its rules name is unavailable or was asked already."
-                " Please ask someone yourself.",
-            )
+            return "no reviewer could be found"
         case NoticeKind.NO_ANSWER:
-            return (
-                f"no answer yet from {names}",
-                "Ripe goes on reminding. You can ask someone else, have a word with them, or wait.",
-            )
+            return f"no answer yet from {names}"
+        case NoticeKind.NOBODY_ACTS:
+            return "nobody is being reminded to review it"
+
+
+def _sentence(text: str) -> str:
+    sentence = disarm(text, MOST_IN_SENTENCE)
+    return sentence[:1].upper() + sentence[1:] if sentence.startswith(_OUR_OWN) else sentence
+
+
+def _choices(choices: Sequence[str]) -> list[str]:
+    if not choices:
+        return []
+    return [f"You can {', '.join(choices[:-1])}{' or ' if choices[1:] else ''}{choices[-1]}."]
+
+
+def render_unheard(unheard: Sequence[tuple[PullRequest, Sequence[str]]]) -> Rendered:
+    """Tells an admin on which pull requests nobody acts, and why. Only the first 20 are listed."""
+    count = len(unheard)
+    headline = f"Nobody is being reminded to review {count} pull request{'' if count == 1 else 's'}"
+    blocks = [section(f"*{headline}*")]
+    for about, sentences in unheard[:MOST_LISTED]:
+        why = " ".join(map(_sentence, sentences))
+        blocks.append(section(f"• {title_link(about)} · {label(about)}\n{why}"))
+    if count > MOST_LISTED:
+        blocks.append(context(f"and {count - MOST_LISTED} more"))
+    blocks.append(context("Their authors cannot be told in Slack, so you hear of it once, as an admin."))
+    return Rendered(blocks=tuple(blocks), text=f"{headline}.")

@@ -75,7 +75,10 @@ class AuthorNotice(Case):
 
     async def run(self, *, is_live: bool = True) -> HandlerResult:
         job = tell_author_job(self.pull_request_id, NoticeKind.NOBODY_REACHABLE)
-        return await tell_author(self.claimed(job), slack=self.slack(is_live), clock=self.scene.world.clock)
+        world = self.scene.world
+        return await tell_author(
+            self.claimed(job), slack=self.slack(is_live), queue=world.queue, clock=world.clock
+        )
 
     async def notice(self) -> Notice:
         pull_request = await load_pull_request(self.pull_request_id)
@@ -315,7 +318,8 @@ async def test_no_answer_waits_until_the_latest_moment_for_a_first_one(scene: Sc
     case = AuthorNotice(scene)
 
     async def run() -> HandlerResult:
-        return await tell_author(case.claimed(job), slack=scene.gateway, clock=scene.world.clock)
+        world = scene.world
+        return await tell_author(case.claimed(job), slack=scene.gateway, queue=world.queue, clock=world.clock)
 
     result = await run()
     assert isinstance(result, Postpone)
@@ -325,6 +329,6 @@ async def test_no_answer_waits_until_the_latest_moment_for_a_first_one(scene: Sc
     (text,) = case.texts()
     assert "no answer yet from ana-gh" in text
     pull_request = await load_pull_request(request.pull_request_id)
-    ((kind, message),) = await list_author_notices(pull_request)
-    assert (kind, message.state) == (NoticeKind.NO_ANSWER, SENT)
-    assert await find_notice(Notice.to_author(ben, NoticeKind.NO_ANSWER, pull_request)) == message
+    (notice,) = await list_author_notices(pull_request)
+    assert (notice.kind, notice.message.state) == (NoticeKind.NO_ANSWER, SENT)
+    assert await find_notice(Notice.to_author(ben, NoticeKind.NO_ANSWER, pull_request)) == notice.message

@@ -153,7 +153,9 @@ async def test_after_an_outage_everybody_gets_one_digest_of_what_still_waits(
     await ripe.settle()
     await ripe.pass_time(minutes=2)
     got = {name: ripe.dms(name) for name in names}
-    promise("D7", f"an outage of a day, {people} people x 5 DMs due", f"{[len(dms) for dms in got.values()]} DMs")
+    promise(
+        "D7", f"an outage of a day, {people} people x 5 DMs due", f"{[len(dms) for dms in got.values()]} DMs"
+    )
     for name, dms in got.items():
         (digest,) = dms
         assert "4 reviews wait for you" in digest

@@ -56,6 +56,7 @@ async def every_job(ripe: Whole, pull: Pull) -> tuple[Job, ...]:
         catalog.sync_pull_request_job(pull_request),
         catalog.remind_reviewer_job(RequestId(request)),
         catalog.tell_author_job(pull_request, NoticeKind.NO_ANSWER),
+        catalog.tell_admin_of_silence_job(ripe.app.workspace_id),
         catalog.backfill_repository_job(installation, RepositoryId(repository)),
         catalog.welcome_digest_job(PersonId(person)),
         catalog.digest_job(PersonId(person)),

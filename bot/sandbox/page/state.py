@@ -87,7 +87,7 @@ async def _show_review(app: App, pull_request: PullRequest, now: datetime) -> Js
         "decisions": [
             _show_decision(assignment, now) for assignment in await list_assignments(pull_request.id)
         ],
-        "requests": [_show_request(state, wakes, now) for state in await read_reminder_states(ids, now)],
+        "requests": [show_request(state, wakes, now) for state in await read_reminder_states(ids, now)],
     }
 
 
@@ -125,7 +125,8 @@ def _show_decision(assignment: Assignment, now: datetime) -> Json:
     }
 
 
-def _show_request(state: ReminderState, wakes: Mapping[int, str], now: datetime) -> Json:
+def show_request(state: ReminderState, wakes: Mapping[int, str], now: datetime) -> Json:
+    """When a reviewer was asked, how that ended, and what comes next."""
     request, outlook = state.request, find_outlook(state, now)
     return {
         "login": request.reviewer_login,
@@ -139,10 +140,12 @@ def _show_request(state: ReminderState, wakes: Mapping[int, str], now: datetime)
 
 
 def _describe_next(outlook: Outlook, name: str) -> str:
-    """What comes next and, unless it just takes its time, why nothing comes now."""
+    """The next DM and, unless it is just not due, why none comes now."""
     comes = what_comes(outlook, name)
     if outlook.silence in (None, Silence.NOT_DUE):
         return comes
+    if outlook.silence is Silence.LATE:
+        return about_reviewer(outlook, name)
     return f"{about_reviewer(outlook, name)}: {comes}"
 
 

@@ -1,0 +1,122 @@
+"""Tells an admin, at most once a day, on which pull requests nobody acts while their authors get no DMs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from bot.clock import Clock
+from bot.flows import outbox
+from bot.flows.notices import (
+    PreparedNotice,
+    ReadyNotice,
+    begin_notice,
+    follow_up,
+    send_notice,
+    wait_for_work,
+)
+from bot.flows.reminder_state import read_reminder_states
+from bot.flows.standstill import NoticeContent, find_standstill
+from bot.flows.unheard import forget_unheard, list_unheard, mark_heard
+from bot.flows.visibility import Visibility, find_visibility
+from bot.model import WorkspaceId
+from bot.people.model import Person
+from bot.people.store import list_people, load_person, lock_person, upsert_person
+from bot.reminders.model import Notice, NoticeKind
+from bot.reminders.notices import find_notice
+from bot.reminders.planning import intervals
+from bot.reviews.model import PullRequest
+from bot.reviews.store import list_pull_requests_by_id
+from bot.slack.gateway import SlackUser
+from bot.slack.notices import render_unheard
+from bot.working_time import (
+    UNKNOWN_ZONE,
+    is_zone,
+    local_day,
+    next_working_instant,
+    start_of_working_day_after,
+)
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
+
+Unheard = tuple[PullRequest, NoticeContent]
+
+
+class Slack(outbox.Slack, Protocol):
+    """The part of Slack that this job needs."""
+
+    async def list_users(self) -> list[SlackUser]: ...
+
+
+class Arguments(BaseModel):
+    workspace_id: WorkspaceId
+
+
+async def tell_admin_of_silence(job: ClaimedJob, *, slack: Slack | None, clock: Clock) -> HandlerResult:
+    """Sends one list, in the admin's working hours, of what is still true."""
+    workspace_id = job.read(Arguments).workspace_id
+    if slack is None:
+        return Discard("shadow mode")
+    if not await list_unheard(workspace_id):
+        return Discard("an admin has heard of everything")
+    admins = [
+        user for user in await slack.list_users() if user.is_admin and user.is_active and not user.is_bot
+    ]
+    prepared = await _prepare(workspace_id, admins, clock.now())
+    return await send_notice(prepared, slack=slack, clock=clock)
+
+
+@write_transaction
+async def _prepare(workspace_id: WorkspaceId, admins: Sequence[SlackUser], now: datetime) -> PreparedNotice:
+    admin = await _choose(workspace_id, admins, now)
+    if admin is None:
+        return Discard("no admin can be told")  # `ripe doctor` and `ripe why` say so
+    await lock_person(admin.id)
+    notice = Notice.to_person(admin, NoticeKind.UNHEARD, local_day(admin.hours, now).isoformat())
+    if (earlier := await find_notice(notice)) is not None:
+        return follow_up(earlier, admin) if earlier.is_unresolved else _wait_for_tomorrow(admin, now)
+    if (wait := wait_for_work(admin, now)) is not None:
+        return wait
+    unheard = await _load_unheard(workspace_id, now)
+    if not unheard:
+        return Discard("somebody acts on each of them again")
+    rendered = render_unheard([(about, content.sentences) for about, content in unheard])
+    prepared = await begin_notice(notice, admin, rendered, now)
+    if isinstance(prepared, ReadyNotice):
+        topics = {about.id: content.topics for about, content in unheard}
+        await mark_heard(topics, prepared.message_id, now)
+    return prepared
+
+
+async def _choose(workspace_id: WorkspaceId, admins: Sequence[SlackUser], now: datetime) -> Person | None:
+    """An admin who is at work some day, known to Ripe if possible."""
+    people = {person.slack_user_id: person for person in await list_people(workspace_id)}
+    for admin in sorted(admins, key=lambda user: (user.id not in people, user.id)):
+        person = people.get(admin.id)
+        if person is None:
+            zone = admin.zone if admin.zone and is_zone(admin.zone) else UNKNOWN_ZONE
+            return await load_person(await upsert_person(workspace_id, admin.id, admin.name, zone))
+        if next_working_instant(person.hours, now, intervals(person)) is not None:
+            return person
+    return None
+
+
+async def _load_unheard(workspace_id: WorkspaceId, now: datetime) -> list[Unheard]:
+    """Those on which still nobody acts. The others are forgotten: the next look notes them again."""
+    unheard, over = [], []
+    for about in await list_pull_requests_by_id(await list_unheard(workspace_id)):
+        is_asked = about.is_open and not about.is_draft
+        is_visible = is_asked and await find_visibility(about.id) is Visibility.VISIBLE
+        content = await find_standstill(about, now, read_reminder_states) if is_visible else None
+        if isinstance(content, NoticeContent):
+            unheard.append((about, content))
+        else:
+            over.append(about.id)
+    await forget_unheard(over)
+    return unheard
+
+
+def _wait_for_tomorrow(admin: Person, now: datetime) -> Postpone | Discard:
+    tomorrow = start_of_working_day_after(admin.hours, now)
+    at = tomorrow and next_working_instant(admin.hours, tomorrow, intervals(admin))
+    return Postpone(at) if at else Discard("the admin is never at work")

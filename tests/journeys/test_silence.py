@@ -1,0 +1,286 @@
+"""Every reason for which nobody will be reminded reaches the author or an admin once (promise S10)."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+
+from bot.actions.explain import explain
+from bot.reminders.model import Silence
+from bot.sandbox.github.model import Pull
+from bot.slack.messages import MUTE, SNOOZE, UNDO
+from tests.journeys.whole import MONDAY_MORNING, PEOPLE, Whole, whole_bot
+from tests.promises import Promise
+
+EVERYBODY = PEOPLE + "dev,dev@acme.example\neli,eli@acme.example\n"
+
+
+def at(text: str) -> datetime:
+    """November 2037 in UTC; Berlin is one hour ahead, Tokyo nine. "23" is Monday."""
+    day, _, clock = text.partition(" ")
+    hour, _, minute = (clock or "0:00").partition(":")
+    return datetime(2037, 11, int(day), int(hour), int(minute), tzinfo=UTC)
+
+
+async def ask(ripe: Whole, *reviewers: str, by: str = "ben", author: str = "ben") -> Pull:
+    """A human asks these people. No rule is about these files."""
+    pull = ripe.github.open_pull_request("acme/web", author, "Round up", ["src/main.py"])
+    ripe.github.request_review(pull, reviewers, by=by)
+    await ripe.pass_time(minutes=1)
+    return pull
+
+
+async def press(ripe: Whole, name: str, action: str, value: str | None = None) -> None:
+    reply = await ripe.slack.click(name, ripe.messages(name)[-1].ts, action, value)
+    assert reply.error is None, reply
+    await ripe.settle()
+
+
+async def say(ripe: Whole, name: str, command: str, text: str) -> None:
+    assert (await ripe.slack.run_command(name, command, text)).error is None
+    await ripe.settle()
+
+
+async def muted(ripe: Whole) -> None:
+    await ask(ripe, "cho")
+    await press(ripe, "cho", MUTE)
+
+
+async def snoozed_until_change(ripe: Whole) -> None:
+    await ask(ripe, "cho")
+    await press(ripe, "cho", SNOOZE, "1:change")
+
+
+async def snoozed_for_long(ripe: Whole) -> None:
+    await ask(ripe, "cho")
+    await say(ripe, "cho", "/snooze", "acme/web#1 until 7 dec")
+
+
+async def everything_snoozed(ripe: Whole) -> None:
+    await say(ripe, "cho", "/snooze", "until 7 dec")
+    await ask(ripe, "cho")
+
+
+async def away_before(ripe: Whole) -> None:
+    """A human asks somebody who is out."""
+    await say(ripe, "cho", "/ooo", "until 11 dec")
+    await ask(ripe, "cho")
+
+
+async def away_after(ripe: Whole) -> None:
+    await ask(ripe, "cho")
+    await say(ripe, "cho", "/ooo", "24 nov - 11 dec")
+
+
+async def deactivated(ripe: Whole) -> None:
+    await ask(ripe, "cho")
+    await ripe.slack.change_user("cho", deleted=True)
+    await ripe.settle()
+
+
+async def refused(ripe: Whole) -> None:
+    """Slack refuses the DM, and sends no event about the person."""
+    ripe.slack.user("cho").deleted = True
+    await ask(ripe, "cho")
+
+
+async def all_sent(ripe: Whole) -> None:
+    await ask(ripe, "cho")
+
+
+async def never_at_work(ripe: Whole) -> None:
+    await ripe.app.database.execute("UPDATE person SET spans = '{}' WHERE name ILIKE 'cho%'")
+    await ask(ripe, "cho")
+
+
+async def unlinked(ripe: Whole) -> None:
+    await ask(ripe, "eli")
+
+
+async def one_muted_one_unlinked(ripe: Whole) -> None:
+    await ask(ripe, "cho", "eli")
+    await press(ripe, "cho", MUTE)
+
+
+async def only_a_team(ripe: Whole) -> None:
+    pull = ripe.github.open_pull_request("acme/web", "ben", "Round up", ["src/main.py"])
+    ripe.github.request_review(pull, [], by="ben", teams=["payments"])
+    await ripe.settle()
+
+
+async def no_rule_matches(ripe: Whole) -> None:
+    ripe.github.open_pull_request("acme/api", "ben", "Round up", ["src/main.py"])
+    await ripe.settle()
+
+
+async def nobody_left(ripe: Whole) -> None:
+    await say(ripe, "cho", "/ooo", "until 11 dec")
+    await ripe.open_pull_request("docs/intro.md")
+
+
+async def approved_enough(ripe: Whole) -> None:
+    pull = await ask(ripe, "cho", "ana")
+    ripe.github.review(pull, "ana", "APPROVED")
+    await ripe.settle()
+
+
+class Reason(NamedTuple):
+    begin: Callable[[Whole], Awaitable[None]]
+    said: str
+    times: int = 1
+
+
+REASONS = (
+    Reason(muted, "cho muted it"),
+    Reason(snoozed_until_change, "cho snoozed it until something changes"),
+    Reason(snoozed_for_long, "cho snoozed it until 7 Dec"),
+    Reason(everything_snoozed, "cho gets no reminders until 7 Dec"),
+    Reason(away_before, "cho is out until 11 Dec"),
+    Reason(away_after, "cho is out until 11 Dec"),
+    Reason(deactivated, "cho is deactivated in Slack"),
+    Reason(refused, "Slack refused the DM to cho"),
+    Reason(all_sent, "cho was reminded 3 times, Ripe has stopped"),
+    Reason(never_at_work, "cho has no working hours"),
+    Reason(unlinked, "eli is not connected with anybody in Slack"),
+    Reason(one_muted_one_unlinked, "cho muted it. eli is not connected with anybody in Slack"),
+    Reason(only_a_team, "Team payments was asked; Ripe cannot remind a team yet"),
+    Reason(no_rule_matches, "No rule matches its files"),
+    Reason(nobody_left, "Its rules name nobody who can be asked now"),
+    Reason(approved_enough, "It has the approvals it needs, so cho is not reminded any more"),
+)
+SAMPLE = (muted, away_after, all_sent, only_a_team)
+NOBODY_NEEDS_TO_HEAR = {
+    Silence.OVER, Silence.DRAFT, Silence.BLOCKED, Silence.BACKLOG, Silence.TWIN, Silence.UNCONFIRMED,
+    Silence.NOT_DUE, Silence.OUTSIDE_HOURS, Silence.IN_DIGEST, Silence.LATE, Silence.AFTER_OTHERS,
+}  # fmt: skip
+"""The author or an admin has done it, or a DM comes."""
+DAYS = 11
+
+
+@pytest.fixture
+async def ripe(dsn: str) -> AsyncIterator[Whole]:
+    async with whole_bot(dsn, MONDAY_MORNING) as whole:
+        yield whole
+
+
+def mentions(ripe: Whole, name: str, said: str) -> int:
+    return sum(said in dm.replace("\u2060", "") for dm in ripe.dms(name))
+
+
+def is_untrue(dm: str) -> bool:
+    return "goes on reminding" in dm
+
+
+async def check(ripe: Whole, reason: Reason, promise: Promise) -> None:
+    await reason.begin(ripe)
+    await ripe.pass_time(days=DAYS)
+    count = mentions(ripe, "ben", reason.said)
+    promise("S10", f"{reason.begin.__name__.replace('_', ' ')}, {DAYS} days", f"told {count} times")
+    assert count == reason.times, ripe.dms("ben")
+    untrue = [dm for dm in ripe.dms("ben") if is_untrue(dm)]
+    assert len(untrue) == (1 if reason.begin is all_sent else 0), untrue
+    assert len(ripe.dms("ben")) == reason.times + len(untrue), ripe.dms("ben")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [reason for reason in REASONS if reason.begin in SAMPLE],
+    ids=lambda reason: reason.begin.__name__,
+)
+async def test_the_author_hears_once_why_nobody_is_reminded(
+    ripe: Whole, reason: Reason, promise: Promise
+) -> None:
+    await check(ripe, reason, promise)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("reason", REASONS, ids=lambda reason: reason.begin.__name__)
+async def test_the_author_hears_once_of_every_reason(ripe: Whole, reason: Reason, promise: Promise) -> None:
+    await check(ripe, reason, promise)
+
+
+def test_every_silence_is_told_or_ends_by_itself() -> None:
+    said = {
+        Silence.MUTED, Silence.SNOOZED_UNTIL_CHANGE, Silence.SNOOZED, Silence.ALL_SNOOZED, Silence.AWAY,
+        Silence.DEACTIVATED, Silence.REFUSED, Silence.ALL_SENT, Silence.NEVER_AT_WORK, Silence.UNLINKED,
+        Silence.APPROVED,
+    }  # fmt: skip
+    assert said | NOBODY_NEEDS_TO_HEAR == set(Silence)
+
+
+async def test_nobody_hears_of_a_mute_that_is_undone_within_minutes(ripe: Whole) -> None:
+    await muted(ripe)
+    await press(ripe, "cho", UNDO)
+    await ripe.pass_time(hours=6)
+    assert ripe.dms("ben") == []
+
+
+async def test_while_somebody_else_is_reminded_the_author_is_left_in_peace(ripe: Whole) -> None:
+    await ask(ripe, "cho", "ana")
+    await press(ripe, "cho", MUTE)
+    await ripe.go_to(at("24 15:00"))
+    assert ripe.dms("ben") == []
+    await ripe.go_to(at("25 12:00"))
+    (dm,) = ripe.dms("ben")
+    assert "no answer yet from cho and ana" in dm
+    assert "cho muted it." in dm
+    assert "Ripe goes on reminding ana." in dm
+
+
+async def test_an_absence_of_two_days_is_no_news(ripe: Whole) -> None:
+    await ask(ripe, "cho")
+    await say(ripe, "cho", "/ooo", "until tomorrow")
+    await ripe.go_to(at("24 15:00"))
+    assert ripe.dms("ben") == []
+
+
+async def test_reasons_that_come_one_after_the_other_are_told_one_after_the_other(ripe: Whole) -> None:
+    await away_before(ripe)
+    await ripe.pass_time(days=40)
+    said = [dm.replace("\u2060", "") for dm in ripe.dms("ben")]
+    assert mentions(ripe, "ben", "cho is out until 11 Dec") == 1
+    assert mentions(ripe, "ben", "cho was reminded 3 times, Ripe has stopped") == 1
+    assert [is_untrue(dm) for dm in said] == [False, True, False], said
+
+
+async def test_an_author_who_is_unknown_is_stood_in_for_by_an_admin(ripe: Whole) -> None:
+    pull = await ask(ripe, "cho", by="eli", author="eli")
+    await press(ripe, "cho", MUTE)
+    await ripe.pass_time(days=1)
+    (dm,) = ripe.dms("olga")
+    assert "acme/web#1" in dm
+    assert "cho muted it." in dm.replace("\u2060", "")
+    await ripe.pass_time(days=20)
+    assert len(ripe.dms("olga")) == 1
+    text = "\n".join(await explain(ripe.app.workspace_id, "acme/web#1", ripe.clock.now()))
+    assert "neither the author nor an admin" not in text
+    assert pull.requested == ["cho"]
+
+
+async def test_an_admin_gets_one_list_a_day(ripe: Whole) -> None:
+    for _ in range(3):
+        await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(days=2)
+    (dm,) = ripe.dms("olga")
+    assert [f"acme/web#{number}" in dm for number in (1, 2, 3)] == [True] * 3
+
+
+async def test_without_an_admin_why_says_that_nobody_has_heard(ripe: Whole) -> None:
+    olga = ripe.slack.user("olga")
+    olga.is_admin = olga.is_owner = False
+    await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(days=5)
+    text = "\n".join(await explain(ripe.app.workspace_id, "acme/web#1", ripe.clock.now()))
+    assert "Nobody acts on it, and nobody could be told: neither the author nor an admin." in text
+
+
+async def test_an_author_who_is_away_for_long_hears_on_return_and_an_admin_now(ripe: Whole) -> None:
+    await say(ripe, "ben", "/ooo", "until 4 dec")
+    before = len(ripe.dms("ben"))
+    await muted(ripe)
+    await ripe.pass_time(days=2)
+    assert mentions(ripe, "olga", "cho muted it.") == 1
+    assert len(ripe.dms("ben")) == before
+    await ripe.pass_time(days=14)
+    assert mentions(ripe, "ben", "cho muted it.") == 1
