@@ -211,6 +211,7 @@ NOT_QUERIES = set(
         "record_address",
         "decide_refused_anew",
         "note_obstacle",
+        "noting_obstacles",
         "end_obstacle",
         "mark_reported",
         "delete_unsent",

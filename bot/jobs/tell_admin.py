@@ -1,7 +1,7 @@
 """Tells one admin of a workspace what GitHub and Slack refuse, and who gets no DMs: at most once a day."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -23,6 +23,7 @@ from bot.people.store import list_people, load_person, lock_person, upsert_perso
 from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import find_notice
 from bot.reminders.planning import intervals
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.gateway import SlackUser
 from bot.slack.notices import render_admin_notice
 from bot.slack.times import describe_instant
@@ -34,6 +35,9 @@ from bot.working_time import (
     start_of_working_day_after,
 )
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
+
+LOOK_AGAIN_AFTER = timedelta(hours=1)
+"""While Slack does not say who is an admin."""
 
 
 class Slack(outbox.Slack, Protocol):
@@ -53,9 +57,11 @@ async def tell_admin(job: ClaimedJob, *, slack: Slack | None, clock: Clock) -> H
     workspace_id = job.read(Arguments).workspace_id
     if not await _list_untold(workspace_id, clock.now()):
         return Discard("nothing is refused any more")
-    admins = [
-        user for user in await slack.list_users() if user.is_admin and user.is_active and not user.is_bot
-    ]
+    try:
+        users = await slack.list_users()
+    except (SlackRefusedError, SlackOutcomeUnknownError) as error:
+        raise Postpone(clock.now() + LOOK_AGAIN_AFTER) from error
+    admins = [user for user in users if user.is_admin and user.is_active and not user.is_bot]
     prepared = await _prepare(workspace_id, admins, clock.now())
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice):

@@ -5,7 +5,8 @@ Only in the last case Slack may have carried it out.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import aiohttp
@@ -28,8 +29,8 @@ EVENT_TYPE = "ripe_reminder"
 MOST_PAGES = 20
 USERS_PER_PAGE = 500
 UNREACHABLE_FOR = timedelta(minutes=1)
-LONGEST_WAIT = 86_400
-"""Seconds."""
+LONGEST_WAIT = timedelta(hours=1)
+"""Slack's limits are refilled every minute, so a longer wait is a mistake."""
 RETRY_AFTER = timedelta(seconds=30)
 """The wait if Slack says that there were too many calls, but not how long to wait."""
 
@@ -287,8 +288,23 @@ def _find_wait(reply: object) -> timedelta | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta:
-    seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return timedelta(seconds=min(int(seconds), LONGEST_WAIT)) if seconds.isdecimal() else RETRY_AFTER
+    """Seconds, or a date: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after."""
+    value = next((str(value) for name, value in headers.items() if name.lower() == "retry-after"), "")
+    seconds = _seconds(value)
+    return RETRY_AFTER if seconds is None else min(timedelta(seconds=seconds), LONGEST_WAIT)
+
+
+def _seconds(value: str) -> float | None:
+    """An hour at most; None for a time that is over, or for no time at all."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - utc_now()).total_seconds()
+    return min(seconds, LONGEST_WAIT.total_seconds()) if seconds >= 0 else None
 
 
 def _key_of(message: Mapping[str, Any]) -> str | None:
@@ -299,15 +315,20 @@ def _key_of(message: Mapping[str, Any]) -> str | None:
     return key if isinstance(key, str) else None
 
 
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
 def parse_user(user: Mapping[str, Any]) -> SlackUser:
     """Reads a user from a reply of Slack's or from an event."""
-    profile = user.get("profile") or {}
+    profile = user.get("profile")
+    profile = profile if isinstance(profile, Mapping) else {}
     names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"), user.get("name"))
     return SlackUser(
         id=user["id"],
-        name=next((name for name in names if name), user["id"]),
-        zone=user.get("tz") or None,
-        email=profile.get("email") or None,
+        name=next((name for name in names if isinstance(name, str) and name), user["id"]),
+        zone=_text(user.get("tz")),
+        email=_text(profile.get("email")),
         is_bot=bool(user.get("is_bot")),
         is_active=not user.get("deleted"),
         is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),

@@ -18,6 +18,8 @@ async def disturb(fault: Fault) -> Response:
             return limited
         case "error":
             return Response("the sandbox was asked to fail\n", status=fault.status)
+        case "refused":
+            return jsonify({"ok": False, "error": fault.code})
         case "hang":
             # Quart cancels this when the caller goes away.
             await asyncio.Event().wait()

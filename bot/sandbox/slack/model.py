@@ -155,18 +155,20 @@ class Fault(BaseModel):
     """A failure of the next calls of `method` (`*` is any).
 
     ratelimited: 429 with Retry-After, to every call until `retry_after` seconds of the application's clock
-    are over. error: an HTTP `status` of 500 or more. hang: no answer. cut: the connection ends before one.
+    are over. error: an HTTP `status` of 500 or more. refused: status 200 with the error `code`. hang: no
+    answer. cut: the connection ends before one.
     `moment` after: the call is carried out first, so only its answer is lost.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     method: str
-    kind: Literal["ratelimited", "error", "hang", "cut"]
+    kind: Literal["ratelimited", "error", "refused", "hang", "cut"]
     moment: Literal["before", "after"] = "before"
     times: int = Field(default=1, ge=1)
     retry_after: int = Field(default=1, ge=1)
     status: int = Field(default=500, ge=500, le=599)
+    code: str = "invalid_auth"
     until: datetime | None = None
 
 

@@ -142,6 +142,8 @@ async def _serve(world: SlackWorld, method: str, act: Callable[[Json], Json], re
 
 
 def _name(fault: Fault) -> str:
+    if fault.kind == "refused":
+        return fault.code
     return f"http_{fault.status}" if fault.kind == "error" else fault.kind
 
 
