@@ -55,7 +55,7 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
 async def _describe_obstacles(
     pull_request: PullRequest, states: Sequence[ReminderState], now: datetime
 ) -> list[str]:
-    """What GitHub and Slack refuse, unless it began a moment ago."""
+    """Lines about the calls that GitHub and Slack refuse, unless that began a moment ago."""
     waiting = [state.person.id for state in states if state.person and not state.is_over]
     obstacles = await list_obstacles(now, pull_request_id=pull_request.id, person_ids=waiting)
     return [

@@ -60,7 +60,7 @@ async def _explain_with_outlook(
 
 
 async def _describe_obstacles(person: Person, pull_request: PullRequest, now: datetime) -> list[str]:
-    """What GitHub refuses about the pull request, unless it began a moment ago."""
+    """Sentences about the calls that GitHub refuses, unless that began a moment ago."""
     listed = await list_obstacles(now, pull_request_id=pull_request.id)
     sentences = [
         describe_obstacle(obstacle, describe_instant(obstacle.since, person.hours.zone, now))

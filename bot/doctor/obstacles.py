@@ -1,4 +1,4 @@
-"""What GitHub and Slack refuse to the bot, and which people get no DMs for that reason."""
+"""Lists the calls that GitHub and Slack refuse, and the people who get no DMs for that reason."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -64,7 +64,7 @@ async def _prepare_for(author: Person, pull_request: PullRequest, now: datetime)
 
 
 async def _describe_consequence(pull_request: PullRequest, obstacles: list[Obstacle]) -> str:
-    """What Ripe did without the files; empty if it waits for them."""
+    """A sentence about the choice made without the files; empty if Ripe waits for them."""
     stored = await list_assignments(pull_request.id)
     decision = stored[-1].decision if stored else None
     if decision is None or not decision.paths_refused or obstacles[0].call not in (Call.FILES, Call.STATE):

@@ -64,7 +64,7 @@ class _Ended:
 
     @property
     def is_hopeless(self) -> bool:
-        """It gave up by itself, right after its start: a new one would, too."""
+        """It gave up by itself, right after its start, so a new one would do the same."""
         return self.code >= 0 and self.ran_for < STEADY_SECONDS
 
 

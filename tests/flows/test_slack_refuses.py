@@ -1,4 +1,4 @@
-"""What Slack refuses for a while ends nothing: each due DM arrives once, and each ended one is struck."""
+"""A refusal of Slack that passes ends nothing: each due DM arrives once, and each ended one is struck."""
 
 from datetime import timedelta
 

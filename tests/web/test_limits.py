@@ -1,4 +1,4 @@
-"""What strangers may send: how much, how slowly, to which name; and signed deliveries beside them."""
+"""The limits of a request from strangers: its size, its speed, its Host; and signed deliveries beside them."""
 
 import asyncio
 import contextlib
