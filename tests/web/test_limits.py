@@ -1,4 +1,4 @@
-"""The limits of a request from strangers: its size, its speed, its Host; and signed deliveries beside them."""
+"""The limits of a request from strangers: size, speed, Host; and signed deliveries beside such requests."""
 
 import asyncio
 import contextlib
