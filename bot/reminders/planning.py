@@ -26,8 +26,8 @@ _QUIET = frozenset(
         Silence.SNOOZED,
     }
 )
-"""Wishes of the pull request or of its reviewer. A pause and a suspension are not among them: the DMs that they
-hold back are late afterwards, so that everybody gets one digest and no burst."""
+"""Wishes of the pull request or of its reviewer. A pause and a suspension are not among them: the DMs that
+they hold back are late afterwards, so that everybody gets one digest and no burst."""
 
 
 def intervals(person: Person) -> tuple[Interval, ...]:
@@ -65,6 +65,8 @@ def list_in_digest(state: ReminderState, person: Person, planned: datetime, now:
     A late review may be over by now, so it is listed only after GitHub has said how it stands.
     """
     since = _working_instant(person, max(planned, state.digest_planned_at or planned)) or planned
+    if len(state.digested) >= MOST_DIGESTS:
+        return Wait(until=None, why=Silence.ALL_SENT)
     if is_late(since, now) and not _is_heard_of(state, now):
         return Wait(until=None, why=Silence.LATE)
     return _in_digest(state, person, max(since, now), now)
