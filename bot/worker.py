@@ -12,11 +12,16 @@ from bot.flows.catalog import (
     APPLY_FACT,
     ASSIGN_REVIEWERS,
     BACKFILL_REPOSITORY,
+    COMPARE_INSTALLATION,
+    COMPARE_REPOSITORY,
+    COMPARE_WITH_GITHUB,
     DIGEST,
     ENTER_INSTALLATION,
+    FIND_MISSED_DELIVERIES,
     FORGET_INSTALLATION,
     FORGET_WORKSPACE,
     GREET_INSTALLER,
+    NOTICE_DOWNTIME,
     POLL,
     POLL_INSTALLATION,
     POLL_REPOSITORY,
@@ -31,6 +36,7 @@ from bot.flows.catalog import (
     TIDY,
     WELCOME_DIGEST,
     Lane,
+    find_missed_deliveries_job,
 )
 from bot.flows.in_workspace import InWorkspace
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, JobMetrics
@@ -38,11 +44,19 @@ from bot.github.polling import POLL_EVERY
 from bot.jobs.apply_fact import apply_fact
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.backfill_repository import backfill_repository
+from bot.jobs.compare_installation import compare_installation
+from bot.jobs.compare_repository import compare_repository
+from bot.jobs.compare_with_github import EVERY as COMPARE_EVERY
+from bot.jobs.compare_with_github import compare_with_github
 from bot.jobs.digest import digest
 from bot.jobs.enter_installation import enter_installation
+from bot.jobs.find_missed_deliveries import EVERY as MISSED_EVERY
+from bot.jobs.find_missed_deliveries import find_missed_deliveries
 from bot.jobs.forget_installation import forget_installation
 from bot.jobs.forget_workspace import forget_workspace
 from bot.jobs.greet_installer import greet_installer
+from bot.jobs.notice_downtime import EVERY as DOWNTIME_EVERY
+from bot.jobs.notice_downtime import notice_downtime
 from bot.jobs.poll import poll
 from bot.jobs.poll_installation import poll_installation
 from bot.jobs.poll_repository import poll_repository
@@ -74,6 +88,8 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
             partial(assign_reviewers, github=github, queue=queue, clock=clock)
         ),
         BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
+        COMPARE_INSTALLATION: partial(compare_installation, github=github, queue=queue, clock=clock),
+        COMPARE_REPOSITORY: partial(compare_repository, github=github, queue=queue, clock=clock),
         DIGEST: list_reviews,
         ENTER_INSTALLATION: partial(enter_installation, github=github, queue=queue, clock=clock),
         FORGET_INSTALLATION: partial(forget_installation, clock=clock),
@@ -95,12 +111,22 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
 
 def build_recurring(app: App) -> tuple[Recurring, ...]:
     """The jobs that run by the clock. A worker saves each when it starts."""
-    queue, clock = app.queue, app.clock
+    queue, clock, github = app.queue, app.clock, app.github
+    missing = partial(find_missed_deliveries, github=github, queue=queue, clock=clock)
+    comparing = partial(compare_with_github, github=github, queue=queue, clock=clock)
+    noticing = partial(notice_downtime, queue=queue, clock=clock)
     digests = partial(schedule_digests, queue=queue, clock=clock)
-    polling = partial(poll, github=app.github, queue=queue, clock=clock)
-    polls = (Recurring(POLL, POLL_EVERY, polling, clock.now, lane=Lane.CALLS),)
+    polling = partial(poll, github=github, queue=queue, clock=clock)
+    # Where GitHub is polled, no webhook is expected to arrive.
+    listening = (
+        Recurring(POLL, POLL_EVERY, polling, clock.now, lane=Lane.CALLS)
+        if app.settings.github_poll
+        else Recurring(FIND_MISSED_DELIVERIES, MISSED_EVERY, missing, clock.now, lane=Lane.CALLS)
+    )
     return (
-        *(polls if app.settings.github_poll else ()),
+        listening,
+        Recurring(COMPARE_WITH_GITHUB, COMPARE_EVERY, comparing, clock.now, lane=Lane.CALLS),
+        Recurring(NOTICE_DOWNTIME, DOWNTIME_EVERY, noticing, clock.now, lane=Lane.FACTS),
         Recurring(SCHEDULE_DIGESTS, DIGESTS_EVERY, digests, clock.now, lane=Lane.FACTS),
         Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),
         Recurring(REPAIR, REPAIR_EVERY, partial(repair, queue=queue), clock.now, lane=Lane.FACTS),
@@ -131,6 +157,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         async with following_clock(app, wake):
             await announce(app, "worker")
             await app.queue.save_all(recurring.job for recurring in build_recurring(app))
+            if not app.settings.github_poll:
+                await app.queue.save(find_missed_deliveries_job())
             await run_workers(workers, stop)
 
 

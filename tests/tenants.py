@@ -16,6 +16,7 @@ from bot.flows.visibility import put_on_hold, release_hold
 from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
 from bot.github.model import Account, Ping, Repository, Review, ReviewState
 from bot.github.store import mark_installation, save_installation, save_repositories
+from bot.github.watch import follow_repositories
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, RepositoryId, RequestId, WorkspaceId
 from bot.modes import Pause, begin_pause
 from bot.people import store as people
@@ -120,6 +121,7 @@ async def _install(workspace_id: WorkspaceId, base: int) -> None:
     await mark_installation(left, deleted_at=MONDAY)
     repository = Repository(id=RepositoryId(base + 77), full_name=REPOSITORY)
     await save_repositories(workspace_id, InstallationId(base + 5), [repository])
+    await follow_repositories([repository.id], MONDAY)
     await save_config(workspace_id, REPOSITORY, RepositoryConfig(), MONDAY)
 
 

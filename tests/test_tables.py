@@ -11,7 +11,7 @@ MIGRATIONS = HOUSE.parent / "migrations"
 ROOMS = ("github", "slack", "reviews", "people", "assignment", "reminders")
 
 OWNERS = {
-    "github": ("installation", "repository", "delivery"),
+    "github": ("installation", "repository", "delivery", "redelivery", "watch"),
     "slack": ("workspace", "slack_delivery", "slack_limit"),
     "reviews": ("pull_request", "review_request", "review", "backlog"),
     "people": ("person", "account", "absence"),

@@ -24,7 +24,7 @@ from bot.flows.open_requests import (
 )
 from bot.flows.reminder_state import load_reminder_states, peek_reminder_states, read_reminder_states
 from bot.flows.visibility import find_address, find_visibility, list_on_hold
-from bot.github import deliveries, joining, polling
+from bot.github import deliveries, joining, polling, watch
 from bot.github import store as installations
 from bot.github.store import list_repository_names
 from bot.model import AccountId, WorkspaceId
@@ -32,6 +32,7 @@ from bot.people import accounts
 from bot.people import store as people
 from bot.reminders import digests, notices
 from bot.reminders.model import Notice, NoticeKind
+from bot.reviews import comparison
 from bot.reviews import store as reviews
 from bot.slack import store as slack
 from jobq import ClaimedJob, Database
@@ -139,6 +140,8 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     forgetting.list_installations_of: lambda a: forgetting.list_installations_of(a.workspace_id, "acme"),
     forgetting.list_recent_requests: lambda a: forgetting.list_recent_requests([a.installation_id], MONDAY),
     forgetting.count_holdings: lambda a: forgetting.count_holdings([a.installation_id]),
+    comparison.list_beliefs: lambda a: comparison.list_beliefs(a.repository_id, [a.pull_request.id]),
+    watch.find_followed_from: lambda a: watch.find_followed_from(a.repository_id),
     polling.find_polled_installation: lambda a: polling.find_polled_installation(a.installation_id),
     polling.list_polled_repositories: lambda a: polling.list_polled_repositories(a.installation_id),
     polling.list_longest_unpolled: lambda a: polling.list_longest_unpolled(a.installation_id, 10),
@@ -197,7 +200,7 @@ NOT_QUERIES = set(
         "save_config",
         "move_config",
         "insert_assignment",
-        "record_asked",
+        "record_redelivery",
         "connect_account",
         "remove_accounts",
         "lock_choices",
@@ -223,6 +226,16 @@ NOT_QUERIES = set(
         "mark_heard",
         "forget_unheard",
         "release_hold",
+        "lock_installation",
+        "revive_installation",
+        "follow_repositories",
+        "hold_pull_request",
+        "record_alive",
+        "record_asked",
+        "record_compared_installation",
+        "record_compared_repository",
+        "record_comparison",
+        "record_delivered",
         "save_installation",
         "mark_installation",
         "save_repositories",
@@ -250,6 +263,9 @@ NOT_QUERIES = set(
 """Functions that write, lock, or run a job."""
 
 OF_ALL = {
+    "load_watch",  # of the whole bot
+    "list_stored_guids",  # of deliveries that GitHub lists for the whole App
+    "list_asked",  # likewise
     "list_rejected_guids",  # for the operator, who replays them
     "list_open_request_ids",  # `repair` looks at every request; each has a job of its own
     "list_people_to_notify",  # likewise
@@ -268,7 +284,7 @@ OF_ALL = {
 ELSEWHERE = {
     "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/shadow_report",
     "web/health", "sandbox/page/state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
-    "doctor/webhooks",
+    "doctor/webhooks", "doctor/belief",
 }  # fmt: skip
 """Modules whose SQL is about the whole bot (settings, health, the sandbox), or only writes and locks."""
 
@@ -366,7 +382,7 @@ async def test_every_table_but_those_of_the_whole_bot_leads_with_the_workspace(d
     )
     assert {row["table_name"] for row in rows} == {
         "workspace", "job", "job_dead", "schema_migration", "sandbox_clock", "credential", "setting",
-        "setup_pass", "oauth_state",
+        "setup_pass", "oauth_state", "redelivery", "watch",
     }  # fmt: skip
 
 

@@ -7,7 +7,14 @@ import httpx
 import pytest
 
 from bot.encryption import tls_context
-from bot.flows.catalog import REPAIR, SCHEDULE_DIGESTS, TIDY
+from bot.flows.catalog import (
+    COMPARE_WITH_GITHUB,
+    FIND_MISSED_DELIVERIES,
+    NOTICE_DOWNTIME,
+    REPAIR,
+    SCHEDULE_DIGESTS,
+    TIDY,
+)
 from bot.settings import Settings
 from bot.web.server import PortInUseError, find_free_port
 from bot.worker import run_worker
@@ -28,15 +35,19 @@ def settings_of_a_worker(dsn: str, **more: object) -> Settings:
     return Settings(_env_file=None, **(values | more))  # type: ignore[arg-type]
 
 
-async def test_a_worker_that_starts_queues_what_recurs_and_not_for_now(db: Database, dsn: str) -> None:
+async def test_a_worker_that_starts_queues_what_recurs_and_looks_for_missed_deliveries_now(
+    db: Database, dsn: str
+) -> None:
     stop = asyncio.Event()
     stop.set()
     for _ in range(2):
         await run_worker(settings_of_a_worker(dsn), stop)
     queue = Queue(db)
     recurring = await queue.queued()
-    assert {queued.job.job_type for queued in recurring} == {REPAIR, SCHEDULE_DIGESTS, TIDY}
-    assert all(queued.due_at > queue.now() for queued in recurring)
+    later = {queued.job.job_type for queued in recurring if queued.due_at > queue.now()}
+    assert later == {COMPARE_WITH_GITHUB, NOTICE_DOWNTIME, REPAIR, SCHEDULE_DIGESTS, TIDY}
+    now = {queued.job.job_type for queued in recurring} - later
+    assert now == {FIND_MISSED_DELIVERIES}, "a start asks at once what arrived meanwhile"
 
 
 async def test_a_worker_with_a_port_for_metrics_tells_there_what_became_of_jobs(

@@ -7,7 +7,7 @@ from itertools import chain
 
 import asyncpg
 
-from bot.doctor import database, github, obstacles, people, queue, settings, slack, webhooks
+from bot.doctor import belief, database, github, obstacles, people, queue, settings, slack, webhooks
 from bot.doctor.model import CheckSkippedError, Finding, failed, skipped
 from bot.doctor.ports import DoctorPorts
 from bot.logs import hide_secrets_in
@@ -53,6 +53,9 @@ CHECKS = (
     Check((github.INSTALLATIONS,), github.check_installations, _GITHUB),
     Check((webhooks.HOOK,), webhooks.check_hook, _GITHUB),
     Check((webhooks.DELIVERIES,), webhooks.check_deliveries, _GITHUB),
+    Check((belief.MISSED,), belief.check_missed, _GITHUB),
+    Check((belief.BELIEF,), belief.check_belief, _GITHUB),
+    Check((belief.COMPARISON,), belief.check_comparison, _DATABASE),
     Check((webhooks.POLLING,), webhooks.check_polling, _DATABASE),
     Check((github.PATHS,), github.check_paths, _GITHUB),
     Check((obstacles.GITHUB, obstacles.SLACK), obstacles.check_obstacles, _DATABASE),

@@ -37,11 +37,16 @@ def describe_lane(lane: int) -> str:
 APPLY_FACT = "apply_fact"
 ASSIGN_REVIEWERS = "assign_reviewers"
 BACKFILL_REPOSITORY = "backfill_repository"
+COMPARE_INSTALLATION = "compare_installation"
+COMPARE_REPOSITORY = "compare_repository"
+COMPARE_WITH_GITHUB = "compare_with_github"
 DIGEST = "digest"
 ENTER_INSTALLATION = "enter_installation"
+FIND_MISSED_DELIVERIES = "find_missed_deliveries"
 FORGET_INSTALLATION = "forget_installation"
 FORGET_WORKSPACE = "forget_workspace"
 GREET_INSTALLER = "greet_installer"
+NOTICE_DOWNTIME = "notice_downtime"
 POLL = "poll"
 POLL_INSTALLATION = "poll_installation"
 POLL_REPOSITORY = "poll_repository"
@@ -77,6 +82,8 @@ class Subject(NamedTuple):
 SUBJECT: Mapping[str, Subject] = {
     ASSIGN_REVIEWERS: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     BACKFILL_REPOSITORY: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    COMPARE_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    COMPARE_REPOSITORY: Subject(SubjectKind.INSTALLATION, "installation_id"),
     DIGEST: Subject(SubjectKind.PERSON, "person_id"),
     ENTER_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
     FORGET_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
@@ -193,3 +200,25 @@ def poll_repository_job(installation_id: InstallationId, repository_id: Reposito
 def repair_job() -> Job:
     """Looks at every open review request. It recurs by itself; saved for now, it runs once more."""
     return Job(job_type=REPAIR, arguments={}, lane=Lane.FACTS)
+
+
+def compare_with_github_job() -> Job:
+    """Compares everything with GitHub. It recurs by itself; saved for now, it runs once more."""
+    return Job(job_type=COMPARE_WITH_GITHUB, arguments={}, lane=Lane.CALLS)
+
+
+def compare_installation_job(installation_id: InstallationId, *, is_whole: bool) -> Job:
+    """Compares an installation and its repositories with GitHub, and what is open there if `is_whole`."""
+    arguments = {"installation_id": installation_id, "is_whole": is_whole}
+    return Job(job_type=COMPARE_INSTALLATION, arguments=arguments, lane=Lane.CALLS)
+
+
+def compare_repository_job(installation_id: InstallationId, repository_id: RepositoryId) -> Job:
+    """Compares the open pull requests of a repository with GitHub."""
+    arguments = {"installation_id": installation_id, "repository_id": repository_id}
+    return Job(job_type=COMPARE_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
+
+
+def find_missed_deliveries_job() -> Job:
+    """Has GitHub send again what never arrived. It recurs by itself; saved for now, it runs once more."""
+    return Job(job_type=FIND_MISSED_DELIVERIES, arguments={}, lane=Lane.CALLS)

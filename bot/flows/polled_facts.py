@@ -7,7 +7,15 @@ import structlog
 from bot.flows.take_delivery import take_delivery
 from bot.flows.workspaces import find_workspace_of_installation
 from bot.github.deliveries import Delivery, DeliveryOutcome
-from bot.github.model import InstallationFact, PullRequestFact, RepositoriesFact, RepositoryFact
+from bot.github.model import (
+    InstallationFact,
+    PullRequestAction,
+    PullRequestFact,
+    PullRequestSnapshot,
+    RepositoriesFact,
+    RepositoryFact,
+)
+from bot.model import InstallationId
 from jobq import Queue
 
 log = structlog.get_logger()
@@ -33,6 +41,19 @@ async def take_polled_fact(fact: PolledFact, asked_at: datetime, queue: Queue) -
     )
     outcome = await take_delivery(delivery, queue)
     log.info("change seen by polling", kind=fact.kind, guid=delivery.guid, outcome=outcome)
+
+
+async def take_opened(
+    snapshot: PullRequestSnapshot, installation_id: InstallationId, asked_at: datetime, queue: Queue
+) -> None:
+    """Stores that a pull request was opened of which no fact has come."""
+    fact = PullRequestFact(
+        action=PullRequestAction.OPENED,
+        installation_id=installation_id,
+        sender=snapshot.author,
+        pull_request=snapshot,
+    )
+    await take_polled_fact(fact, asked_at, queue)
 
 
 def _subject_of(fact: PolledFact) -> int:

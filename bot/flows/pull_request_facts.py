@@ -10,6 +10,7 @@ from bot.flows.catalog import assign_reviewers_job, sync_pull_request_job
 from bot.flows.change import ASSIGN_AFTER_MINUTES, AppliedChange, record_change
 from bot.flows.follow_names import follow_logins
 from bot.flows.repositories import register_repository
+from bot.flows.visibility import hold_pull_request
 from bot.github.deliveries import DeliveryOutcome
 from bot.github.model import Account, PullRequestAction, PullRequestFact, ReviewFact, ReviewState
 from bot.model import WorkspaceId
@@ -47,8 +48,17 @@ async def apply_pull_request_fact(workspace_id: WorkspaceId, fact: AnyFact) -> A
         applied = await _apply(workspace_id, fact)
     else:
         applied = AppliedChange("the App was removed from this repository", outcome=DeliveryOutcome.LATE)
-    doubts = (sync_pull_request_job(snapshot.id),) if snapshot.is_partial and repository.is_visible else ()
+    doubts = await _doubts(fact) if repository.is_visible else ()
     return replace(applied, jobs=(*repository.jobs, *applied.jobs, *doubts))
+
+
+async def _doubts(fact: AnyFact) -> tuple[Job, ...]:
+    """GitHub is asked if the fact contradicts itself or is partial. Nothing is sent about a contradiction."""
+    snapshot = fact.pull_request
+    is_contradictory = rules.contradicts_itself(fact)
+    if is_contradictory:
+        await hold_pull_request(snapshot.id)
+    return (sync_pull_request_job(snapshot.id),) if is_contradictory or snapshot.is_partial else ()
 
 
 async def _apply(workspace_id: WorkspaceId, fact: AnyFact) -> AppliedChange:

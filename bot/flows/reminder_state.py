@@ -202,6 +202,6 @@ def _blocked_by(visibility: Visibility, pause: Pause | None) -> str:
         case Visibility.GONE:
             return "GitHub does not show its pull request any more"
         case Visibility.ON_HOLD:
-            return "the installation is suspended, or was and GitHub is still being asked what is open"
+            return "the installation is suspended, or GitHub is being asked whether this is still open"
         case Visibility.VISIBLE:
             return str(pause) if pause else ""

@@ -4,19 +4,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.flows.catalog import remind_reviewer_job
+from bot.flows.catalog import compare_installation_job, remind_reviewer_job
 from bot.flows.follow_names import follow_rename
 from bot.github import store as github
 from bot.github.model import Repository
 from bot.github.store import StoredRepository
+from bot.github.watch import follow_repositories
 from bot.model import InstallationId, RepositoryId, WorkspaceId
 from bot.reviews.store import close_requests_of_repositories, delete_pull_requests_of
 from jobq import Job
 
+ASK_AFTER_MINUTES = 1
+"""GitHub is asked about doubtful events this much later, because its API may lag behind its webhooks."""
+
 
 @dataclass(frozen=True)
 class RegisteredRepository:
-    """Whether Ripe may look at a repository, and the jobs to save because it was renamed."""
+    """Whether Ripe may look at a repository, and the jobs to save.
+
+    It may have been renamed. If GitHub sends a fact about something that Ripe holds for unknown, suspended or
+    removed, GitHub is asked.
+    """
 
     is_visible: bool
     jobs: tuple[Job, ...] = ()
@@ -29,17 +37,24 @@ async def register_repository(
 
     A fact may arrive before the webhook about its installation, so neither needs to be stored.
     """
-    is_visible = await github.confirm_repository(workspace_id, installation_id, repository, at)
-    if is_visible is not None:
-        return RegisteredRepository(is_visible)
-    await github.save_installation(workspace_id, installation_id)
+    doubts = (compare_installation_job(installation_id, is_whole=False).runs_in(minutes=ASK_AFTER_MINUTES),)
+    confirmed = await github.confirm_repository(workspace_id, installation_id, repository, at)
+    if confirmed is not None:
+        return RegisteredRepository(confirmed.is_visible, doubts if _is_doubtful(confirmed) else ())
+    is_new = await github.save_installation(workspace_id, installation_id)
     before = await github.lock_repositories([repository.id])
     await _take_over(workspace_id, before, at)
     recorded = await github.record_repository(workspace_id, installation_id, repository, at)
     if recorded is None:
         return RegisteredRepository(is_visible=False)
     jobs = await _follow_renames(workspace_id, before, {repository.id: recorded.full_name})
+    if is_new or _is_doubtful(recorded):
+        jobs = (*jobs, *doubts)
     return RegisteredRepository(recorded.is_visible, jobs)
+
+
+def _is_doubtful(recorded: github.RecordedRepository) -> bool:
+    return not recorded.is_visible or recorded.is_suspended
 
 
 async def add_repositories(
@@ -52,6 +67,7 @@ async def add_repositories(
     before = await github.lock_repositories(repository.id for repository in repositories)
     await _take_over(workspace_id, before, at)
     names = await github.save_repositories(workspace_id, installation_id, repositories, at)
+    await follow_repositories(names, at)
     return await _follow_renames(workspace_id, before, names)
 
 

@@ -9,8 +9,8 @@ from jobq import current_database
 class Visibility(Enum):
     """Whether GitHub shows Ripe a pull request.
 
-    ON_HOLD: its installation is suspended, or was and GitHub has not been asked about it since. GONE: the
-    App was uninstalled, or the repository was taken away from it.
+    ON_HOLD: its installation is suspended, or was, or a fact contradicted itself, and GitHub has not answered
+    about it since. GONE: the App was uninstalled, or the repository was taken away from it.
     """
 
     VISIBLE = "visible"
@@ -56,6 +56,17 @@ async def put_on_hold(installation_id: InstallationId) -> None:
         ON CONFLICT DO NOTHING
         """,
         installation_id,
+    )
+
+
+async def hold_pull_request(pull_request_id: PullRequestId) -> None:
+    """Nothing is sent about this one until GitHub was asked, if it is stored."""
+    await current_database().execute(
+        """
+        INSERT INTO held (workspace_id, pull_request_id)
+        SELECT workspace_id, id FROM pull_request WHERE id = $1 ON CONFLICT DO NOTHING
+        """,
+        pull_request_id,
     )
 
 

@@ -6,7 +6,6 @@ and GitHubWaitError, a jobq.Postpone, after a rate limit, an outage or a time-ou
 
 import asyncio
 import json
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,10 +39,10 @@ from bot.github.model import (
 from bot.github.payloads import (
     list_fields,
     parse_account,
-    parse_attempt,
+    parse_delivery_page,
     parse_pull_request,
     parse_readable,
-    parse_repository,
+    parse_repository_page,
     parse_review,
 )
 from bot.github.refusals import (
@@ -56,6 +55,7 @@ from bot.github.refusals import (
     reason,
     refuses_paths,
 )
+from bot.github.share import Share
 from bot.github.waiting import GitHubWaitError
 from bot.model import AccountId, InstallationId
 from jobq import BackOff, utc_now
@@ -66,8 +66,6 @@ THREADS = 16
 CALLS_PER_INSTALLATION = 2
 
 Requester.injectConnectionClasses(HTTPConnection, HTTPSConnection)  # type: ignore[arg-type]
-
-_NEXT_CURSOR = re.compile(r'[?&]cursor=(?P<cursor>[^&>]+)[^>]*>; rel="next"')
 
 
 class _SharedToken(AppInstallationAuth):
@@ -105,6 +103,7 @@ class GitHubGateway:
         self._turns: dict[InstallationId | None, asyncio.Semaphore] = {}
         self._closed: dict[InstallationId | None, GitHubWaitError] = {}
         self._back_off = BackOff()
+        self._share = Share()
 
     async def close(self) -> None:
         """Starts no more calls. Those that have started end within their time-out."""
@@ -131,11 +130,7 @@ class GitHubGateway:
             headers, answer = client.requester.requestJsonAndCheck(
                 "GET", "/app/hook/deliveries", parameters=query
             )
-            following = _NEXT_CURSOR.search(headers.get("link", ""))
-            return DeliveryPage(
-                attempts=parse_readable(parse_attempt, _read_list(answer)),
-                next_cursor=following["cursor"] if following else None,
-            )
+            return parse_delivery_page(_read_list(answer), headers.get("link", ""))
 
         return await self._call(None, "delivery attempts", load)
 
@@ -143,6 +138,18 @@ class GitHubGateway:
         """GitHub soon delivers the same event once more, under the same GUID."""
         url = f"/app/hook/deliveries/{attempt_id}/attempts"
         await self._call(None, url, lambda client: client.requester.requestJsonAndCheck("POST", url))
+
+    def leave_half(self, installation_id: InstallationId | None) -> None:
+        """Raises Postpone until the rate limit is refilled if GitHub's last answer left less than half of it.
+
+        For work that can wait, so that facts never wait behind it.
+        """
+        client = self._clients.get(installation_id)
+        if client is None:
+            return
+        until = self._share.find_wait(installation_id, client.requester, self._now(), utc_now())
+        if until is not None:
+            raise GitHubWaitError(until, "half of its rate limit is left to facts")
 
     async def load_pull_request(
         self, installation_id: InstallationId, repository: str, number: int
@@ -189,13 +196,11 @@ class GitHubGateway:
             headers, answer = client.requester.requestJsonAndCheck(
                 "GET", "/installation/repositories", parameters={"per_page": 100, "page": page}
             )
-            listed = _read_list(_read(answer, "repositories"))
-            repositories = parse_readable(parse_repository, listed)
-            return RepositoryPage(
-                repositories=repositories,
-                is_last='rel="next"' not in headers.get("link", ""),
-                unreadable=len(listed) - len(repositories),
+            listed, is_last = (
+                _read_list(_read(answer, "repositories")),
+                'rel="next"' not in headers.get("link", ""),
             )
+            return parse_repository_page(listed, answer.get("total_count"), is_last=is_last)
 
         return await self._call(installation_id, f"repositories {page}", load)
 

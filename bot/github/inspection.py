@@ -126,6 +126,15 @@ async def is_uninstalled(github: AsApp, installation_id: InstallationId) -> bool
     return False
 
 
+async def find_installation(github: AsApp, installation_id: InstallationId) -> ListedInstallation | None:
+    """The installation as GitHub shows it; None if GitHub says that there is no such installation."""
+    try:
+        answer = await github.load_as_app(f"/app/installations/{installation_id}")
+    except NotFoundError:
+        return None
+    return _parse_installation(answer)
+
+
 async def load_hook(github: AsApp) -> Hook:
     """https://docs.github.com/en/rest/apps/webhooks"""
     return Hook.model_validate(await github.load_as_app("/app/hook/config"))

@@ -206,11 +206,16 @@ FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
 class RepositoryPage(Value):
-    """One page of the repositories that an installation sees. `unreadable` counts those left out."""
+    """One page of the repositories that an installation sees.
+
+    `unreadable` and `archived` count those left out. `total` counts those of all pages, if GitHub says so.
+    """
 
     repositories: tuple[Repository, ...]
     is_last: bool
     unreadable: int = 0
+    archived: int = 0
+    total: int | None = None
 
 
 class PullRequestPage(Value):
@@ -221,10 +226,23 @@ class PullRequestPage(Value):
 
 
 class DeliveryAttempt(Value):
-    """One of GitHub's attempts to deliver a webhook. Attempts at the same event share its GUID."""
+    """One of GitHub's attempts to deliver a webhook. Attempts at the same event share its GUID.
+
+    `status_code` is 0 if nothing has answered, or not yet: `has_ended` tells these apart.
+    """
 
     id: int
     guid: str
+    delivered_at: datetime
+    status_code: int = 0
+    has_ended: bool = True
+    is_redelivery: bool = False
+    installation_id: InstallationId | None = None
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the receiver answered that it took the event."""
+        return 200 <= self.status_code < 300
 
 
 class DeliveryPage(Value):

@@ -1,5 +1,6 @@
 """Turns what GitHub sends into facts and other typed values. Fields that are not on a list are dropped."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +14,7 @@ from bot.github.tolerance import Oddities
 log = structlog.get_logger()
 
 T = TypeVar("T")
+_NEXT_CURSOR = re.compile(r'[?&]cursor=(?P<cursor>[^&>]+)[^>]*>; rel="next"')
 _Event = (
     wire.PullRequestEvent
     | wire.ReviewEvent
@@ -113,9 +115,31 @@ def parse_attempt(answer: object) -> model.DeliveryAttempt:
     return wire.Attempt.model_validate(answer).attempt()
 
 
+def parse_delivery_page(answer: object, link: str) -> model.DeliveryPage:
+    """A page of attempts. `link` is the header with the address of the next page."""
+    following = _NEXT_CURSOR.search(link)
+    return model.DeliveryPage(
+        attempts=parse_readable(parse_attempt, answer),
+        next_cursor=following["cursor"] if following else None,
+    )
+
+
 def parse_repository(answer: object) -> model.Repository:
     """A repository as GitHub's API answers."""
     return wire.Repository.model_validate(answer).repository()
+
+
+def parse_repository_page(listed: list[Any], total: object, *, is_last: bool) -> model.RepositoryPage:
+    """A page of the repositories of an installation. Nobody works in an archived one, so it is left out."""
+    live = [each for each in listed if not (isinstance(each, dict) and each.get("archived") is True)]
+    repositories = parse_readable(parse_repository, live)
+    return model.RepositoryPage(
+        repositories=repositories,
+        is_last=is_last,
+        unreadable=len(live) - len(repositories),
+        archived=len(listed) - len(live),
+        total=total if isinstance(total, int) else None,
+    )
 
 
 def parse_review(answer: object) -> model.Review:

@@ -22,6 +22,7 @@ class PolledInstallation(Value):
     account: Account | None
     permissions: dict[str, str]
     is_suspended: bool
+    is_deleted: bool = False
 
 
 async def list_polled_installations() -> tuple[PolledInstallation, ...]:
@@ -45,6 +46,20 @@ async def find_polled_installation(installation_id: InstallationId) -> PolledIns
         installation_id,
     )
     return None if row is None else _polled_installation(row)
+
+
+async def lock_installation(installation_id: InstallationId) -> PolledInstallation | None:
+    """The stored installation, deleted or not, which nobody else changes until the transaction ends."""
+    row = await current_database().fetchrow(
+        """
+        SELECT id, account_id, account_login, permissions, suspended_at, deleted_at IS NOT NULL AS is_deleted
+        FROM installation WHERE id = $1 FOR NO KEY UPDATE
+        """,
+        installation_id,
+    )
+    if row is None:
+        return None
+    return _polled_installation(row).model_copy(update={"is_deleted": row["is_deleted"]})
 
 
 def _polled_installation(row: Mapping[str, Any]) -> PolledInstallation:

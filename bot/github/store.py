@@ -66,9 +66,12 @@ async def save_installation(
     installation_id: InstallationId,
     account: Account | None = None,
     permissions: dict[str, str] | None = None,
-) -> None:
-    """Inserts or updates an installation. An argument that is None keeps its stored value."""
-    await current_database().execute(
+) -> bool:
+    """Inserts or updates an installation. An argument that is None keeps its stored value.
+
+    Returns whether it is new.
+    """
+    is_new: bool = await current_database().fetchval(
         """
         INSERT INTO installation (workspace_id, id, account_id, account_login, permissions)
         VALUES ($1, $2, $3, $4, coalesce($5::jsonb, '{}'))
@@ -76,6 +79,7 @@ async def save_installation(
             account_id = coalesce(excluded.account_id, installation.account_id),
             account_login = coalesce(excluded.account_login, installation.account_login),
             permissions = coalesce($5::jsonb, installation.permissions)
+        RETURNING xmax = 0
         """,
         workspace_id,
         installation_id,
@@ -83,6 +87,7 @@ async def save_installation(
         account.login if account else None,
         json.dumps(permissions) if permissions is not None else None,
     )
+    return is_new
 
 
 async def mark_installation(
@@ -97,6 +102,13 @@ async def mark_installation(
         installation_id,
         suspended_at,
         deleted_at,
+    )
+
+
+async def revive_installation(installation_id: InstallationId) -> None:
+    """Takes a deletion back, because GitHub itself lists the installation."""
+    await current_database().execute(
+        "UPDATE installation SET deleted_at = NULL WHERE id = $1", installation_id
     )
 
 
@@ -199,19 +211,29 @@ async def save_repositories(
     return {RepositoryId(row["id"]): row["full_name"] for row in rows}
 
 
+class RecordedRepository(Value):
+    """How a repository is stored now, whether Ripe may look at it, and whether it is suspended."""
+
+    full_name: str
+    is_visible: bool
+    is_suspended: bool
+
+
 async def confirm_repository(
     workspace_id: WorkspaceId, installation_id: InstallationId, repository: Repository, at: datetime
-) -> bool | None:
-    """Whether Ripe may look at a repository, if it is stored just as a fact of `at` names it; else None.
+) -> RecordedRepository | None:
+    """The repository, if it is stored just as a fact of `at` names it; else None.
 
     Its row is locked until the transaction ends, so facts of one repository are applied one after another.
     """
-    is_visible: bool | None = await current_database().fetchval(
+    row = await current_database().fetchrow(
         """
         UPDATE repository SET named_at = greatest(named_at, $5)
-        WHERE id = $3 AND workspace_id = $1 AND installation_id = $2 AND full_name = $4
-        RETURNING removed_at IS NULL AND NOT EXISTS (
-            SELECT FROM installation WHERE id = repository.installation_id AND deleted_at IS NOT NULL)
+        FROM installation
+        WHERE repository.id = $3 AND repository.workspace_id = $1 AND installation_id = $2
+            AND full_name = $4 AND installation.id = installation_id
+        RETURNING full_name, removed_at IS NULL AND deleted_at IS NULL AS is_visible,
+            suspended_at IS NOT NULL AS is_suspended
         """,
         workspace_id,
         installation_id,
@@ -219,14 +241,7 @@ async def confirm_repository(
         repository.full_name,
         at,
     )
-    return is_visible
-
-
-class RecordedRepository(Value):
-    """How a repository is stored now, and whether Ripe may look at it."""
-
-    full_name: str
-    is_visible: bool
+    return RecordedRepository.model_validate(dict(row)) if row else None
 
 
 async def record_repository(
@@ -252,7 +267,9 @@ async def record_repository(
         WHERE repository.workspace_id = excluded.workspace_id
         RETURNING full_name, removed_at IS NULL AND NOT EXISTS (
             SELECT FROM installation WHERE id = repository.installation_id AND deleted_at IS NOT NULL
-        ) AS is_visible
+        ) AS is_visible, EXISTS (
+            SELECT FROM installation WHERE id = repository.installation_id AND suspended_at IS NOT NULL
+        ) AS is_suspended
         """,
         workspace_id,
         repository.id,

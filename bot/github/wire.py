@@ -165,9 +165,22 @@ class PullRequest(Wire):
 class Attempt(Wire):
     id: Annotated[int, FitsBigint]
     guid: Name
+    delivered_at: Instant = None
+    status: Annotated[str | None, IfReadable] = None
+    status_code: Size = None
+    redelivery: Annotated[bool | None, IfReadable] = None
+    installation_id: Annotated[Annotated[InstallationId, FitsBigint] | None, IfReadable] = None
 
     def attempt(self) -> model.DeliveryAttempt:
-        return model.DeliveryAttempt(id=self.id, guid=self.guid)
+        return model.DeliveryAttempt(
+            id=self.id,
+            guid=self.guid,
+            delivered_at=self.delivered_at or model.UNDATED,
+            status_code=self.status_code or 0,
+            has_ended=self.status != "pending",
+            is_redelivery=bool(self.redelivery),
+            installation_id=self.installation_id,
+        )
 
 
 class PullRequestAnswer(PullRequest):

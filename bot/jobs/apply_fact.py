@@ -1,5 +1,6 @@
 """Applies the fact of one delivery, and saves the jobs that follow from it, in one transaction."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -7,13 +8,16 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
+from bot.flows.catalog import compare_installation_job
 from bot.flows.change import AppliedChange
 from bot.flows.installation_facts import (
     apply_installation_fact,
     apply_repositories_fact,
     apply_repository_fact,
 )
+from bot.flows.polled_facts import EVENT as POLLED
 from bot.flows.pull_request_facts import apply_pull_request_fact
+from bot.flows.repositories import ASK_AFTER_MINUTES
 from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery, record_outcome
 from bot.github.model import (
     UNDATED,
@@ -25,7 +29,7 @@ from bot.github.model import (
     RepositoryFact,
     ReviewFact,
 )
-from jobq import ClaimedJob, Discard, Queue, write_transaction
+from jobq import ClaimedJob, Discard, Job, Queue, write_transaction
 
 log = structlog.get_logger()
 
@@ -45,11 +49,20 @@ async def apply_fact(job: ClaimedJob, *, queue: Queue, clock: Clock) -> Discard 
     if delivery is None or delivery.fact is None:
         return Discard("the delivery is gone")
     applied = await _apply(delivery, delivery.fact, clock.now())
-    if applied.jobs:
-        await queue.save_all(applied.jobs)
+    if jobs := [*applied.jobs, *_doubts(delivery)]:
+        await queue.save_all(jobs)
     await record_outcome(delivery.guid, applied.outcome, _note(delivery, applied))
     log.info("fact applied", guid=delivery.guid, kind=delivery.fact.kind, outcome=applied.outcome.value)
     return None
+
+
+def _doubts(delivery: Delivery) -> Iterable[Job]:
+    """An event about an installation has no date: only GitHub knows which of two came last."""
+    fact = delivery.fact
+    if isinstance(fact, InstallationFact | RepositoriesFact | RepositoryFact) and delivery.event != POLLED:
+        yield compare_installation_job(fact.installation_id, is_whole=False).runs_in(
+            minutes=ASK_AFTER_MINUTES
+        )
 
 
 def _dated(fact: PullRequestFact | ReviewFact, received_at: datetime) -> PullRequestFact | ReviewFact:

@@ -4,7 +4,7 @@ Nobody is notified of their requests until something changes about them, except 
 The next page is a job of its own.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -19,13 +19,11 @@ from bot.github.model import UNDATED, PullRequestPage, PullRequestSnapshot, Refu
 from bot.github.store import find_visible_repository, lock_repositories
 from bot.model import InstallationId, RepositoryId
 from bot.reviews import backlog, rules, store
+from bot.reviews.backlog import TOUCHED_WITHIN
 from bot.reviews.model import PullRequest
 from jobq import ClaimedJob, Discard, Job, Queue, write_transaction
 
 log = structlog.get_logger()
-
-TOUCHED_WITHIN = timedelta(days=14)
-"""A pull request that was updated earlier is stored with its next fact."""
 
 
 class GitHub(Protocol):

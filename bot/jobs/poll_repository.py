@@ -8,11 +8,9 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows.catalog import assign_reviewers_job, sync_pull_request_job
 from bot.flows.change import ASSIGN_AFTER_MINUTES
-from bot.flows.polled_facts import take_polled_fact
+from bot.flows.polled_facts import take_opened
 from bot.github.model import (
     UNDATED,
-    PullRequestAction,
-    PullRequestFact,
     PullRequestPage,
     PullRequestSnapshot,
     PullRequestState,
@@ -91,7 +89,7 @@ async def _follow(
     stored = await store.lock_pull_request(snapshot.id)
     if stored is None:
         if snapshot.state is PullRequestState.OPEN:
-            await take_polled_fact(_opened(snapshot, installation_id), asked_at, queue)
+            await take_opened(snapshot, installation_id, asked_at, queue)
         return
     if snapshot.updated_at < stored.updated_at:
         return
@@ -106,12 +104,3 @@ def _may_need_reviewers(snapshot: PullRequestSnapshot, stored: PullRequest) -> b
     if snapshot.state is not PullRequestState.OPEN or snapshot.is_draft:
         return False
     return stored.is_draft or not stored.is_open or snapshot.head_sha != stored.head_sha
-
-
-def _opened(snapshot: PullRequestSnapshot, installation_id: InstallationId) -> PullRequestFact:
-    return PullRequestFact(
-        action=PullRequestAction.OPENED,
-        installation_id=installation_id,
-        sender=snapshot.author,
-        pull_request=snapshot,
-    )

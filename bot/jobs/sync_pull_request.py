@@ -1,6 +1,6 @@
 """Asks GitHub how a pull request stands. The answer wins over all facts that are not newer."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -11,7 +11,7 @@ from bot.flows.catalog import remind_reviewer_job
 from bot.flows.change import record_change
 from bot.flows.follow_names import follow_logins
 from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, noting_obstacles
-from bot.flows.visibility import Address, find_address, release_hold
+from bot.flows.visibility import Address, find_address, hold_pull_request, release_hold
 from bot.github.model import (
     ChangedPaths,
     PathsRefusedError,
@@ -26,6 +26,10 @@ from bot.reviews import rules, store
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
+
+LAG = timedelta(hours=1)
+"""GitHub's answer may be older than a fact that has just come. If it still is after this time, the fact had a
+wrong date, and the answer wins."""
 
 
 class GitHub(Protocol):
@@ -70,6 +74,7 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue, cl
     except RefusedError as error:
         if again_at is not None:
             raise Postpone(again_at) from error
+        await hold_pull_request(pull_request_id)
         return Discard(f"GitHub does not show it: {error}")
     note = await _store(pull_request_id, answer, queue)
     log.info("pull request synced", pull_request_id=pull_request_id, change=note)
@@ -84,7 +89,8 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     if stored is None:
         return "it is gone"
     await store.record_sync(stored.id, queue.now())
-    if snapshot.updated_at < stored.updated_at:
+    is_older = snapshot.updated_at < stored.updated_at
+    if is_older and abs(queue.now() - stored.updated_at) < LAG:
         requests = await store.list_open_requests(stored.id)
         await queue.save_all(remind_reviewer_job(request.id) for request in requests)
         return "a newer fact was applied since"
@@ -127,9 +133,14 @@ async def _is_long(about: About, now: datetime) -> bool:
 
 
 async def sync_and_release(job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock) -> Discard | None:
-    """As `sync_pull_request`; a pull request that was on hold is then decided about again."""
+    """As `sync_pull_request`; a pull request that was on hold is then decided about again.
+
+    It stays on hold if Ripe may ask, but GitHub does not show it.
+    """
+    pull_request_id = job.read(Arguments).pull_request_id
     result = await sync_pull_request(job, github=github, queue=queue, clock=clock)
-    await _release(job.read(Arguments).pull_request_id, queue)
+    if result is None or await find_address(pull_request_id) is None:
+        await _release(pull_request_id, queue)
     return result
 
 

@@ -37,6 +37,15 @@ RETENTIONS = (
         """,
     ),
     Retention(
+        # GitHub lists a delivery for three days, so this one is never asked for again.
+        "redeliveries",
+        timedelta(days=30),
+        """
+        DELETE FROM redelivery WHERE guid = ANY (ARRAY(
+            SELECT guid FROM redelivery WHERE asked_at < $1 LIMIT $2))
+        """,
+    ),
+    Retention(
         "payloads",
         timedelta(days=8),
         """

@@ -1,10 +1,13 @@
 """The backlog: review requests that were open before Ripe was installed. Uses the ambient database."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.model import RequestId, WorkspaceId
 from jobq import current_database
+
+TOUCHED_WITHIN = timedelta(days=14)
+"""A pull request that was updated earlier is stored with its next fact."""
 
 
 async def insert_entries(

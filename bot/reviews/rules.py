@@ -59,6 +59,22 @@ def facts_of(fact: AnyFact) -> frozenset[str]:
     return frozenset({token} if token else ())
 
 
+def contradicts_itself(fact: AnyFact) -> bool:
+    """Whether the snapshot denies what the action says, as GitHub's payloads sometimes do."""
+    if isinstance(fact, ReviewFact):
+        return False
+    snapshot = fact.pull_request
+    match fact.action:
+        case PullRequestAction.CLOSED:
+            return snapshot.state is PullRequestState.OPEN
+        case PullRequestAction.OPENED | PullRequestAction.REOPENED:
+            return snapshot.state is not PullRequestState.OPEN
+        case PullRequestAction.CONVERTED_TO_DRAFT | PullRequestAction.READY_FOR_REVIEW:
+            return snapshot.is_draft is (fact.action is PullRequestAction.READY_FOR_REVIEW)
+        case _:
+            return False
+
+
 def is_contradiction(same_second: frozenset[str], new: frozenset[str]) -> bool:
     """Whether the new tokens contradict those of the same second, or go beyond GitHub's own answer for it."""
     if SYNCED in same_second:

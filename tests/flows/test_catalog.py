@@ -11,6 +11,8 @@ from jobq import Job
 ABOUT = [
     (catalog.assign_reviewers_job(PullRequestId(7)), SubjectKind.PULL_REQUEST),
     (catalog.backfill_repository_job(InstallationId(7), RepositoryId(8)), SubjectKind.INSTALLATION),
+    (catalog.compare_installation_job(InstallationId(7), is_whole=True), SubjectKind.INSTALLATION),
+    (catalog.compare_repository_job(InstallationId(7), RepositoryId(8)), SubjectKind.INSTALLATION),
     (catalog.enter_installation_job(InstallationId(7), 2), SubjectKind.INSTALLATION),
     (catalog.forget_installation_job(InstallationId(7)), SubjectKind.INSTALLATION),
     (catalog.forget_workspace_job(WorkspaceId(7)), SubjectKind.WORKSPACE),
@@ -26,7 +28,16 @@ ABOUT = [
     (catalog.tell_obstacle_job(PullRequestId(7)), SubjectKind.PULL_REQUEST),
     (catalog.welcome_digest_job(PersonId(7)), SubjectKind.PERSON),
 ]
-ABOUT_NOTHING = {catalog.APPLY_FACT, catalog.POLL, catalog.REPAIR, catalog.SCHEDULE_DIGESTS, catalog.TIDY}
+ABOUT_NOTHING = {
+    catalog.APPLY_FACT,
+    catalog.COMPARE_WITH_GITHUB,
+    catalog.FIND_MISSED_DELIVERIES,
+    catalog.NOTICE_DOWNTIME,
+    catalog.POLL,
+    catalog.REPAIR,
+    catalog.SCHEDULE_DIGESTS,
+    catalog.TIDY,
+}
 """Jobs that belong to no workspace before they run."""
 
 

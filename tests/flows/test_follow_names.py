@@ -35,21 +35,21 @@ async def rules(bot: Bot) -> dict[str, RepositoryConfig]:
 async def test_a_rename_moves_the_rules_and_has_open_requests_decided_again(bot: Bot) -> None:
     assert await bot.apply(await rename(bot, "acme/core")) is DeliveryOutcome.APPLIED
     assert await rules(bot) == {"acme/core": RULES}
-    assert await bot.jobs() == ["remind_reviewer"]
+    assert await bot.jobs() == ["compare_installation", "remind_reviewer"]
 
 
 async def test_rules_that_the_new_name_has_stay_and_so_do_the_old_ones(bot: Bot) -> None:
     await save_config(bot.workspace_id, "acme/core", OTHER_RULES, NOON)
     await bot.apply(await rename(bot, "acme/core"))
     assert await rules(bot) == {"acme/api": RULES, "acme/core": OTHER_RULES}
-    assert await bot.jobs() == ["remind_reviewer"]
+    assert await bot.jobs() == ["compare_installation", "remind_reviewer"]
 
 
 @pytest.mark.parametrize("name", ["acme/api", "acme/API"])
 async def test_without_a_new_name_nothing_moves(bot: Bot, name: str) -> None:
     await bot.apply(await rename(bot, name))
     assert await rules(bot) == {"acme/api": RULES}
-    assert await bot.jobs() == []
+    assert await bot.jobs() == ["compare_installation"]
 
 
 async def test_an_older_name_that_comes_late_does_not_move_the_rules_back(bot: Bot) -> None:

@@ -138,14 +138,18 @@ async def test_a_refusal_is_not_taken_as_final_at_once(acme: Acme, pull: Pull, s
     assert await asked(pull) == ["ana", "cho"]
 
 
-async def test_a_pull_request_that_github_hides_for_hours_is_left_as_it_is(acme: Acme, pull: Pull) -> None:
+async def test_a_pull_request_that_github_hides_for_hours_is_left_as_it_is_and_put_on_hold(
+    acme: Acme, pull: Pull
+) -> None:
     acme.world.document.pulls.remove(pull)
     before = await rows_of(acme.queue.database, TABLES)
     with pytest.raises(Postpone):
         await sync(acme, pull)
     acme.clock.shift += timedelta(hours=6)
     assert isinstance(await sync(acme, pull), Discard)
-    assert await rows_of(acme.queue.database, TABLES) == before
+    after = await rows_of(acme.queue.database, TABLES)
+    assert before | {"held": []} == after | {"held": []}
+    assert len(after["held"]) == 1, "nothing is sent about it until GitHub shows it again"
 
 
 async def test_without_access_github_is_not_asked(acme: Acme, pull: Pull) -> None:

@@ -21,6 +21,7 @@ class Team(BaseModel):
 class Repo(BaseModel):
     id: int
     full_name: str
+    archived: bool = False
 
     @property
     def owner(self) -> str:

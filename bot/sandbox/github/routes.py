@@ -23,7 +23,7 @@ __all__ = ["Fault", "GitHubServer", "github_blueprint"]
 API = "/api/v3"
 GRAPHQL = "/api/graphql"
 LIMIT = 5000
-"""Calls an hour, as the headers say. The sandbox does not count; order a Fault for too many calls."""
+"""Calls an hour, as the headers say. The sandbox does not count: order a Fault, or set `remaining`."""
 EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -43,7 +43,7 @@ def github_blueprint(server: GitHubServer) -> Blueprint:
     add_user_routes(blueprint, server, API)
     _add_account_routes(blueprint, server)
     _add_graphql(blueprint, server)
-    _add_others(blueprint)
+    _add_others(blueprint, server)
     return blueprint
 
 
@@ -67,15 +67,15 @@ def _add_faults(blueprint: Blueprint, server: GitHubServer) -> None:
     @blueprint.after_request
     async def add_limits(response: Response) -> Response:
         server.on_answer(request.method, request.path, response.status_code)
-        for name, value in _limits().items():
+        for name, value in _limits(server.remaining).items():
             response.headers.setdefault(f"X-RateLimit-{name.title()}", str(value))
         response.headers.setdefault("X-RateLimit-Resource", "core")
         return response
 
 
-def _limits() -> dict[str, int]:
+def _limits(remaining: int) -> dict[str, int]:
     reset = int(utc_now().timestamp()) + 3600
-    return {"limit": LIMIT, "remaining": LIMIT - 1, "used": 1, "reset": reset}
+    return {"limit": LIMIT, "remaining": remaining, "used": LIMIT - remaining, "reset": reset}
 
 
 def _add_errors(blueprint: Blueprint) -> None:
@@ -143,10 +143,10 @@ def _add_graphql(blueprint: Blueprint, server: GitHubServer) -> None:
         return jsonify(answer_query(server.world, caller, question.query, question.variables or {}))
 
 
-def _add_others(blueprint: Blueprint) -> None:
+def _add_others(blueprint: Blueprint, server: GitHubServer) -> None:
     @blueprint.get(f"{API}/rate_limit")
     async def rate_limit() -> Response:
-        limits = _limits()
+        limits = _limits(server.remaining)
         return jsonify({"resources": {"core": limits, "graphql": limits}, "rate": limits})
 
     @blueprint.route("/api/<path:_>", methods=EVERY_METHOD)

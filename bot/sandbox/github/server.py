@@ -67,6 +67,8 @@ class GitHubServer:
     users: UserAccess = field(default_factory=UserAccess)
     faults: deque[Fault] = field(default_factory=deque)
     calls: list[str] = field(default_factory=list)
+    remaining: int = 4999
+    """How many calls the headers say are left of the rate limit. The sandbox does not count them."""
     on_answer: Callable[[str, str, int], object] = lambda method, path, status: None
     """Called with method, path and status of every call that was answered."""
 

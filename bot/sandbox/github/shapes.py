@@ -80,6 +80,7 @@ class Shapes:
             "clone_url": f"{page}.git",
             "svn_url": page,
             **REPO_FACTS,
+            "archived": repo.archived,
         }
 
     def hook(self, repo: Repo, target: str) -> Shape:
