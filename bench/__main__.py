@@ -16,6 +16,7 @@ from bench.costs import measure_costs
 from bench.figures import Figure
 from bench.machine import Machine
 from bench.report import render_row, write_report
+from bench.strangers import measure_strangers
 from bench.throughput import FULL, QUICK, Sizes
 from bot.local.embedded import embedded_postgres
 
@@ -30,6 +31,7 @@ MEASURES: tuple[Measure, ...] = (
     behaviour.measure_idle,
     behaviour.measure_stop,
     behaviour.measure_rescue,
+    measure_strangers,
 )
 
 

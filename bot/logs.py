@@ -28,7 +28,7 @@ _SECRET_TEXT = re.compile(
     | gh[a-z]_\w{4,} | github_pat_\w+            # GitHub
     | eyJ[\w-]+\.[\w-]+\.[\w-]*                  # a JSON web token
     | -----BEGIN[ ][^-]+-----.*?(?:-----END[ ][^-]+-----|\Z)
-    | (?<=://)[^\s/@]*:[^\s/@]*(?=@)             # user and password in an address
+    | (?<=://)[^\s/@:]*:[^\s/@]*(?=@)            # user and password in an address
     | (?i:(?<=bearer[ ])|(?<=basic[ ]))[^\s,;"']{8,}
     """,
     re.VERBOSE | re.DOTALL,

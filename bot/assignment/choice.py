@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from bot.assignment.config import RepositoryConfig, Rule
+from bot.assignment.matching import MatchedRule, Matching
 from bot.assignment.model import (
-    CATCH_ALL,
     Candidate,
     Chosen,
     Decision,
@@ -16,7 +15,6 @@ from bot.assignment.model import (
     TieBreaker,
     Verdict,
 )
-from bot.assignment.patterns import first_match
 from bot.github.model import ReviewState
 from bot.model import AccountId, Value
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
@@ -27,15 +25,14 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Situation(Value):
     """Everything that a choice of reviewers depends on.
 
-    `paths` are the changed files, None if GitHub refuses to name them. `candidates` are all the people in the
+    `matching` holds the rules that apply to the changed files. `candidates` are all the people in the
     configuration, `requests` all requests ever made for this pull request, `asked` the accounts that GitHub
     confirmed and whose webhook has not come yet, `reviews` the newest verdict of each person, and `refused`
     the logins (lower case) that GitHub refused for this pull request.
     """
 
     pull_request: PullRequest
-    config: RepositoryConfig
-    paths: tuple[str, ...] | None
+    matching: Matching
     candidates: tuple[Candidate, ...]
     requests: tuple[ReviewRequest, ...] = ()
     asked: frozenset[AccountId] = frozenset()
@@ -54,47 +51,15 @@ def choose_reviewers(situation: Situation) -> Decision:
     rules for every path apply.
     """
     selection = _Selection(situation)
-    if not selection.matched and situation.paths is not None:
-        none = NoAssignment.NO_RULE_MATCHES if situation.config.rules else NoAssignment.NO_RULES
+    matching = situation.matching
+    if not matching.rules and matching.paths is not None:
+        none = NoAssignment.NO_RULE_MATCHES if matching.config.rules else NoAssignment.NO_RULES
         return selection.decision(none)
     if selection.is_enough():
         return selection.decision(NoAssignment.ENOUGH_ASKED)
     selection.serve_rules()
     selection.fill()
     return selection.decision(None if selection.chosen else NoAssignment.NOBODY_LEFT)
-
-
-class _Matched(Value):
-    """A rule that applies, and the first pattern that makes it apply. Logins are in lower case."""
-
-    pattern: str
-    people: tuple[str, ...]
-    fallback: tuple[str, ...]
-    at_least: int
-    insists: bool
-
-
-def _match(situation: Situation) -> list[_Matched]:
-    matched = []
-    for rule in situation.config.rules:
-        if (pattern := _pattern_that_applies(rule, situation.paths)) is not None:
-            matched.append(
-                _Matched(
-                    pattern=pattern,
-                    people=_lower(rule.people),
-                    fallback=_lower(rule.fallback),
-                    at_least=1 if rule.at_least is None else rule.at_least,
-                    insists=rule.at_least is not None,
-                )
-            )
-    # Rules that insist choose first, so that no other rule takes their seats.
-    return sorted(matched, key=lambda rule: not rule.insists)
-
-
-def _pattern_that_applies(rule: Rule, paths: tuple[str, ...] | None) -> str | None:
-    if paths is None:
-        return next((pattern for pattern in rule.paths if pattern in CATCH_ALL), None)
-    return first_match(rule.paths, paths)
 
 
 def _lower(logins: Iterable[str]) -> tuple[str, ...]:
@@ -113,7 +78,8 @@ class _Selection:
 
     def __init__(self, situation: Situation) -> None:
         self.situation = situation
-        self.matched = _match(situation)
+        self.config = situation.matching.config
+        self.matched = situation.matching.rules
         self.candidates = {candidate.login.lower(): candidate for candidate in situation.candidates}
         self.same_person = {
             account: min(candidate.account_ids)
@@ -146,7 +112,7 @@ class _Selection:
         while not self._is_full() and self._take_best(everybody):
             pass
         if not self.chosen and not self.counted:
-            fallback = _lower(self.situation.config.fallback)
+            fallback = _lower(self.config.fallback)
             while not self._is_full() and self._take_fallback(fallback, ""):
                 pass
 
@@ -155,13 +121,13 @@ class _Selection:
         enough = reason is NoAssignment.ENOUGH_ASKED
         return Decision(
             head_sha=self.situation.pull_request.head_sha,
-            paths=len(self.situation.paths or ()),
-            wanted=self.situation.config.reviewers,
+            paths=self.situation.matching.paths or 0,
+            wanted=self.config.reviewers,
             counted=len(self.counted),
             verdicts=() if enough else tuple(self._verdict(login) for login in self.considered),
             reason=reason,
             detail=", ".join(self.uncovered),
-            paths_refused=self.situation.paths is None,
+            paths_refused=self.situation.matching.paths is None,
             demands=tuple(
                 Demand(logins=(*rule.people, *rule.fallback), at_least=rule.at_least)
                 for rule in self.matched
@@ -170,9 +136,9 @@ class _Selection:
         )
 
     def _is_full(self) -> bool:
-        return len(self.counted) + len(self.chosen) >= self.situation.config.reviewers
+        return len(self.counted) + len(self.chosen) >= self.config.reviewers
 
-    def _is_open(self, rule: _Matched) -> bool:
+    def _is_open(self, rule: MatchedRule) -> bool:
         """Whether a rule still lacks somebody."""
         asked_before = {self._person_of(self.candidates[login]) for login in rule.people} & self.counted
         chosen = self.chosen.keys() & {*rule.people, *rule.fallback}

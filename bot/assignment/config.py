@@ -45,7 +45,7 @@ def _check_path_pattern(value: str) -> str:
 def _check_regex(value: str) -> str:
     try:
         re.compile(value)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"is not a regular expression: {error}") from None
     return value
 
@@ -91,7 +91,8 @@ class Rule(Value):
 class Ignore(Value):
     """Which pull requests are left alone, in any case of letters.
 
-    `authors` are patterns such as `*[bot]`; `titles` are regular expressions that may match anywhere.
+    `authors` are patterns such as `*[bot]`; `titles` are Python's regular expressions, which may match
+    anywhere. A file may use those that match in linear time; earlier versions stored any.
     """
 
     drafts: Flag = True

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.assignment.config import Escalate, Ignore, Reminders, RepositoryConfig, RipeConfig, Rule
-from bot.assignment.never_matches import why_no_author, why_no_label, why_no_path
+from bot.assignment.never_matches import why_no_author, why_no_label, why_no_path, why_no_title
 from bot.marked_yaml import MarkedYaml, Place, name_place, read_yaml
 from bot.model import Problem, Value
 from bot.people.model import parse_login
@@ -171,6 +171,8 @@ def _check_at(yaml: MarkedYaml, place: Place) -> Callable[[Any], str | None] | N
             return why_no_author
         case ("repositories", str(), "ignore", "labels", int()):
             return why_no_label
+        case ("repositories", str(), "ignore", "titles", int()):
+            return why_no_title
         case ("repositories", str(), "rules", int(), "at_least"):
             return partial(_why_too_many, _at(yaml.data, place[:-1]))
     return None

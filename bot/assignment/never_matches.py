@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
+from bot.assignment.titles import why_not_linear
+
 _LITERAL_BACKSLASH = re.compile(r"\\(?![\[\]*?{}!,\\-])")
 _CLASS = re.compile(r"(?<!\\)\[(?:[!^]?\]?[^\]/]*)\]")
 _OPEN = re.compile(r"(?<!\\)\[")
@@ -34,6 +36,13 @@ def why_no_label(label: str) -> str | None:
     """Why no label on GitHub is this one; None if one may be."""
     is_spaced = label != label.strip()
     return f"starts or ends with a space, as no label does{_meant(label.strip())}" if is_spaced else None
+
+
+def why_no_title(pattern: str) -> str | None:
+    """Why a regular expression must not be used on titles, which strangers choose; None if it may."""
+    if (why := why_not_linear(pattern)) is None:
+        return None
+    return f"{why}; some titles would take it hours, so write it without"
 
 
 def _has_spaces(pattern: str) -> str | None:

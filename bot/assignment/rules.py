@@ -1,6 +1,5 @@
 """Which pull requests need no reviewers, and how a decision reads. Pure: `now` is an argument."""
 
-import re
 from datetime import date, datetime, timedelta
 
 from bot.assignment.config import RepositoryConfig
@@ -14,6 +13,7 @@ from bot.assignment.model import (
     TieBreaker,
 )
 from bot.assignment.patterns import matches_author
+from bot.assignment.titles import is_in_title
 from bot.reviews.model import PullRequest
 from bot.working_time import UNKNOWN_ZONE, is_zone, load_zone
 
@@ -32,7 +32,7 @@ def why_not_assigned(pull_request: PullRequest, config: RepositoryConfig) -> tup
         if matches_author(pattern, pull_request.author.login):
             return NoAssignment.IGNORED_AUTHOR, pattern
     for pattern in ignore.titles:
-        if re.search(pattern, pull_request.title, re.IGNORECASE):
+        if is_in_title(pattern, pull_request.title):
             return NoAssignment.IGNORED_TITLE, pattern
     return None
 

@@ -4,6 +4,7 @@ The decision is stored before GitHub is asked: if the process dies in between, t
 people again, which does no harm. GitHub's own webhooks then open the review requests here.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from bot.assignment.choice import Situation, choose_reviewers
 from bot.assignment.config import RepositoryConfig, logins_of
+from bot.assignment.matching import Matching, match_rules
 from bot.assignment.model import Assignment, Chosen, Decision, NoAssignment
 from bot.assignment.rules import why_not_assigned
 from bot.assignment.store import (
@@ -155,7 +157,9 @@ class _Plan(Value):
 
 
 class _Undecided(Value):
-    """There is still a decision to make."""
+    """There is still a decision to make, by this configuration."""
+
+    config: RepositoryConfig
 
 
 async def _choose(pull_request_id: PullRequestId, door: _Door, queue: Queue) -> _Plan | None:
@@ -163,7 +167,10 @@ async def _choose(pull_request_id: PullRequestId, door: _Door, queue: Queue) -> 
     plan = await _resume(pull_request_id, door.clock.now())
     if isinstance(plan, _Undecided):
         paths = await door.load_paths()
-        plan = await _decide(pull_request_id, paths, queue, door.clock.now())
+        while isinstance(plan, _Undecided):
+            # Strangers choose the paths. So neither the loop nor the locks of a transaction wait for this.
+            matching = await asyncio.to_thread(match_rules, plan.config, paths)
+            plan = await _decide(pull_request_id, matching, queue, door.clock.now())
     if plan is None:
         log.info("nobody to ask", pull_request_id=pull_request_id)
     return plan
@@ -192,7 +199,7 @@ async def _resume(pull_request_id: PullRequestId, now: datetime) -> _Plan | _Und
         return None
     unfinished = await find_unfinished_assignment(pull_request_id, assignable.pull_request.head_sha)
     if unfinished is None:
-        return _Undecided()
+        return _Undecided(config=assignable.config)
     # People with a request were asked by that earlier try, or by a human who may have taken it back since.
     requested = {request.reviewer_id for request in await reviews.list_requests(pull_request_id)}
     chosen = unfinished.decision.chosen
@@ -202,19 +209,24 @@ async def _resume(pull_request_id: PullRequestId, now: datetime) -> _Plan | _Und
         workspace_id = assignable.pull_request.workspace_id
         return _Plan(workspace_id=workspace_id, assignment_id=unfinished.id, chosen=left, asked_before=before)
     await record_asked(unfinished.id, before, {})
-    return _Undecided()
+    return _Undecided(config=assignable.config)
 
 
 @write_transaction
 async def _decide(
-    pull_request_id: PullRequestId, paths: tuple[str, ...] | None, queue: Queue, now: datetime
-) -> _Plan | None:
-    """Chooses on the state of this moment, and stores the decision. None if nobody is to be asked."""
+    pull_request_id: PullRequestId, matching: Matching, queue: Queue, now: datetime
+) -> _Plan | _Undecided | None:
+    """Chooses on the state of this moment, and stores the decision. None if nobody is to be asked.
+
+    Undecided if the configuration is another one than that of `matching`.
+    """
     assignable = await _find_assignable(pull_request_id, now)
     if assignable is None:
         return None
+    if assignable.config != matching.config:
+        return _Undecided(config=assignable.config)
     await lock_choices(assignable.pull_request.workspace_id)
-    decision = choose_reviewers(await _load_situation(assignable, paths, now))
+    decision = choose_reviewers(await _load_situation(assignable.pull_request, matching, now))
     if not decision.chosen:
         await _record_nobody(assignable.pull_request, decision, now)
         is_alone = decision.reason is NoAssignment.NOBODY_LEFT and not decision.counted
@@ -270,16 +282,14 @@ def _gist(decision: Decision) -> object:
     return decision.reason, decision.detail, decision.verdicts
 
 
-async def _load_situation(assignable: _Assignable, paths: tuple[str, ...] | None, now: datetime) -> Situation:
-    pull_request, config = assignable.pull_request, assignable.config
+async def _load_situation(pull_request: PullRequest, matching: Matching, now: datetime) -> Situation:
     requests = await reviews.list_requests(pull_request.id)
     stored = await list_assignments(pull_request.id)
     requested = {request.reviewer_id for request in requests}
     return Situation(
         pull_request=pull_request,
-        config=config,
-        paths=paths,
-        candidates=await list_candidates(pull_request.workspace_id, logins_of(config), now),
+        matching=matching,
+        candidates=await list_candidates(pull_request.workspace_id, logins_of(matching.config), now),
         requests=requests,
         asked=frozenset(_all_asked(stored) - requested),
         reviews=await reviews.list_reviews(pull_request),

@@ -46,9 +46,11 @@ def plain(text: str, limit: int) -> str:
     if text.isascii() and text.isprintable() and len(text) <= limit:
         return " ".join(text.split())
     visible = " ".join("".join(_visible(unicodedata.normalize("NFC", text))).split())
+    # Cut, because finding the clusters of a long row of flags takes the square of its length.
+    shown = visible[: (limit + 1) * MOST_IN_CLUSTER]
     characters = [
         cluster[start : start + MOST_IN_CLUSTER]
-        for cluster in _CLUSTER.findall(visible)
+        for cluster in _CLUSTER.findall(shown)
         for start in range(0, len(cluster), MOST_IN_CLUSTER)
     ]
     if len(characters) <= limit:

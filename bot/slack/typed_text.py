@@ -8,12 +8,13 @@ import unicodedata
 from html import unescape
 
 MOST_TYPED = 500
-"""Characters. No command needs more, so a longer text is refused before it costs time."""
+"""Characters. No command needs more, so a longer text is refused, or cut, before it costs time."""
 
 _PULL_REQUEST = re.compile(r"https?://[^\s/|>]+/([\w.-]+/[\w.-]+)/(?:pull|issues)/(\d{1,9})(?![\w-])[^\s|>]*")
-_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 _LINK = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
-_CODE_NAME = re.compile(r"(?<!\S)_+(?=\S)|(?<=\S)_+(?!\S)")
+_CODE_NAME = re.compile(r"(?<!\S)_++(?=\S)|(?<=[^\s_])_++(?!\S)")
+"""Underscores around a word: a run of them is read once, so that a long one costs no more."""
 _QUOTE_OR_BULLET = re.compile(r"^(?:[>\u203a\u2022-]+ )+")
 
 _SINGLE = {
@@ -35,7 +36,8 @@ _REPLACED = str.maketrans(_SINGLE)
 def clean_typed(text: str) -> str:
     """The line in plain characters, with single spaces. Case stays, and so does `<@U123>`.
 
-    A link becomes its label; the address of a pull request becomes its name, such as acme/api#12.
+    A link becomes its label; the address of a pull request becomes its name, such as acme/api#12. Only the
+    first MOST_TYPED characters are read, of the text and of its plain form, which may be 18 times longer.
     """
     text = _PULL_REQUEST.sub(r"\1#\2", _MENTION.sub(r"<@\1>", _visible(text)))
     text = unescape(_LINK.sub(_shown, text))
@@ -54,7 +56,8 @@ def _shown(link: re.Match[str]) -> str:
 
 def _visible(text: str) -> str:
     """In compatible characters and ASCII digits, without controls, surrogates and characters of no width."""
-    return "".join(map(_visible_character, unicodedata.normalize("NFKC", text)))
+    compatible = unicodedata.normalize("NFKC", text[:MOST_TYPED])[:MOST_TYPED]
+    return "".join(map(_visible_character, compatible))
 
 
 def _visible_character(character: str) -> str:

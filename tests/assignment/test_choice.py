@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.assignment.choice import Situation, choose_reviewers
 from bot.assignment.config import RepositoryConfig
+from bot.assignment.matching import match_rules
 from bot.assignment.model import Candidate, Decision, NoAssignment, Skipped, SkipReason
 from bot.github.model import Account, ReviewState
 from bot.model import AccountId, PersonId, RequestId
@@ -64,8 +65,7 @@ def decide(
     return choose_reviewers(
         Situation(
             pull_request=pull_request(author, round_),
-            config=config,
-            paths=None if paths is None else tuple(paths),
+            matching=match_rules(config, None if paths is None else tuple(paths)),
             candidates=tuple(candidate(login, **(people or {}).get(login, {})) for login in IDS),
             **situation,
         )

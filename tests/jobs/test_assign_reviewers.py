@@ -1,5 +1,6 @@
 """Reviewers are asked on GitHub by rule: over HTTP, with a real database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -219,3 +220,17 @@ async def test_an_installation_that_may_only_read_asks_nobody_and_does_not_try_f
     assert settlements[-1].outcome is Outcome.DISCARDED
     (stored,) = await acme.decisions(pull)
     assert (pull.requested, stored.asked) == ([], None)
+
+
+async def test_rules_that_change_while_github_is_asked_for_the_paths_count(acme: Acme) -> None:
+    await acme.configure(rules=[BILLING])
+    pull = acme.open("billing/tax.py")
+    await acme.hear()
+    acme.server.faults.extend([PASS, Fault(hang=1.0)])
+    choosing = asyncio.create_task(acme.hear(then_wait=MINUTE))
+    while "POST /api/graphql" not in acme.server.calls:  # noqa: ASYNC110 - a server acts
+        await asyncio.sleep(0.01)
+    await acme.configure(rules=[EVERYTHING])
+    await choosing
+    assert pull.requested == ["dev"]
+    assert await acme.chosen(pull) == [["dev"]]
