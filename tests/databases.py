@@ -197,7 +197,7 @@ def pg_dump(dsn: str) -> bytes:
 
 def restore(dump: bytes, empty_dsn: str) -> None:
     """Fills an empty database with what `pg_dump` returned."""
-    command = [_tool("psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", empty_dsn]
+    command: list[str | Path] = [_tool("psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", empty_dsn]
     subprocess.run(command, input=dump, capture_output=True, check=True)  # noqa: S603
 
 

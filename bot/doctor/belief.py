@@ -22,9 +22,9 @@ from jobq import Database, Postpone
 BELIEF, COMPARISON, MISSED = "github.belief", "github.comparison", "github.missed"
 
 MOST_INSTALLATIONS = 20
-"""Whose repositories are listed."""
+"""Their repositories are listed."""
 MOST_REPOSITORIES = 10
-"""Whose open pull requests are listed: those that were compared longest ago."""
+"""Their open pull requests are listed; these were compared longest ago."""
 TOO_LONG = timedelta(days=2)
 """A comparison is made once a day."""
 

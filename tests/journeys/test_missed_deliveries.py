@@ -22,7 +22,7 @@ async def start_worker(ripe: Whole, *more: str) -> None:
 
 
 async def miss(ripe: Whole) -> None:
-    """What is held back is lost, and five minutes later GitHub has given up."""
+    """The deliveries on hold are lost, and five minutes later GitHub has given up."""
     ripe.github.webhooks.release(lambda held: [])
     await ripe.pass_time(minutes=6)
 
