@@ -66,6 +66,8 @@ def _add_faults(blueprint: Blueprint, server: GitHubServer) -> None:
 
     @blueprint.after_request
     async def add_limits(response: Response) -> Response:
+        if response.is_json:
+            response.set_data(server.alter(request.path, await response.get_data(as_text=False)))
         server.on_answer(request.method, request.path, response.status_code)
         for name, value in _limits(server.remaining).items():
             response.headers.setdefault(f"X-RateLimit-{name.title()}", str(value))
