@@ -71,7 +71,7 @@ FOUND: list[Fault] = [
         faults.files_that_github_does_not_tell,
         "github.obstacles", WARNING, "tell Ripe the files of acme/api#", "githubstatus.com",
     ),
-    (faults.a_person_whom_slack_refuses, "slack.obstacles", WARNING, "DMs to cho since", "ripe people import"),
+    (faults.a_person_whom_slack_refuses, "slack.obstacles", WARNING, "DMs to cho since", "people import"),
     (faults.a_revoked_token, "slack.token", FAILED, "token_revoked", "SLACK_BOT_TOKEN"),
     (faults.slack_is_down, "slack.token", FAILED, "no answer", "slack-status.com"),
     (faults.a_missing_scope, "slack.scopes", FAILED, "im:write (every first DM)", "Add im:write"),

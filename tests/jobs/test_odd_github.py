@@ -17,15 +17,16 @@ from tests.promises import Promise
 from tests.web.test_odd_payloads import MISSING, ODD, read_paths
 
 Path = tuple[str | int, ...]
-FILES: tuple[Path, ...] = tuple(
-    ("data", "repository", "pullRequest", "files")[:length] for length in range(1, 5)
-) + (
-    ("data", "repository", "pullRequest", "reviewDecision"),
-    ("data", "repository", "pullRequest", "files", "nodes"),
-    ("data", "repository", "pullRequest", "files", "nodes", 0),
-    ("data", "repository", "pullRequest", "files", "nodes", 0, "path"),
-    ("data", "repository", "pullRequest", "files", "pageInfo"),
-    ("data", "repository", "pullRequest", "files", "pageInfo", "hasNextPage"),
+PULL_REQUEST: Path = ("data", "repository", "pullRequest")
+FILES: tuple[Path, ...] = (
+    *(PULL_REQUEST[:length] for length in range(1, 4)),
+    (*PULL_REQUEST, "reviewDecision"),
+    (*PULL_REQUEST, "files"),
+    (*PULL_REQUEST, "files", "nodes"),
+    (*PULL_REQUEST, "files", "nodes", 0),
+    (*PULL_REQUEST, "files", "nodes", 0, "path"),
+    (*PULL_REQUEST, "files", "pageInfo"),
+    (*PULL_REQUEST, "files", "pageInfo", "hasNextPage"),
 )
 ASKED: tuple[Path, ...] = (
     (),
@@ -91,8 +92,8 @@ class Tampering:
         return self.raw if self.raw is not None else self._spoil(json.loads(answer))
 
     def _spoil(self, answer: Any) -> bytes:
-        *parents, last = self.path or [None]
-        parent = answer
+        parents, last = self.path[:-1], self.path[-1] if self.path else None
+        parent: Any = answer
         for part in parents:
             try:
                 parent = parent[part]
@@ -116,7 +117,7 @@ async def acme(db: Database) -> AsyncIterator[Acme]:
 
 
 async def go_on(acme: Acme) -> str:
-    """A pull request is opened, assigned and synced within two hours. Returns the trouble, if there was any."""
+    """A pull request is opened, assigned and synced within two hours. Returns the trouble, if any."""
     pull = acme.open("a.py", reviewers=[])
     acme.world.review(pull, "cho", "COMMENTED")
     settlements = await acme.hear(then_wait=MINUTE)
