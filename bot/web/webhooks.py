@@ -15,13 +15,15 @@ from bot.github.model import Fact, Ping
 from bot.github.payloads import MalformedPayloadError, ParsedEvent, parse_noted_event
 from bot.github.signature import SignatureCheck
 from bot.web.bodies import release_body
-from jobq import Queue
+from jobq import Queue, is_transient
 
 log = structlog.get_logger()
 
 PATH = "/github/webhooks"
 LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
+LONGEST_FIRST_TRY = 4.0
+"""Seconds. GitHub waits ten for the answer, so after a longer try there is no time for another."""
 LONGEST_NAME = 200
 """Of a GUID or an event. GitHub's have at most 40 characters; an index of Postgres takes a few thousand."""
 BIG_BODY = 1024 * 1024
@@ -51,7 +53,7 @@ def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock)
         body.clear()
         release_body()
         delivery = _delivery(guid, event, parsed, clock)
-        outcome = await take_delivery(delivery, queue)
+        outcome = await _take(delivery, queue)
         log.info(
             "delivery accepted",
             guid=guid,
@@ -73,6 +75,19 @@ async def _read_signed(check: SignatureCheck) -> bytearray | None:
         check.update(part)
         body += part
     return body if check.is_good() else None
+
+
+async def _take(delivery: Delivery, queue: Queue) -> DeliveryOutcome | None:
+    """As take_delivery, twice if the database fails for a moment: GitHub never delivers again by itself."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        return await take_delivery(delivery, queue)
+    except Exception as error:
+        if not is_transient(error) or loop.time() - began > LONGEST_FIRST_TRY:
+            raise
+        log.warning("delivery is stored at the second try", guid=delivery.guid, error=type(error).__name__)
+    return await take_delivery(delivery, queue)
 
 
 def _is_name(header: str | None) -> TypeGuard[str]:

@@ -249,3 +249,27 @@ async def a_missing_scope(scene: Scene) -> None:
 
 async def a_scope_that_is_only_useful(scene: Scene) -> None:
     scene.bot.slack.scopes.discard("im:history")
+
+
+# --- refusals --------------------------------------------------------------------------------------------
+
+
+async def files_that_github_does_not_tell(scene: Scene) -> None:
+    await scene.execute(
+        """
+        INSERT INTO obstacle (workspace_id, pull_request_id, call, reason, since, last_at, until)
+        SELECT workspace_id, id, 'files', '502', $1, $2, $2 FROM pull_request
+        """,
+        scene.bot.clock.now() - timedelta(hours=1),
+        scene.bot.clock.now(),
+    )
+
+
+async def a_person_whom_slack_refuses(scene: Scene) -> None:
+    await scene.execute(
+        """
+        INSERT INTO obstacle (workspace_id, person_id, call, reason, since, last_at)
+        SELECT workspace_id, id, 'dms', 'user_disabled', $1, $1 FROM person WHERE name = 'cho'
+        """,
+        scene.bot.clock.now(),
+    )

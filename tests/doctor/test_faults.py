@@ -67,6 +67,11 @@ FOUND: list[Fault] = [
     (faults.a_wrong_webhook_secret, "github.deliveries", FAILED, "401", "GITHUB_WEBHOOK_SECRET"),
     (faults.a_webhook_that_was_lost_once, "github.deliveries", WARNING, "1 of the last", "redeliver these"),
     (faults.paths_that_may_not_be_read, "github.paths", WARNING, "rules fall back", "'Pull requests'"),
+    (
+        faults.files_that_github_does_not_tell,
+        "github.obstacles", WARNING, "tell Ripe the files of acme/api#", "githubstatus.com",
+    ),
+    (faults.a_person_whom_slack_refuses, "slack.obstacles", WARNING, "DMs to cho since", "people import"),
     (faults.a_revoked_token, "slack.token", FAILED, "token_revoked", "SLACK_BOT_TOKEN"),
     (faults.slack_is_down, "slack.token", FAILED, "no answer", "slack-status.com"),
     (faults.a_missing_scope, "slack.scopes", FAILED, "im:write (every first DM)", "Add im:write"),

@@ -171,7 +171,7 @@ async def test_a_lost_dm_whose_history_may_not_be_read_is_looked_up_later(world:
     assert await state_of(world, message_id) == MessageState.SENT
 
 
-@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(minutes=-30)])
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=-30)])
 async def test_a_lost_dm_is_found_although_a_clock_is_wrong(world: World, ahead: timedelta) -> None:
     ana, message_id = await begin(world)
     message = await lost_a_minute_ago(world, message_id, ahead)
@@ -179,3 +179,21 @@ async def test_a_lost_dm_is_found_although_a_clock_is_wrong(world: World, ahead:
     await reconcile(message, ana, slack=slack, clock=world.clock)
     assert slack.looked_since is not None
     assert slack.looked_since < min(message.sending_started_at, message.sending_at)
+
+
+@pytest.mark.parametrize("minutes", [-600, -10, 10, 600])
+async def test_a_lost_dm_is_found_although_both_clocks_are_wrong(world: World, minutes: int) -> None:
+    ana, message_id = await begin(world)
+    await world.db.execute("UPDATE message SET sending_on = now() - interval '1 minute'")
+    slack_got_it_at = await world.db.fetchval("SELECT sending_on FROM message WHERE id = $1", message_id)
+    message = sent(world, message_id).model_copy(
+        update={
+            "state": MessageState.UNKNOWN,
+            "sending_at": slack_got_it_at + timedelta(minutes=minutes),
+            "sending_started_at": slack_got_it_at + timedelta(minutes=minutes),
+        }
+    )
+    slack = RefusingSlack()
+    await reconcile(message, ana, slack=slack, clock=world.clock)
+    assert slack.looked_since is not None
+    assert slack.looked_since < slack_got_it_at

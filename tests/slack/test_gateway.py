@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
-from bot.slack.gateway import SlackGateway, SlackUser
+from bot.slack.gateway import SlackGateway, SlackUser, parse_user
 from bot.slack.messages import Rendered, render_text
 from bot.web.server import find_free_port, serving
 from jobq import Postpone
@@ -74,6 +74,12 @@ async def test_a_refusal_is_certain_and_names_slacks_reason() -> None:
         (error("ratelimited", 429, **{"Retry-After": "17"}), 17),
         (error("ratelimited", 429), 30),
         (error("ratelimited", 429, **{"Retry-After": "soon"}), 30),
+        (error("ratelimited", 429, **{"Retry-After": "999999999999"}), 3600),
+        (error("ratelimited", 429, **{"Retry-After": "inf"}), 3600),
+        (error("ratelimited", 429, **{"Retry-After": "-5"}), 30),
+        (error("ratelimited", 429, **{"Retry-After": "nan"}), 30),
+        (error("ratelimited", 429, **{"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}), 3600),
+        (error("ratelimited", 429, **{"Retry-After": "Mon, 23 Nov 2020 12:00:00 GMT"}), 30),
         (error("message_limit_exceeded"), 30),
         ((429, "slow down", {"Content-Type": "text/html", "Retry-After": "5"}), 5),
     ],
@@ -202,3 +208,20 @@ async def test_an_expired_answer_address_is_a_refusal() -> None:
     async with serving(script.web()) as address, gateway_at(address) as gateway:
         with pytest.raises(SlackRefusedError):
             await gateway.respond(f"{address}/actions/1/2", HELLO)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"tz": None},
+        {"tz": ""},
+        {"tz": 7, "tz_offset": "x"},
+        {"profile": None},
+        {"profile": "x", "name": 7},
+    ],
+    ids=str,
+)
+def test_a_user_without_a_usable_zone_or_name_is_read(odd: dict[str, object]) -> None:
+    user = parse_user({"id": "U1"} | odd)
+    assert (user.id, user.name, user.zone, user.email) == ("U1", "U1", None, None)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 from quart import Quart
@@ -14,7 +15,7 @@ from bot.github.deliveries import find_delivery
 from bot.github.signature import sign
 from bot.web.limits import limit_requests
 from bot.web.webhooks import LARGEST_BODY, PATH, webhooks_blueprint
-from jobq import Database, Queue
+from jobq import Database, Job, Queue
 from tests.payloads import pull_request_payload
 
 OLD, NEW = SecretStr("old secret"), SecretStr("new secret")
@@ -139,3 +140,42 @@ async def test_only_allow_listed_fields_are_kept(db: Database, client: Client) -
     payload["pull_request"]["head"]["repo"] = {"description": "canary-in-the-head"}
     assert await post(client, json.dumps(payload).encode()) == 202
     assert "canary" not in await db.fetchval("SELECT fact::text FROM delivery")
+
+
+class FailingQueue(Queue):
+    """Fails to save a job as many times as there are `errors`."""
+
+    def __init__(self, db: Database, *errors: Exception) -> None:
+        super().__init__(db)
+        self.errors = list(errors)
+
+    async def save(self, job: Job) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        await super().save(job)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.AdminShutdownError("terminating connection"),
+        asyncpg.DeadlockDetectedError("deadlock detected"),
+        asyncpg.LockNotAvailableError("canceling statement due to lock timeout"),
+        asyncpg.ConnectionDoesNotExistError("connection was closed"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_database_that_fails_for_a_moment_costs_no_delivery(db: Database, error: Exception) -> None:
+    web = Quart("test")
+    web.register_blueprint(webhooks_blueprint([NEW], FailingQueue(db, error), Clock()))
+    with db.ambient():
+        assert await post(web.test_client(), opened()) == 202
+    assert (await count(db, "delivery"), await count(db, "job")) == (1, 1)
+
+
+async def test_a_database_that_goes_on_failing_is_no_success(db: Database) -> None:
+    web, gone = Quart("test"), asyncpg.AdminShutdownError("terminating connection")
+    web.register_blueprint(webhooks_blueprint([NEW], FailingQueue(db, gone, gone), Clock()))
+    with db.ambient():
+        assert await post(web.test_client(), opened()) == 500
+    assert await count(db, "delivery") == 0

@@ -56,13 +56,13 @@ def _add_faults(blueprint: Blueprint, server: GitHubServer) -> None:
         # A server that answers before it has read a request may drop the connection.
         await request.get_data()
         await asyncio.sleep(fault.hang)
-        if fault.graphql:
-            return jsonify(refuse_query(fault.graphql, fault.message))
-        if fault.body is not None:
-            return Response(json.dumps(fault.body), fault.status, fault.headers, "application/json")
-        if fault.status == 200:
-            return None
-        return answer_error(fault.status, fault.message, headers=fault.headers)
+        return _answer_with(fault)
+
+    @blueprint.after_request
+    async def alter_answer(response: Response) -> Response:
+        if response.is_json:
+            response.set_data(server.alter(request.path, await response.get_data(as_text=False)))
+        return response
 
     @blueprint.after_request
     async def add_limits(response: Response) -> Response:
@@ -71,6 +71,17 @@ def _add_faults(blueprint: Blueprint, server: GitHubServer) -> None:
             response.headers.setdefault(f"X-RateLimit-{name.title()}", str(value))
         response.headers.setdefault("X-RateLimit-Resource", "core")
         return response
+
+
+def _answer_with(fault: Fault) -> Response | None:
+    """None: the right answer."""
+    if fault.graphql:
+        return jsonify(refuse_query(fault.graphql, fault.message))
+    if fault.body is not None:
+        return Response(json.dumps(fault.body), fault.status, fault.headers, "application/json")
+    if fault.status == 200:
+        return None
+    return answer_error(fault.status, fault.message, headers=fault.headers)
 
 
 def _limits(remaining: int) -> dict[str, int]:

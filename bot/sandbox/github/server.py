@@ -71,6 +71,8 @@ class GitHubServer:
     """How many calls the headers say are left of the rate limit. The sandbox does not count them."""
     on_answer: Callable[[str, str, int], object] = lambda method, path, status: None
     """Called with method, path and status of every call that was answered."""
+    alter: Callable[[str, bytes], bytes] = lambda path, answer: answer
+    """Called with the path of every call and the body of its answer; returns the body to send."""
 
     def note_call(self, method: str, path: str) -> Fault | None:
         """Note a call. Returns the fault that applies to it, if any."""
