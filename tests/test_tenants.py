@@ -278,6 +278,7 @@ OF_ALL = {
     "list_polled_installations",  # each has a job of its own
     "find_gone_at",  # of the workspace that is asked about, in a test of its own
     "time_since_sending",  # of one message; never the same twice
+    "is_refused",  # of one message
 }
 """Queries that have to look at all workspaces."""
 

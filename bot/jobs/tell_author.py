@@ -11,7 +11,14 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.catalog import tell_admin_of_silence_job
-from bot.flows.notices import LostNotice, PreparedNotice, begin_notice, send_notice, wait_for_work
+from bot.flows.notices import (
+    LostNotice,
+    PreparedNotice,
+    ReadyNotice,
+    begin_notice,
+    send_notice,
+    wait_for_work,
+)
 from bot.flows.reminder_state import load_reminder_states
 from bot.flows.standstill import (
     NoticeContent,
@@ -26,7 +33,7 @@ from bot.people.model import Person
 from bot.people.store import find_person_by_account
 from bot.reminders import rules
 from bot.reminders.model import AuthorNoticeKind, MessageState, Notice, NoticeKind, ReminderState
-from bot.reminders.notices import AuthorNotice, count_notices, list_author_notices
+from bot.reminders.notices import AuthorNotice, count_notices, is_refused, list_author_notices
 from bot.reminders.outlook import back_in_time
 from bot.reviews.model import PullRequest
 from bot.reviews.store import list_open_requests, lock_pull_request
@@ -55,7 +62,10 @@ async def tell_author(
     """Sends the notice in the author's working hours if it is still true; otherwise discards it."""
     arguments = job.read(Arguments)
     prepared = await _prepare(arguments.pull_request_id, arguments.kind, queue, clock.now())
-    return await send_notice(prepared, slack=slack, clock=clock)
+    result = await send_notice(prepared, slack=slack, clock=clock)
+    if isinstance(prepared, ReadyNotice) and await is_refused(prepared.message_id):
+        return Postpone(clock.now())  # an admin hears of it instead
+    return result
 
 
 @write_transaction

@@ -62,6 +62,14 @@ async def count_notices(person_id: PersonId, kind: NoticeKind, since: datetime) 
     return count
 
 
+async def is_refused(message_id: int) -> bool:
+    """Whether Slack refused a DM for good."""
+    refused: bool = await current_database().fetchval(
+        "SELECT EXISTS (SELECT FROM message WHERE id = $1 AND state = 'failed')", message_id
+    )
+    return refused
+
+
 class AuthorNotice(Value):
     """A notice in the outbox, and the reasons for silence that it states."""
 

@@ -86,7 +86,7 @@ def _why_never(state: ReminderState) -> Silence | None:
 
 def _detail(state: ReminderState, why: Silence) -> str:
     if why is Silence.OVER:
-        return str(_close_reason(state))
+        return str(_close_reason(state)).replace("_", " ")
     if why is Silence.REFUSED:
         return next((m.error for m in state.messages if m.state is MessageState.FAILED and m.error), "")
     return state.blocked_by if why is Silence.BLOCKED else ""

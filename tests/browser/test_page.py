@@ -129,7 +129,7 @@ async def test_a_dm_is_snoozed_by_its_menu_with_the_keyboard_alone(opened: Opene
         await page.keyboard.press("ArrowDown")
         await expect(page.get_by_role("menuitem", name="Until tomorrow")).to_be_focused()
         await page.keyboard.press("Enter")
-        await expect(page.locator("#course .next")).to_contain_text("Ana's snooze ends")
+        await expect(page.locator("#course .next")).to_contain_text("Ana snoozed it until")
         await button(page, "Approve as Ana").click()
         await expect(page.locator("#course .over")).to_be_visible()
 

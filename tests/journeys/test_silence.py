@@ -258,6 +258,15 @@ async def test_an_author_who_is_unknown_is_stood_in_for_by_an_admin(ripe: Whole)
     assert pull.requested == ["cho"]
 
 
+async def test_an_author_whom_slack_refuses_is_stood_in_for_by_an_admin(ripe: Whole) -> None:
+    ripe.slack.user("ben").deleted = True
+    await muted(ripe)
+    await ripe.pass_time(days=1)
+    assert mentions(ripe, "olga", "cho muted it.") == 1
+    await ripe.pass_time(days=12)
+    assert mentions(ripe, "olga", "cho muted it.") == 1
+
+
 async def test_an_admin_gets_one_list_a_day(ripe: Whole) -> None:
     for _ in range(3):
         await ask(ripe, "eli", by="dev", author="dev")
