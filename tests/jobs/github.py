@@ -112,7 +112,9 @@ class Acme:
             "backfill_repository": self._pass_over,
             "greet_installer": self._pass_over,
             "remind_reviewer": self._keep,
+            "tell_admin": self._keep,
             "tell_author": self._keep,
+            "tell_obstacle": self._keep,
         }
 
     async def _pass_over(self, job: ClaimedJob) -> None:

@@ -104,8 +104,8 @@ class Tampering:
         elif self.odd is MISSING:
             if isinstance(parent, dict):
                 parent.pop(last, None)
-        elif isinstance(parent, dict) or (isinstance(parent, list) and parent):
-            parent[last] = self.odd
+        elif isinstance(parent, dict | list) and (parent or isinstance(last, str)):
+            parent[last] = self.odd  # type: ignore[index]
         return json.dumps(answer).encode()
 
 
