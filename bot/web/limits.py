@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import cast
+from typing import ClassVar, cast
 
 from hypercorn.typing import (
     ASGIFramework,
@@ -22,6 +22,8 @@ from bot.web.bodies import BODY_SECONDS, Body, BodyMemory
 
 LARGEST_BODY = 64 * 1024
 """Bytes, on a path without a cap of its own."""
+DROP_FOR = 5.0
+"""Seconds in which Hypercorn closes a connection once it may."""
 LINGER = 1.0
 """Seconds in which the rest of a refused body is read and dropped, so that its sender sees the answer."""
 
@@ -131,9 +133,13 @@ class _Exchange:
         await self._send(event)
 
     async def end(self) -> None:
-        """Answer a refused body if the application has not answered it."""
+        """Answer a refused body if the application has not answered it, and drop what is left of it."""
+        if self.body.is_complete:
+            return
         if self.body.refusal is not None and not self._is_answered:
             await _refuse(self.body.refusal, self._receive, self._send)
+        else:
+            _Rest(self._receive)
 
     async def _take(self, event: HTTPRequestEvent) -> HTTPRequestEvent:
         if not event.get("more_body", False):
@@ -151,18 +157,40 @@ async def _refuse(status: int, receive: ASGIReceiveCallable, send: ASGISendCalla
     text = f"{_REASONS[status]}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
     headers += [(b"connection", b"close"), *([(b"retry-after", b"5")] if status == 503 else [])]
+    rest = _Rest(receive)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text, "more_body": True})
     if status == 413:
-        await _drop_the_rest(receive)
+        await rest.wait_for_end(LINGER)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _drop_the_rest(receive: ASGIReceiveCallable) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER):
-            while (event := await receive())["type"] == "http.request" and event.get("more_body", False):
-                pass
+class _Rest:
+    """The rest of a body, which is read and dropped until the connection ends.
+
+    Hypercorn queues ten parts of a body. While nobody takes them, it can neither read on nor close.
+    """
+
+    _running: ClassVar[set[asyncio.Task[None]]] = set()
+
+    def __init__(self, receive: ASGIReceiveCallable) -> None:
+        self._end = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._drop(receive))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def wait_for_end(self, within: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._end.wait()
+
+    async def _drop(self, receive: ASGIReceiveCallable) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DROP_FOR):
+                while (event := await receive())["type"] == "http.request":
+                    if not event.get("more_body", False):
+                        self._end.set()
+        self._end.set()
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

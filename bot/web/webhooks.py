@@ -1,6 +1,7 @@
 """Accepts GitHub's deliveries: checks the signature, stores each once with its job, and answers."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import TypeGuard
 
@@ -15,7 +16,7 @@ from bot.github.model import Fact, Ping
 from bot.github.payloads import MalformedPayloadError, ParsedEvent, parse_noted_event
 from bot.github.signature import SignatureCheck
 from bot.web.bodies import release_body
-from jobq import Queue
+from jobq import Queue, current_database
 
 log = structlog.get_logger()
 
@@ -24,19 +25,27 @@ LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 LONGEST_NAME = 200
 """Of a GUID or an event. GitHub's have at most 40 characters; an index of Postgres takes a few thousand."""
+ANSWER_WITHIN = 6.5
+"""Seconds from the head of a request. GitHub gives up after ten, and a busy server needs some itself."""
+LEAST_TO_STORE = 1.0
+"""Seconds for Postgres after a body that came slowly."""
 BIG_BODY = 1024 * 1024
 """Bodies above this size are parsed off the event loop."""
 
 
-def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock) -> Blueprint:
+def webhooks_blueprint(
+    secrets: Sequence[SecretStr], queue: Queue, clock: Clock, *, within: float = ANSWER_WITHIN
+) -> Blueprint:
     """`POST /github/webhooks`. A delivery may be signed with any of the secrets, so they can be rotated.
 
-    `limit_requests` must allow LARGEST_BODY at PATH.
+    `limit_requests` must allow LARGEST_BODY at PATH. If Postgres does not store a delivery `within` seconds,
+    the route raises DatabaseUnavailableError.
     """
     blueprint = Blueprint("webhooks", __name__)
 
     @blueprint.post(PATH)
     async def accept() -> Response:
+        asked_at = time.monotonic()
         guid, event = request.headers.get("X-GitHub-Delivery"), request.headers.get("X-GitHub-Event")
         if request.mimetype != "application/json":
             return _answer(415, "set the webhook's content type to application/json")
@@ -51,7 +60,9 @@ def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock)
         body.clear()
         release_body()
         delivery = _delivery(guid, event, parsed, clock)
-        outcome = await take_delivery(delivery, queue)
+        left = asked_at + within - time.monotonic()
+        store = take_delivery(delivery, queue)
+        outcome = await current_database().run_within(store, max(left, min(within, LEAST_TO_STORE)))
         log.info(
             "delivery accepted",
             guid=guid,
