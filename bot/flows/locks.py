@@ -25,12 +25,12 @@ async def lock_requests(request_ids: Iterable[RequestId]) -> Sequence[RequestId]
         WITH pull_requests AS MATERIALIZED (
             SELECT id FROM pull_request
             WHERE id IN (SELECT pull_request_id FROM review_request WHERE id = ANY($1::bigint[]))
-            ORDER BY id FOR NO KEY UPDATE
+            ORDER BY id FOR NO KEY UPDATE OF pull_request
         )
         -- The array is complete, and so all pull requests are locked, before the first request is.
         SELECT id FROM review_request
         WHERE id = ANY($1) AND pull_request_id = ANY(ARRAY(SELECT id FROM pull_requests))
-        ORDER BY id FOR NO KEY UPDATE
+        ORDER BY id FOR NO KEY UPDATE OF review_request
         """,
         list(request_ids),
     )

@@ -269,11 +269,11 @@ async def close_requests_of_repositories(
         """
         WITH pull_requests AS MATERIALIZED (
             SELECT id FROM pull_request
-            WHERE repository_id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+            WHERE repository_id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE OF pull_request
         ), open AS MATERIALIZED (
             SELECT id FROM review_request
             WHERE pull_request_id = ANY(ARRAY(SELECT id FROM pull_requests)) AND closed_at IS NULL
-            ORDER BY id FOR NO KEY UPDATE
+            ORDER BY id FOR NO KEY UPDATE OF review_request
         )
         UPDATE review_request SET closed_at = $2, close_reason = 'unassigned'
         FROM open WHERE review_request.id = open.id

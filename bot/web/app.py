@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from prometheus_client import CollectorRegistry
 from quart import Blueprint, Quart, Response
 from werkzeug.exceptions import HTTPException
@@ -83,8 +82,7 @@ def finish_web(web: Quart, database: Database, caps: Mapping[str, int]) -> None:
     """Give an application with all its routes their database, their limits and their answers to errors."""
     web.response_class = WebResponse
     web.register_error_handler(Exception, _answer_after_error)
-    _make_ambient(web, database)
-    limit_requests(web, caps)
+    limit_requests(web, caps, around=database.ambient)
 
 
 def _exposition(app: App) -> Exposition:
@@ -101,17 +99,6 @@ def _slack_blueprint(settings: Settings, slack: SlackApp) -> Blueprint:
     if settings.slack_signing_secret is None:
         raise SettingsError("SLACK_SIGNING_SECRET: missing")
     return slack_blueprint(slack, settings.slack_signing_secret)
-
-
-def _make_ambient(web: Quart, database: Database) -> None:
-    """Let every request find the ambient database."""
-
-    async def asgi_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        with database.ambient():
-            await Quart.asgi_app(web, scope, receive, send)
-
-    # Quart's documented place for middleware.
-    web.asgi_app = asgi_app  # type: ignore[method-assign]
 
 
 def _answer_without_database(error: Exception) -> Response:

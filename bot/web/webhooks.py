@@ -8,6 +8,7 @@ from typing import TypeGuard
 import structlog
 from pydantic import SecretStr
 from quart import Blueprint, Response, request
+from werkzeug.exceptions import RequestTimeout
 
 from bot.clock import Clock
 from bot.flows.take_delivery import take_delivery
@@ -25,7 +26,7 @@ LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 LONGEST_NAME = 200
 """Of a GUID or an event. GitHub's have at most 40 characters; an index of Postgres takes a few thousand."""
-ANSWER_WITHIN = 6.5
+ANSWER_WITHIN = 5.0
 """Seconds from the head of a request. GitHub gives up after ten, and a busy server needs some itself."""
 LEAST_TO_STORE = 1.0
 """Seconds for Postgres after a body that came slowly."""
@@ -80,9 +81,13 @@ async def _read_signed(check: SignatureCheck) -> bytearray | None:
     body = bytearray()
     if not check.is_possible:
         return None
-    async for part in request.body:
-        check.update(part)
-        body += part
+    try:
+        async with asyncio.timeout(request.body_timeout):
+            async for part in request.body:
+                check.update(part)
+                body += part
+    except TimeoutError:
+        raise RequestTimeout from None
     return body if check.is_good() else None
 
 

@@ -1,6 +1,7 @@
 """Rows are locked in one order (bot/flows/locks.py), so commands and reminders never deadlock."""
 
 import asyncio
+import inspect
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +16,7 @@ from bot.actions.absence import come_back, go_away
 from bot.actions.model import Snooze
 from bot.actions.snooze import end_snoozes, snooze_everything, snooze_request
 from bot.actions.undo import undo
+from bot.flows.locks import lock_requests
 from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.flows.reminder_state import load_reminder_states
 from bot.model import UserError
@@ -31,6 +33,9 @@ LOCKING = re.compile(
     r"|\bFROM\s+(?P<selected>\w+)(?:(?!\bFROM\b).)*?FOR (?:NO KEY )?UPDATE(?: OF (?P<of>\w+))?(?! SKIP)",
     re.DOTALL,
 )
+
+
+LOCK_REQUESTS = inspect.getsource(lock_requests)
 
 
 def locked_by(sql: str) -> list[str]:
@@ -60,6 +65,8 @@ def find_disorder(transaction: list[str]) -> str | None:
         (["UPDATE person SET a = 1", "SELECT FROM review_request WHERE id = 1 FOR UPDATE"], False),
         (["UPDATE review_request SET a = 1", "SELECT a FROM b JOIN person ON x FOR UPDATE OF person"], True),
         (["SELECT a FROM b JOIN person ON x FOR UPDATE OF person", "UPDATE pull_request SET a = 1"], False),
+        ([LOCK_REQUESTS, "SELECT FROM pull_request WHERE id = 1 FOR UPDATE"], True),
+        (["UPDATE person SET a = 1", LOCK_REQUESTS], False),
         (["UPDATE person SET a = 1", "UPDATE person SET b = 1", "SELECT FROM review_request"], True),
         (["UPDATE person SET a = 1", "SELECT id FROM pull_request FOR UPDATE SKIP LOCKED"], True),
     ],

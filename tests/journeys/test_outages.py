@@ -86,7 +86,7 @@ async def test_a_frozen_postgres_is_answered_for_in_time_and_each_delivery_is_st
     )
     promise("W11", f"{count} deliveries while Postgres is frozen", figure)
     assert frozen == [503] * count
-    assert seconds <= within + 0.5
+    assert seconds <= min(within + 2, 8)
     assert ready == 503
     assert again == [202] * count
     assert stored == count

@@ -220,7 +220,7 @@ async def send(url: str, first: bytes, body: bytes) -> int:
                 writer.write(body[start : start + 65_536])
                 await writer.drain()
         status = await read_status(reader)
-        if status != 202:
+        if status in {408, 413, 503}:
             with contextlib.suppress(ConnectionError):
                 async with asyncio.timeout(WITHIN):
                     await reader.read()
