@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 
-from jobq.errors import DatabaseUnavailableError, TransactionDoomedError, is_lost_connection
+from jobq.errors import DatabaseUnavailableError, TransactionDoomedError, is_demoted, is_lost_connection
 from jobq.waiting import wait_without_cancelling
 
 T = TypeVar("T")
@@ -99,19 +99,19 @@ class DedicatedConnection:
         try:
             return await work(self._connection)
         except Exception as error:
-            if not (is_lost_connection(error) or isinstance(error, OSError)):
+            if not (is_lost_connection(error) or is_demoted(error) or isinstance(error, OSError)):
                 raise
             self.drop()
             raise DatabaseUnavailableError(f"{type(error).__name__}: {error}") from error
 
     def _abandon(self, task: asyncio.Task[T]) -> None:
-        task.add_done_callback(_ignore_error)
+        task.add_done_callback(ignore_error)
         if self._connection is None:
             task.cancel()  # it is still connecting
         self.drop()
 
 
-def _ignore_error(task: asyncio.Task[T]) -> None:
+def ignore_error(task: asyncio.Task[T]) -> None:
     """Retrieve the error, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()

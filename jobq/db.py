@@ -12,8 +12,16 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import asyncpg
 
-from jobq.connections import CheckedConnection, Connection, ConnectionSource, SharedConnection
+from jobq.connections import (
+    CheckedConnection,
+    Connection,
+    ConnectionSource,
+    SharedConnection,
+    ignore_error,
+)
 from jobq.errors import DatabaseUnavailableError, TransactionDoomedError, unavailable_if_refused
+from jobq.outage import Outage
+from jobq.waiting import wait_without_cancelling
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +42,8 @@ batch it then reads the whole table: with 50,000 jobs that takes 80 ms instead o
 """
 
 _ambient_database: ContextVar["Database | None"] = ContextVar("ambient_database", default=None)
+_borrowed: ContextVar["set[Connection] | None"] = ContextVar("borrowed_connections", default=None)
+"""The connections that the work of `run_within` has borrowed."""
 _ambient_transaction: ContextVar["_Transaction | None"] = ContextVar("ambient_transaction", default=None)
 
 
@@ -64,7 +74,6 @@ class Database:
         dsn: str,
         *,
         direct_dsn: str | None = None,
-        min_size: int = 1,
         max_size: int = 10,
         command_timeout: float = 10.0,
         statement_cache_size: int = 100,
@@ -73,7 +82,7 @@ class Database:
         self.dsn = dsn
         self.direct_dsn = direct_dsn or dsn
         self.command_timeout = command_timeout
-        self._sizes = (min_size, max_size)
+        self._max_size = max_size
         self._options: dict[str, Any] = {
             "command_timeout": command_timeout,
             "statement_cache_size": statement_cache_size,
@@ -84,15 +93,18 @@ class Database:
         self._connections: ConnectionSource | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._outer_database: Database | None = None
+        self.outage = Outage()
 
     async def open(self) -> None:
         """Open the pool. Raises DatabaseUnavailableError."""
-        smallest, largest = self._sizes
         with unavailable_if_refused():
+            # With a min_size asyncpg connects by itself: during an outage it logs a traceback each time, and
+            # after a failover it may keep a connection to the server that was demoted.
             self._pool = await asyncpg.create_pool(
-                self.dsn, min_size=smallest, max_size=largest, reset=_keep_session, **self._options
+                self.dsn, min_size=0, max_size=self._max_size, reset=_keep_session, **self._options
             )
-        self._connections = self._pool
+            async with self._pool.acquire():
+                self._connections = self._pool
 
     async def close(self) -> None:
         """Let background work end, then disconnect. Connections still borrowed after a second are cut."""
@@ -205,6 +217,32 @@ class Database:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    async def run_within(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        """The outcome of `work`, which runs in a task of its own, outside the transaction of this one.
+
+        Raises DatabaseUnavailableError if it takes longer than `seconds`. Then its connections are dropped,
+        so that a frozen Postgres cannot hold up the caller; its last statement may still take effect.
+        """
+        borrowed: set[Connection] = set()
+        before = _borrowed.get()
+        _borrowed.set(borrowed)
+        task = asyncio.get_running_loop().create_task(work)
+        _borrowed.set(before)
+        try:
+            await wait_without_cancelling(task, seconds)
+        finally:
+            if not task.done():
+                _abandon(task, borrowed)
+        if task.cancelled() or not task.done():
+            raise DatabaseUnavailableError(f"no answer within {seconds:.1f} s")
+        return await task
+
+    async def check_writable(self) -> None:
+        """Raises DatabaseUnavailableError if Postgres cannot be reached or takes no writes."""
+        async with self._borrow() as connection:
+            if await connection.fetchval("SHOW transaction_read_only") != "off":
+                raise asyncpg.ReadOnlySQLTransactionError("it is a standby")
+
     async def connect(self, dsn: str | None = None) -> Connection:
         """A new connection outside the pool, which the caller closes. Raises DatabaseUnavailableError."""
         options = {
@@ -236,7 +274,7 @@ class Database:
 
     @asynccontextmanager
     async def _begin(self, read_only: bool) -> AsyncIterator[Connection]:
-        async with self._borrow() as connection:
+        async with self._borrow(read_only=read_only) as connection:
             current = _Transaction(self, asyncio.current_task(), connection, read_only)
             before = _ambient_transaction.get()
             _ambient_transaction.set(current)
@@ -251,17 +289,32 @@ class Database:
             _call(hook)
 
     @asynccontextmanager
-    async def _borrow(self) -> AsyncIterator[Connection]:
+    async def _borrow(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
         if self._connections is None:
             raise DatabaseUnavailableError("the database is not open")
         borrowed = self._connections.acquire()
         with unavailable_if_refused():
             async with asyncio.timeout(self.command_timeout):
                 connection = await borrowed.__aenter__()
+        watched = _borrowed.get()
+        if watched is not None:
+            watched.add(connection)
         try:
             yield connection
+        except asyncpg.ReadOnlySQLTransactionError as error:
+            if read_only:
+                raise
+            await self._forget_connections()
+            raise DatabaseUnavailableError(f"Postgres takes no writes now: {error}") from error
         finally:
+            if watched is not None:
+                watched.discard(connection)
             await borrowed.__aexit__(None, None, None)
+
+    async def _forget_connections(self) -> None:
+        """Connect anew, each connection when it is next used: this server was demoted after a failover."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     def _transaction(self) -> _Transaction | None:
         current = _ambient_transaction.get()
@@ -301,6 +354,15 @@ def read_transaction(function: Callable[P, Awaitable[T]]) -> Callable[P, Corouti
             return await function(*args, **kwargs)
 
     return atomic
+
+
+def _abandon(task: asyncio.Task[Any], borrowed: Iterable[Connection]) -> None:
+    task.add_done_callback(ignore_error)
+    connections = list(borrowed)
+    for connection in connections:
+        connection.terminate()
+    if not connections:
+        task.cancel()  # it still waits for a connection
 
 
 async def _keep_session(_: Connection) -> None:

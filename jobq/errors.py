@@ -43,6 +43,11 @@ def is_lost_connection(error: BaseException) -> bool:
     return isinstance(error, _LOST_CONNECTION)
 
 
+def is_demoted(error: BaseException) -> bool:
+    """Whether Postgres refused a write because it is a standby now. Another server takes the writes."""
+    return isinstance(error, asyncpg.ReadOnlySQLTransactionError)
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed a second later.
 

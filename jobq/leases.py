@@ -10,6 +10,7 @@ from jobq.claims import ExtendResult, extend
 from jobq.connections import Connection, DedicatedConnection
 from jobq.errors import TRANSIENT_ERRORS
 from jobq.job import ClaimedJob
+from jobq.outage import Outage
 from jobq.timing import Timing
 from jobq.waiting import wait_for_event
 
@@ -38,11 +39,15 @@ class LeasedJob:
         return self.is_lost or self.is_settled
 
 
+HEARTBEAT = "heartbeat"
+
+
 class Leases:
     """All jobs that this worker has leased."""
 
-    def __init__(self, connection: DedicatedConnection, timing: Timing) -> None:
+    def __init__(self, connection: DedicatedConnection, timing: Timing, outage: Outage) -> None:
         self._connection = connection
+        self._outage = outage
         self._timing = timing
         self._leased: dict[int, LeasedJob] = {}
         self._stopping = asyncio.Event()
@@ -81,6 +86,8 @@ class Leases:
         """Send heartbeats until `stop`."""
         pause = self._timing.heartbeat_every
         while not self._stopping.is_set():
+            if not self._leased:
+                self._outage.succeed(HEARTBEAT)  # nothing waits for it any more
             await wait_for_event(self._stopping, min(pause, self._trusted_for()))
             pause = await self._send_heartbeat()
             self._lose_unconfirmed()
@@ -104,8 +111,10 @@ class Leases:
         try:
             result = await self._connection.run(work, self._timing.heartbeat_within)
         except TRANSIENT_ERRORS as error:
-            log.warning("no heartbeat: %s", error)
+            # Tried again soon, because the leases end.
+            self._outage.fail(HEARTBEAT, error, self._timing.retry_after)
             return self._timing.retry_after
+        self._outage.succeed(HEARTBEAT)
         for job in jobs:
             if job.id in result.lost:
                 self.lose(job)

@@ -1,15 +1,12 @@
 """LISTEN over a connection that is opened again when it is lost."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from jobq.connections import Connection, DedicatedConnection
 from jobq.db import Database
 from jobq.errors import TRANSIENT_ERRORS
 from jobq.waiting import wait_for_event
-
-log = logging.getLogger(__name__)
 
 PROBE_EVERY = 30.0
 """Seconds between questions that show whether a silent connection still works."""
@@ -23,21 +20,23 @@ async def listen(database: Database, channel: str, on_notify: OnNotify, retry_af
     """Call `on_notify` with the payload of each NOTIFY on `channel`, until cancelled.
 
     After each new connection `on_notify` is called with None, because notifications that were sent before it
-    are lost. When the connection is lost, connects again at once, and then every `retry_after` seconds.
+    are lost. A lost connection is opened again at once, then after `retry_after` seconds, then less often.
     """
     connection = DedicatedConnection(lambda: database.connect(database.direct_dsn))
     subscription = _Subscription(channel, on_notify)
+    part = f"listen on {channel}"
     try:
         while True:
             subscription.is_lost.clear()
             try:
                 await connection.run(subscription.keep, ANSWER_WITHIN)
                 pause = PROBE_EVERY
+                database.outage.succeed(part)
             except TRANSIENT_ERRORS as error:
-                log.warning("cannot listen on %s, trying again: %s", channel, error)
-                pause = retry_after
+                pause = database.outage.fail(part, error, retry_after)
             await wait_for_event(subscription.is_lost, pause)
     finally:
+        database.outage.leave(part)
         await connection.close()
 
 

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 MAX_BATCH = 500
 
 
+SETTLE = "settle"
+
+
 class SettlementWriter:
     """Writes at once if no batch is under way; settlements that come meanwhile go into the next batch."""
 
@@ -40,6 +43,7 @@ class SettlementWriter:
         self._is_empty = asyncio.Event()
         self._is_empty.set()
         self._is_stopping = False
+        self._pause = timing.retry_after
 
     def __len__(self) -> int:
         """How many settlements are not written yet."""
@@ -61,7 +65,7 @@ class SettlementWriter:
             await self._has_work.wait()
             self._has_work.clear()
             if self._pending and not await self._write_batch():
-                await wait_for_event(self._has_work, self._timing.retry_after)
+                await wait_for_event(self._has_work, self._pause)
             if self._pending:
                 self._has_work.set()
         await self._connection.close()
@@ -81,8 +85,10 @@ class SettlementWriter:
         try:
             result = await self._connection.run(work, self._queue.database.command_timeout)
         except TRANSIENT_ERRORS as error:
-            log.warning("%d jobs not settled yet: %s", len(self._pending), error)
+            self._pause = self._queue.database.outage.fail(SETTLE, error, self._timing.retry_after)
             return False
+        self._pause = self._timing.retry_after
+        self._queue.database.outage.succeed(SETTLE)
         self._apply(batch, result)
         if len(result.written) + len(result.lost) == len(batch):
             return True

@@ -56,7 +56,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._connection = DedicatedConnection(connect)
         self._cursor = ClaimCursor(timing.sweep_every)
-        self._leases = Leases(DedicatedConnection(connect), timing)
+        self._leases = Leases(DedicatedConnection(connect), timing, queue.database.outage)
         # A claim may be waiting until fewer settlements are unwritten, or until a handler ends.
         self._writer = SettlementWriter(
             queue, DedicatedConnection(connect), self._leases, timing, on_written=self._woken.set
@@ -64,6 +64,8 @@ class Worker:
         self._runner = Runner(
             queue, handlers, concurrency, self._writer, on_end=self._woken.set, on_settled=on_settled
         )
+        self._outage, self._part = queue.database.outage, f"claim in lane {lane}"
+        self._pause = timing.retry_after
         self._isolated: LeasedJob | None = None
         self._ended = asyncio.Event()
         self._ended.set()
@@ -92,6 +94,7 @@ class Worker:
         finally:
             self._queue.notifier.unsubscribe(self._on_wake_up)
             self._leases.lose_all()
+            self._outage.leave(self._part)
             self._ended.set()
 
     async def stop(self, grace: float = 8.0) -> None:
@@ -124,7 +127,11 @@ class Worker:
             if capacity == 0 or pause > 0:
                 await wait_for_event(self._woken, pause if capacity > 0 else self._timing.sweep_every)
             elif not await self._claim(capacity):
-                await wait_for_event(self._woken, self._timing.retry_after)
+                await self._wait_to_try_again()
+
+    async def _wait_to_try_again(self) -> None:
+        pause, self._pause = self._pause, self._timing.retry_after
+        await wait_for_event(self._woken, pause)
 
     def _free_capacity(self) -> int:
         """How many jobs to claim now. To keep claims large, 0 until half of the prefetched have started."""
@@ -149,9 +156,10 @@ class Worker:
         try:
             result = await self._connection.run(work, self._queue.database.command_timeout)
         except TRANSIENT_ERRORS as error:
-            log.warning("cannot claim: %s", error)
+            self._pause = self._outage.fail(self._part, error, self._timing.retry_after)
             self._cursor.look_from(None)
             return False
+        self._outage.succeed(self._part)
         self._cursor.finish_claim(result, limit, now)
         claimed = [self._leases.add(job, sent_at) for job in result.jobs]
         await self._start(claimed)

@@ -284,7 +284,7 @@ OF_ALL = {
 
 ELSEWHERE = {
     "clock", "credentials", "migrations", "web/states", "web/setup/passes", "web/setup/shadow_report",
-    "web/health", "sandbox/page/state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
+    "flows/locks", "sandbox/page/state", "sandbox/jobs", "doctor/queue", "doctor/database", "doctor/github",
     "doctor/webhooks", "doctor/belief",
 }  # fmt: skip
 """Modules whose SQL is about the whole bot (settings, health, the sandbox), or only writes and locks."""

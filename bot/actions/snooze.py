@@ -6,6 +6,8 @@ from enum import StrEnum
 from bot.actions.model import Change, EverythingSnoozed, RequestSnoozed, Snooze
 from bot.actions.own import load_own, snooze_of
 from bot.actions.undo import record
+from bot.flows.locks import lock_requests
+from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.flows.review_queue import list_open_requests_of_person
 from bot.model import RequestId, UserError
 from bot.people import store as people
@@ -79,12 +81,12 @@ async def snooze_everything(person: Person, until: datetime, *, queue: Queue, no
 async def end_snoozes(person: Person, *, queue: Queue, now: datetime) -> Rendered:
     """Ends every snooze of a person: that of all reminders, and those of single reviews."""
     changes: list[Change] = []
+    await lock_requests(await list_open_request_ids_of_person(person.id))
     for request, _ in await list_open_requests_of_person(person.id):
         snooze = snooze_of(request)
         if snooze.until_change or (snooze.until is not None and snooze.until > now):
             await reviews.snooze_request(request.id, None, until_change=False)
             changes.append(RequestSnoozed(request_id=request.id, before=snooze, after=Snooze()))
-    # After the requests: locks are taken in this order everywhere.
     before = await people.snooze_person(person.id, None)
     if before is not None and before > now:
         changes.append(EverythingSnoozed(person_id=person.id, before=before, after=None))

@@ -14,6 +14,7 @@ from bot.actions.model import (
 )
 from bot.actions.own import load_locked, snooze_of
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.locks import lock_requests
 from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.model import RequestId, UserError
 from bot.people import store as people
@@ -42,6 +43,7 @@ async def record(
 async def undo(person: Person, action_id: int, *, queue: Queue, now: datetime) -> Rendered:
     """Restores the state before the action. Raises UserError if that is no longer possible."""
     action = _check_undoable(await store.lock_action(action_id), person, now)
+    await lock_requests(_request_ids(action.changes))
     for change in action.changes:
         if not await _is_as_left(change):
             raise UserError("This was changed again since then, so nothing was undone.")
@@ -61,6 +63,10 @@ def _check_undoable(action: Action | None, person: Person, now: datetime) -> Act
         hours = UNDO_WITHIN // timedelta(hours=1)
         raise UserError(f"Undo works for {hours} hours, and this is older: nothing was undone.")
     return action
+
+
+def _request_ids(changes: Iterable[Change]) -> list[RequestId]:
+    return [change.request_id for change in changes if isinstance(change, RequestSnoozed | RequestMuted)]
 
 
 async def _remind_again(changes: Iterable[Change], queue: Queue) -> None:

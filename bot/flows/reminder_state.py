@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.assignment.config import RepositoryConfig, rhythm
 from bot.assignment.model import Assignment, Chosen
+from bot.flows.locks import lock_requests
 from bot.flows.visibility import Visibility
 from bot.model import PersonId, RequestId, Value
 from bot.modes import Pause
@@ -26,7 +27,7 @@ async def load_reminder_states(request_ids: Iterable[RequestId], now: datetime) 
     transaction ends, no fact about the pull requests and nothing that the reviewers do (snooze, mute,
     absence) can be committed, and nobody else counts these reviewers' DMs of today.
     """
-    locked = await _lock_requests(request_ids)
+    locked = await lock_requests(request_ids)
     people = await _find_reviewers(locked, locks=True)
     # A statement that waits for a lock still sees what was there before it waited, so this is another one.
     return await _load(locked, people, now)
@@ -61,24 +62,6 @@ async def _load(
         [ends_at for _, ends_at in days],
     )
     return tuple(_state(_Loaded.model_validate_json(row["loaded"], extra="ignore"), now) for row in rows)
-
-
-async def _lock_requests(request_ids: Iterable[RequestId]) -> Sequence[RequestId]:
-    rows = await current_database().fetch(
-        """
-        WITH pull_requests AS MATERIALIZED (
-            SELECT id FROM pull_request
-            WHERE id IN (SELECT pull_request_id FROM review_request WHERE id = ANY($1::bigint[]))
-            ORDER BY id FOR NO KEY UPDATE
-        )
-        -- The array is complete, and so all pull requests are locked, before the first request is.
-        SELECT id FROM review_request
-        WHERE id = ANY($1) AND pull_request_id = ANY(ARRAY(SELECT id FROM pull_requests))
-        ORDER BY id FOR NO KEY UPDATE
-        """,
-        list(request_ids),
-    )
-    return [RequestId(row["id"]) for row in rows]
 
 
 class _Reviewer(Value):

@@ -155,7 +155,7 @@ async def rename_accounts(
 async def lock_person(person_id: PersonId) -> None:
     """Until the transaction ends, nobody else changes or decides anything about this person.
 
-    Lock a pull request and its review request before the person: all locks have one order.
+    Lock a pull request and its review request before the person: see bot/flows/locks.py.
     """
     await current_database().execute("SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE", person_id)
 
@@ -227,7 +227,18 @@ async def set_active(person_id: PersonId, is_active: bool) -> None:
 
 
 async def set_dm_channel(person_id: PersonId, channel: str) -> None:
-    await current_database().execute("UPDATE person SET dm_channel = $2 WHERE id = $1", person_id, channel)
+    """Keep the channel for the next DM. If the person is locked, it is opened again then.
+
+    A DM that is on its way must not wait for a command of the person.
+    """
+    await current_database().execute(
+        """
+        UPDATE person SET dm_channel = $2
+        WHERE id = (SELECT id FROM person WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED)
+        """,
+        person_id,
+        channel,
+    )
 
 
 async def mark_welcomed(person_id: PersonId, at: datetime) -> None:

@@ -267,10 +267,16 @@ async def close_requests_of_repositories(
     """Closes every open request in these repositories as unassigned. Returns those that it closed."""
     rows = await current_database().fetch(
         """
+        WITH pull_requests AS MATERIALIZED (
+            SELECT id FROM pull_request
+            WHERE repository_id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE OF pull_request
+        ), open AS MATERIALIZED (
+            SELECT id FROM review_request
+            WHERE pull_request_id = ANY(ARRAY(SELECT id FROM pull_requests)) AND closed_at IS NULL
+            ORDER BY id FOR NO KEY UPDATE OF review_request
+        )
         UPDATE review_request SET closed_at = $2, close_reason = 'unassigned'
-        FROM pull_request
-        WHERE pull_request.id = review_request.pull_request_id
-            AND pull_request.repository_id = ANY($1::bigint[]) AND review_request.closed_at IS NULL
+        FROM open WHERE review_request.id = open.id
         RETURNING review_request.id
         """,
         list(repository_ids),

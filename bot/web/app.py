@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from prometheus_client import CollectorRegistry
 from quart import Blueprint, Quart, Response
 from werkzeug.exceptions import HTTPException
@@ -32,7 +31,7 @@ from bot.web.setup.slack_step import LARGEST_CHALLENGE, challenge_blueprint
 from bot.web.slack import create_slack_app, slack_blueprint, socket_mode_blueprint
 from bot.web.slack_install import recognizing_first_workspace, slack_install_blueprint
 from bot.web.webhooks import webhooks_blueprint
-from jobq import Database, DatabaseUnavailableError, Queue
+from jobq import Database, Queue, is_transient
 
 log = structlog.get_logger()
 
@@ -60,7 +59,7 @@ def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Qu
     for page in pages or [closed_blueprint(settings.github_web_url)]:
         web.register_blueprint(page)
     web.register_blueprint(installed_blueprint(settings.github_web_url))
-    _finish(web, app.database, CAPS)
+    finish_web(web, app.database, CAPS)
     return web
 
 
@@ -75,16 +74,15 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
     web.register_blueprint(challenge_blueprint())
     web.register_blueprint(setup_blueprint(ports))
     web.register_blueprint(installed_blueprint(settings.github_web_url))
-    _finish(web, database, {**CAPS, slack_requests.PATH: LARGEST_CHALLENGE})
+    finish_web(web, database, {**CAPS, slack_requests.PATH: LARGEST_CHALLENGE})
     return web
 
 
-def _finish(web: Quart, database: Database, caps: Mapping[str, int]) -> None:
+def finish_web(web: Quart, database: Database, caps: Mapping[str, int]) -> None:
+    """Give an application with all its routes their database, their limits and their answers to errors."""
     web.response_class = WebResponse
-    web.register_error_handler(DatabaseUnavailableError, _answer_without_database)
-    web.register_error_handler(Exception, _answer_after_bug)
-    _make_ambient(web, database)
-    limit_requests(web, caps)
+    web.register_error_handler(Exception, _answer_after_error)
+    limit_requests(web, caps, around=database.ambient)
 
 
 def _exposition(app: App) -> Exposition:
@@ -103,27 +101,19 @@ def _slack_blueprint(settings: Settings, slack: SlackApp) -> Blueprint:
     return slack_blueprint(slack, settings.slack_signing_secret)
 
 
-def _make_ambient(web: Quart, database: Database) -> None:
-    """Let every request find the ambient database."""
-
-    async def asgi_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        with database.ambient():
-            await Quart.asgi_app(web, scope, receive, send)
-
-    # Quart's documented place for middleware.
-    web.asgi_app = asgi_app  # type: ignore[method-assign]
-
-
-async def _answer_without_database(_: DatabaseUnavailableError) -> Response:
+def _answer_without_database(error: Exception) -> Response:
     # GitHub lists the failed delivery, and a person can redeliver it there.
+    log.warning("a request was not served", error=f"{type(error).__name__}: {error}")
     return Response(
         "Postgres cannot be reached; nothing was stored\n", status=503, headers={"Retry-After": "5"}
     )
 
 
-async def _answer_after_bug(error: Exception) -> Response | HTTPException:
+async def _answer_after_error(error: Exception) -> Response | HTTPException:
     if isinstance(error, HTTPException):
         return error
+    if is_transient(error):
+        return _answer_without_database(error)
     log.exception("a request failed")
     return Response("Ripe made a mistake; it is in its log\n", status=500)
 

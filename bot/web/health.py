@@ -10,7 +10,7 @@ from bot.doctor.model import State, overall
 from bot.doctor.ports import DoctorPorts
 from bot.flows.shared_answer import SharedAnswer
 from bot.web.operators import refuse_stranger
-from jobq import Database, wait_without_cancelling
+from jobq import Database, is_transient
 
 ANSWERS_WITHIN = 2.0
 """Seconds."""
@@ -26,10 +26,13 @@ def health_blueprint(database: Database) -> Blueprint:
 
     @blueprint.get("/readyz")
     async def readyz() -> Response:
-        question = asyncio.ensure_future(database.fetchval("SELECT 1"))
-        if await wait_without_cancelling(question, ANSWERS_WITHIN) and question.exception() is None:
-            return Response("ready\n", mimetype="text/plain")
-        return Response("Postgres does not answer\n", status=503, mimetype="text/plain")
+        try:
+            await database.run_within(database.check_writable(), ANSWERS_WITHIN)
+        except Exception as error:
+            if not (is_transient(error) or isinstance(error, OSError)):
+                raise
+            return Response("Postgres does not answer, or takes no writes\n", 503, mimetype="text/plain")
+        return Response("ready\n", mimetype="text/plain")
 
     return blueprint
 

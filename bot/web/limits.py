@@ -1,10 +1,11 @@
 """Limits in front of every route: whom a request may address, and how large and slow its body may be."""
 
 import asyncio
+import math
 import re
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import cast
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import ClassVar, cast
 
 from hypercorn.typing import (
     ASGIFramework,
@@ -15,21 +16,27 @@ from hypercorn.typing import (
     HTTPRequestEvent,
     HTTPScope,
     Scope,
+    WebsocketScope,
 )
 from quart import Quart
 
 from bot.web.bodies import BODY_SECONDS, Body, BodyMemory
 
 LARGEST_BODY = 64 * 1024
-"""Bytes, on a path without a cap of its own."""
+"""Bytes, on a path without a cap of its own. Bodies that promise no more are not counted: Quart alone reads
+them, within BODY_TIMEOUT."""
+DROP_FOR = 5.0
+"""Seconds in which Hypercorn closes a connection once it may."""
 LINGER = 1.0
 """Seconds in which the rest of a refused body is read and dropped, so that its sender sees the answer."""
 
+VERSIONS = frozenset({"1.0", "1.1"})
 _HOST = re.compile(
-    r"(\[[0-9A-Fa-f:.]{2,45}\]|(?=.{1,253}(:|$))[\w-]{1,63}(\.[\w-]{1,63})*\.?)(:[0-9]{1,5})?", re.ASCII
+    # An address, or a name whose labels have at most 63 characters: Werkzeug fails on longer ones.
+    rb"(\[[0-9A-Fa-f:.]{2,45}\]|(?=.{1,253}(:|$))[\w-]{1,63}(\.[\w-]{1,63})*\.?)(:[0-9]{1,5})?|"
 )
-LONGEST_NAME = 255
-"""Bytes between two slashes of a path: no file has a longer name."""
+_LONG_NAME = re.compile("[^/]{256}")
+"""No page has such a name, and file systems fail on it."""
 _REASONS = {
     400: "this is not a request for this server",
     404: "there is no such page",
@@ -45,52 +52,69 @@ def limit_requests(
     otherwise: int = LARGEST_BODY,
     *,
     within: float = BODY_SECONDS,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
     """Put the limits in front of all routes of `web`.
 
     `caps` are bytes by path. A path that ends with a slash is that of everything under it. A body must arrive
-    `within` seconds.
+    `within` seconds. Each request is served in the context of `around`.
     """
-    limits = _Limits(cast(ASGIFramework, web.asgi_app), caps or {}, otherwise, within)
-    # Quart's documented place for middleware. Its own cap is one for all paths, and would come too late.
+    limits = _Limits(cast(ASGIFramework, web.asgi_app), caps or {}, otherwise, within, around)
+    # Quart's documented place for middleware. Its own cap is one for all paths.
     web.asgi_app = limits  # type: ignore[method-assign]
-    web.config["MAX_CONTENT_LENGTH"] = None
+    web.config["MAX_CONTENT_LENGTH"] = max(otherwise, *(caps or {}).values(), 0)
+    web.config["BODY_TIMEOUT"] = within
 
 
 class _Limits:
-    def __init__(self, app: ASGIFramework, caps: Mapping[str, int], otherwise: int, within: float) -> None:
+    def __init__(
+        self,
+        app: ASGIFramework,
+        caps: Mapping[str, int],
+        otherwise: int,
+        within: float,
+        around: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self._app = app
         self._caps = caps
         self._otherwise = otherwise
         self._within = within
+        self._around = around
         self._memory = BodyMemory()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        if scope["type"] == "http":
-            await self._serve(scope, receive, send)
-        elif scope["type"] == "websocket" and not _is_addressed(_headers(scope)):
-            await send({"type": "websocket.close", "code": 1008, "reason": None})
-        else:
-            await self._app(scope, receive, send)
+        cap, length, refusal = (0, 0, None) if scope["type"] == "lifespan" else self._examine(scope)
+        with self._around():
+            if refusal is not None and scope["type"] == "http":
+                await _refuse(refusal, receive, send)
+            elif refusal is not None:
+                await send({"type": "websocket.close", "code": 1008, "reason": None})
+            elif length <= LARGEST_BODY:
+                await self._app(scope, receive, send)
+            else:
+                await self._serve_counted(cap, cast(HTTPScope, scope), receive, send)
 
-    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        headers, cap = _headers(scope), self._cap(scope["path"])
-        if scope["http_version"] not in ("1.0", "1.1") or not _is_addressed(headers):
-            await _refuse(400, receive, send)
-        elif any(len(name.encode()) > LONGEST_NAME for name in scope["path"].split("/")):
-            await _refuse(404, receive, send)
-        elif int(headers.get(b"content-length", b"0")) > cap:
-            await _refuse(413, receive, send)
-        else:
-            ends_at = asyncio.get_running_loop().time() + self._within
-            exchange = _Exchange(self._memory, Body(ends_at), cap, receive, send)
-            with self._memory.entered(exchange.body):
-                await self._app(scope, exchange.receive, exchange.send)
-            await exchange.end()
+    def _examine(self, scope: HTTPScope | WebsocketScope) -> tuple[int, float, int | None]:
+        """The cap of a request's path, the length of its body, and the status with which it is refused."""
+        headers, path = dict(scope["headers"]), scope["path"]
+        cap = self._caps.get(path) or self._find_cap(path)
+        length = float(headers.get(b"content-length", b"inf" if b"transfer-encoding" in headers else b"0"))
+        if scope["http_version"] not in VERSIONS or not _HOST.fullmatch(headers.get(b"host", b"")):
+            return cap, length, 400
+        if _LONG_NAME.search(path):
+            return cap, length, 404
+        return cap, length, 413 if cap < length < math.inf else None
 
-    def _cap(self, path: str) -> int:
-        if path in self._caps:
-            return self._caps[path]
+    async def _serve_counted(
+        self, cap: int, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        ends_at = asyncio.get_running_loop().time() + self._within
+        exchange = _Exchange(self._memory, Body(ends_at), cap, receive, send)
+        with self._memory.entered(exchange.body):
+            await self._app(scope, exchange.receive, exchange.send)
+        await exchange.end()
+
+    def _find_cap(self, path: str) -> int:
         folders = (cap for name, cap in self._caps.items() if name.endswith("/") and path.startswith(name))
         return next(folders, self._otherwise)
 
@@ -131,9 +155,13 @@ class _Exchange:
         await self._send(event)
 
     async def end(self) -> None:
-        """Answer a refused body if the application has not answered it."""
+        """Answer a refused body if the application has not answered it, and drop what is left of it."""
+        if self.body.is_complete:
+            return
         if self.body.refusal is not None and not self._is_answered:
             await _refuse(self.body.refusal, self._receive, self._send)
+        else:
+            _Rest(self._receive)
 
     async def _take(self, event: HTTPRequestEvent) -> HTTPRequestEvent:
         if not event.get("more_body", False):
@@ -151,25 +179,37 @@ async def _refuse(status: int, receive: ASGIReceiveCallable, send: ASGISendCalla
     text = f"{_REASONS[status]}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
     headers += [(b"connection", b"close"), *([(b"retry-after", b"5")] if status == 503 else [])]
+    rest = _Rest(receive)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text, "more_body": True})
     if status == 413:
-        await _drop_the_rest(receive)
+        await rest.wait_for_end(LINGER)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _drop_the_rest(receive: ASGIReceiveCallable) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER):
-            while (event := await receive())["type"] == "http.request" and event.get("more_body", False):
-                pass
+class _Rest:
+    """The rest of a body, which is read and dropped until the connection ends.
 
+    Hypercorn queues ten parts of a body. While nobody takes them, it can neither read on nor close.
+    """
 
-def _headers(scope: Scope) -> dict[bytes, bytes]:
-    return {name.lower(): value for name, value in cast(HTTPScope, scope)["headers"]}
+    _running: ClassVar[set[asyncio.Task[None]]] = set()
 
+    def __init__(self, receive: ASGIReceiveCallable) -> None:
+        self._end = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._drop(receive))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
-def _is_addressed(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether the Host, if any, is a name or an address. Werkzeug fails on labels over 63 characters."""
-    host = headers.get(b"host", b"")
-    return host == b"" or _HOST.fullmatch(host.decode("latin1")) is not None
+    async def wait_for_end(self, within: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._end.wait()
+
+    async def _drop(self, receive: ASGIReceiveCallable) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DROP_FOR):
+                while (event := await receive())["type"] == "http.request":
+                    if not event.get("more_body", False):
+                        self._end.set()
+        self._end.set()

@@ -1,12 +1,14 @@
 """Accepts GitHub's deliveries: checks the signature, stores each once with its job, and answers."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import TypeGuard
 
 import structlog
 from pydantic import SecretStr
 from quart import Blueprint, Response, request
+from werkzeug.exceptions import RequestTimeout
 
 from bot.clock import Clock
 from bot.flows.take_delivery import take_delivery
@@ -15,30 +17,36 @@ from bot.github.model import Fact, Ping
 from bot.github.payloads import MalformedPayloadError, ParsedEvent, parse_noted_event
 from bot.github.signature import SignatureCheck
 from bot.web.bodies import release_body
-from jobq import Queue, is_transient
+from jobq import Queue, current_database, is_transient
 
 log = structlog.get_logger()
 
 PATH = "/github/webhooks"
 LARGEST_BODY = 25 * 1024 * 1024
 """GitHub's own cap: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
-LONGEST_FIRST_TRY = 4.0
-"""Seconds. GitHub waits ten for the answer, so after a longer try there is no time for another."""
 LONGEST_NAME = 200
 """Of a GUID or an event. GitHub's have at most 40 characters; an index of Postgres takes a few thousand."""
+ANSWER_WITHIN = 5.0
+"""Seconds from the head of a request. GitHub gives up after ten, and a busy server needs some itself."""
+LEAST_TO_STORE = 1.0
+"""Seconds for Postgres after a body that came slowly."""
 BIG_BODY = 1024 * 1024
 """Bodies above this size are parsed off the event loop."""
 
 
-def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock) -> Blueprint:
+def webhooks_blueprint(
+    secrets: Sequence[SecretStr], queue: Queue, clock: Clock, *, within: float = ANSWER_WITHIN
+) -> Blueprint:
     """`POST /github/webhooks`. A delivery may be signed with any of the secrets, so they can be rotated.
 
-    `limit_requests` must allow LARGEST_BODY at PATH.
+    `limit_requests` must allow LARGEST_BODY at PATH. If Postgres does not store a delivery `within` seconds,
+    the route raises DatabaseUnavailableError.
     """
     blueprint = Blueprint("webhooks", __name__)
 
     @blueprint.post(PATH)
     async def accept() -> Response:
+        asked_at = time.monotonic()
         guid, event = request.headers.get("X-GitHub-Delivery"), request.headers.get("X-GitHub-Event")
         if request.mimetype != "application/json":
             return _answer(415, "set the webhook's content type to application/json")
@@ -53,8 +61,11 @@ def webhooks_blueprint(secrets: Sequence[SecretStr], queue: Queue, clock: Clock)
         body.clear()
         release_body()
         delivery = _delivery(guid, event, parsed, clock)
-        outcome = await _take(delivery, queue)
-        log.info(
+        left = asked_at + within - time.monotonic()
+        store = _take(delivery, queue)
+        outcome = await current_database().run_within(store, max(left, min(within, LEAST_TO_STORE)))
+        note = log.warning if delivery.outcome is DeliveryOutcome.REJECTED else log.info
+        note(
             "delivery accepted",
             guid=guid,
             event_type=event,
@@ -71,20 +82,22 @@ async def _read_signed(check: SignatureCheck) -> bytearray | None:
     body = bytearray()
     if not check.is_possible:
         return None
-    async for part in request.body:
-        check.update(part)
-        body += part
+    try:
+        async with asyncio.timeout(request.body_timeout):
+            async for part in request.body:
+                check.update(part)
+                body += part
+    except TimeoutError:
+        raise RequestTimeout from None
     return body if check.is_good() else None
 
 
 async def _take(delivery: Delivery, queue: Queue) -> DeliveryOutcome | None:
     """As take_delivery, twice if the database fails for a moment: GitHub never delivers again by itself."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
     try:
         return await take_delivery(delivery, queue)
     except Exception as error:
-        if not is_transient(error) or loop.time() - began > LONGEST_FIRST_TRY:
+        if not is_transient(error):
             raise
         log.warning("delivery is stored at the second try", guid=delivery.guid, error=type(error).__name__)
     return await take_delivery(delivery, queue)

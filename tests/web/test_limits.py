@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -177,11 +178,11 @@ def resident() -> int:
 async def watching_memory(grown: list[int]) -> AsyncIterator[None]:
     """Afterwards `grown` has the bytes by which this process had grown at most."""
     before = highest = resident()
-    stop = asyncio.Event()
+    stop = threading.Event()
 
     def watch() -> None:
         nonlocal highest
-        while not stop.is_set():
+        while not stop.wait(0.01):
             highest = max(highest, resident())
 
     watcher = asyncio.get_running_loop().run_in_executor(None, watch)
@@ -211,14 +212,19 @@ async def test_unsigned_bodies_buy_little_memory(url: str, promise: Promise, cou
 
 
 async def send(url: str, first: bytes, body: bytes) -> int:
-    """Like `ask`, with a body that is not copied."""
+    """Like `ask`, with a body that is not copied. A refusal must end the connection, else TimeoutError."""
     async with connected(url) as (reader, writer):
         with contextlib.suppress(ConnectionError):
             writer.write(first)
             for start in range(0, len(body), 65_536):
                 writer.write(body[start : start + 65_536])
                 await writer.drain()
-        return await read_status(reader)
+        status = await read_status(reader)
+        if status in {408, 413, 503}:
+            with contextlib.suppress(ConnectionError):
+                async with asyncio.timeout(WITHIN):
+                    await reader.read()
+        return status
 
 
 @pytest.mark.parametrize("count", [3, pytest.param(8, marks=pytest.mark.torture)])

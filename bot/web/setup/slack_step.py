@@ -130,7 +130,7 @@ def challenge_blueprint() -> Blueprint:
     async def answer() -> Response:
         body = await request.get_json(force=True, silent=True)
         challenge = body.get("challenge") if isinstance(body, dict) else None
-        if not isinstance(challenge, str) or len(challenge) > LONGEST_CHALLENGE:
+        if not isinstance(challenge, str) or len(challenge) > LONGEST_CHALLENGE or not challenge.isascii():
             return Response("the setup is not finished\n", status=503, headers={"Retry-After": "60"})
         return Response(challenge, mimetype="text/plain", headers={"X-Content-Type-Options": "nosniff"})
 
