@@ -3,6 +3,7 @@
 GitHub's numeric ids stay the same when a repository or an account is renamed.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -15,6 +16,9 @@ from bot.people.store import rename_accounts
 from bot.reviews.model import ReviewRequest
 from bot.reviews.names import rename_reviewers
 from jobq import Job
+
+
+LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?")
 
 
 async def follow_rename(workspace_id: WorkspaceId, old_name: str, new_name: str) -> list[Job]:
@@ -33,9 +37,10 @@ async def follow_logins(
 ) -> dict[AccountId, PersonId]:
     """Stores the logins that GitHub used `at` its time, for mapped accounts and in these open requests.
 
-    Returns the owners of the accounts that are mapped.
+    A text that cannot be a login, such as one with replaced characters, renames nobody. Returns the owners of
+    the accounts that are mapped.
     """
-    logins = {account.id: account.login for account in seen}
+    logins = {account.id: account.login for account in seen if LOGIN.fullmatch(account.login)}
     owners = await rename_accounts(workspace_id, logins, at)
     renamed = {
         request.id: logins[request.reviewer_id]
