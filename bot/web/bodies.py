@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-BODY_SECONDS = 9.5
+BODY_SECONDS = 9.0
 """From the head of a request to the end of its body. GitHub gives up on a delivery after ten seconds."""
 IN_FLIGHT = 64 * 1024 * 1024
 SMALL = 256 * 1024
