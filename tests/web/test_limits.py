@@ -104,6 +104,15 @@ async def test_a_sender_that_is_still_sending_sees_the_refusal(url: str) -> None
     assert await ask(url, without_signature, WITHIN) == 401
 
 
+async def test_the_connection_of_a_refused_body_ends_while_its_sender_goes_on(url: str) -> None:
+    part = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
+    async with asyncio.timeout(WITHIN), connected(url) as (reader, writer):
+        writer.write(head("POST", "/echo", "Transfer-Encoding: chunked") + 200 * part)
+        assert await read_status(reader) == 413
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+
+
 @pytest.mark.parametrize("sent", [0, 10, 5_000])
 async def test_half_a_body_is_refused_in_time(db: Database, sent: int) -> None:
     async with receiving(db, within=0.2) as url:
