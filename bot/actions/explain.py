@@ -90,7 +90,7 @@ def _describe_assignment(assignment: Assignment, now: datetime) -> list[str]:
 
 def _at_head(head_sha: str) -> str:
     """GitHub names no head, or one of zeros, if the branch or its repository is gone."""
-    return f"at {head_sha[:7]}" if head_sha.strip("0") else "without knowing the head commit"
+    return f"at {head_sha[:7]}" if head_sha[:7].strip("0") else "without knowing the head commit"
 
 
 def describe_request(state: ReminderState, now: datetime) -> list[str]:

@@ -61,6 +61,16 @@ async def test_a_decision_is_shown_with_its_reasons(world: World) -> None:
     assert "GitHub has not answered yet." not in "\n".join(lines)
 
 
+@pytest.mark.parametrize("head_sha", ["", "0" * 40])
+async def test_a_head_that_nobody_knows_is_no_number(world: World, head_sha: str) -> None:
+    await world.ask("ana")
+    unknown = decision(world).model_copy(update={"head_sha": head_sha})
+    await insert_assignment(await the_pull_request(world), unknown, world.now)
+    text = await explained(world)
+    assert "decided without knowing the head commit:" in text
+    assert "0000000" not in text
+
+
 async def test_a_missing_decision_is_explained(world: World) -> None:
     await world.ask("ana")
     assert "No decision was made" in await explained(world)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.assignment.choice import Situation, choose_reviewers
 from bot.assignment.config import RepositoryConfig
 from bot.assignment.matching import match_rules
-from bot.assignment.model import Candidate, Decision, NoAssignment, Skipped, SkipReason
+from bot.assignment.model import Candidate, Decision, NoAssignment, Skipped, SkipReason, TieBreaker
 from bot.github.model import Account, ReviewState
 from bot.model import AccountId, PersonId, RequestId
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
@@ -82,6 +82,7 @@ def reason_for(decision: Decision, login: str) -> SkipReason | None:
 
 
 AWAY: dict[str, Any] = {"away_until": NOW}
+ANA_ONLY: dict[str, Any] = {"paths": ["docs/**"], "people": ["ana"]}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,28 @@ def test_somebody_below_their_cap_is_asked() -> None:
 
 def test_somebody_who_is_not_needed_is_skipped_as_busier() -> None:
     assert reason_for(decide([BILLING], ["a.sql"]), "ben") is SkipReason.BUSIER
+
+
+@pytest.mark.parametrize(
+    ("rules", "paths", "people", "decisive"),
+    [
+        ([BILLING], ["a.sql"], {}, TieBreaker.LOGIN),
+        ([BILLING], ["a.sql"], {"ben": {"load": 1}}, TieBreaker.FEWER_REVIEWS),
+        ([BILLING], ["a.sql"], {"ben": {"last_asked_at": NOW}}, TieBreaker.ASKED_LONGER_AGO),
+        ([BILLING, ANA_ONLY], ["a.sql", "docs/a.md"], {"ana": {"load": 5}}, TieBreaker.MORE_RULES),
+    ],
+)
+def test_the_tie_breaker_that_decided_is_kept(
+    rules: list[dict[str, Any]],
+    paths: list[str],
+    people: dict[str, dict[str, Any]],
+    decisive: TieBreaker,
+) -> None:
+    decision = decide(rules, paths, people=people)
+    assert asked(decision) == ["ana"]
+    (skipped,) = [verdict for verdict in decision.verdicts if verdict.login == "ben"]
+    assert isinstance(skipped, Skipped)
+    assert (skipped.reason, skipped.lost_by) == (SkipReason.BUSIER, decisive)
 
 
 def test_when_somebody_is_back_is_kept_only_where_that_is_the_reason() -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from bot.actions.apply_config import apply_config
 from bot.actions.explain import explain
 from bot.reminders.model import Silence
 from bot.sandbox.github.model import Pull
@@ -293,3 +294,37 @@ async def test_an_author_who_is_away_for_long_hears_on_return_and_an_admin_now(r
     assert len(ripe.dms("ben")) == before
     await ripe.pass_time(days=14)
     assert mentions(ripe, "ben", "cho muted it.") == 1
+
+
+async def test_without_reminders_the_only_dm_is_the_last_one(ripe: Whole) -> None:
+    rules = "repositories: {acme/web: {reminders: {after: []}}}"
+    await apply_config(rules, ripe.app.workspace_id, queue=ripe.app.queue, now=ripe.clock.now())
+    await ask(ripe, "cho")
+    await ripe.pass_time(days=DAYS)
+    assert mentions(ripe, "ben", "cho was asked in one DM, Ripe has stopped.") == 1
+    assert len(ripe.dms("ben")) == 1
+
+
+async def test_a_reopened_pull_request_is_told_of_anew(ripe: Whole) -> None:
+    pull = await ask(ripe, "cho")
+    await press(ripe, "cho", MUTE)
+    await ripe.pass_time(hours=2)
+    ripe.github.close(pull)
+    await ripe.pass_time(minutes=5)
+    ripe.github.reopen(pull)
+    await ripe.pass_time(minutes=5)
+    await press(ripe, "cho", MUTE)
+    await ripe.pass_time(hours=2)
+    assert mentions(ripe, "ben", "cho muted it.") == 2
+
+
+async def test_two_who_are_out_are_named_in_one_notice_with_their_own_days(ripe: Whole) -> None:
+    await say(ripe, "cho", "/ooo", "until 11 dec")
+    await say(ripe, "ana", "/ooo", "until 4 dec")
+    await ask(ripe, "cho", "ana")
+    await ripe.pass_time(days=2)
+    (dm,) = ripe.dms("ben")
+    said = dm.replace("\u2060", "")
+    assert "cho is out until 11 Dec; the first DM comes on 14 Dec." in said
+    assert "ana is out until 4 Dec; the first DM comes on 7 Dec." in said
+    assert "have a word" not in said

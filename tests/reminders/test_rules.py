@@ -179,6 +179,24 @@ def test_each_dm_says_why_it_is_your_turn(made: ReviewRequest, turn: str) -> Non
     assert next_card(reminder_state(request=made), 0).turn == turn
 
 
+@pytest.mark.parametrize(
+    ("pattern", "is_fallback", "turn", "owned"),
+    [
+        ("billing/**", False, "asked of you because you own", "billing/**"),
+        ("**", False, "asked of you because you review everything here", ""),
+        ("/**/*", False, "asked of you because you review everything here", ""),
+        ("billing/**", True, "asked of you because nobody else could be asked", ""),
+        ("", True, "asked of you because nobody else could be asked", ""),
+    ],
+)
+def test_nobody_is_said_to_own_a_pattern_that_matches_everything_or_is_a_fallback(
+    pattern: str, is_fallback: bool, turn: str, owned: str
+) -> None:
+    chosen = reminder_state(request=request(requested_by=None), pattern=pattern, is_fallback=is_fallback)
+    card = next_card(chosen, 0)
+    assert (card.turn, card.owned) == (turn, owned)
+
+
 def test_ages_count_the_readers_working_time() -> None:
     assert waiting_time(reminder_state(), at("24 10:00")) == timedelta(hours=8)
 

@@ -1,5 +1,6 @@
 """The accounts and repositories of the sandbox's GitHub, and the installations of the App."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -162,4 +163,4 @@ class Hub:
         return self.document.last_id
 
     def _sha(self) -> str:
-        return f"{self._next_id():040x}"
+        return hashlib.sha1(str(self._next_id()).encode(), usedforsecurity=False).hexdigest()
