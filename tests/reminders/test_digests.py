@@ -7,7 +7,7 @@ import pytest
 from bot.github.model import Account
 from bot.model import AccountId, RequestId
 from bot.reminders.importance import importance_of, put_in_turn
-from bot.reminders.model import UNTIL_CHANGE, After, MessageState, ReminderState, Send, Silence, Wait
+from bot.reminders.model import UNTIL_CHANGE, After, MessageState, ReminderState, Rhythm, Send, Silence, Wait
 from bot.reminders.planning import quiet_until
 from bot.reminders.rules import decide, next_card
 from tests.factories import OPENED, at, leave, message, person, pull_request, reminder_state, request
@@ -145,3 +145,14 @@ def test_the_budget_goes_to_the_most_important_and_the_last_dm_counts_the_others
     planned = third.model_copy(update={"digest_planned_at": at("24 8:00")})
     assert in_turn(first, second, planned) == Send(sequence=0, more=2)
     assert in_turn(first) == Send(sequence=0)
+
+
+def test_after_five_digests_it_is_listed_no_more() -> None:
+    hours = Rhythm(after=tuple(timedelta(hours=number) for number in range(1, 9)))
+    days = tuple(at(f"{day} 8:00") for day in range(16, 21))
+    listed = reminder_state(rhythm=hours, digested=days, request=request(opened_at=at("13 10:00")))
+    assert decide(listed.model_copy(update={"dms_today": 8}), at("20 9:00")) == Wait(
+        until=None, why=Silence.ALL_SENT
+    )
+    assert decide(listed, at("20 9:00")) == Send(sequence=0)
+    assert decide(listed, at("23 9:00")) == Wait(until=None, why=Silence.ALL_SENT)
