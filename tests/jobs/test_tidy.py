@@ -9,6 +9,7 @@ from bot.flows.catalog import TIDY, Lane
 from bot.github.model import PullRequestState
 from bot.jobs.tidy import tidy
 from bot.model import RequestId
+from bot.reminders.digests import mark_listed, plan_item
 from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import insert_notice
 from bot.reviews import backlog
@@ -162,6 +163,20 @@ async def test_a_digest_is_kept_while_a_review_that_it_listed_waits(world: World
     world.clock.move(400 * DAY)
     await tidy_up(world)
     assert await list_unlisted_backlog(ana.id) == ()
+    assert await count_messages(world) == 1
+    await reviews.close_review_requests([(request_id, CloseReason.APPROVED)], world.now)
+    await tidy_up(world)
+    assert await count_messages(world) == 0
+
+
+async def test_a_daily_digest_is_kept_while_a_review_that_it_listed_is_open(world: World) -> None:
+    request_id, ana = await world.ask("ana"), await world.person("ana")
+    message_id = await insert_notice(Notice.to_person(ana, NoticeKind.DIGEST, "of old"), world.now)
+    assert message_id is not None
+    await plan_item(await world.request(request_id), world.now)
+    await mark_listed([request_id], message_id)
+    world.clock.move(400 * DAY)
+    await tidy_up(world)
     assert await count_messages(world) == 1
     await reviews.close_review_requests([(request_id, CloseReason.APPROVED)], world.now)
     await tidy_up(world)
