@@ -38,7 +38,8 @@ _HOST = re.compile(
 _LONG_NAME = re.compile("[^/]{256}")
 """No page has such a name, and file systems fail on it."""
 _REASONS = {
-    400: "this is not a request for this server",
+    400: "only HTTP/1.1 is spoken here",
+    403: "the Host is no name of this server",
     404: "there is no such page",
     408: "the body came too slowly",
     413: "the body is too large",
@@ -99,8 +100,10 @@ class _Limits:
         headers, path = dict(scope["headers"]), scope["path"]
         cap = self._caps.get(path) or self._find_cap(path)
         length = float(headers.get(b"content-length", b"inf" if b"transfer-encoding" in headers else b"0"))
-        if scope["http_version"] not in VERSIONS or not _HOST.fullmatch(headers.get(b"host", b"")):
+        if scope["http_version"] not in VERSIONS:
             return cap, length, 400
+        if not _HOST.fullmatch(headers.get(b"host", b"")):
+            return cap, length, 403
         if _LONG_NAME.search(path):
             return cap, length, 404
         return cap, length, 413 if cap < length < math.inf else None
