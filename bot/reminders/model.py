@@ -132,8 +132,8 @@ class Silence(StrEnum):
 
     BACKLOG was asked before Ripe was installed, and waits in one list until something changes. UNCONFIRMED:
     nobody knows yet whether the last DM arrived. IN_DIGEST is listed in the reader's next digest instead of
-    in a DM of its own. LATE: GitHub must answer before a digest lists it. AFTER_OTHERS: a more important DM
-    to the same reader is being sent.
+    in a DM of its own. LATE: it is late, or nothing was heard of it for hours, so GitHub must answer first.
+    AFTER_OTHERS: a more important DM to the same reader is being sent.
     """
 
     OVER = "over"
@@ -156,7 +156,7 @@ class Silence(StrEnum):
     NOT_DUE = "the next reminder is not due"
     OUTSIDE_HOURS = "outside working hours"
     IN_DIGEST = "listed in the next digest"
-    LATE = "late, so GitHub is asked how it stands"
+    LATE = "GitHub is asked how it stands"
     AFTER_OTHERS = "more important DMs go first"
 
 

@@ -67,7 +67,7 @@ def list_in_digest(state: ReminderState, person: Person, planned: datetime, now:
     since = _working_instant(person, max(planned, state.digest_planned_at or planned)) or planned
     if len(state.digested) >= MOST_DIGESTS:
         return Wait(until=None, why=Silence.ALL_SENT)
-    if is_late(since, now) and not _is_heard_of(state, now):
+    if is_late(since, now) and not is_heard_of(state, now):
         return Wait(until=None, why=Silence.LATE)
     return _in_digest(state, person, max(since, now), now)
 
@@ -96,7 +96,8 @@ def _in_digest(state: ReminderState, person: Person, not_before: datetime, now: 
     return Wait(until=at, why=Silence.IN_DIGEST)
 
 
-def _is_heard_of(state: ReminderState, now: datetime) -> bool:
+def is_heard_of(state: ReminderState, now: datetime) -> bool:
+    """Whether a fact about it, or GitHub's answer, came within the last two hours."""
     heard_at = max(state.pull_request.updated_at, state.synced_at or state.pull_request.updated_at)
     return not is_late(heard_at, now)
 

@@ -20,7 +20,7 @@ from bot.reminders.model import (
     Step,
     Wait,
 )
-from bot.reminders.planning import intervals, is_late, list_in_digest, list_tomorrow, planned_at
+from bot.reminders.planning import intervals, is_heard_of, is_late, list_in_digest, list_tomorrow, planned_at
 from bot.reminders.words import for_reviewer
 from bot.reviews.model import CloseReason
 from bot.working_time import add_working_time, next_working_instant, working_time_between
@@ -55,14 +55,18 @@ def why_not_now(state: ReminderState, now: datetime) -> Wait | None:
         return list_in_digest(state, state.person, planned, now)
     if at > now:
         return Wait(until=at, why=_why_later(state, state.person, due, now))
-    return _why_in_digest(state, state.person, planned, now)
+    return _why_no_dm(state, state.person, planned, now)
 
 
-def _why_in_digest(state: ReminderState, person: Person, planned: datetime, now: datetime) -> Wait | None:
-    """Why a digest lists it instead of a DM that could be sent now; None: the DM is sent."""
+def _why_no_dm(state: ReminderState, person: Person, planned: datetime, now: datetime) -> Wait | None:
+    """Why no DM is sent that could be sent now; None: the DM is sent."""
     if is_late(planned, now):
         return list_in_digest(state, person, planned, now)
-    return list_tomorrow(state, person, now) if state.dms_today >= person.dms_per_day else None
+    if state.dms_today >= person.dms_per_day:
+        return list_tomorrow(state, person, now)
+    # The fact that ended it may have been lost, so GitHub is asked before anybody is reminded again.
+    is_doubtful = bool(state.contacts) and not is_heard_of(state, now)
+    return Wait(until=None, why=Silence.LATE) if is_doubtful else None
 
 
 def _why_never(state: ReminderState) -> Silence | None:

@@ -30,7 +30,7 @@ _FOR_REVIEWER = {
     Silence.NOT_DUE: "{next_dm} comes {next_moment}.",
     Silence.OUTSIDE_HOURS: "{next_dm} comes when you are at work: {next_moment}.",
     Silence.IN_DIGEST: "It is in your next digest: {next_moment}.",
-    Silence.LATE: "It is late: GitHub is asked how it stands before you are reminded.",
+    Silence.LATE: "GitHub is asked how it stands before you are reminded.",
     Silence.AFTER_OTHERS: "{next_dm} comes after more important ones, in a few minutes.",
     None: "{next_dm} comes now.",
 }
@@ -56,7 +56,7 @@ _ABOUT_REVIEWER = {
     Silence.NOT_DUE: "{next_dm} to {name} is not due",
     Silence.OUTSIDE_HOURS: "{name} is not at work",
     Silence.IN_DIGEST: "it is in the next digest of {name}",
-    Silence.LATE: "it is late: GitHub is asked how it stands before {name} is reminded",
+    Silence.LATE: "GitHub is asked how it stands before {name} is reminded",
     Silence.AFTER_OTHERS: "{name} gets more important DMs first",
     None: "{next_dm} to {name} is due now",
 }

@@ -47,7 +47,7 @@ async def test_my_turn_is_listed_oldest_first_with_its_age_in_working_time(world
         "*Your turn* (2)",
         "*<https://github.example/acme/api/pull/12|Round half to even>*\n"
         "acme/api#12 · by ben-gh · waiting 10 working hours\n"
-        "It is late: GitHub is asked how it stands before you are reminded.",
+        "GitHub is asked how it stands before you are reminded.",
         "*<https://github.example/acme/api/pull/13|Second>*\nacme/api#13 · by ben-gh · new",
     ]
 

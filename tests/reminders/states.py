@@ -5,7 +5,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from bot.reminders.model import MessageState, ReminderState, Wait
+from bot.reminders.model import UNTIL_CHANGE, MessageState, ReminderState, Wait
 from tests.factories import message, reminder_state
 
 
@@ -22,11 +22,16 @@ def shows(look: str, sequence: int, **changes: Any) -> str:
 
 
 def sent(*times: str, of: ReminderState | None = None) -> ReminderState:
-    """The state with DMs sent at these times: the last one is live, and the others are collapsed."""
+    """The state with DMs sent at these times: the last one is live, and the others are collapsed.
+
+    GitHub has always just been asked.
+    """
     *older, last = enumerate(times)
     messages = [message(number, time, shows("older", number)) for number, time in older]
     messages.append(message(*last, shows("live", last[0])))
-    return (of or reminder_state()).model_copy(update={"messages": tuple(messages)})
+    return (of or reminder_state()).model_copy(
+        update={"messages": tuple(messages), "synced_at": UNTIL_CHANGE}
+    )
 
 
 def unsent(state: MessageState) -> ReminderState:

@@ -5,7 +5,17 @@ from datetime import timedelta
 import pytest
 
 from bot.github.model import PullRequestState
-from bot.reminders.model import Close, Edit, Look, MessageState, Reconcile, ReminderState, Send, Wait
+from bot.reminders.model import (
+    Close,
+    Edit,
+    Look,
+    MessageState,
+    Reconcile,
+    ReminderState,
+    Send,
+    Silence,
+    Wait,
+)
 from bot.reminders.rules import card_of, decide, fingerprint, next_card, no_answer_at, waiting_time
 from bot.reviews.model import CloseReason, ReviewRequest
 from tests.factories import OPENED, at, leave, message, person, pull_request, reminder_state, request
@@ -216,3 +226,14 @@ def test_the_first_dm_a_person_ever_gets_says_what_this_is_and_goes_on_saying_it
     welcomed = sent("23 10:00", "23 14:00", of=reminder_state(person=person(welcomed_at=at("23 10:00"))))
     assert [card_of(welcomed, dm).is_first_ever for dm in welcomed.sent] == [True, False]
     assert not next_card(welcomed, 2).is_first_ever
+
+
+def test_before_a_reminder_github_is_asked_unless_it_was_heard_of_within_two_hours() -> None:
+    due, now = sent("23 10:00"), at("23 14:00")
+    assert decide(due.model_copy(update={"synced_at": None}), now) == Wait(until=None, why=Silence.LATE)
+    assert decide(due.model_copy(update={"synced_at": at("23 11:59")}), now) == Wait(
+        until=None, why=Silence.LATE
+    )
+    assert decide(due.model_copy(update={"synced_at": at("23 12:00")}), now) == Send(sequence=1)
+    first = reminder_state(request=request(opened_at=at("23 9:00")))
+    assert decide(first, at("23 9:00")) == Send(sequence=0)
