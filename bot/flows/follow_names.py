@@ -17,7 +17,6 @@ from bot.reviews.model import ReviewRequest
 from bot.reviews.names import rename_reviewers
 from jobq import Job
 
-
 LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?")
 
 
