@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 from prometheus_client import CollectorRegistry
@@ -74,7 +75,10 @@ from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
 from bot.settings import Settings
 from bot.web.server import PortInUseError, is_free, serving
-from jobq import Handler, Observer, Recurring, Timing, Worker
+from jobq import Handler, Observer, Recurring, Timing, WithDeadline, Worker
+
+LISTS_WITHIN = timedelta(minutes=30)
+"""The deadline of jobs that read long lists from GitHub, a page a call."""
 
 
 def build_handlers(app: App) -> Mapping[str, Handler]:
@@ -87,16 +91,26 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         ASSIGN_REVIEWERS: within.assign_unless_paused(
             partial(assign_reviewers, github=github, queue=queue, clock=clock)
         ),
-        BACKFILL_REPOSITORY: partial(backfill_repository, github=github, queue=queue, clock=clock),
-        COMPARE_INSTALLATION: partial(compare_installation, github=github, queue=queue, clock=clock),
-        COMPARE_REPOSITORY: partial(compare_repository, github=github, queue=queue, clock=clock),
+        BACKFILL_REPOSITORY: WithDeadline(
+            partial(backfill_repository, github=github, queue=queue, clock=clock), LISTS_WITHIN
+        ),
+        COMPARE_INSTALLATION: WithDeadline(
+            partial(compare_installation, github=github, queue=queue, clock=clock), LISTS_WITHIN
+        ),
+        COMPARE_REPOSITORY: WithDeadline(
+            partial(compare_repository, github=github, queue=queue, clock=clock), LISTS_WITHIN
+        ),
         DIGEST: list_reviews,
         ENTER_INSTALLATION: partial(enter_installation, github=github, queue=queue, clock=clock),
         FORGET_INSTALLATION: partial(forget_installation, clock=clock),
         FORGET_WORKSPACE: partial(forget_workspace, clock=clock),
         GREET_INSTALLER: within.send_unless_paused(partial(greet_installer, clock=clock)),
-        POLL_INSTALLATION: partial(poll_installation, github=github, queue=queue, clock=clock),
-        POLL_REPOSITORY: partial(poll_repository, github=github, queue=queue, clock=clock),
+        POLL_INSTALLATION: WithDeadline(
+            partial(poll_installation, github=github, queue=queue, clock=clock), LISTS_WITHIN
+        ),
+        POLL_REPOSITORY: WithDeadline(
+            partial(poll_repository, github=github, queue=queue, clock=clock), LISTS_WITHIN
+        ),
         # During a pause it still strikes the DMs of a request that is over; it sends nothing then.
         REMIND_REVIEWER: within.send(partial(remind_reviewer, queue=queue, clock=clock)),
         SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue, clock=clock),

@@ -12,7 +12,7 @@ from jobq.errors import (
     is_lost_connection,
     is_transient,
 )
-from jobq.job import ClaimedJob, Discard, Handler, HandlerResult, Job, Postpone
+from jobq.job import ClaimedJob, Discard, Handler, HandlerResult, Job, Postpone, WithDeadline
 from jobq.listener import listen
 from jobq.queue import DatabaseHealth, DeadJob, LaneStats, Queue, QueuedJob
 from jobq.recurring import Recurring, next_tick
@@ -45,6 +45,7 @@ __all__ = [
     "Settlement",
     "Timing",
     "TransactionDoomedError",
+    "WithDeadline",
     "Worker",
     "clean_dsn",
     "current_database",

@@ -116,8 +116,6 @@ async def _write(connection: Connection, settlements: Iterable[Settlement], now:
         else:
             released.append(settlement)
     rows: list[Any] = []
-    if finished:
-        rows += await connection.fetch(FINISH, *_leases(settlement.job for settlement in finished))
     if released:
         rows += await connection.fetch(
             RELEASE,
@@ -125,6 +123,7 @@ async def _write(connection: Connection, settlements: Iterable[Settlement], now:
             [settlement.ripe_at for settlement in released],
             [settlement.tries for settlement in released],
             [settlement.error for settlement in released],
+            [settlement.give_backs for settlement in released],
         )
     if dead:
         rows += await connection.fetch(
@@ -134,6 +133,9 @@ async def _write(connection: Connection, settlements: Iterable[Settlement], now:
             [settlement.error for settlement in dead],
             now,
         )
+    # Last, because Postgres has nothing to refuse in it: a refused batch is sent again in parts.
+    if finished:
+        rows += await connection.fetch(FINISH, *_leases(settlement.job for settlement in finished))
     return rows
 
 

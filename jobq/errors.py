@@ -58,6 +58,16 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (*_CONTENTION, *_SCHEMA_CHANGED)) or is_lost_connection(error)
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether Postgres, or asyncpg on its behalf, refuses a value: it will refuse the same value again."""
+    refused = (
+        asyncpg.DataError,
+        asyncpg.IntegrityConstraintViolationError,
+        asyncpg.ProgramLimitExceededError,
+    )
+    return isinstance(error, (*refused, OverflowError, ValueError))
+
+
 @contextmanager
 def unavailable_if_refused() -> Iterator[None]:
     """Turn every error with which a connection can be refused into DatabaseUnavailableError."""

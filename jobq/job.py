@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import from_json
 
 Model = TypeVar("Model", bound=BaseModel)
+_MINUTE = timedelta(minutes=1)
 
 
 class Job(BaseModel):
@@ -42,7 +43,9 @@ class Job(BaseModel):
 
     def ripe_at_when_saved(self, now: datetime) -> datetime | None:
         """When the job is ripe if it is saved at `now`; None means at once."""
-        return self.ripe_at if self.delay is None else now + self.delay
+        if self.delay is None:
+            return None if self.ripe_at is None else bounded(self.ripe_at)
+        return later(now, self.delay)
 
 
 @dataclass(slots=True)
@@ -61,6 +64,8 @@ class ClaimedJob:
     max_retries: int
     base_retry_minutes: int
     last_error: str | None
+    give_backs: int = 0
+    """How often in a row it was given back after a deadlock or a lost connection."""
     _arguments: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -112,9 +117,36 @@ Handler: TypeAlias = Callable[[ClaimedJob], Awaitable[HandlerResult]]
 """The coroutine function that runs a job. An error that it raises is a failed try."""
 
 
+@dataclass(frozen=True, slots=True)
+class WithDeadline:
+    """A handler with a deadline of its own: `{"export": WithDeadline(export, timedelta(hours=1))}`."""
+
+    handler: Handler
+    deadline: timedelta
+
+    async def __call__(self, job: ClaimedJob) -> HandlerResult:
+        return await self.handler(job)
+
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""No stored instant is beyond these: Postgres and Python differ about where time ends."""
+LONGEST_RETRY_DELAY = timedelta(days=365)
+
+
+def bounded(instant: datetime) -> datetime:
+    """The same instant, or the nearest that the queue can store."""
+    return min(max(instant, EARLIEST), LATEST)
+
+
+def later(now: datetime, delay: timedelta) -> datetime:
+    """`delay` after `now`, or the nearest instant that the queue can store."""
+    return bounded(now + min(delay, LATEST - now)) if delay > timedelta(0) else bounded(now)
+
+
 def retry_delay(tries: int, base_retry_minutes: int) -> timedelta:
-    """How long a job waits for its next try after it failed `tries` times."""
-    return timedelta(minutes=base_retry_minutes * tries**2)
+    """How long a job waits for its next try after it failed `tries` times; a year at most."""
+    return min(base_retry_minutes * tries**2, LONGEST_RETRY_DELAY // _MINUTE) * _MINUTE
 
 
 def _require_aware(instant: datetime) -> None:

@@ -26,6 +26,10 @@ class LeasedJob:
     """When the last statement that confirmed the lease was sent, by the monotonic clock."""
     task: asyncio.Task[Any] | None = None
     """Its handler, once that was started."""
+    started_at: float | None = None
+    """When its handler was started, by the monotonic clock."""
+    overdue: TimeoutError | None = None
+    """Set when the handler was cancelled because it took too long."""
     is_lost: bool = False
     """Another worker may have the lease."""
     is_aborted: bool = False

@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 
 from jobq.clock import utc_now
 from jobq.db import Database
-from jobq.job import Job
+from jobq.job import Job, bounded
 from jobq.notifier import Notifier, WakeUp
 from jobq.sql import (
     CANCEL,
@@ -129,7 +129,7 @@ class Queue:
 
         Returns whether the job was queued. If not, nothing is changed.
         """
-        row = await self.database.fetchrow(RESCHEDULE, job.job_type, _json(job), ripe_at)
+        row = await self.database.fetchrow(RESCHEDULE, job.job_type, _json(job), bounded(ripe_at))
         if row is None:
             return False
         self._notify_after_commit([row], self.now())

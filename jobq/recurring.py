@@ -1,5 +1,6 @@
 """Recurring jobs: one permanent row each, without a leader process or a table of schedules."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class Recurring:
     run: Callable[[ClaimedJob], Awaitable[None]]
     now: Callable[[], datetime]
     lane: int = 0
+    deadline: timedelta = timedelta(minutes=4)
+    """A longer run is cancelled and fails. Keep it below the worker's deadline, which makes jobs dead."""
 
     @property
     def job(self) -> Job:
@@ -41,7 +44,8 @@ class Recurring:
     async def handler(self, job: ClaimedJob) -> Postpone:
         """Run one tick. Raises the error of `run` if a retry comes before the next tick."""
         try:
-            await self.run(job)
+            async with asyncio.timeout(self.deadline.total_seconds()):
+                await self.run(job)
         except (Postpone, Discard):
             raise
         except Exception as error:

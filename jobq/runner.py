@@ -13,7 +13,7 @@ from jobq.execution import run_handler
 from jobq.job import Handler
 from jobq.leases import LeasedJob
 from jobq.queue import Queue
-from jobq.settlement import Settlement, give_back, settle_error
+from jobq.settlement import Settlement, give_back, settle_error, settle_overdue
 from jobq.settlement_writer import SettlementWriter
 
 log = logging.getLogger(__name__)
@@ -84,11 +84,25 @@ class Runner:
         while self._waiting and len(self._running) < self._concurrency and not self._is_stopping:
             leased = self._waiting.popleft()
             if not leased.is_over:
+                leased.started_at = time.monotonic()
                 leased.task = asyncio.get_running_loop().create_task(
                     self._run(leased), context=self._context.copy()
                 )
                 self._running[leased.task] = leased
                 leased.task.add_done_callback(self._end)
+
+    def list_running(self) -> list[LeasedJob]:
+        """The jobs whose handlers run."""
+        return list(self._running.values())
+
+    def give_up(self, leased: LeasedJob, error: TimeoutError) -> None:
+        """Settle a job whose cancelled handler goes on, and let another job have its place."""
+        if leased.task is not None:
+            self._running.pop(leased.task, None)
+        if not leased.is_over:
+            self.settle(leased, settle_error(leased.job, error, self._queue.now()))
+        self.start_waiting()
+        self._on_end()
 
     def stop_starting(self) -> None:
         """Start no more handlers."""
@@ -143,13 +157,15 @@ class Runner:
                 log.exception("an observer failed")
 
     async def _run(self, leased: LeasedJob) -> None:
-        began = time.monotonic()
+        began = time.monotonic() if leased.started_at is None else leased.started_at
         started_at = self._queue.now() if self._on_settled else None
         try:
             settlement, _ = await run_handler(leased.job, self._handlers, self._queue.now)
         except asyncio.CancelledError as error:
             settlement = self._settle_cancelled(leased, error)
-        if not leased.is_lost:
+        if leased.overdue is not None:
+            settlement = settle_overdue(settlement, leased.overdue, self._queue.now())
+        if not leased.is_over:
             self.settle(leased, settlement, time.monotonic() - began, started_at)
 
     def _settle_cancelled(self, leased: LeasedJob, error: asyncio.CancelledError) -> Settlement:
@@ -158,7 +174,9 @@ class Runner:
         return settle_error(leased.job, error, self._queue.now())
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        leased = self._running.pop(task)
+        leased = self._running.pop(task, None)
+        if leased is None:  # it was given up
+            return
         if not leased.is_over:  # it was cancelled before its first step
             self.settle(leased, give_back(leased.job))
         self.start_waiting()

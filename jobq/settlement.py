@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from jobq.errors import is_transient
-from jobq.job import ClaimedJob, Discard, HandlerResult, Postpone, retry_delay
+from jobq.job import ClaimedJob, Discard, HandlerResult, Postpone, bounded, later, retry_delay
 
 GIVE_BACK_DELAY = timedelta(seconds=1)
 MIN_POSTPONEMENT = timedelta(seconds=1)
+MOST_GIVE_BACKS = 5
+"""In a row. Each one beyond counts as a failed try: the job itself may be what breaks its connection."""
 MAX_ERROR_LENGTH = 2_000
+_NOT_STORED = "its result cannot be stored: "
 LEASE_EXPIRED = "lease expired: its worker died, hung, or lost the database"
 """The last error that a claim writes for a job whose lease had expired."""
 
@@ -42,6 +45,8 @@ class Settlement:
     """Stored with the job; None keeps the stored one."""
     reason: str | None = None
     """Why it was discarded."""
+    give_backs: int = 0
+    """How often in a row it was given back so far."""
 
 
 def settle_result(job: ClaimedJob, result: HandlerResult, now: datetime) -> Settlement:
@@ -59,18 +64,47 @@ def settle_error(job: ClaimedJob, error: BaseException, now: datetime) -> Settle
         return Settlement(job, Outcome.POSTPONED, _not_before(error.until, now), tries=job.tries - 1)
     if isinstance(error, Discard):
         return Settlement(job, Outcome.DISCARDED, reason=error.reason)
-    if is_transient(error):
-        later = now + GIVE_BACK_DELAY
-        return Settlement(job, Outcome.GIVEN_BACK, later, job.tries - 1, describe_error(error))
+    if not is_transient(error):
+        return _settle_failure(job, describe_error(error), now)
+    give_backs = job.give_backs + 1
+    if give_backs > MOST_GIVE_BACKS:
+        return _settle_failure(job, describe_error(error), now, give_backs)
+    again_at = now + GIVE_BACK_DELAY
+    return Settlement(
+        job, Outcome.GIVEN_BACK, again_at, job.tries - 1, describe_error(error), give_backs=give_backs
+    )
+
+
+def settle_overdue(settlement: Settlement, error: TimeoutError, now: datetime) -> Settlement:
+    """The settlement of a job that was cancelled at its deadline, and ended with `settlement`.
+
+    Only work that ended well in spite of that counts; any other end is a failed try.
+    """
+    if settlement.outcome in (Outcome.DONE, Outcome.DISCARDED):
+        return settlement
+    return _settle_failure(settlement.job, describe_error(error), now)
+
+
+def settle_refused(settlement: Settlement, error: BaseException, now: datetime) -> Settlement:
+    """The settlement of a job in place of one that Postgres refuses: a failed try."""
+    return _settle_failure(settlement.job, f"{_NOT_STORED}{describe_error(error)}", now)
+
+
+def is_settled_as_refused(settlement: Settlement) -> bool:
+    """Whether `settle_refused` made it."""
+    return settlement.error is not None and settlement.error.startswith(_NOT_STORED)
+
+
+def _settle_failure(job: ClaimedJob, error: str, now: datetime, give_backs: int = 0) -> Settlement:
     if job.tries > job.max_retries:
-        return Settlement(job, Outcome.DEAD, tries=job.tries, error=describe_error(error))
-    later = now + retry_delay(job.tries, job.base_retry_minutes)
-    return Settlement(job, Outcome.RETRIED, later, job.tries, describe_error(error))
+        return Settlement(job, Outcome.DEAD, tries=job.tries, error=error)
+    again_at = later(now, retry_delay(job.tries, job.base_retry_minutes))
+    return Settlement(job, Outcome.RETRIED, again_at, job.tries, error, give_backs=give_backs)
 
 
 def give_back(job: ClaimedJob) -> Settlement:
     """The settlement of a job that this worker does not run to its end: it waits on as if never claimed."""
-    return Settlement(job, Outcome.GIVEN_BACK, job.due_at, job.tries - 1)
+    return Settlement(job, Outcome.GIVEN_BACK, job.due_at, job.tries - 1, give_backs=job.give_backs)
 
 
 def settle_exhausted(job: ClaimedJob) -> Settlement | None:
@@ -87,7 +121,8 @@ def is_suspected_poison(job: ClaimedJob) -> bool:
 
 def settle_deferred(job: ClaimedJob, now: datetime) -> Settlement:
     """The settlement of a suspected poison job that has to wait until another one has run. Not a try."""
-    return Settlement(job, Outcome.GIVEN_BACK, now + GIVE_BACK_DELAY, job.tries - 1)
+    again_at = now + GIVE_BACK_DELAY
+    return Settlement(job, Outcome.GIVEN_BACK, again_at, job.tries - 1, give_backs=job.give_backs)
 
 
 def describe_error(error: BaseException) -> str:
@@ -100,4 +135,4 @@ def describe_error(error: BaseException) -> str:
 
 
 def _not_before(until: datetime, now: datetime) -> datetime:
-    return max(until, now + MIN_POSTPONEMENT)
+    return bounded(max(until, now + MIN_POSTPONEMENT))

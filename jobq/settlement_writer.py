@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 
 from jobq.claims import SettleResult, settle
 from jobq.connections import Connection, DedicatedConnection
-from jobq.errors import TRANSIENT_ERRORS
+from jobq.errors import TRANSIENT_ERRORS, is_refusal
 from jobq.leases import Leases
 from jobq.notifier import WakeUp
 from jobq.queue import Queue
-from jobq.settlement import Settlement
+from jobq.settlement import Settlement, is_settled_as_refused, settle_refused
 from jobq.timing import Timing
 from jobq.waiting import wait_for_event
 
@@ -77,14 +77,19 @@ class SettlementWriter:
 
     async def _write_batch(self) -> bool:
         """Returns whether the whole batch was written."""
-        batch = list(self._pending.values())[:MAX_BATCH]
+        return await self._write(list(self._pending.values())[:MAX_BATCH])
 
+    async def _write(self, batch: list[Settlement]) -> bool:
         async def work(connection: Connection) -> SettleResult:
             return await settle(connection, batch, self._queue.now())
 
         try:
             result = await self._connection.run(work, self._queue.database.command_timeout)
-        except TRANSIENT_ERRORS as error:
+        except Exception as error:
+            if is_refusal(error):
+                return await self._write_parts(batch, error)
+            if not isinstance(error, TRANSIENT_ERRORS):
+                raise
             self._pause = self._queue.database.outage.fail(SETTLE, error, self._timing.retry_after)
             return False
         self._pause = self._timing.retry_after
@@ -97,6 +102,23 @@ class SettlementWriter:
             if settlement.job.id in self._pending:
                 self._pending[settlement.job.id] = self._pending.pop(settlement.job.id)
         return False
+
+    async def _write_parts(self, batch: list[Settlement], error: Exception) -> bool:
+        """Write a refused batch in halves, until the settlement that Postgres refuses is alone."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            is_first_written = await self._write(batch[:middle])
+            return await self._write(batch[middle:]) and is_first_written
+        (settlement,) = batch
+        job = settlement.job
+        log.error("Postgres refuses the result of %s job %d: %s", job.job_type, job.id, error)
+        if self._pending.get(job.id) is settlement:
+            self._pending[job.id] = settle_refused(settlement, error, self._queue.now())
+        if is_settled_as_refused(settlement):  # it refuses even that, so only the end of its lease is left
+            self._pending.pop(job.id, None)
+            self._leases.lose(job)
+            self._note_if_empty()
+        return True
 
     def _apply(self, batch: Iterable[Settlement], result: SettleResult) -> None:
         for settlement in batch:
@@ -112,6 +134,9 @@ class SettlementWriter:
                 del self._pending[job.id]
         for job, due_at in result.requeued:
             self._queue.notifier.notify(WakeUp(job.lane, due_at))
+        self._note_if_empty()
+        self._on_written()
+
+    def _note_if_empty(self) -> None:
         if not self._pending:
             self._is_empty.set()
-        self._on_written()

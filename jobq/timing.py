@@ -19,3 +19,5 @@ class Timing:
     """How often a worker looks through its lane from the start, to find jobs that no wake-up announced."""
     retry_after: float = 0.5
     """The pause after a statement that failed."""
+    deadline: timedelta = timedelta(minutes=5)
+    """How long a try may take, unless its handler has a deadline of its own."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from jobq.claims import ClaimResult, claim, confirm
 from jobq.connections import Connection, DedicatedConnection
 from jobq.cursor import ClaimCursor
+from jobq.deadlines import Deadlines
 from jobq.errors import TRANSIENT_ERRORS
 from jobq.job import Handler
 from jobq.leases import LeasedJob, Leases
@@ -66,6 +67,8 @@ class Worker:
         )
         self._outage, self._part = queue.database.outage, f"claim in lane {lane}"
         self._pause = timing.retry_after
+        runner = self._runner
+        self._deadlines = Deadlines(handlers, timing.deadline, runner.list_running, runner.give_up)
         self._isolated: LeasedJob | None = None
         self._ended = asyncio.Event()
         self._ended.set()
@@ -81,12 +84,14 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._leases.run())
                 group.create_task(self._writer.run())
+                group.create_task(self._deadlines.run())
                 listening = group.create_task(
                     self._queue.notifier.listen(self._on_wake_up, self._timing.retry_after)
                 )
                 await self._claim_until_stopped()
                 await self._runner.finish(self._grace)
                 await self._writer.wait_until_written(LAST_WRITE_WITHIN)
+                self._deadlines.stop()
                 self._leases.stop()
                 self._writer.stop()
                 listening.cancel()

@@ -10,6 +10,8 @@ import requests
 from github import GithubException  # noqa: TID251 - under the door
 from github.Requester import RequestsResponse  # noqa: TID251
 
+from bot.github.call_limits import CuttableAdapter, call_within
+
 MOVED = frozenset({301, 302, 307, 308})
 """GitHub asks to repeat the request as it was, whatever its verb:
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects"""
@@ -49,6 +51,12 @@ class Connection:
 
     def getresponse(self) -> RequestsResponse:
         """Sends the request, to another address of the same host if GitHub says that it moved."""
+        if self._timeout is None:
+            return self._send()
+        with call_within(self._timeout):
+            return self._send()
+
+    def _send(self) -> RequestsResponse:
         verb, path, body, headers = self._of_thread.request
         url = urljoin(self._origin, path)
         for _ in range(MOST_MOVES):
@@ -84,7 +92,7 @@ def close_connections() -> None:
 def _session(origin: str, pool_size: int) -> requests.Session:
     session = requests.Session()
     session.auth = lambda request: request  # without this, requests would look for a .netrc file
-    session.mount(origin, requests.adapters.HTTPAdapter(max_retries=0, pool_maxsize=pool_size))
+    session.mount(origin, CuttableAdapter(max_retries=0, pool_maxsize=pool_size))
     return session
 
 

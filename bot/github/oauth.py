@@ -4,6 +4,7 @@ https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-githu
 The token is used for these questions only: it is neither stored nor logged.
 """
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -219,8 +220,9 @@ class _Session:
 
 async def _send(sending: Awaitable[httpx.Response]) -> httpx.Response:
     try:
-        return await sending
-    except httpx.HTTPError as error:
+        async with asyncio.timeout(ANSWERS_WITHIN):  # of the whole; httpx bounds each part of an answer
+            return await sending
+    except (httpx.HTTPError, TimeoutError) as error:
         raise OAuthError(f"GitHub gave no answer ({type(error).__name__}). Begin again.") from None
 
 

@@ -1,5 +1,6 @@
 """Installing the app in a workspace by Slack's OAuth: https://docs.slack.dev/authentication/installing-with-oauth."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode, urljoin
@@ -37,10 +38,13 @@ async def exchange_code(
     fields = {"code": code, "redirect_uri": redirect_uri}
     auth = httpx.BasicAuth(client_id, client_secret.get_secret_value())
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT, verify=tls_context(), follow_redirects=False) as client:
+        async with (
+            asyncio.timeout(TIMEOUT),  # of all; httpx bounds each part of an answer
+            httpx.AsyncClient(timeout=TIMEOUT, verify=tls_context(), follow_redirects=False) as client,
+        ):
             reply = await client.post(urljoin(api_url, "oauth.v2.access"), data=fields, auth=auth)
         answer = _ANSWER.validate_json(reply.content)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, TimeoutError) as error:
         raise SlackOutcomeUnknownError(type(error).__name__) from error
     except ValidationError:
         # Not chained: the reply may hold the token.

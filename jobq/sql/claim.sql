@@ -22,7 +22,7 @@ WITH claimed AS (
         FOR NO KEY UPDATE SKIP LOCKED
     ))
     RETURNING id, job_type, arguments, ripe_at, created_at, lane, fence, tries, max_retries, base_retry_minutes,
-              last_error
+              last_error, give_backs
 )
 SELECT claimed.*, next.due_at AS next_due_at
 FROM set_config('synchronous_commit', coalesce($8, current_setting('synchronous_commit')), true), (

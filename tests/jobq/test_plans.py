@@ -153,7 +153,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "FINISH": LEASES,
     "STILL_LEASED": LEASES,
     "PRUNE": (NOON, 20),
-    "RELEASE": (*LEASES, [NOON] * 20, [1] * 20, [None] * 20),
+    "RELEASE": (*LEASES, [NOON] * 20, [1] * 20, [None] * 20, [0] * 20),
     "RESCHEDULE": (*IDENTITY, NOON),
     "REVIVE": (1, NOON),
     "RIPE_LANES": (NOON,),
@@ -192,7 +192,7 @@ async def test_the_first_batch_of_a_worker_does_not_read_the_whole_table(full: D
     more = {
         "MOVE_TO_DEAD": ([14] * 500, ["broken"] * 500, NOON),
         "EXTEND": (LEASE,),
-        "RELEASE": ([NOON] * 500, [1] * 500, [None] * 500),
+        "RELEASE": ([NOON] * 500, [1] * 500, [None] * 500, [0] * 500),
     }
     async with connected(full) as connection:
         await connection.execute("BEGIN")  # closing the connection rolls it back

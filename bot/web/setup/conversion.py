@@ -3,6 +3,7 @@
 https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest
 """
 
+import asyncio
 import re
 
 import httpx
@@ -52,12 +53,15 @@ async def convert(api_url: str, code: str) -> MadeApp:
     if not _CODE.fullmatch(code):
         raise ConversionError("GitHub sent you back without a usable code.")
     try:
-        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN, verify=tls_context()) as client:
+        async with (
+            asyncio.timeout(ANSWERS_WITHIN),  # of all; httpx bounds each part of an answer
+            httpx.AsyncClient(timeout=ANSWERS_WITHIN, verify=tls_context()) as client,
+        ):
             answer = await client.post(
                 f"{api_url}/app-manifests/{code}/conversions",
                 headers={"Accept": "application/vnd.github+json"},
             )
-    except httpx.TransportError as error:
+    except (httpx.TransportError, TimeoutError) as error:
         raise ConversionError(
             f"GitHub gave no answer ({type(error).__name__}). It has made an App whose secrets are lost: "
             "delete it there, then make another."
