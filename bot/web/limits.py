@@ -33,7 +33,7 @@ LINGER = 1.0
 VERSIONS = frozenset({"1.0", "1.1"})
 _HOST = re.compile(
     # An address, or a name whose labels have at most 63 characters: Werkzeug fails on longer ones.
-    rb"(\[[0-9A-Fa-f:.]{2,45}\]|(?=.{1,253}(:|$))[\w-]{1,63}(\.[\w-]{1,63})*\.?)(:[0-9]{1,5})?|"
+    rb"(\[[0-9A-Fa-f:.]{2,45}\]?|(?=.{1,253}(:|$))[\w-]{1,63}(\.[\w-]{1,63})*\.?)(:[0-9]{1,5})?|"
 )
 _LONG_NAME = re.compile("[^/]{256}")
 """No page has such a name, and file systems fail on it."""
