@@ -104,7 +104,8 @@ async def test_another_account_is_left_alone(ripe: Whole) -> None:
     acme = ripe.github.document.installations[0]
     ripe.github.change_repositories(acme, removed=["acme/web"])
     ripe.github.document.organization.id, ripe.github.document.organization.login = 900, "other"
-    ripe.github.install(["acme/web"])
+    other = ripe.github.install(["acme/web"])
+    other.account = ripe.github.document.organization.model_copy()
     await ripe.settle()
     ripe.github.document.organization.id, ripe.github.document.organization.login = 100, "acme"
     uninstall(ripe)

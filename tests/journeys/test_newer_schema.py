@@ -67,6 +67,11 @@ async def every_job(ripe: Whole, pull: Pull) -> tuple[Job, ...]:
         catalog.poll_installation_job(installation),
         catalog.poll_repository_job(installation, RepositoryId(repository)),
         catalog.repair_job(),
+        catalog.compare_with_github_job(),
+        catalog.compare_installation_job(installation, is_whole=True),
+        catalog.compare_repository_job(installation, RepositoryId(repository)),
+        catalog.find_missed_deliveries_job(),
+        Job(job_type=catalog.NOTICE_DOWNTIME, lane=catalog.Lane.FACTS),
         Job(job_type=catalog.SCHEDULE_DIGESTS, lane=catalog.Lane.FACTS),
         Job(job_type=catalog.TIDY, lane=catalog.Lane.FACTS),
     )
