@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import httpx
 from quart import Quart, Response, jsonify
@@ -57,31 +58,31 @@ def create_sandbox(
 
     @web.get("/sandbox/world")
     async def world() -> Response:
-        document, webhooks = github.world.document, github.world.webhooks
-        return jsonify(
-            {
-                "pull_requests": [
-                    {"repository": github.world.repo_of(pull).full_name, **pull.model_dump(mode="json")}
-                    for pull in document.pulls
-                ],
-                "installations": [
-                    installation.model_dump(mode="json") for installation in document.installations
-                ],
-                "deliveries": [
-                    {
-                        "guid": delivery.guid,
-                        "event": delivery.event,
-                        "action": delivery.action,
-                        "status": delivery.status,
-                    }
-                    for delivery in webhooks.log
-                ],
-                "github_calls": github.calls,
-                "slack": slack.snapshot(),
-            }
-        )
+        return jsonify(_describe_world(github, slack))
 
     return web
+
+
+def _describe_world(github: GitHubServer, slack: SlackWorld) -> dict[str, Any]:
+    document, webhooks = github.world.document, github.world.webhooks
+    return {
+        "pull_requests": [
+            {"repository": github.world.repo_of(pull).full_name, **pull.model_dump(mode="json")}
+            for pull in document.pulls
+        ],
+        "installations": [installation.model_dump(mode="json") for installation in document.installations],
+        "deliveries": [
+            {
+                "guid": delivery.guid,
+                "event": delivery.event,
+                "action": delivery.action,
+                "status": delivery.status,
+            }
+            for delivery in webhooks.log
+        ],
+        "github_calls": github.calls,
+        "slack": slack.snapshot(),
+    }
 
 
 async def run_sandbox(settings: Settings, port: int, stop: asyncio.Event) -> None:

@@ -50,17 +50,7 @@ def slack_install_blueprint(
     async def install() -> ResponseReturnValue:
         if missing := _missing(settings, workspaces):
             return await _refuse_until_set(missing)
-        browser = make_browser(request)
-        state = _states(settings).issue(PURPOSE, utc_now(), browser=browser)
-        url = authorize_url(
-            settings.slack_api_url,
-            settings.slack_client_id or "",
-            {*REQUIRED_SCOPES, *OPTIONAL_SCOPES},
-            _redirect_uri(settings),
-            state,
-        )
-        is_secure = _redirect_uri(settings).startswith("https://")
-        return remember_browser(cast(Response, redirect(url, 303)), browser, is_secure=is_secure)
+        return _send_to_slack(settings)
 
     @blueprint.get("/slack/oauth_redirect")
     async def come_back() -> ResponseReturnValue:
@@ -85,6 +75,21 @@ def slack_install_blueprint(
         return forbid_foreign_content(response, settings.github_web_url)
 
     return blueprint
+
+
+def _send_to_slack(settings: Settings) -> Response:
+    """To Slack's page, with a state that only this browser can bring back."""
+    browser = make_browser(request)
+    state = _states(settings).issue(PURPOSE, utc_now(), browser=browser)
+    url = authorize_url(
+        settings.slack_api_url,
+        settings.slack_client_id or "",
+        {*REQUIRED_SCOPES, *OPTIONAL_SCOPES},
+        _redirect_uri(settings),
+        state,
+    )
+    is_secure = _redirect_uri(settings).startswith("https://")
+    return remember_browser(cast(Response, redirect(url, 303)), browser, is_secure=is_secure)
 
 
 @asynccontextmanager

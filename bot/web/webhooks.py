@@ -64,17 +64,21 @@ def webhooks_blueprint(
         left = asked_at + within - time.monotonic()
         store = _take(delivery, queue)
         outcome = await current_database().run_within(store, max(left, min(within, LEAST_TO_STORE)))
-        note = log.warning if delivery.outcome is DeliveryOutcome.REJECTED else log.info
-        note(
-            "delivery accepted",
-            guid=guid,
-            event_type=event,
-            outcome=outcome or "duplicate",
-            note=delivery.note,
-        )
+        _log_accepted(delivery, outcome or "duplicate")
         return _answer(202, outcome or "duplicate")
 
     return blueprint
+
+
+def _log_accepted(delivery: Delivery, outcome: str) -> None:
+    note = log.warning if delivery.outcome is DeliveryOutcome.REJECTED else log.info
+    note(
+        "delivery accepted",
+        guid=delivery.guid,
+        event_type=delivery.event,
+        outcome=outcome,
+        note=delivery.note,
+    )
 
 
 async def _read_signed(check: SignatureCheck) -> bytearray | None:

@@ -52,7 +52,7 @@ async def die(scene: Scene, request_id: RequestId, fault: Fault) -> bool:
 
 
 @pytest.mark.parametrize(
-    "times", [1, pytest.param(100, marks=[pytest.mark.torture, pytest.mark.timeout(900)])]
+    "times", [1, pytest.param(100, marks=[pytest.mark.torture, pytest.mark.timeout(1800)])]
 )
 async def test_a_dm_that_is_cut_off_at_any_point_arrives_once(
     scene: Scene, promise: Promise, times: int

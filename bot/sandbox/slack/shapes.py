@@ -6,9 +6,8 @@ from bot.sandbox.slack.workspace import Workspace
 
 
 def user_shape(workspace: Workspace, user: User) -> Json:
-    first, _, last = user.real_name.partition(" ")
     offset = user.offset(workspace.now())
-    shape: Json = {
+    return {
         "id": user.id,
         "team_id": workspace.state.team_id,
         "name": user.name,
@@ -18,20 +17,7 @@ def user_shape(workspace: Workspace, user: User) -> Json:
         "tz": user.tz,
         "tz_label": user.tz,
         "tz_offset": offset,
-        "profile": {
-            "real_name": user.real_name,
-            "real_name_normalized": user.real_name,
-            "display_name": user.name,
-            "display_name_normalized": user.name,
-            "first_name": first,
-            "last_name": last,
-            "title": "",
-            "status_text": "",
-            "status_emoji": "",
-            "status_expiration": 0,
-            "avatar_hash": "",
-            "team": workspace.state.team_id,
-        },
+        "profile": _profile_shape(workspace, user),
         "is_admin": user.is_admin,
         "is_owner": user.is_owner,
         "is_primary_owner": user.is_owner,
@@ -43,9 +29,27 @@ def user_shape(workspace: Workspace, user: User) -> Json:
         "is_email_confirmed": bool(user.email),
         "who_can_share_contact_card": "EVERYONE",
     }
+
+
+def _profile_shape(workspace: Workspace, user: User) -> Json:
+    first, _, last = user.real_name.partition(" ")
+    profile: Json = {
+        "real_name": user.real_name,
+        "real_name_normalized": user.real_name,
+        "display_name": user.name,
+        "display_name_normalized": user.name,
+        "first_name": first,
+        "last_name": last,
+        "title": "",
+        "status_text": "",
+        "status_emoji": "",
+        "status_expiration": 0,
+        "avatar_hash": "",
+        "team": workspace.state.team_id,
+    }
     if user.email and "users:read.email" in workspace.scopes:
-        shape["profile"]["email"] = user.email
-    return shape
+        profile["email"] = user.email
+    return profile
 
 
 def message_shape(workspace: Workspace, message: Message, with_metadata: bool = False) -> Json:
