@@ -8,6 +8,7 @@ import pytest
 
 from bot.actions.apply_config import apply_config
 from bot.actions.explain import explain
+from bot.flows.catalog import tell_admin_of_silence_job
 from bot.reminders.model import Silence
 from bot.sandbox.github.model import Pull
 from bot.sandbox.slack.model import Fault
@@ -302,6 +303,49 @@ async def test_an_admin_gets_one_list_a_day(ripe: Whole) -> None:
     await ripe.pass_time(days=2)
     (dm,) = ripe.dms("olga")
     assert [f"acme/web#{number}" in dm for number in (1, 2, 3)] == [True] * 3
+
+
+async def test_if_slack_refuses_the_admin_another_hears(ripe: Whole) -> None:
+    ripe.slack.user("ana").is_admin = True
+    await ask(ripe, "eli", by="dev", author="dev")
+    ripe.slack.faults.add(Fault(method="conversations.open", kind="refused", code="user_not_found", times=1))
+    await ripe.pass_time(days=1)
+    assert [mentions(ripe, name, "acme/web#1") for name in ("ana", "olga")] == [0, 1]
+
+
+async def test_a_list_that_slack_refused_is_told_once_an_admin_gets_dms(ripe: Whole) -> None:
+    ripe.slack.faults.add(Fault(method="conversations.open", kind="refused", code="user_not_found", times=1))
+    await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(days=1)
+    assert ripe.dms("olga") == []
+    ripe.slack.user("ben").is_admin = True
+    await ripe.app.queue.save(tell_admin_of_silence_job(ripe.app.workspace_id))
+    await ripe.pass_time(days=1)
+    assert mentions(ripe, "ben", "acme/web#1") == 1
+
+
+@pytest.mark.parametrize(("command", "text"), [("/ooo", "until 11 dec"), ("/snooze", "until 11 dec")])
+async def test_an_admin_at_work_hears_before_one_who_is_away_or_snoozes(
+    ripe: Whole, command: str, text: str
+) -> None:
+    ripe.slack.user("ana").is_admin = True
+    await say(ripe, "ana", command, text)
+    before = len(ripe.dms("ana"))
+    await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(days=1)
+    assert len(ripe.dms("ana")) == before
+    assert mentions(ripe, "olga", "acme/web#1") == 1
+
+
+async def test_while_slack_does_not_list_the_admins_the_list_waits(ripe: Whole) -> None:
+    refusal = Fault(method="users.list", kind="refused", code="missing_scope", times=99_999)
+    ripe.slack.faults.add(refusal)
+    await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(hours=3)
+    assert await ripe.app.database.fetchval("SELECT count(*) FROM job_dead") == 0
+    ripe.slack.faults.clear()
+    await ripe.pass_time(hours=2)
+    assert mentions(ripe, "olga", "acme/web#1") == 1
 
 
 async def test_without_an_admin_why_says_that_nobody_has_heard(ripe: Whole) -> None:
