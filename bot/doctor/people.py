@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.assignment.config import logins_of
-from bot.doctor.model import Finding, ok, warning
+from bot.doctor.model import Finding, State, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.current_rules import list_rules
 from bot.flows.open_requests import list_unmapped_reviewers
@@ -53,12 +53,12 @@ async def check_profiles(ports: DoctorPorts) -> Sequence[Finding]:
         workspace_id = await find_first_workspace()
         people = await store.list_people(workspace_id)
         accounts = await store.list_accounts(workspace_id)
-    profiles = await _list_profiles(ports)
+    profiles, why_unknown = await _list_profiles(ports)
     owners = {person.id: profiles.get(person.slack_user_id) for person in people}
     gone = {person.id for person in people if not person.is_active}
     gone |= {identity for identity, profile in owners.items() if profile and not profile.is_active}
     guests = {identity for identity, profile in owners.items() if profile and profile.is_guest} - gone
-    findings = [
+    judged = [
         _judge(
             GONE,
             [account.login for account in accounts if account.person_id in gone],
@@ -72,7 +72,13 @@ async def check_profiles(ports: DoctorPorts) -> Sequence[Finding]:
             "See that each may know these repositories; otherwise take them out of the people file.",
         ),
     ]
-    return findings if profiles else findings[:1]  # without profiles, nothing is known of guests
+    return [_skip_if_unknown(finding, why_unknown) for finding in judged]
+
+
+def _skip_if_unknown(finding: Finding, why_unknown: str) -> Finding:
+    """People of whom we know it are worth a warning even then."""
+    is_unknown = why_unknown and finding.state is State.OK
+    return skipped(finding.check, why_unknown) if is_unknown else finding
 
 
 async def check_unheard(ports: DoctorPorts) -> Sequence[Finding]:
@@ -91,14 +97,16 @@ async def check_unheard(ports: DoctorPorts) -> Sequence[Finding]:
     ]
 
 
-async def _list_profiles(ports: DoctorPorts) -> dict[str, SlackUser]:
-    """Slack's users by id; none if Slack does not answer, which another check reports."""
+async def _list_profiles(ports: DoctorPorts) -> tuple[dict[str, SlackUser], str]:
+    """Slack's users by id; or none, and why Slack does not list them."""
     if ports.slack is None:
-        return {}
+        return {}, "no Slack app is set"
     try:
-        return {user.id: user for user in await ports.slack.list_users()}
-    except (SlackRefusedError, SlackOutcomeUnknownError, Postpone):
-        return {}
+        return {user.id: user for user in await ports.slack.list_users()}, ""
+    except SlackRefusedError as error:
+        return {}, f"Slack refuses to list its users ({error.error}): see slack.token and slack.scopes"
+    except (SlackOutcomeUnknownError, Postpone):
+        return {}, "Slack does not list its users now"
 
 
 def _judge(check: str, logins: Sequence[str], problem: str, fix: str) -> Finding:

@@ -67,6 +67,7 @@ class Obstacle(Value):
     since: datetime
     until: datetime | None
     is_reported: bool
+    person_id: PersonId | None = None
 
     @property
     def is_final(self) -> bool:

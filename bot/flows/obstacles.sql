@@ -1,7 +1,8 @@
 -- The obstacles in force: all, or those of workspace $2, or those of pull request $3 and the people $4. A call that
 -- waits has failed after $1. Waiting for Slack is over for a person who got a DM since; a refused edit is shown for a
 -- week.
-SELECT obstacle.id, obstacle.workspace_id, call, reason, since, until, told_at IS NOT NULL AS is_reported,
+SELECT obstacle.id, obstacle.workspace_id, obstacle.person_id, call, reason, since, until,
+    told_at IS NOT NULL AS is_reported,
     coalesce(
         repository.full_name || '#' || pull_request.number, installation.account_login, person.name,
         'an account') AS subject

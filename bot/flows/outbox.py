@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from bot.clock import Clock
-from bot.flows.obstacles import About, Call, note_obstacle
+from bot.flows.obstacles import About, Call, end_obstacle, note_obstacle
 from bot.people.model import Person
 from bot.people.store import forget_welcome, set_dm_channel
 from bot.reminders import store
@@ -105,7 +105,8 @@ async def post(
 async def reconcile(message: Message, person: Person, *, slack: Slack | None, clock: Clock) -> None:
     """Finds out whether a DM arrived, and adopts it, or forgets the row so that it can be sent again.
 
-    Raises Postpone while the answer may still change. In shadow mode nothing can have arrived.
+    Raises Postpone while the answer may still change, and notes an obstacle if Slack does not answer. In
+    shadow mode nothing can have arrived.
     """
     if slack is None:
         await _forget_unsent(message.id)
@@ -121,9 +122,12 @@ async def reconcile(message: Message, person: Person, *, slack: Slack | None, cl
         channel, ts = await _in_channel(person, slack, find_in)
     except (SlackRefusedError, SlackOutcomeUnknownError) as error:
         log.warning("a lost DM cannot be looked up", message_id=message.id, error=str(error))
-        wait = max(RECONCILE_AFTER, _back_off(slack).next_wait(f"lost {message.id}"))
-        raise Postpone(clock.now() + wait) from error
+        until = clock.now() + max(RECONCILE_AFTER, _back_off(slack).next_wait(f"lost {message.id}"))
+        reason = f"it does not say whether the last one arrived: {error}"
+        await note_obstacle(About(person_id=person.id), Call.DMS, reason, clock, until=until)
+        raise Postpone(until) from error
     _back_off(slack).succeed(f"lost {message.id}")
+    await end_obstacle(About(person_id=person.id), Call.DMS)
     if ts is None:
         await _forget_unsent(message.id)
     else:

@@ -100,7 +100,7 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live:
         others = await peek_reminder_states(state.person, state.other_request_ids, now)
         step = put_in_turn(step, state, state.person, others, now)
     await _note(step, state, queue, now)
-    if isinstance(step, Wait):
+    if isinstance(step, Wait | Reconcile):
         await _tell_author(state, queue, now)
     if not isinstance(step, Send) or state.person is None:
         return _Decided(step=step, state=state, look_changes_at=rules.look_changes_at(state, now))

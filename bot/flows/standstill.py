@@ -84,7 +84,8 @@ def describe_for_author(outlook: Outlook, login: str) -> str:
     if outlook.silence in _GOES_ON and outlook.sequence:
         return f"Ripe goes on reminding {login}."
     about = about_reviewer(outlook, login)
-    if outlook.next_at is None or outlook.silence is Silence.IN_DIGEST or outlook.next_at == outlook.until:
+    is_all = outlook.silence in (None, Silence.IN_DIGEST)
+    if is_all or outlook.next_at is None or outlook.next_at == outlook.until:
         return f"{about}."
     first = "the first DM" if outlook.sequence == 0 else "the next reminder"
     return f"{about}; {first} comes on {day_of(outlook.next_at, outlook.zone)}."

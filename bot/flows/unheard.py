@@ -36,8 +36,10 @@ async def list_unheard(workspace_id: WorkspaceId) -> tuple[PullRequestId, ...]:
     """Those of which no admin has heard, oldest first."""
     rows = await current_database().fetch(
         """
-        SELECT pull_request_id FROM unheard
-        WHERE workspace_id = $1 AND message_id IS NULL ORDER BY noted_at
+        SELECT unheard.pull_request_id
+        FROM unheard LEFT JOIN message ON message.id = unheard.message_id
+        WHERE unheard.workspace_id = $1 AND (message.id IS NULL OR message.state = 'failed')
+        ORDER BY noted_at
         """,
         workspace_id,
     )
@@ -59,7 +61,11 @@ async def mark_heard(topics: Mapping[PullRequestId, frozenset[str]], message_id:
 async def forget_unheard(pull_request_ids: Iterable[PullRequestId]) -> None:
     """Somebody acts on them again, or nobody needs to."""
     await current_database().execute(
-        "DELETE FROM unheard WHERE pull_request_id = ANY($1::bigint[]) AND message_id IS NULL",
+        """
+        DELETE FROM unheard
+        WHERE pull_request_id = ANY($1::bigint[]) AND NOT EXISTS (
+            SELECT FROM message WHERE message.id = unheard.message_id AND message.state <> 'failed')
+        """,
         list(pull_request_ids),
     )
 

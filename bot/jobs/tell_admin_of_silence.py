@@ -7,45 +7,37 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from bot.clock import Clock
-from bot.flows import outbox
+from bot.flows import admins, outbox
+from bot.flows.admins import choose_admin, list_admins, wait_for_admin, wait_for_tomorrow
 from bot.flows.notices import (
     PreparedNotice,
     ReadyNotice,
     begin_notice,
     follow_up,
     send_notice,
-    wait_for_work,
 )
 from bot.flows.reminder_state import read_reminder_states
 from bot.flows.standstill import NoticeContent, find_standstill
 from bot.flows.unheard import forget_unheard, list_unheard, mark_heard
 from bot.flows.visibility import Visibility, find_visibility
 from bot.model import WorkspaceId
-from bot.people.model import Person
-from bot.people.store import list_people, load_person, lock_person, upsert_person
+from bot.people.store import lock_person
 from bot.reminders.model import Notice, NoticeKind
-from bot.reminders.notices import find_notice
-from bot.reminders.planning import intervals
+from bot.reminders.notices import find_notice, is_refused
 from bot.reviews.model import PullRequest
 from bot.reviews.store import list_pull_requests_by_id
 from bot.slack.gateway import SlackUser
 from bot.slack.notices import render_unheard
 from bot.working_time import (
-    UNKNOWN_ZONE,
-    is_zone,
     local_day,
-    next_working_instant,
-    start_of_working_day_after,
 )
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
 
 Unheard = tuple[PullRequest, NoticeContent]
 
 
-class Slack(outbox.Slack, Protocol):
+class Slack(outbox.Slack, admins.Slack, Protocol):
     """The part of Slack that this job needs."""
-
-    async def list_users(self) -> list[SlackUser]: ...
 
 
 class Arguments(BaseModel):
@@ -59,23 +51,24 @@ async def tell_admin_of_silence(job: ClaimedJob, *, slack: Slack | None, clock: 
         return Discard("shadow mode")
     if not await list_unheard(workspace_id):
         return Discard("an admin has heard of everything")
-    admins = [
-        user for user in await slack.list_users() if user.is_admin and user.is_active and not user.is_bot
-    ]
-    prepared = await _prepare(workspace_id, admins, clock.now())
-    return await send_notice(prepared, slack=slack, clock=clock)
+    listed = await list_admins(slack, clock.now())
+    prepared = await _prepare(workspace_id, listed, clock.now())
+    result = await send_notice(prepared, slack=slack, clock=clock)
+    if isinstance(prepared, ReadyNotice) and await is_refused(prepared.message_id):
+        return Postpone(clock.now())  # another admin hears of it instead
+    return result
 
 
 @write_transaction
-async def _prepare(workspace_id: WorkspaceId, admins: Sequence[SlackUser], now: datetime) -> PreparedNotice:
-    admin = await _choose(workspace_id, admins, now)
+async def _prepare(workspace_id: WorkspaceId, listed: Sequence[SlackUser], now: datetime) -> PreparedNotice:
+    admin = await choose_admin(workspace_id, listed, now)
     if admin is None:
         return Discard("no admin can be told")  # `ripe doctor` and `ripe why` say so
     await lock_person(admin.id)
     notice = Notice.to_person(admin, NoticeKind.UNHEARD, local_day(admin.hours, now).isoformat())
     if (earlier := await find_notice(notice)) is not None:
-        return follow_up(earlier, admin) if earlier.is_unresolved else _wait_for_tomorrow(admin, now)
-    if (wait := wait_for_work(admin, now)) is not None:
+        return follow_up(earlier, admin) if earlier.is_unresolved else wait_for_tomorrow(admin, now)
+    if (wait := wait_for_admin(admin, now)) is not None:
         return wait
     unheard = await _load_unheard(workspace_id, now)
     if not unheard:
@@ -86,19 +79,6 @@ async def _prepare(workspace_id: WorkspaceId, admins: Sequence[SlackUser], now: 
         topics = {about.id: content.topics for about, content in unheard}
         await mark_heard(topics, prepared.message_id, now)
     return prepared
-
-
-async def _choose(workspace_id: WorkspaceId, admins: Sequence[SlackUser], now: datetime) -> Person | None:
-    """An admin who is at work some day, known to Ripe if possible."""
-    people = {person.slack_user_id: person for person in await list_people(workspace_id)}
-    for admin in sorted(admins, key=lambda user: (user.id not in people, user.id)):
-        person = people.get(admin.id)
-        if person is None:
-            zone = admin.zone if admin.zone and is_zone(admin.zone) else UNKNOWN_ZONE
-            return await load_person(await upsert_person(workspace_id, admin.id, admin.name, zone))
-        if next_working_instant(person.hours, now, intervals(person)) is not None:
-            return person
-    return None
 
 
 async def _load_unheard(workspace_id: WorkspaceId, now: datetime) -> list[Unheard]:
@@ -114,9 +94,3 @@ async def _load_unheard(workspace_id: WorkspaceId, now: datetime) -> list[Unhear
             over.append(about.id)
     await forget_unheard(over)
     return unheard
-
-
-def _wait_for_tomorrow(admin: Person, now: datetime) -> Postpone | Discard:
-    tomorrow = start_of_working_day_after(admin.hours, now)
-    at = tomorrow and next_working_instant(admin.hours, tomorrow, intervals(admin))
-    return Postpone(at) if at else Discard("the admin is never at work")

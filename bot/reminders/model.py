@@ -183,7 +183,7 @@ class Outlook(Value):
     @property
     def is_end(self) -> bool:
         """Whether nothing more is sent unless something changes."""
-        return self.next_at is None and self.silence is not Silence.LATE
+        return self.next_at is None and self.silence not in (Silence.LATE, Silence.UNCONFIRMED)
 
 
 class Wait(Value):

@@ -209,3 +209,11 @@ def test_in_shadow_mode_an_address_without_encryption_is_only_a_warning() -> Non
 def test_the_mode_is_named() -> None:
     assert judge_completeness(real()).detail == "complete; mode shadow: decides and records, sends nothing"
     assert judge_completeness(real(ripe_mode="live")).detail == "complete; mode live: sends"
+
+
+async def test_users_whom_slack_does_not_list_are_not_called_well(scene: Scene) -> None:
+    scene.bot.slack.faults.add(SlackFault(method="users.list", kind="refused", code="missing_scope"))
+    findings = await scene.examine()
+    for check in ("people.deactivated", "people.guests"):
+        assert findings[check].state is State.SKIPPED
+        assert "Slack refuses to list its users (missing_scope)" in findings[check].detail

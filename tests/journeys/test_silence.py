@@ -8,8 +8,10 @@ import pytest
 
 from bot.actions.apply_config import apply_config
 from bot.actions.explain import explain
+from bot.flows.catalog import tell_admin_of_silence_job
 from bot.reminders.model import Silence
 from bot.sandbox.github.model import Pull
+from bot.sandbox.slack.model import Fault
 from bot.slack.messages import MUTE, SNOOZE, UNDO
 from tests.journeys.whole import MONDAY_MORNING, PEOPLE, Whole, whole_bot
 from tests.promises import Promise
@@ -90,6 +92,17 @@ async def all_sent(ripe: Whole) -> None:
     await ask(ripe, "cho")
 
 
+async def unconfirmed(ripe: Whole) -> None:
+    """The DM arrives, Slack's reply is lost, and the app may not read the history."""
+    ripe.slack.faults.add(Fault(method="chat.postMessage", kind="cut", moment="after"))
+    ripe.slack.faults.add(
+        Fault(method="conversations.history", kind="refused", code="missing_scope", times=99_999)
+    )
+    await ask(ripe, "cho")
+    # Real time, which the clock of this bot does not move.
+    await ripe.app.database.execute("UPDATE message SET sending_on = sending_on - interval '1 hour'")
+
+
 async def never_at_work(ripe: Whole) -> None:
     await ripe.app.database.execute("UPDATE person SET spans = '{}' WHERE name ILIKE 'cho%'")
     await ask(ripe, "cho")
@@ -142,6 +155,7 @@ REASONS = (
     Reason(deactivated, "cho is deactivated in Slack"),
     Reason(refused, "Slack refused the DM to cho"),
     Reason(all_sent, "cho was reminded 3 times, Ripe has stopped"),
+    Reason(unconfirmed, "Slack is being asked whether the last DM to cho arrived"),
     Reason(never_at_work, "cho has no working hours"),
     Reason(unlinked, "eli is not connected with anybody in Slack"),
     Reason(one_muted_one_unlinked, "cho muted it. eli is not connected with anybody in Slack"),
@@ -152,8 +166,8 @@ REASONS = (
 )
 SAMPLE = (muted, away_after, all_sent, only_a_team)
 NOBODY_NEEDS_TO_HEAR = {
-    Silence.OVER, Silence.DRAFT, Silence.BLOCKED, Silence.BACKLOG, Silence.TWIN, Silence.UNCONFIRMED,
-    Silence.NOT_DUE, Silence.OUTSIDE_HOURS, Silence.IN_DIGEST, Silence.LATE, Silence.AFTER_OTHERS,
+    Silence.OVER, Silence.DRAFT, Silence.BLOCKED, Silence.BACKLOG, Silence.TWIN, Silence.NOT_DUE,
+    Silence.OUTSIDE_HOURS, Silence.IN_DIGEST, Silence.LATE, Silence.AFTER_OTHERS,
 }  # fmt: skip
 """The author or an admin has done it, or a DM comes."""
 DAYS = 11
@@ -205,9 +219,24 @@ def test_every_silence_is_told_or_ends_by_itself() -> None:
     said = {
         Silence.MUTED, Silence.SNOOZED_UNTIL_CHANGE, Silence.SNOOZED, Silence.ALL_SNOOZED, Silence.AWAY,
         Silence.DEACTIVATED, Silence.REFUSED, Silence.ALL_SENT, Silence.NEVER_AT_WORK, Silence.UNLINKED,
-        Silence.APPROVED,
+        Silence.APPROVED, Silence.UNCONFIRMED,
     }  # fmt: skip
     assert said | NOBODY_NEEDS_TO_HEAR == set(Silence)
+
+
+async def test_a_lost_dm_of_which_slack_says_nothing_is_told_and_noted(ripe: Whole) -> None:
+    await unconfirmed(ripe)
+    await ripe.pass_time(hours=2)
+    assert ripe.dms("ben") == []
+    await ripe.pass_time(hours=6)
+    assert mentions(ripe, "ben", "Slack is being asked whether the last DM to cho arrived.") == 1
+    text = "\n".join(await explain(ripe.app.workspace_id, "acme/web#1", ripe.clock.now()))
+    assert "Next DM" not in text
+    assert "(it does not say whether the last one arrived: missing_scope); Ripe keeps trying." in text
+    ripe.slack.faults.clear()
+    await ripe.pass_time(days=1)
+    assert await ripe.app.database.fetchval("SELECT count(*) FROM obstacle") == 0
+    assert len(ripe.dms("cho")) > 1
 
 
 async def test_nobody_hears_of_a_mute_that_is_undone_within_minutes(ripe: Whole) -> None:
@@ -274,6 +303,49 @@ async def test_an_admin_gets_one_list_a_day(ripe: Whole) -> None:
     await ripe.pass_time(days=2)
     (dm,) = ripe.dms("olga")
     assert [f"acme/web#{number}" in dm for number in (1, 2, 3)] == [True] * 3
+
+
+async def test_if_slack_refuses_the_admin_another_hears(ripe: Whole) -> None:
+    ripe.slack.user("ana").is_admin = True
+    await ask(ripe, "eli", by="dev", author="dev")
+    ripe.slack.faults.add(Fault(method="conversations.open", kind="refused", code="user_not_found", times=1))
+    await ripe.pass_time(days=1)
+    assert [mentions(ripe, name, "acme/web#1") for name in ("ana", "olga")] == [0, 1]
+
+
+async def test_a_list_that_slack_refused_is_told_once_an_admin_gets_dms(ripe: Whole) -> None:
+    ripe.slack.faults.add(Fault(method="conversations.open", kind="refused", code="user_not_found", times=1))
+    await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(days=1)
+    assert ripe.dms("olga") == []
+    ripe.slack.user("ben").is_admin = True
+    await ripe.app.queue.save(tell_admin_of_silence_job(ripe.app.workspace_id))
+    await ripe.pass_time(days=1)
+    assert mentions(ripe, "ben", "acme/web#1") == 1
+
+
+@pytest.mark.parametrize(("command", "text"), [("/ooo", "until 11 dec"), ("/snooze", "until 11 dec")])
+async def test_an_admin_at_work_hears_before_one_who_is_away_or_snoozes(
+    ripe: Whole, command: str, text: str
+) -> None:
+    ripe.slack.user("ana").is_admin = True
+    await say(ripe, "ana", command, text)
+    before = len(ripe.dms("ana"))
+    await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(days=1)
+    assert len(ripe.dms("ana")) == before
+    assert mentions(ripe, "olga", "acme/web#1") == 1
+
+
+async def test_while_slack_does_not_list_the_admins_the_list_waits(ripe: Whole) -> None:
+    refusal = Fault(method="users.list", kind="refused", code="missing_scope", times=99_999)
+    ripe.slack.faults.add(refusal)
+    await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(hours=3)
+    assert await ripe.app.database.fetchval("SELECT count(*) FROM job_dead") == 0
+    ripe.slack.faults.clear()
+    await ripe.pass_time(hours=2)
+    assert mentions(ripe, "olga", "acme/web#1") == 1
 
 
 async def test_without_an_admin_why_says_that_nobody_has_heard(ripe: Whole) -> None:

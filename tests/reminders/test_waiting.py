@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.flows.standstill import describe_for_author
 from bot.github.model import PullRequestState
 from bot.reminders.model import Edit, Look, MessageState, ReminderState, Send, Silence, Wait
+from bot.reminders.outlook import find_outlook
 from bot.reminders.rules import (
     card_of,
     decide,
@@ -17,7 +19,7 @@ from bot.reminders.rules import (
 )
 from bot.reviews.model import CloseReason
 from tests.factories import OPENED, at, leave, message, person, pull_request, reminder_state, request
-from tests.reminders.states import sent, shows, until
+from tests.reminders.states import sent, shows, unsent, until
 
 SNOOZED = reminder_state(request=request(snoozed_until=at("23 15:00")))
 LAST_WEEK = leave("16 0:00", "20 0:00")
@@ -199,3 +201,25 @@ def test_who_was_welcomed_by_another_dm_is_not_welcomed_again() -> None:
 def test_a_struck_dm_says_how_it_ended(over: ReminderState, reason: CloseReason | None) -> None:
     struck = sent("23 10:00", of=over)
     assert card_of(struck, struck.messages[0]).close_reason is reason
+
+
+@pytest.mark.parametrize(
+    ("state", "time", "silence"),
+    [
+        (MessageState.SENDING, "23 10:00", None),
+        (MessageState.SENDING, "23 10:02", Silence.UNCONFIRMED),
+        (MessageState.UNKNOWN, "23 10:00", Silence.UNCONFIRMED),
+        (MessageState.UNKNOWN, "23 15:00", Silence.UNCONFIRMED),
+    ],
+)
+def test_a_dm_is_unconfirmed_once_its_reply_is_late(
+    state: MessageState, time: str, silence: Silence | None
+) -> None:
+    outlook = find_outlook(unsent(state), at(time))
+    assert outlook.silence is silence
+    assert outlook.is_stuck == (time == "23 15:00")
+    if silence is None:
+        assert describe_for_author(outlook, "ana") == "the first DM to ana is due now."
+    else:
+        assert outlook.next_at is None
+        assert not outlook.is_end
