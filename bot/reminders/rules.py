@@ -154,11 +154,15 @@ def card_of(state: ReminderState, message: Message) -> Card:
     """The card that a DM should show now."""
     welcomed_at = state.person.welcomed_at if state.person else None
     is_first_ever = message.sending_at == welcomed_at
-    digests = sum(listed_at < message.sending_at for listed_at in state.digested)
     look = _look(state, message)
     # The year of the DM decides whether a day gets its year, so that no DM is edited at New Year.
     note = quiet_note(state, message.sending_at) if look is Look.QUIET else ""
-    return _card(state, look, message.sequence + digests, note=note, is_first_ever=is_first_ever)
+    return _card(state, look, number_of(state, message), note=note, is_first_ever=is_first_ever)
+
+
+def number_of(state: ReminderState, message: Message) -> int:
+    """The number that a DM shows: 0 is the first contact, and a digest that listed the review counts."""
+    return message.sequence + sum(listed_at < message.sending_at for listed_at in state.digested)
 
 
 def next_card(state: ReminderState, sequence: int) -> Card:
