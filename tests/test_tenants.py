@@ -16,6 +16,7 @@ from bot.flows import account_forgetting as forgetting
 from bot.flows import candidates, in_workspace, pausing, review_queue, unheard, workspaces
 from bot.flows import workspace_forgetting as slack_forgetting
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.listing_digests import list_digests
 from bot.flows.obstacles import About, Call, find_start, list_obstacles
 from bot.flows.open_requests import (
     list_open_request_ids_of_person,
@@ -88,6 +89,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     reviews.list_open_requests_with_replies: lambda a: reviews.list_open_requests_with_replies(
         a.pull_request
     ),
+    list_digests: lambda a: list_digests(a.request_id),
     digests.find_digest: lambda a: digests.find_digest(a.ana, "2026-11-23"),
     people.find_person_by_account: lambda a: people.find_person_by_account(a.workspace_id, ANA),
     people.find_person_by_slack_user: lambda a: people.find_person_by_slack_user(a.workspace_id, "UANA"),

@@ -1,18 +1,21 @@
 """`/ooo`: a person is out of office, comes back, or cancels a planned absence."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 
-from bot.actions.model import AbsenceInForce
+from bot.actions.model import AbsenceInForce, Change
 from bot.actions.undo import record
 from bot.model import UserError
 from bot.people import store
 from bot.people.model import Absence, Person
-from bot.slack.messages import Rendered, add_context, button, render_text
+from bot.reminders.planning import intervals
+from bot.slack.messages import Block, Rendered, add_context, button, render_text
 from bot.slack.times import describe_instant
 from bot.working_time import local_day, local_instant, next_working_instant
 from jobq import Queue, write_transaction
 
 CANCEL_ABSENCE = "cancel_absence"
+SHORTEN_ABSENCE = "shorten_absence"
 LONGEST = timedelta(days=366)
 COVER_IS_A_NOTE = "The cover is only noted: Ripe does not hand reviews over yet, so please tell them."
 
@@ -34,12 +37,15 @@ async def go_away(
         raise UserError("That is more than a year, so nothing was saved. Which days are you away?")
     cover = await _find_cover(person, cover_slack_user_id)
     await store.lock_person(person.id)
+    others = await _absences(person, now)
     absence_id = await store.insert_absence(person.id, starts_at, ends_at, cover.id if cover else None)
-    text = describe_absence(person, Absence(starts_at=starts_at, ends_at=ends_at), now)
+    absence = Absence(starts_at=starts_at, ends_at=ends_at, id=absence_id)
+    text = describe_absence(person, absence, now, others)
     if cover is not None:
         text += f" Cover: <@{cover.slack_user_id}>."
     change = AbsenceInForce(person_id=person.id, absence_id=absence_id, before=False, after=True)
-    answer = await record(person, text, [change], queue=queue, now=now)
+    buttons = [_shorten_button(person, absence, now)] if _longer(absence, others) else []
+    answer = await record(person, text, [change], *buttons, queue=queue, now=now)
     return answer if cover is None else add_context(answer, COVER_IS_A_NOTE)
 
 
@@ -67,30 +73,95 @@ async def come_back(person: Person, *, queue: Queue, now: datetime) -> Rendered:
         return render_text("You have no absence now or planned, so nothing was changed.")
     if not current and len(ahead) > 1:
         return _ask_which(person, ahead, now)
-    return await _cancel(person, current or ahead, queue, now)
+    return await _cancel(person, current or ahead, ahead, queue, now)
 
 
 @write_transaction
 async def cancel_absence(person: Person, absence_id: int, *, queue: Queue, now: datetime) -> Rendered:
-    """Ends or cancels one absence. Raises UserError if it is over or another person's."""
+    """Ends or cancels a single absence. Raises UserError if it is over or another person's."""
     await store.lock_person(person.id)
-    absences = [absence for absence in await _absences(person, now) if absence.id == absence_id]
-    if not absences or absences[0].ends_at <= now:
+    ahead = await _absences(person, now)
+    return await _cancel(person, [_find(ahead, absence_id)], ahead, queue, now)
+
+
+@write_transaction
+async def shorten_absence(person: Person, absence_id: int, *, queue: Queue, now: datetime) -> Rendered:
+    """Ends every absence that covers the end of this one where it ends. Raises UserError if it is over."""
+    await store.lock_person(person.id)
+    ahead = await _absences(person, now)
+    absence = _find(ahead, absence_id)
+    longer = _longer(absence, ahead)
+    if not longer:
+        return render_text("No other absence is longer, so nothing was changed.")
+    changes = [await _call_off(person, each, now) for each in longer]
+    starts_at = max(now, min(each.starts_at for each in longer))
+    if starts_at < absence.starts_at:
+        identity = await store.insert_absence(
+            person.id, starts_at, absence.ends_at, longer[0].cover_person_id
+        )
+        changes.append(AbsenceInForce(person_id=person.id, absence_id=identity, before=False, after=True))
+        absence = Absence(starts_at=starts_at, ends_at=absence.ends_at)
+    left = [each for each in ahead if each not in longer]
+    return await record(person, describe_absence(person, absence, now, left), changes, queue=queue, now=now)
+
+
+def _find(absences: Iterable[Absence], absence_id: int) -> Absence:
+    absence = next((each for each in absences if each.id == absence_id), None)
+    if absence is None:
         raise UserError("That absence is over or not yours, so nothing was changed.")
-    return await _cancel(person, absences, queue, now)
+    return absence
 
 
-async def _cancel(person: Person, absences: list[Absence], queue: Queue, now: datetime) -> Rendered:
-    changes = []
-    for absence in absences:
-        if absence.id is not None:
-            await store.cancel_absence(absence.id, now)
-            change = AbsenceInForce(person_id=person.id, absence_id=absence.id, before=True, after=False)
-            changes.append(change)
-    days = " and ".join(_days(person, absence, now) for absence in absences)
-    is_back = any(absence.starts_at <= now for absence in absences)
-    text = f"{'Welcome back!' if is_back else 'Called off.'} You are no longer out {days}."
-    return await record(person, text, changes, queue=queue, now=now)
+def _longer(absence: Absence, others: Iterable[Absence]) -> list[Absence]:
+    """The absences that have begun when this one ends, and end later."""
+    return [other for other in others if other.starts_at < absence.ends_at < other.ends_at]
+
+
+def _shorten_button(person: Person, absence: Absence, now: datetime) -> Block:
+    return button(f"Shorten to {_last(person, absence.ends_at, now)}", SHORTEN_ABSENCE, str(absence.id))
+
+
+async def _cancel(
+    person: Person, absences: Sequence[Absence], ahead: Sequence[Absence], queue: Queue, now: datetime
+) -> Rendered:
+    changes = [await _call_off(person, absence, now) for absence in absences]
+    days = " and ".join(_days(person, absence, now) for absence in _joined(absences))
+    left = [absence for absence in ahead if absence not in absences]
+    text = f"Called off. You are no longer out {days}."
+    if any(absence.starts_at <= now for absence in left):
+        return await record(person, f"{text} {_still_out(person, left, now)}", changes, queue=queue, now=now)
+    if any(absence.starts_at <= now for absence in absences):
+        text = f"Welcome back! You are no longer out {days}."
+    if not left:
+        return await record(person, text, changes, queue=queue, now=now)
+    text = f"{text} You are out again {_days(person, left[0], now)}."
+    call_off = button("Call that off", CANCEL_ABSENCE, str(left[0].id))
+    return await record(person, text, changes, call_off, queue=queue, now=now)
+
+
+async def _call_off(person: Person, absence: Absence, now: datetime) -> Change:
+    if absence.id is None:
+        raise UserError("That absence is not saved, so nothing was changed.")
+    await store.cancel_absence(absence.id, now)
+    return AbsenceInForce(person_id=person.id, absence_id=absence.id, before=True, after=False)
+
+
+def _joined(absences: Iterable[Absence]) -> list[Absence]:
+    """Absences that overlap or meet, as a single one."""
+    joined: list[Absence] = []
+    for absence in sorted(absences, key=lambda absence: absence.starts_at):
+        if joined and absence.starts_at <= joined[-1].ends_at:
+            ends_at = max(joined[-1].ends_at, absence.ends_at)
+            joined[-1] = joined[-1].model_copy(update={"ends_at": ends_at})
+        else:
+            joined.append(absence)
+    return joined
+
+
+def _still_out(person: Person, absences: Iterable[Absence], at: datetime) -> str:
+    """A sentence for a person who is out at this moment, because of these absences."""
+    until = person.model_copy(update={"absences": tuple(absences)}).away_until(at)
+    return f"You are still out until {_last(person, until or at, at)}."
 
 
 def _ask_which(person: Person, absences: list[Absence], now: datetime) -> Rendered:
@@ -106,15 +177,29 @@ async def _absences(person: Person, now: datetime) -> tuple[Absence, ...]:
     return await store.list_absences(person.id, now)
 
 
-def describe_absence(person: Person, absence: Absence, now: datetime) -> str:
-    """The days of an absence, and when the person is back at work."""
-    back_at = next_working_instant(person.hours, absence.ends_at) or absence.ends_at
+def describe_absence(person: Person, absence: Absence, now: datetime, others: Iterable[Absence] = ()) -> str:
+    """The days of an absence, and when the person is back at work: `others` may keep them out for longer."""
     days = f"Out {_days(person, absence, now)}."
+    everything = person.model_copy(update={"absences": (absence, *others)})
+    back_at = next_working_instant(person.hours, absence.ends_at)
+    really_back_at = next_working_instant(person.hours, absence.ends_at, intervals(everything))
+    if back_at != really_back_at:
+        until = everything.away_until(absence.ends_at) or absence.ends_at
+        days = f"{days} You are still out until {_last(person, until, now)}."
+        absence = absence.model_copy(update={"ends_at": until})
+    back_at = really_back_at or absence.ends_at
     if _is_whole_days(person, absence):
         return f"{days} Back on {_day(local_day(person.hours, back_at), now)}."
     if back_at == absence.ends_at:
         return days
     return f"{days} Back {describe_instant(back_at, person.zone, now)}."
+
+
+def _last(person: Person, ends_at: datetime, now: datetime) -> str:
+    """The last day before this end; or the moment, if it is in the middle of a day."""
+    if _is_whole_days(person, Absence(starts_at=ends_at, ends_at=ends_at)):
+        return _day(local_day(person.hours, ends_at - timedelta(microseconds=1)), now)
+    return describe_instant(ends_at, person.zone, now)
 
 
 def _is_whole_days(person: Person, absence: Absence) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from bot.actions.absence import CANCEL_ABSENCE, cancel_absence
+from bot.actions.absence import CANCEL_ABSENCE, SHORTEN_ABSENCE, cancel_absence, shorten_absence
 from bot.actions.mute import mute, unmute
 from bot.actions.snooze import SnoozePreset, snooze_by_preset
 from bot.actions.undo import undo
@@ -50,6 +50,10 @@ async def _cancel_absence(person: Person, value: str, *, queue: Queue, now: date
     return await cancel_absence(person, _number(value), queue=queue, now=now)
 
 
+async def _shorten_absence(person: Person, value: str, *, queue: Queue, now: datetime) -> Rendered:
+    return await shorten_absence(person, _number(value), queue=queue, now=now)
+
+
 PRESS: Mapping[str, Press] = {
     SNOOZE: _snooze,
     WHY: _why,
@@ -57,6 +61,7 @@ PRESS: Mapping[str, Press] = {
     UNMUTE: _unmute,
     UNDO: _undo,
     CANCEL_ABSENCE: _cancel_absence,
+    SHORTEN_ABSENCE: _shorten_absence,
 }
 """By the part of a button's action id before the colon."""
 

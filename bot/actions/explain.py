@@ -1,11 +1,12 @@
 """`ripe why OWNER/REPO#N`: the decisions about a pull request, the DMs about it, and when the next is due."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.assignment.model import Assignment
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
+from bot.flows.listing_digests import list_digests
 from bot.flows.obstacles import describe_obstacle, list_obstacles
 from bot.flows.reminder_state import load_reminder_states
 from bot.flows.unheard import is_unheard
@@ -13,6 +14,7 @@ from bot.model import UserError, WorkspaceId
 from bot.reminders.model import Message, MessageState, NoticeKind, Outlook, ReminderState
 from bot.reminders.notices import list_author_notices
 from bot.reminders.outlook import find_outlook
+from bot.reminders.rules import number_of
 from bot.reminders.words import about_reviewer
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
@@ -43,7 +45,7 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
     requests = await reviews.list_requests(pull_request.id)
     states = await load_reminder_states([request.id for request in requests], now)
     for state in states:
-        lines += describe_request(state, now)
+        lines += describe_request(state, now, await list_digests(state.request.id))
     lines += await _describe_obstacles(pull_request, states, now)
     for notice in await list_author_notices(pull_request):
         lines.append(_describe_message(notice.message, f"notice to the author ({_NOTICES[notice.kind]})"))
@@ -93,19 +95,23 @@ def _at_head(head_sha: str) -> str:
     return f"at {head_sha[:7]}" if head_sha[:7].strip("0") else "without knowing the head commit"
 
 
-def describe_request(state: ReminderState, now: datetime) -> list[str]:
-    """When a reviewer was asked, their DMs, and what comes next."""
+def describe_request(state: ReminderState, now: datetime, digests: Iterable[Message] = ()) -> list[str]:
+    """When a reviewer was asked, their DMs, the digests that list it, and what comes next."""
     request = state.request
     by = f" by {request.requested_by}" if request.requested_by else ""
     line = f"{_time(request.opened_at)} {request.reviewer_login} was asked{by}"
     if request.closed_at is not None:
         line += f"; over since {_time(request.closed_at)}: {request.close_reason}"
-    sent = [f"  {_describe_message(message, _name(message))}" for message in state.messages]
+    contacts = [(message, _name(state, message)) for message in state.messages]
+    contacts += [(listing, "digest that lists it") for listing in digests]
+    contacts.sort(key=lambda contact: contact[0].sending_at)
+    sent = [f"  {_describe_message(message, name)}" for message, name in contacts]
     return [line, *sent, f"  {_describe_outlook(find_outlook(state, now), request.reviewer_login)}"]
 
 
-def _name(message: Message) -> str:
-    return f"reminder {message.sequence}" if message.sequence else "first DM"
+def _name(state: ReminderState, message: Message) -> str:
+    number = number_of(state, message)
+    return f"reminder {number}" if number else "first DM"
 
 
 def _describe_message(message: Message, what: str) -> str:

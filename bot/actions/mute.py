@@ -5,6 +5,7 @@ from datetime import datetime
 from bot.actions.model import RequestMuted
 from bot.actions.own import load_own
 from bot.actions.undo import record
+from bot.actions.what_comes import tell_next_reminder
 from bot.model import RequestId
 from bot.people.model import Person
 from bot.reviews import store as reviews
@@ -31,6 +32,6 @@ async def unmute(person: Person, request_id: RequestId, *, queue: Queue, now: da
     if not request.is_muted:
         return render_text(f"{label(pull_request)} is not muted.")
     await reviews.mute_request(request.id, None)
-    text = f"Reminders about {label(pull_request)} come again."
+    text = f"{label(pull_request)} is not muted any more. {await tell_next_reminder(person, request.id, now)}"
     change = RequestMuted(request_id=request.id, before=True, after=False)
     return await record(person, text, [change], queue=queue, now=now)

@@ -88,10 +88,10 @@ _RESTING = frozenset(
 
 def _standing(person: Person, now: datetime) -> Iterable[str]:
     if person.snoozed_until is not None and person.snoozed_until > now:
-        snoozed = Outlook(silence=Silence.ALL_SNOOZED, until=person.snoozed_until, zone=person.zone)
+        snoozed = Outlook(silence=Silence.ALL_SNOOZED, now=now, until=person.snoozed_until, zone=person.zone)
         yield f"{for_reviewer(snoozed)} `/snooze off` ends it."
     if person.current_absence(now) is not None:
-        away = Outlook(silence=Silence.AWAY, until=person.away_until(now), zone=person.zone)
+        away = Outlook(silence=Silence.AWAY, now=now, until=person.away_until(now), zone=person.zone)
         yield f"{for_reviewer(away)} `/ooo off` ends it."
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from bot.actions.model import Change, EverythingSnoozed, RequestSnoozed, Snooze
 from bot.actions.own import load_own, snooze_of
 from bot.actions.undo import record
+from bot.actions.what_comes import tell_longer_silence, tell_next_reminder, tell_next_reminders
 from bot.flows.locks import lock_requests
 from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.flows.review_queue import list_open_requests_of_person
@@ -62,7 +63,9 @@ async def snooze_request(
     _check_ahead(snooze.until, now)
     request, pull_request = await load_own(person, request_id)
     await reviews.snooze_request(request.id, snooze.until, until_change=snooze.until_change)
-    text = f"{label(pull_request)}: {_describe(person, snooze, now)}"
+    answer = f"{label(pull_request)}: {_describe(person, snooze, now)}"
+    longer = await tell_longer_silence(person, request.id, snooze.until, now)
+    text = f"{answer.removesuffix('.')}. {longer}" if longer else answer
     change = RequestSnoozed(request_id=request.id, before=snooze_of(request), after=snooze)
     return await record(person, text, [change], queue=queue, now=now)
 
@@ -92,7 +95,7 @@ async def end_snoozes(person: Person, *, queue: Queue, now: datetime) -> Rendere
         changes.append(EverythingSnoozed(person_id=person.id, before=before, after=None))
     if not changes:
         return render_text("Nothing is snoozed, so nothing was changed.")
-    text = "The snooze is over: reminders come again in your working hours."
+    text = f"The snooze is over. {tell_next_reminders(person, now)}"
     return await record(person, text, changes, queue=queue, now=now)
 
 
@@ -105,7 +108,7 @@ async def end_snooze_of_request(
     if snooze_of(request) == Snooze():
         return render_text(f"{label(pull_request)} is not snoozed, so nothing was changed.")
     await reviews.snooze_request(request.id, None, until_change=False)
-    text = f"The snooze is over: reminders about {label(pull_request)} come again."
+    text = f"The snooze of {label(pull_request)} is over. {await tell_next_reminder(person, request.id, now)}"
     change = RequestSnoozed(request_id=request.id, before=snooze_of(request), after=Snooze())
     return await record(person, text, [change], queue=queue, now=now)
 

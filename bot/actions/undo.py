@@ -20,7 +20,7 @@ from bot.model import RequestId, UserError
 from bot.people import store as people
 from bot.people.model import Person
 from bot.reviews import store as reviews
-from bot.slack.messages import UNDO, Rendered, button, render_text
+from bot.slack.messages import UNDO, Block, Rendered, button, render_text
 from jobq import Queue, write_transaction
 
 UNDO_WITHIN = timedelta(hours=24)
@@ -28,15 +28,15 @@ UNDO_WITHIN = timedelta(hours=24)
 
 @write_transaction
 async def record(
-    person: Person, text: str, changes: Sequence[Change], *, queue: Queue, now: datetime
+    person: Person, text: str, changes: Sequence[Change], *buttons: Block, queue: Queue, now: datetime
 ) -> Rendered:
     """Remembers changes that were just made, and schedules the reminders that they concern.
 
-    `text` is the answer to the person, in mrkdwn. It is returned with an Undo button.
+    `text` is the answer to the person, in mrkdwn. It is returned with an Undo button after the `buttons`.
     """
     await _remind_again(changes, queue)
     action_id = await store.insert_action(person, text, changes, now)
-    return render_text(text, button("Undo", UNDO, str(action_id)))
+    return render_text(text, *buttons, button("Undo", UNDO, str(action_id)))
 
 
 @write_transaction

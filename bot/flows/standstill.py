@@ -88,7 +88,7 @@ def describe_for_author(outlook: Outlook, login: str) -> str:
     if is_all or outlook.next_at is None or outlook.next_at == outlook.until:
         return f"{about}."
     first = "the first DM" if outlook.sequence == 0 else "the next reminder"
-    return f"{about}; {first} comes on {day_of(outlook.next_at, outlook.zone)}."
+    return f"{about}; {first} comes on {day_of(outlook.next_at, outlook)}."
 
 
 def _answered_by(state: ReminderState, outlook: Outlook) -> datetime | None:

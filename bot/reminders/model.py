@@ -164,13 +164,14 @@ class Outlook(Value):
     """Why no DM about a review request is sent at this moment, and what comes next. No `silence`: one is due.
 
     `detail` completes three reasons: how it is OVER, what BLOCKED it, why Slack REFUSED. `until` is when the
-    reason ends by itself: the end (exclusive) of an absence, or of a snooze, in the reader's `zone`. `sent`
-    counts the DMs that arrived. The next one comes at `next_at` (None: none comes unless something changes),
-    has the number `sequence`, and is the n-th of `reminders`. `is_stuck`: the review is wanted, and its
-    reviewer is not reminded of it in time.
+    reason ends by itself: the end (exclusive) of an absence, or of a snooze, in the reader's `zone`. Days of
+    another year than `now` are shown with their year. `sent` counts the DMs that arrived. The next one comes
+    at `next_at` (None: none comes unless something changes), has the number `sequence`, and is the n-th of
+    `reminders`. `is_stuck`: the review is wanted, and its reviewer is not reminded of it in time.
     """
 
     silence: Silence | None
+    now: datetime
     detail: str = ""
     until: datetime | None = None
     zone: str = "UTC"

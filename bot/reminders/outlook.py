@@ -34,6 +34,7 @@ def find_outlook(state: ReminderState, now: datetime) -> Outlook:
     is_on_its_way = state.unresolved is not None and not is_doubtful
     return Outlook(
         silence=silence,
+        now=now,
         detail=wait.detail if wait else "",
         until=_until(state, silence, now),
         zone=person.zone if person else "UTC",
@@ -48,7 +49,7 @@ def find_outlook(state: ReminderState, now: datetime) -> Outlook:
 def tell_reviewer(state: ReminderState, now: datetime) -> str:
     """The note of their DM if nothing is asked of them, else why no DM comes now; empty if one does."""
     outlook = find_outlook(state, now)
-    if not state.is_over and (note := quiet_note(state)):
+    if not state.is_over and (note := quiet_note(state, now)):
         return note
     return "" if outlook.silence is None else for_reviewer(outlook)
 

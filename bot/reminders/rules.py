@@ -154,8 +154,15 @@ def card_of(state: ReminderState, message: Message) -> Card:
     """The card that a DM should show now."""
     welcomed_at = state.person.welcomed_at if state.person else None
     is_first_ever = message.sending_at == welcomed_at
-    digests = sum(listed_at < message.sending_at for listed_at in state.digested)
-    return _card(state, _look(state, message), message.sequence + digests, is_first_ever=is_first_ever)
+    look = _look(state, message)
+    # The year of the DM decides whether a day gets its year, so that no DM is edited at New Year.
+    note = quiet_note(state, message.sending_at) if look is Look.QUIET else ""
+    return _card(state, look, number_of(state, message), note=note, is_first_ever=is_first_ever)
+
+
+def number_of(state: ReminderState, message: Message) -> int:
+    """The number that a DM shows: 0 is the first contact, and a digest that listed the review counts."""
+    return message.sequence + sum(listed_at < message.sending_at for listed_at in state.digested)
 
 
 def next_card(state: ReminderState, sequence: int) -> Card:
@@ -184,12 +191,12 @@ def quiet_silence(state: ReminderState) -> Silence | None:
     return next((why for holds, why in reasons if holds), None)
 
 
-def quiet_note(state: ReminderState) -> str:
+def quiet_note(state: ReminderState, now: datetime) -> str:
     """The same in words for the reader; empty if their review is wanted."""
     if quiet_silence(state) is None:
         return ""
     zone = state.person.zone if state.person else "UTC"
-    return for_reviewer(Outlook(silence=quiet_silence(state), until=state.away_until, zone=zone))
+    return for_reviewer(Outlook(silence=quiet_silence(state), now=now, until=state.away_until, zone=zone))
 
 
 def look_changes_at(state: ReminderState, now: datetime) -> datetime | None:
@@ -200,7 +207,7 @@ def look_changes_at(state: ReminderState, now: datetime) -> datetime | None:
     return min(moments, default=None)
 
 
-def _card(state: ReminderState, look: Look, sequence: int, *, is_first_ever: bool) -> Card:
+def _card(state: ReminderState, look: Look, sequence: int, *, note: str = "", is_first_ever: bool) -> Card:
     pull_request, request = state.pull_request, state.request
     return Card(
         request_id=request.id,
@@ -216,7 +223,7 @@ def _card(state: ReminderState, look: Look, sequence: int, *, is_first_ever: boo
         turn=turn(state),
         owned=state.pattern if _is_owner(state) else "",
         reminders=len(state.rhythm.after),
-        note=quiet_note(state) if look is Look.QUIET else "",
+        note=note,
         close_reason=_close_reason(state) if look is Look.OVER else None,
         is_first_ever=is_first_ever,
     )
@@ -224,16 +231,16 @@ def _card(state: ReminderState, look: Look, sequence: int, *, is_first_ever: boo
 
 def turn(state: ReminderState) -> str:
     """Why it is the reader's turn. If a rule chose them, the card goes on with the pattern that they own."""
-    who = state.request.requested_by or "GitHub"
+    who = state.request.requested_by
     if state.request.is_again:
-        return f"{who} asked you again"
+        return f"{who} asked you again" if who else "your review is asked for again"
     if state.is_fallback:
         return "asked of you because nobody else could be asked"
     if state.pattern in CATCH_ALL:
         return "asked of you because you review everything here"
     if state.pattern:
         return "asked of you because you own"
-    return f"{who} asked for your review"
+    return f"{who} asked for your review" if who else "your review is asked for"
 
 
 def _is_owner(state: ReminderState) -> bool:

@@ -4,7 +4,7 @@ Others learn until when a reviewer is out, and never the kind of absence. Names 
 unchanged: rendering must disarm them.
 """
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from bot.reminders.model import Outlook, Silence
 from bot.working_time import load_zone
@@ -67,10 +67,10 @@ def for_reviewer(outlook: Outlook) -> str:
     text = _FOR_REVIEWER[outlook.silence].format(
         detail=outlook.detail,
         reminded=_all_sent(outlook.sent - 1),
-        moment=outlook.until and _moment(outlook.until, outlook.zone),
-        last_day=outlook.until and _last_day(outlook.until, outlook.zone, with_weekday=True),
+        moment=outlook.until and _moment(outlook.until, outlook),
+        last_day=outlook.until and _last_day(outlook.until, outlook, with_weekday=True),
         next_dm=_next_dm(outlook),
-        next_moment=outlook.next_at and _moment(outlook.next_at, outlook.zone),
+        next_moment=outlook.next_at and _moment(outlook.next_at, outlook),
     )
     return text[0].upper() + text[1:]
 
@@ -82,8 +82,8 @@ def about_reviewer(outlook: Outlook, name: str) -> str:
         detail=outlook.detail,
         reason=f": {outlook.detail}" if outlook.detail else "",
         reminded=_times(outlook.sent - 1),
-        last_day=outlook.until and _last_day(outlook.until, outlook.zone),
-        day=outlook.until and day_of(outlook.until, outlook.zone),
+        last_day=outlook.until and _last_day(outlook.until, outlook),
+        day=outlook.until and day_of(outlook.until, outlook),
         next_dm=_next_dm(outlook),
     )
 
@@ -97,10 +97,18 @@ def what_comes(outlook: Outlook, name: str) -> str:
     return f"{name} is reminded (reminder {outlook.sequence} of {max(outlook.reminders, outlook.sequence)})"
 
 
-def day_of(instant: datetime, zone: str) -> str:
-    """Such as `23 Dec`."""
-    local = instant.astimezone(load_zone(zone))
-    return f"{local.day} {local:%b}"
+def day_of(instant: datetime, outlook: Outlook) -> str:
+    """Such as `23 Dec`, with the year if it is another one than that of the outlook."""
+    return _day(_local(instant, outlook), outlook)
+
+
+def _local(instant: datetime, outlook: Outlook) -> datetime:
+    return instant.astimezone(load_zone(outlook.zone))
+
+
+def _day(day: date, outlook: Outlook) -> str:
+    year = "" if day.year == _local(outlook.now, outlook).year else f" {day.year}"
+    return f"{day.day} {day:%b}{year}"
 
 
 def _next_dm(outlook: Outlook) -> str:
@@ -121,15 +129,15 @@ def _all_sent(reminders: int) -> str:
     return "The reminder was sent:" if reminders == 1 else f"All {reminders} reminders were sent:"
 
 
-def _moment(instant: datetime, zone: str) -> str:
-    local = instant.astimezone(load_zone(zone))
-    return f"{local:%a} {local.day} {local:%b, %H:%M} ({zone})"
+def _moment(instant: datetime, outlook: Outlook) -> str:
+    local = _local(instant, outlook)
+    return f"{local:%a} {_day(local, outlook)}, {local:%H:%M} ({outlook.zone})"
 
 
-def _last_day(ends_at: datetime, zone: str, *, with_weekday: bool = False) -> str:
+def _last_day(ends_at: datetime, outlook: Outlook, *, with_weekday: bool = False) -> str:
     """The last day before this moment; or, if it is in the middle of a day, that day and the time."""
-    local = ends_at.astimezone(load_zone(zone))
+    local = _local(ends_at, outlook)
     is_whole = local.time() == time.min
     day = local.date() - timedelta(days=1) if is_whole else local.date()
     weekday = f"{day:%a} " if with_weekday else ""
-    return f"{weekday}{day.day} {day:%b}" + ("" if is_whole else f" {local:%H:%M}")
+    return f"{weekday}{_day(day, outlook)}" + ("" if is_whole else f" {local:%H:%M}")

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 EVERYTHING = re.compile(".*", re.DOTALL)
 SHORT_COMMANDS = frozenset({"snooze", "ooo", "reviews"})
-_ANSWERED_IN_PLACE = frozenset({UNDO, SAY, UNMUTE, "cancel_absence"})
+_ANSWERED_IN_PLACE = frozenset({UNDO, SAY, UNMUTE, "cancel_absence", "shorten_absence"})
 """Buttons under an answer of ours: the answer to the button replaces that message."""
 
 Body = Mapping[str, Any]

@@ -1,14 +1,18 @@
 """`/ooo`: absences, early returns and cancelled plans."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bot.actions.absence import cancel_absence, come_back, go_away
+from bot.actions.buttons import PRESS
+from bot.actions.undo import undo
 from bot.model import UserError
+from bot.people.model import Person
 from bot.people.store import list_absences
 from bot.slack.messages import Rendered
-from tests.actions.world import World, buttons_of
+from tests.actions.world import World, action_of, buttons_of
 from tests.factories import MONDAY
 
 
@@ -19,6 +23,11 @@ def berlin(month: int, day: int) -> datetime:
 
 async def away(world: World, name: str, starts_at: datetime, ends_at: datetime) -> Rendered:
     return await go_away(await world.person(name), starts_at, ends_at, queue=world.queue, now=world.now)
+
+
+async def press(world: World, person: Person, pressed: dict[str, Any]) -> Rendered:
+    action, _, _ = pressed["action_id"].partition(":")
+    return await PRESS[action](person, pressed["value"], queue=world.queue, now=world.now)
 
 
 async def test_the_answer_names_the_days_and_the_day_of_return(world: World) -> None:
@@ -116,3 +125,73 @@ async def test_cover_must_be_somebody_else_whom_ripe_knows(world: World, cover: 
     ana = await world.person("ana")
     with pytest.raises(UserError, match=problem):
         await go_away(ana, berlin(8, 2), berlin(8, 14), cover, queue=world.queue, now=world.now)
+
+
+async def test_a_shorter_absence_within_a_longer_one_says_so_and_can_shorten_it(world: World) -> None:
+    ana, new_year = await world.person("ana"), datetime(2026, 12, 31, 23, tzinfo=UTC)
+    await away(world, "ana", MONDAY, new_year)
+    tomorrow = datetime(2026, 11, 24, 23, tzinfo=UTC)
+    answer = await away(world, "ana", MONDAY, tomorrow)
+    assert answer.text == (
+        "Out Mon 23 - Tue 24 Nov. You are still out until Thu 31 Dec. Back on Fri 1 Jan 2027."
+    )
+    shorten, undo_button = buttons_of(answer)
+    assert shorten["text"]["text"] == "Shorten to Tue 24 Nov"
+    assert undo_button["action_id"] == "undo"
+    answer = await press(world, ana, shorten)
+    assert answer.text == "Out Mon 23 - Tue 24 Nov. Back on Wed 25 Nov."
+    assert (await world.person("ana")).away_until(world.now) == tomorrow
+    await undo(ana, action_of(answer), queue=world.queue, now=world.now)
+    assert (await world.person("ana")).away_until(world.now) == new_year
+
+
+async def test_a_longer_absence_in_the_future_keeps_its_first_days_when_it_is_shortened(world: World) -> None:
+    ana = await world.person("ana")
+    await away(world, "ana", berlin(8, 2), berlin(8, 14))
+    answer = await away(world, "ana", berlin(8, 4), berlin(8, 6))
+    answer = await press(world, ana, buttons_of(answer)[0])
+    assert answer.text == "Out Mon 2 - Thu 5 Aug 2027. Back on Fri 6 Aug 2027."
+    there = await world.person("ana")
+    assert there.current_absence(berlin(8, 2)) is not None
+    assert there.current_absence(berlin(8, 6)) is None
+
+
+async def test_an_absence_that_follows_at_once_delays_the_return(world: World) -> None:
+    await away(world, "ana", berlin(8, 9), berlin(8, 14))
+    answer = await away(world, "ana", berlin(8, 2), berlin(8, 7))
+    assert answer.text == (
+        "Out Mon 2 - Fri 6 Aug 2027. You are still out until Fri 13 Aug 2027. Back on Mon 16 Aug 2027."
+    )
+    assert [each["action_id"] for each in buttons_of(answer)] == ["undo"]
+
+
+async def test_coming_back_from_overlapping_absences_names_them_once(world: World) -> None:
+    ana = await world.person("ana")
+    await away(world, "ana", MONDAY, datetime(2026, 12, 31, 23, tzinfo=UTC))
+    await away(world, "ana", MONDAY, datetime(2026, 11, 24, 23, tzinfo=UTC))
+    answer = await come_back(ana, queue=world.queue, now=world.now)
+    assert answer.text == "Welcome back! You are no longer out Mon 23 Nov - Thu 31 Dec."
+
+
+async def test_coming_back_mentions_an_absence_later_that_day(world: World) -> None:
+    ana = await world.person("ana")
+    await away(world, "ana", MONDAY, MONDAY + timedelta(hours=2))
+    await away(world, "ana", MONDAY + timedelta(hours=4), MONDAY + timedelta(hours=6))
+    answer = await come_back(ana, queue=world.queue, now=world.now)
+    assert answer.text.endswith(
+        "You are out again from Mon 23 Nov, 14:00 (Europe/Berlin) until Mon 23 Nov, 16:00 (Europe/Berlin)."
+    )
+    await press(world, ana, buttons_of(answer)[0])
+    assert await list_absences(ana.id, world.now) == ()
+
+
+async def test_calling_off_one_of_two_absences_says_that_the_other_goes_on(world: World) -> None:
+    ana = await world.person("ana")
+    await away(world, "ana", MONDAY, datetime(2026, 11, 26, 23, tzinfo=UTC))
+    await away(world, "ana", MONDAY, datetime(2026, 11, 24, 23, tzinfo=UTC))
+    longer = max(await list_absences(ana.id, world.now), key=lambda absence: absence.ends_at)
+    assert longer.id is not None
+    answer = await cancel_absence(ana, longer.id, queue=world.queue, now=world.now)
+    assert answer.text == (
+        "Called off. You are no longer out Mon 23 - Thu 26 Nov. You are still out until Tue 24 Nov."
+    )

@@ -8,9 +8,11 @@ from bot.actions.explain import explain
 from bot.assignment.model import Chosen, Decision, NoAssignment, Skipped, SkipReason
 from bot.assignment.store import insert_assignment, record_asked
 from bot.model import AccountId, PullRequestId, UserError
+from bot.reminders.digests import mark_listed, plan_item
 from bot.reminders.model import MessageState, Notice, NoticeKind
 from bot.reminders.notices import insert_notice
 from bot.reminders.store import begin_sending, record_sent, record_state
+from bot.reviews.backlog import insert_entries, mark_notified
 from bot.reviews.model import CloseReason, PullRequest
 from bot.reviews.store import close_review_requests
 from tests.actions.world import World
@@ -95,6 +97,38 @@ async def test_a_request_lists_its_dms_and_when_the_next_one_comes(world: World)
     second = await begin_sending(request, 1, ana.id, world.now + timedelta(hours=4))
     await record_sent(second, "D1", "1.3", "", world.now + timedelta(hours=4))
     assert "  2026-11-23 13:00Z reminder 1 sent" in await explained(world)
+
+
+async def test_a_digest_that_lists_it_is_shown_and_counts_as_in_the_dms(world: World) -> None:
+    ana = await world.person("ana")
+    request = await world.request(await world.ask("ana"))
+    first = await begin_sending(request, 0, ana.id, world.now)
+    await record_sent(first, "D1", "1.2", "", world.now)
+    listed_at = world.now + timedelta(hours=4)
+    digest = await insert_notice(Notice.to_person(ana, NoticeKind.DIGEST, "2026-11-23"), listed_at)
+    assert digest is not None
+    await plan_item(request, listed_at)
+    await mark_listed([request.id], digest)
+    await record_sent(digest, "D1", "1.3", "", listed_at)
+    second = await begin_sending(request, 1, ana.id, world.now + timedelta(hours=8))
+    await record_sent(second, "D1", "1.4", "", world.now + timedelta(hours=8))
+    lines = (await explained(world)).splitlines()
+    start = lines.index("  2026-11-23 09:00Z first DM sent")
+    assert lines[start + 1 : start + 3] == [
+        "  2026-11-23 13:00Z digest that lists it sent",
+        "  2026-11-23 17:00Z reminder 2 sent",
+    ]
+
+
+async def test_a_digest_of_the_backlog_is_shown(world: World) -> None:
+    ana = await world.person("ana")
+    request = await world.request(await world.ask("ana"))
+    await insert_entries(world.workspace_id, [request.id], world.now)
+    digest = await insert_notice(Notice.to_person(ana, NoticeKind.BACKLOG, "2026-11-23"), world.now)
+    assert digest is not None
+    await mark_notified([request.id], digest)
+    await record_state(digest, MessageState.FAILED, "invalid_blocks")
+    assert "  2026-11-23 09:00Z digest that lists it failed: invalid_blocks" in await explained(world)
 
 
 async def test_a_dm_that_slack_refused_is_shown(world: World) -> None:

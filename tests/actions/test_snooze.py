@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.actions.model import Snooze
+from bot.actions.mute import mute, unmute
 from bot.actions.snooze import (
     SnoozePreset,
     end_snooze_of_request,
@@ -133,3 +134,48 @@ async def test_a_snooze_into_an_absence_names_the_day_after_it(world: World) -> 
     ana = await world.person("ana")
     answer = await snooze_by_preset(ana, request, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
     assert "at work again Thu 26 Nov, 09:00" in answer.text
+
+
+async def test_the_end_of_a_snooze_says_what_else_holds_reminders_back(world: World) -> None:
+    ana, request = await world.person("ana"), await world.ask("ana")
+    await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
+    answer = await end_snooze_of_request(ana, request, queue=world.queue, now=world.now)
+    assert answer.text == "The snooze of acme/api#12 is over. Reminders about it come again."
+    await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
+    await snooze_everything(ana, MONDAY + 2 * HOUR, queue=world.queue, now=world.now)
+    answer = await end_snooze_of_request(ana, request, queue=world.queue, now=world.now)
+    assert answer.text.endswith("is over. All reminders are snoozed until Mon 23 Nov, 12:00 (Europe/Berlin).")
+    await mute(ana, request, queue=world.queue, now=world.now)
+    answer = await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
+    assert answer.text.endswith("11:00 (Europe/Berlin). Muted: no more reminders about this one.")
+    answer = await end_snooze_of_request(ana, request, queue=world.queue, now=world.now)
+    assert answer.text.endswith("is over. Muted: no more reminders about this one.")
+    answer = await unmute(ana, request, queue=world.queue, now=world.now)
+    assert answer.text.startswith("acme/api#12 is not muted any more. All reminders are snoozed until Mon")
+
+
+async def test_a_snooze_within_a_longer_one_says_so(world: World) -> None:
+    ana, request = await world.person("ana"), await world.ask("ana")
+    await snooze_everything(ana, MONDAY + 2 * HOUR, queue=world.queue, now=world.now)
+    answer = await snooze_by_preset(ana, request, SnoozePreset.HOUR, queue=world.queue, now=world.now)
+    assert "11:00 (Europe/Berlin). All reminders are snoozed until Mon 23 Nov, 12:00" in answer.text
+    answer = await snooze_by_preset(ana, request, SnoozePreset.TOMORROW, queue=world.queue, now=world.now)
+    assert answer.text == "acme/api#12: Snoozed until Tue 24 Nov, 09:00 (Europe/Berlin)."
+
+
+async def test_off_says_that_the_reader_is_out_or_never_at_work(world: World) -> None:
+    ana = await world.person("ana")
+    await snooze_everything(ana, MONDAY + HOUR, queue=world.queue, now=world.now)
+    answer = await end_snoozes(ana, queue=world.queue, now=world.now)
+    assert answer.text == "The snooze is over. Reminders come again in your working hours."
+    await snooze_everything(ana, MONDAY + HOUR, queue=world.queue, now=world.now)
+    await insert_absence(ana.id, MONDAY, datetime(2026, 11, 25, 23, tzinfo=UTC))
+    ana = await world.person("ana")
+    answer = await end_snoozes(ana, queue=world.queue, now=world.now)
+    assert answer.text == (
+        "The snooze is over. You are out of office until Wed 25 Nov. Reminders come again after that."
+    )
+    await snooze_everything(ana, MONDAY + HOUR, queue=world.queue, now=world.now)
+    idle = ana.model_copy(update={"spans": {}})
+    answer = await end_snoozes(idle, queue=world.queue, now=world.now)
+    assert answer.text == "The snooze is over. You have no working hours, so no reminders come."

@@ -136,7 +136,7 @@ def test_your_turn_stands_only_where_the_dm_asks_for_something() -> None:
 def test_home_and_reviews_and_why_say_the_same_to_the_reviewer() -> None:
     for number, (state, outlook) in enumerate(CASES):
         queue, now = home_of(state, now_of(number)), now_of(number)
-        text = quiet_note(state) or ("" if outlook.silence is None else for_reviewer(outlook))
+        text = quiet_note(state, now) or ("" if outlook.silence is None else for_reviewer(outlook))
         listed = [*queue.my_turn, *queue.resting, *queue.quiet]
         assert len(listed) == (0 if outlook.silence is Silence.TWIN else 1), state
         assert [asked.outlook for asked in listed] == [text] * len(listed)

@@ -182,7 +182,8 @@ def test_a_dm_about_a_draft_says_why_nothing_is_asked() -> None:
     [
         (request(), "ben asked for your review"),
         (request(is_again=True), "ben asked you again"),
-        (request(requested_by=None), "GitHub asked for your review"),
+        (request(requested_by=None), "your review is asked for"),
+        (request(requested_by=None, is_again=True), "your review is asked for again"),
     ],
 )
 def test_each_dm_says_why_it_is_your_turn(made: ReviewRequest, turn: str) -> None:
