@@ -281,6 +281,7 @@ async def test_an_author_who_is_unknown_is_stood_in_for_by_an_admin(ripe: Whole)
     (dm,) = ripe.dms("olga")
     assert "acme/web#1" in dm
     assert "cho muted it." in dm.replace("\u2060", "")
+    assert "Its author cannot be told in Slack" in dm
     await ripe.pass_time(days=20)
     assert len(ripe.dms("olga")) == 1
     text = "\n".join(await explain(ripe.app.workspace_id, "acme/web#1", ripe.clock.now()))
