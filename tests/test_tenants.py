@@ -124,8 +124,8 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     installations.list_installation_ids: lambda a: installations.list_installation_ids(a.workspace_id),
     find_visibility: lambda a: find_visibility(a.held),
     unheard.list_unheard: lambda a: unheard.list_unheard(a.workspace_id),
-    unheard.is_unheard: lambda a: unheard.is_unheard(a.pull_request.id),
-    notices.count_notices: lambda a: notices.count_notices(a.ana, NoticeKind.NO_ANSWER, MONDAY),
+    unheard.unheard_since: lambda a: unheard.unheard_since(a.pull_request.id),
+    notices.count_notices: lambda a: notices.count_notices(a.ana, [NoticeKind.NO_ANSWER], MONDAY),
     list_on_hold: lambda a: list_on_hold(a.installation_id),
     find_address: lambda a: find_address(a.pull_request.id),
     installations.find_visible_repository: lambda a: installations.find_visible_repository(

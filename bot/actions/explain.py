@@ -1,15 +1,18 @@
 """`ripe why OWNER/REPO#N`: the decisions about a pull request, the DMs about it, and when the next is due."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.assignment.model import Assignment
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
+from bot.flows.current_rules import find_rules
 from bot.flows.listing_digests import list_digests
 from bot.flows.obstacles import describe_obstacle, list_obstacles
 from bot.flows.reminder_state import load_reminder_states
-from bot.flows.unheard import is_unheard
+from bot.flows.standstill import NoticeContent, find_standstill
+from bot.flows.unheard import HEARD_WITHIN, unheard_since
+from bot.flows.visibility import Visibility, find_visibility
 from bot.model import UserError, WorkspaceId
 from bot.reminders.model import Message, MessageState, NoticeKind, Outlook, ReminderState
 from bot.reminders.notices import list_author_notices
@@ -20,6 +23,9 @@ from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
 from bot.slack.commands import parse_target
 from jobq import write_transaction
+
+FIRST_MINUTES = timedelta(minutes=5)
+"""A new pull request is decided on in this time, unless GitHub or the queue is slow."""
 
 _NOTICES = {
     NoticeKind.NOBODY_REACHABLE: "nobody is reachable in Slack",
@@ -41,7 +47,7 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
     for assignment in stored:
         lines += _describe_assignment(assignment, now)
     if not stored:
-        lines.append("No decision was made: there are no rules for it, or its first minute is not over.")
+        lines.append(f"No decision was made: {await _why_undecided(pull_request, now)}.")
     requests = await reviews.list_requests(pull_request.id)
     states = await load_reminder_states([request.id for request in requests], now)
     for state in states:
@@ -49,9 +55,30 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
     lines += await _describe_obstacles(pull_request, states, now)
     for notice in await list_author_notices(pull_request):
         lines.append(_describe_message(notice.message, f"notice to the author ({_NOTICES[notice.kind]})"))
-    if await is_unheard(pull_request.id):
-        lines.append("Nobody acts on it, and nobody could be told: neither the author nor an admin.")
-    return lines
+    return [*lines, *await _describe_unheard(pull_request, now)]
+
+
+async def _describe_unheard(pull_request: PullRequest, now: datetime) -> list[str]:
+    """Says that nobody acts on it if that is still so and neither the author nor an admin has heard."""
+    if (since := await unheard_since(pull_request.id)) is None:
+        return []
+    if not isinstance(await find_standstill(pull_request, now), NoticeContent):
+        return []
+    if now - since < HEARD_WITHIN:
+        return ["Nobody acts on it. Its author gets no DMs, so an admin is told in their working hours."]
+    return ["Nobody acts on it, and nobody could be told: neither the author nor an admin."]
+
+
+async def _why_undecided(pull_request: PullRequest, now: datetime) -> str:
+    if await find_rules(pull_request.workspace_id, pull_request.repository) is None:
+        return f"there are no rules for {pull_request.repository}"
+    if not pull_request.is_open:
+        return "it was over before it could be made"
+    if await find_visibility(pull_request.id) is not Visibility.VISIBLE:
+        return "GitHub does not show it to Ripe"
+    if now - pull_request.created_at < FIRST_MINUTES:
+        return "its first minutes are not over"
+    return "there were no rules for it when something last happened to it, or GitHub has not told its files"
 
 
 async def _describe_obstacles(

@@ -6,9 +6,10 @@ from datetime import datetime
 from bot.doctor.model import Finding, ok, warning
 from bot.doctor.people import name_some
 from bot.doctor.ports import DoctorPorts
-from bot.flows.obstacles import Call, Obstacle, describe_obstacle, list_obstacles
-from bot.flows.refused_people import list_refused_people
+from bot.flows.obstacles import Call, Obstacle, describe_mistake, describe_obstacle, list_obstacles
+from bot.flows.refused_people import RefusedPerson, list_refused_people
 from bot.model import WorkspaceId
+from bot.slack.model import MESSAGE_ERRORS
 
 GITHUB, SLACK = "github.obstacles", "slack.obstacles"
 
@@ -25,7 +26,7 @@ async def check_obstacles(ports: DoctorPorts) -> Sequence[Finding]:
     noted = {(obstacle.workspace_id, obstacle.subject) for obstacle in listed if obstacle.call is Call.DMS}
     of_slack = [_describe(obstacle) for obstacle in listed if obstacle.call in _OF_SLACK]
     of_slack += [
-        f"Slack refuses DMs to {person.name} ({person.reason})."
+        f"{_describe_refusal(person)} ({person.reason})."
         for person in refused
         if (WorkspaceId(person.workspace_id), person.name) not in noted
     ]
@@ -43,6 +44,11 @@ async def check_obstacles(ports: DoctorPorts) -> Sequence[Finding]:
             " connect the login to who they are now (`ripe people import FILE`). Ripe tries again every day.",
         ),
     ]
+
+
+def _describe_refusal(person: RefusedPerson) -> str:
+    is_mistake = person.reason in MESSAGE_ERRORS
+    return describe_mistake(person.name) if is_mistake else f"Slack refuses DMs to {person.name}"
 
 
 def _describe(obstacle: Obstacle) -> str:

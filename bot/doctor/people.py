@@ -1,14 +1,13 @@
 """Whether reviewers can be reached in Slack, as far as the database and Slack know."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from bot.assignment.config import logins_of
 from bot.doctor.model import Finding, State, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.current_rules import list_rules
 from bot.flows.open_requests import list_unmapped_reviewers
-from bot.flows.unheard import list_unheard_labels
+from bot.flows.unheard import HEARD_WITHIN, list_unheard_labels
 from bot.flows.workspaces import find_first_workspace
 from bot.people import store
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
@@ -17,8 +16,6 @@ from jobq import Postpone
 
 UNMAPPED, GONE, GUESTS = "people.unmapped", "people.deactivated", "people.guests"
 UNHEARD = "people.unheard"
-HEARD_WITHIN = timedelta(days=4)
-"""The admin is told in their working hours, which may begin after a long weekend."""
 MOST_NAMED = 10
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from bot.flows.notices import wait_for_work
-from bot.flows.obstacles import Call, list_obstacles
+from bot.flows.obstacles import list_obstacles
 from bot.model import WorkspaceId
 from bot.people.model import Person
 from bot.people.store import list_people, load_person, upsert_person
@@ -46,7 +46,7 @@ async def choose_admin(
     """
     people = {person.slack_user_id: person for person in await list_people(workspace_id)}
     listed = await list_obstacles(now, workspace_id=workspace_id)
-    refused = {each.person_id: each for each in listed if each.call is Call.DMS and each.is_long(now)}
+    refused = {each.person_id: each for each in listed if each.is_of_person and each.is_long(now)}
     ranks: dict[str, _Rank] = {}
     for admin in admins:
         person = people.get(admin.id)

@@ -16,6 +16,7 @@ from bot.flows.catalog import tell_admin_job, tell_obstacle_job
 from bot.github.model import NotFoundError, RefusedError
 from bot.github.waiting import GitHubWaitError
 from bot.model import InstallationId, PersonId, PullRequestId, Value, WorkspaceId
+from bot.slack.model import MESSAGE_ERRORS
 from jobq import ClaimedJob, Queue, current_database, write_transaction
 
 LIST = Path(__file__).with_suffix(".sql").read_text()
@@ -72,6 +73,11 @@ class Obstacle(Value):
     @property
     def is_final(self) -> bool:
         return self.until is None
+
+    @property
+    def is_of_person(self) -> bool:
+        """Whether Slack refuses DMs to a person, whatever they say."""
+        return self.call is Call.DMS and self.reason not in MESSAGE_ERRORS
 
     def is_long(self, now: datetime) -> bool:
         """Whether somebody should hear of it."""
@@ -234,9 +240,16 @@ async def mark_reported(obstacle_ids: Iterable[int], now: datetime) -> None:
 
 def describe_obstacle(obstacle: Obstacle, since: str) -> str:
     """A sentence for people. `since` is the beginning as its reader writes times."""
+    if obstacle.call is Call.DMS and not obstacle.is_of_person:
+        return f"{describe_mistake(obstacle.subject)} since {since} ({obstacle.reason}): please report it."
     trouble = _TROUBLE[obstacle.call].format(subject=obstacle.subject)
     rest = "" if obstacle.is_final else "; Ripe keeps trying"
     return f"{trouble} since {since} ({obstacle.reason}){rest}."
+
+
+def describe_mistake(name: str) -> str:
+    """Says that Slack refuses the text of a DM, not its reader."""
+    return f"Ripe makes a mistake in its DMs to {name}, which Slack refuses"
 
 
 _TROUBLE = {

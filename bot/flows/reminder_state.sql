@@ -50,9 +50,10 @@ SELECT jsonb_build_object(
         SELECT count(*) FROM message
         WHERE message.person_id = person.id AND state <> 'failed'
             AND sending_at >= locked.day_begins_at AND sending_at < locked.day_ends_at),
+    -- One that Slack refused counts: the next one comes tomorrow.
     'has_digest_today', EXISTS (
         SELECT FROM message
-        WHERE message.person_id = person.id AND letter IN ('digest', 'backlog') AND state <> 'failed'
+        WHERE message.person_id = person.id AND letter IN ('digest', 'backlog')
             AND sending_at >= locked.day_begins_at AND sending_at < locked.day_ends_at),
     'digested', (
         SELECT coalesce(jsonb_agg(sending_at ORDER BY sending_at), '[]')

@@ -83,7 +83,8 @@ def describe_for_author(outlook: Outlook, login: str) -> str:
     """Why a reviewer is not reminded and when that ends, or that they are."""
     if outlook.silence in _GOES_ON and outlook.sequence:
         return f"Ripe goes on reminding {login}."
-    about = about_reviewer(outlook, login)
+    is_code = outlook.silence is Silence.REFUSED and not outlook.is_our_mistake
+    about = about_reviewer(outlook.model_copy(update={"detail": ""}) if is_code else outlook, login)
     is_all = outlook.silence in (None, Silence.IN_DIGEST)
     if is_all or outlook.next_at is None or outlook.next_at == outlook.until:
         return f"{about}."
@@ -123,11 +124,11 @@ def _choices(outlooks: Sequence[Outlook]) -> tuple[str, ...]:
     if all(outlook.silence is Silence.APPROVED for outlook in outlooks):
         return ()
     choices = ["ask someone else"]
-    if any(outlook.silence in _CAN_BE_SPOKEN_TO for outlook in outlooks):
+    if any(outlook.silence in _CAN_BE_SPOKEN_TO and not outlook.is_our_mistake for outlook in outlooks):
         choices.append("have a word with them")
     if any(outlook.silence is Silence.UNLINKED for outlook in outlooks):
         choices.append("have an admin connect them (`ripe people import`)")
-    if any(outlook.next_at is not None for outlook in outlooks):
+    if any(outlook.next_at is not None or outlook.is_our_mistake for outlook in outlooks):
         choices.append("wait")
     return tuple(choices)
 

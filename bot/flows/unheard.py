@@ -12,6 +12,9 @@ from jobq import current_database
 AT_MOST_EVERY = timedelta(days=7)
 """An admin gets one line about a pull request in this time, even if there is something else to say."""
 
+HEARD_WITHIN = timedelta(days=4)
+"""The admin is told in their working hours, which may begin after a long weekend."""
+
 
 async def note_unheard(
     workspace_id: WorkspaceId, pull_request_id: PullRequestId, topics: Iterable[str], now: datetime
@@ -70,17 +73,16 @@ async def forget_unheard(pull_request_ids: Iterable[PullRequestId]) -> None:
     )
 
 
-async def is_unheard(pull_request_id: PullRequestId) -> bool:
-    """Whether neither the author nor an admin has heard that nobody acts on it."""
-    unheard: bool = await current_database().fetchval(
+async def unheard_since(pull_request_id: PullRequestId) -> datetime | None:
+    """Since when neither the author nor an admin has heard of it. None: one of them has, or need not."""
+    since: datetime | None = await current_database().fetchval(
         """
-        SELECT EXISTS (
-            SELECT FROM unheard LEFT JOIN message ON message.id = unheard.message_id
-            WHERE unheard.pull_request_id = $1 AND (message.id IS NULL OR message.state = 'failed'))
+        SELECT noted_at FROM unheard LEFT JOIN message ON message.id = unheard.message_id
+        WHERE unheard.pull_request_id = $1 AND (message.id IS NULL OR message.state = 'failed')
         """,
         pull_request_id,
     )
-    return unheard
+    return since
 
 
 async def list_unheard_labels(noted_before: datetime) -> tuple[str, ...]:

@@ -38,6 +38,10 @@ ON_ITS_WAY = timedelta(minutes=5)
 """Longer than GitHub usually takes to deliver."""
 
 
+CLOCKS_DIFFER_BY = timedelta(days=1)
+"""At most, GitHub's and ours, zones that were taken for UTC included."""
+
+
 class Arguments(BaseModel):
     guid: str
 
@@ -66,14 +70,16 @@ def _doubts(delivery: Delivery) -> Iterable[Job]:
 
 
 def _dated(fact: PullRequestFact | ReviewFact, received_at: datetime) -> PullRequestFact | ReviewFact:
-    """The fact, as of when it was received if GitHub gave no date.
+    """The fact, as of when it was received if GitHub gave no date, or one that is still to come.
 
-    That is put a little earlier: GitHub is asked about such a fact, and its answer must not look older.
+    A date of next year would make every later fact old news. The time of arrival is put a little earlier:
+    GitHub is asked about a fact without a date, and its answer must not look older.
     """
-    if fact.pull_request.updated_at != UNDATED:
+    seen, latest = fact.pull_request, received_at + CLOCKS_DIFFER_BY
+    if UNDATED < seen.updated_at <= latest:
         return fact
     at = (received_at - ON_ITS_WAY).replace(microsecond=0)
-    dates = {"updated_at": at, "created_at": at}
+    dates = {"updated_at": at, "created_at": seen.created_at if UNDATED < seen.created_at <= at else at}
     return fact.model_copy(update={"pull_request": fact.pull_request.model_copy(update=dates)})
 
 

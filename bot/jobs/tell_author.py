@@ -5,6 +5,7 @@ An author who gets no DMs is left out, and an admin hears that nobody acts on th
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -131,7 +132,7 @@ async def _prepare_for(
         return Discard("it was sent already")
     if wait is not None:
         return wait
-    if (tomorrow := await _wait_for_tomorrow(author, content.kind, now)) is not None:
+    if (tomorrow := await _wait_for_tomorrow(author, now)) is not None:
         return tomorrow
     notice = Notice.to_author(author, content.kind, pull_request, content.topics)
     rendered = render_author_notice(
@@ -162,12 +163,10 @@ def _is_unreachable(
     return wait is not None and (in_time is None or wait.until > in_time)
 
 
-async def _wait_for_tomorrow(author: Person, kind: NoticeKind, now: datetime) -> Postpone | None:
-    """One author may have many old pull requests on which nobody acts: they hear of a few each day."""
-    if kind is not NoticeKind.NOBODY_ACTS:
-        return None
+async def _wait_for_tomorrow(author: Person, now: datetime) -> Postpone | None:
+    """One author may have many pull requests that get no answer: they hear of a few each day."""
     begins_at, _ = bounds_of_local_day(author.hours, now)
-    if await count_notices(author.id, kind, begins_at) < MOST_A_DAY:
+    if await count_notices(author.id, get_args(AuthorNoticeKind), begins_at) < MOST_A_DAY:
         return None
     tomorrow = start_of_working_day_after(author.hours, now)
     return Postpone(tomorrow) if tomorrow else None

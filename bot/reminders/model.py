@@ -7,6 +7,7 @@ from typing import Literal, Self
 from bot.model import PersonId, PullRequestId, RequestId, Value, WorkspaceId
 from bot.people.model import Person
 from bot.reviews.model import CloseReason, PullRequest, ReviewRequest
+from bot.slack.model import MESSAGE_ERRORS
 
 UNTIL_CHANGE = datetime(9999, 1, 1, tzinfo=UTC)
 """Later than any instant: until a fact or a person changes something."""
@@ -184,7 +185,13 @@ class Outlook(Value):
     @property
     def is_end(self) -> bool:
         """Whether nothing more is sent unless something changes."""
-        return self.next_at is None and self.silence not in (Silence.LATE, Silence.UNCONFIRMED)
+        goes_on = self.silence in (Silence.LATE, Silence.UNCONFIRMED) or self.is_our_mistake
+        return self.next_at is None and not goes_on
+
+    @property
+    def is_our_mistake(self) -> bool:
+        """Whether Slack refused what the DM says, not its reader. It is tried again every day."""
+        return self.silence is Silence.REFUSED and self.detail in MESSAGE_ERRORS
 
 
 class Wait(Value):

@@ -1,5 +1,6 @@
 """Notices in the outbox: DMs that are not about one review request. Uses the ambient transaction."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -51,12 +52,12 @@ async def insert_notice(notice: Notice, now: datetime) -> int | None:
     return identity
 
 
-async def count_notices(person_id: PersonId, kind: NoticeKind, since: datetime) -> int:
-    """How many notices of a kind about pull requests a person got since then."""
+async def count_notices(person_id: PersonId, kinds: Iterable[NoticeKind], since: datetime) -> int:
+    """How many notices of these kinds about pull requests a person got since then."""
     count: int = await current_database().fetchval(
-        "SELECT count(*) FROM message WHERE person_id = $1 AND notice = $2 AND sending_at >= $3",
+        "SELECT count(*) FROM message WHERE person_id = $1 AND notice = ANY($2) AND sending_at >= $3",
         person_id,
-        kind,
+        list(kinds),
         since,
     )
     return count

@@ -20,7 +20,7 @@ _FOR_REVIEWER = {
     Silence.BACKLOG: "Asked before Ripe was installed: you are reminded once something changes.",
     Silence.SNOOZED_UNTIL_CHANGE: "Snoozed until something changes.",
     Silence.TWIN: "Asked on another GitHub account of yours: you are reminded of that request.",
-    Silence.REFUSED: "Slack refused the DM about it, so no reminders come.",
+    Silence.REFUSED: "Slack refused the DM about it. Ripe tries again every day.",
     Silence.ALL_SENT: "{reminded} no more come.",
     Silence.NEVER_AT_WORK: "You have no working hours, so no reminders come.",
     Silence.UNCONFIRMED: "Slack is being asked whether the last DM arrived.",
@@ -77,6 +77,8 @@ def for_reviewer(outlook: Outlook) -> str:
 
 def about_reviewer(outlook: Outlook, name: str) -> str:
     """A clause, without a full stop, to anybody else. `name` is the reviewer."""
+    if outlook.is_our_mistake:
+        return f"a mistake in Ripe keeps its DM from {name}, and it tries again every day"
     return _ABOUT_REVIEWER[outlook.silence].format(
         name=name,
         detail=outlook.detail,

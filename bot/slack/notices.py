@@ -24,7 +24,7 @@ MOST_LISTED = 20
 """Lines: Slack shows at most fifty blocks, and a person reads fewer."""
 
 
-_OUR_OWN = "it "
+_OUR_OWN = ("it ", "a mistake ")
 """A sentence that begins with a name keeps its small letter: names are case-sensitive to their owners."""
 _NOW = (
     "*What happens now.* Open pull requests of the last 14 days are read. Nobody gets a DM about each: every"
@@ -143,5 +143,6 @@ def render_unheard(unheard: Sequence[tuple[PullRequest, Sequence[str]]]) -> Rend
         blocks.append(section(f"• {title_link(about)} · {label(about)}\n{why}"))
     if count > MOST_LISTED:
         blocks.append(context(f"and {count - MOST_LISTED} more"))
-    blocks.append(context("Their authors cannot be told in Slack, so you hear of it once, as an admin."))
+    whose = "Its author" if count == 1 else "Their authors"
+    blocks.append(context(f"{whose} cannot be told in Slack, so you hear of it once, as an admin."))
     return Rendered(blocks=tuple(blocks), text=f"{headline}.")

@@ -10,6 +10,8 @@ streaming_state_conflict, update_failed): an admin or time can mend that, so Rip
 
 from enum import Enum, auto
 
+from bot.slack.model import MESSAGE_ERRORS
+
 _STALE_CHANNEL = frozenset(
     {
         "channel_not_found",
@@ -28,20 +30,6 @@ _PERSON = frozenset(
     }
 )  # fmt: skip
 """The person cannot get a DM."""
-_MESSAGE = frozenset(
-    {
-        "message_not_found", "cant_update_message", "cant_broadcast_message", "edit_window_closed",
-        "no_dual_broadcast_content_update", "cannot_reply_to_message", "restricted_action_thread_locked",
-        "no_text", "msg_too_long", "msg_blocks_too_long", "invalid_blocks", "invalid_blocks_format",
-        "invalid_attachments", "too_many_attachments", "attachment_payload_limit_exceeded", "block_mismatch",
-        "invalid_metadata_format", "invalid_metadata_schema", "metadata_too_large",
-        "metadata_must_be_sent_from_app", "markdown_text_conflict", "duplicate_channel_not_found",
-        "duplicate_message_not_found", "too_many_contact_cards", "missing_file_data",
-        "invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_charset", "invalid_form_data",
-        "invalid_post_type", "missing_post_type", "as_user_not_supported",
-    }
-)  # fmt: skip
-"""The message cannot be posted or edited, however often it is tried."""
 
 
 class RefusalKind(Enum):
@@ -54,7 +42,7 @@ class RefusalKind(Enum):
 
 def kind_of(code: str) -> RefusalKind:
     """The kind of one of Slack's error codes."""
-    if code in _PERSON or code in _MESSAGE:
+    if code in _PERSON or code in MESSAGE_ERRORS:
         return RefusalKind.FINAL
     return RefusalKind.STALE_CHANNEL if code in _STALE_CHANNEL else RefusalKind.LATER
 
@@ -64,5 +52,5 @@ def for_good(code: str) -> str:
     return code if kind_of(code) is RefusalKind.FINAL else f"{code}, for good"
 
 
-FINAL_ERRORS = (*sorted(_PERSON | _MESSAGE), *(for_good(code) for code in sorted(_STALE_CHANNEL)))
+FINAL_ERRORS = (*sorted(_PERSON | MESSAGE_ERRORS), *(for_good(code) for code in sorted(_STALE_CHANNEL)))
 """Errors of DMs that are not tried again. Earlier releases stored codes of the other kinds as well."""

@@ -75,7 +75,7 @@ async def test_a_head_that_nobody_knows_is_no_number(world: World, head_sha: str
 
 async def test_a_missing_decision_is_explained(world: World) -> None:
     await world.ask("ana")
-    assert "No decision was made" in await explained(world)
+    assert "No decision was made: there are no rules for acme/api." in await explained(world)
 
 
 async def test_a_decision_to_ask_nobody_says_why(world: World) -> None:

@@ -129,3 +129,15 @@ async def test_facts_at_the_same_time_as_the_removal_of_their_repository_leave_n
     )
     await asyncio.gather(*(bot.apply(guid) for guid in (*guids[:5], gone, *guids[5:])))
     assert await bot.db.fetchval("SELECT count(*) FROM review_request WHERE closed_at IS NULL") == 0
+
+
+async def test_a_date_that_is_still_to_come_makes_no_later_fact_old_news(bot: Bot) -> None:
+    await bot.deliver(
+        "pull_request", "opened", requested_reviewers=[ANA], updated_at="2099-01-01T00:00:00+00:00"
+    )
+    await bot.work()
+    assert await open_requests(bot) == ["ana"]
+    bot.clock.move(RETRY)
+    await bot.deliver("pull_request", "closed", requested_reviewers=[ANA], state="closed")
+    await bot.work()
+    assert await open_requests(bot) == []

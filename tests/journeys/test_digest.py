@@ -14,6 +14,7 @@ from bot.people.store import map_account, upsert_person
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.model import User as GitHubUser
 from bot.sandbox.github.server import Fault
+from bot.sandbox.slack.model import Fault as SlackFault
 from bot.sandbox.slack.model import User as SlackUser
 from tests.databases import pg_dump, restore
 from tests.journeys.test_leaving import installation_of
@@ -288,3 +289,35 @@ async def test_late_reviews_wait_for_the_next_morning_if_a_digest_was_sent_today
     assert len(digests(ripe)) == 1
     await ripe.go_to(WEDNESDAY + timedelta(minutes=1))
     assert len(digests(ripe)) == 2
+
+
+async def test_a_digest_that_slack_refuses_comes_the_next_morning_and_wakes_nobody_meanwhile(
+    ripe: Whole,
+) -> None:
+    await ripe.go_to(MONDAY_NIGHT)
+    await ripe.app.database.execute("UPDATE person SET dms_per_day = 1")
+    pull, other = await ask_many(ripe, 2)
+    await ripe.go_to(WEDNESDAY - timedelta(minutes=1))
+    refuse_message(ripe)
+    await ripe.go_to(WEDNESDAY + timedelta(minutes=1))
+    assert digests(ripe) == []
+    text = await why(ripe, other)
+    assert f"Next DM {WEDNESDAY + timedelta(days=1):%Y-%m-%d %H:%M}Z" in text
+    assert "Ripe makes a mistake in its DMs to cho, which Slack refuses since 2037-11-25" in text
+    await ripe.go_to(WEDNESDAY + timedelta(days=1))
+    assert len(digests(ripe)) == 1
+    assert pull.requested
+
+
+async def test_the_author_reads_no_code_of_a_mistake_in_ripe(ripe: Whole) -> None:
+    refuse_message(ripe)
+    await ask(ripe, "Round up")
+    await ripe.pass_time(hours=2)
+    (dm,) = ripe.dms("ben")
+    said = dm.replace("\u2060", "")
+    assert "A mistake in Ripe keeps its DM from cho, and it tries again every day." in said
+    assert "You can ask someone else or wait." in said
+
+
+def refuse_message(ripe: Whole) -> None:
+    ripe.slack.faults.add(SlackFault(method="chat.postMessage", kind="refused", code="invalid_blocks"))

@@ -281,6 +281,7 @@ async def test_an_author_who_is_unknown_is_stood_in_for_by_an_admin(ripe: Whole)
     (dm,) = ripe.dms("olga")
     assert "acme/web#1" in dm
     assert "cho muted it." in dm.replace("\u2060", "")
+    assert "Its author cannot be told in Slack" in dm
     await ripe.pass_time(days=20)
     assert len(ripe.dms("olga")) == 1
     text = "\n".join(await explain(ripe.app.workspace_id, "acme/web#1", ripe.clock.now()))
@@ -346,6 +347,26 @@ async def test_while_slack_does_not_list_the_admins_the_list_waits(ripe: Whole) 
     ripe.slack.faults.clear()
     await ripe.pass_time(hours=2)
     assert mentions(ripe, "olga", "acme/web#1") == 1
+
+
+async def test_why_says_that_an_admin_is_told_soon_and_nothing_once_somebody_is_reminded(ripe: Whole) -> None:
+    pull = await ask(ripe, "eli", by="dev", author="dev")
+    await ripe.pass_time(minutes=20)
+    text = "\n".join(await explain(ripe.app.workspace_id, "acme/web#1", ripe.clock.now()))
+    assert "Nobody acts on it. Its author gets no DMs, so an admin is told in their working hours." in text
+    ripe.github.request_review(pull, ["cho"], by="dev")
+    await ripe.settle()
+    text = "\n".join(await explain(ripe.app.workspace_id, "acme/web#1", ripe.clock.now()))
+    assert "Nobody acts" not in text
+
+
+async def test_an_author_hears_of_five_pull_requests_a_day_that_get_no_answer(ripe: Whole) -> None:
+    for _ in range(7):
+        await ask(ripe, "cho")
+    await ripe.go_to(at("25 23:59"))
+    assert sum("no answer yet from cho" in dm for dm in ripe.dms("ben")) == 5
+    await ripe.go_to(at("26 18:00"))
+    assert sum("no answer yet from cho" in dm for dm in ripe.dms("ben")) == 7
 
 
 async def test_without_an_admin_why_says_that_nobody_has_heard(ripe: Whole) -> None:
