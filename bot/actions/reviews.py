@@ -33,7 +33,10 @@ async def list_reviews_at_home(person: Person, *, now: datetime) -> dict[str, An
 
 @read_transaction
 async def load_queue(person: Person, now: datetime) -> ReviewQueue:
-    """All open reviews that concern a person, oldest first."""
+    """All open reviews that concern a person, oldest first.
+
+    Those that get no more reminders come last, and pull requests that somebody must look after come first.
+    """
     mine = await list_open_requests_of_person(person.id)
     theirs = await list_waiting_for_others(person.id)
     states = await read_reminder_states([request.id for request, _ in (*mine, *theirs)], now)
@@ -49,20 +52,24 @@ def arrange(
 ) -> ReviewQueue:
     """The requests that ask a person, and those about their own pull requests, in sections. Pure."""
     by_id = {state.request.id: state for state in states}
-    sections: dict[_Section, list[AskedReview]] = {section: [] for section in _Section}
+    sections: dict[_Section, list[tuple[bool, AskedReview]]] = {section: [] for section in _Section}
     for request, pull_request in mine:
         if (state := by_id.get(request.id)) is None:
             continue  # it has just gone
         outlook = find_outlook(state, now)
         asked = AskedReview(request=request, pull_request=pull_request, outlook=tell_reviewer(state, now))
-        sections[_section_of(state, outlook)].append(asked)
+        sections[_section_of(state, outlook)].append((outlook.is_end, asked))
     return ReviewQueue(
         standing=tuple(_standing(person, now)),
-        my_turn=tuple(sections[_Section.MY_TURN]),
-        resting=tuple(sections[_Section.RESTING]),
-        quiet=tuple(sections[_Section.QUIET]),
+        my_turn=_ends_last(sections[_Section.MY_TURN]),
+        resting=_ends_last(sections[_Section.RESTING]),
+        quiet=_ends_last(sections[_Section.QUIET]),
         others=_by_pull_request(theirs, by_id, now),
     )
+
+
+def _ends_last(listed: Iterable[tuple[bool, AskedReview]]) -> tuple[AskedReview, ...]:
+    return tuple(asked for _, asked in sorted(listed, key=lambda pair: pair[0]))
 
 
 class _Section(Enum):
@@ -104,7 +111,7 @@ def _by_pull_request(
         logins = (*before.logins, request.reviewer_login)
         outlooks = (*before.outlooks, *_why_stuck(states.get(request.id), now))
         awaited[pull_request.id] = before.model_copy(update={"logins": logins, "outlooks": outlooks})
-    return tuple(awaited.values())
+    return tuple(sorted(awaited.values(), key=lambda review: not review.outlooks))
 
 
 def _why_stuck(state: ReminderState | None, now: datetime) -> Iterable[str]:

@@ -1,13 +1,13 @@
 """Renders lists, modals and the App Home tab."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.model import Value
 from bot.people.model import Person
 from bot.reviews.model import PullRequest, ReviewRequest
-from bot.slack.escape import disarm
+from bot.slack.escape import disarm, link
 from bot.slack.messages import (
     MOST_IN_NAME,
     Block,
@@ -24,7 +24,13 @@ from bot.slack.messages import (
 from bot.working_time import working_time_between
 
 UNMUTE = "unmute"
-MOST_IN_LIST = 10
+MOST_BLOCKS_OF_MESSAGE = 50
+MOST_BLOCKS_OF_HOME = 100
+"""Slack's own limits."""
+LEAST_IN_LIST = 3
+"""Reviews that each list shows in full, however long those before it are."""
+MOST_IN_REST = 2800
+"""Characters: Slack takes 3000 in a block."""
 MOST_IN_OUTLOOK = 300
 """Characters."""
 
@@ -93,12 +99,12 @@ class ReviewQueue(Value):
 def render_queue(queue: ReviewQueue, person: Person, now: datetime) -> Rendered:
     """The answer to `/reviews`."""
     text = f"{len(queue.my_turn)} waiting for you, {len(queue.others)} waiting for others"
-    return Rendered(blocks=tuple(_queue_blocks(queue, person, now)), text=text)
+    return Rendered(blocks=tuple(_queue_blocks(queue, person, now, MOST_BLOCKS_OF_MESSAGE)), text=text)
 
 
 def render_home(queue: ReviewQueue, person: Person, now: datetime) -> View:
-    """The same list as the App Home tab."""
-    return {"type": "home", "blocks": _queue_blocks(queue, person, now)}
+    """The same list as the App Home tab, which has room for more."""
+    return {"type": "home", "blocks": _queue_blocks(queue, person, now, MOST_BLOCKS_OF_HOME)}
 
 
 def render_home_of_unlinked_user(text: str) -> View:
@@ -106,24 +112,56 @@ def render_home_of_unlinked_user(text: str) -> View:
     return {"type": "home", "blocks": [section(text)]}
 
 
-def _queue_blocks(queue: ReviewQueue, person: Person, now: datetime) -> list[Block]:
+class _List(NamedTuple):
+    """A list of reviews: the block of each, and its pull request."""
+
+    heading: str
+    items: list[tuple[Block, PullRequest]]
+
+
+def _queue_blocks(queue: ReviewQueue, person: Person, now: datetime, most: int) -> list[Block]:
     blocks = [context(text) for text in queue.standing]
-    blocks += _list("Your turn", [_asked_block(asked, person, now) for asked in queue.my_turn])
-    blocks += _list("Snoozed or muted", [_resting_block(asked) for asked in queue.resting])
-    blocks += _list("Nothing is asked of you for now", [_resting_block(asked) for asked in queue.quiet])
-    blocks += _list("Waiting for others", [_others_block(awaited) for awaited in queue.others])
-    if not (queue.my_turn or queue.resting or queue.quiet or queue.others):
-        blocks.append(section("Nothing waits for you, and nobody keeps you waiting."))
-    return blocks
+    lists = [each for each in _lists(queue, person, now) if each.items]
+    # Each list has a heading, and at most one block for all that are not shown in full.
+    room = most - len(blocks) - 2 * len(lists)
+    for each, share in zip(lists, _share([len(each.items) for each in lists], room), strict=True):
+        blocks += _list_blocks(each, share)
+    return blocks if lists else [*blocks, section("Nothing waits for you, and nobody keeps you waiting.")]
 
 
-def _list(heading: str, items: list[Block]) -> list[Block]:
-    if not items:
-        return []
-    blocks = [section(f"*{heading}* ({len(items)})"), *items[:MOST_IN_LIST]]
-    if len(items) > MOST_IN_LIST:
-        blocks.append(context(f"and {len(items) - MOST_IN_LIST} more, newer than these"))
-    return blocks
+def _lists(queue: ReviewQueue, person: Person, now: datetime) -> Iterable[_List]:
+    my_turn = [(_asked_block(asked, person, now), asked.pull_request) for asked in queue.my_turn]
+    yield _List("Your turn", my_turn)
+    yield _List("Snoozed or muted", [(_resting_block(each), each.pull_request) for each in queue.resting])
+    quiet = [(_resting_block(each), each.pull_request) for each in queue.quiet]
+    yield _List("Nothing is asked of you for now", quiet)
+    yield _List("Waiting for others", [(_others_block(each), each.pull_request) for each in queue.others])
+
+
+def _share(sizes: Sequence[int], room: int) -> list[int]:
+    """How many items of each list are shown in full: a few of each, and then the first lists fill up."""
+    shares = [min(size, LEAST_IN_LIST) for size in sizes]
+    for number, size in enumerate(sizes):
+        shares[number] += min(size - shares[number], room - sum(shares))
+    return shares
+
+
+def _list_blocks(listed: _List, share: int) -> list[Block]:
+    full, rest = listed.items[:share], listed.items[share:]
+    blocks = [section(f"*{listed.heading}* ({len(listed.items)})"), *(block for block, _ in full)]
+    return [*blocks, context(_rest([pull_request for _, pull_request in rest]))] if rest else blocks
+
+
+def _rest(pull_requests: Sequence[PullRequest]) -> str:
+    """The names of those that are not shown in full, as links, as many as fit."""
+    text, left = f"and {len(pull_requests)} more: ", len(pull_requests)
+    for pull_request in pull_requests:
+        name = link(pull_request.url, label(pull_request))
+        if len(text) + len(name) > MOST_IN_REST:
+            return f"{text}and {left} more"
+        left -= 1
+        text += f"{name}, " if left else name
+    return text
 
 
 def _asked_block(asked: AskedReview, person: Person, now: datetime) -> Block:

@@ -1,5 +1,6 @@
 """`/reviews` and `/reviews why`: the list of a person's reviews, and why they were asked."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,14 @@ from bot.assignment.model import Chosen, Decision, Skipped, SkipReason, TieBreak
 from bot.assignment.store import insert_assignment, record_asked
 from bot.model import AccountId, UserError
 from bot.people.store import insert_absence
+from bot.reminders.store import begin_sending, record_sent
 from bot.reviews.model import CloseReason
 from bot.reviews.store import close_review_requests
 from bot.sandbox.slack.blocks import check_blocks, check_view
 from bot.slack.messages import Rendered
+from bot.slack.views import AwaitedReview, ReviewQueue, render_queue
 from tests.actions.world import World
-from tests.factories import MONDAY
+from tests.factories import MONDAY, person, pull_request
 
 ANA = Chosen(login="ana-gh", account_id=AccountId(1), name="Ana", pattern="billing/**")
 
@@ -92,13 +95,62 @@ async def test_a_snooze_or_an_absence_is_shown_first(world: World) -> None:
     assert out.startswith("You are out of office until Tue 24 Nov. `/ooo off`")
 
 
-async def test_a_long_list_counts_its_last_reviews(world: World) -> None:
+async def test_a_long_list_shows_as_many_as_fit_and_links_to_the_others(world: World) -> None:
     await world.person("ana")
-    for number in range(1, 31):
+    for number in range(1, 61):
         await world.ask("ana", number)
     shown = await reviews_of(world, "ana")
-    assert shown[0] == "*Your turn* (30)"
-    assert shown[-1] == "and 20 more, newer than these"
+    assert shown[0] == "*Your turn* (60)"
+    assert len(shown) == 50
+    assert "acme/api#48" in shown[-2]
+    assert shown[-1].startswith("and 12 more: <https://github.example/acme/api/pull/49|acme/api#49>, ")
+    assert shown[-1].endswith("|acme/api#60>")
+    home = await list_reviews_at_home(await world.person("ana"), now=world.now)
+    assert check_view(home) == []
+    assert len(home["blocks"]) == 61
+
+
+async def test_long_lists_leave_room_for_those_after_them(world: World) -> None:
+    ana = await world.person("ana")
+    for number in range(1, 61):
+        await world.ask("ana", number)
+    muted = [await world.ask("ana", number) for number in range(70, 75)]
+    for request in muted:
+        await mute(ana, request, queue=world.queue, now=world.now)
+    shown = await reviews_of(world, "ana")
+    assert shown[0] == "*Your turn* (60)"
+    assert shown[-5] == "*Snoozed or muted* (5)"
+    assert shown[-1].startswith("and 2 more: ")
+    assert len(shown) == 50
+
+
+async def test_reviews_that_get_no_more_reminders_come_last(world: World) -> None:
+    ana = await world.person("ana")
+    request = await world.request(await world.ask("ana", 12))
+    for number in range(4):
+        message = await begin_sending(request, number, ana.id, world.now)
+        await record_sent(message, "D1", f"1.{number}", "", world.now)
+    await world.ask("ana", 13)
+    _, first, second = await reviews_of(world, "ana")
+    assert "acme/api#13" in first
+    assert "acme/api#12" in second
+    assert "All 3 reminders were sent" in second
+
+
+async def test_an_authors_pull_requests_that_nobody_acts_on_come_first(world: World) -> None:
+    await world.person("ana")
+    await world.ask("ana", 12)
+    await world.ask("cho", 13)
+    _, first, second = await reviews_of(world, "ben")
+    assert "cho-gh is not connected" in first
+    assert "acme/api#12" in second
+
+
+def test_names_that_do_not_fit_are_counted() -> None:
+    awaited = [AwaitedReview(pull_request=pull_request(number=n), logins=("ana",)) for n in range(1000)]
+    answer = render_queue(ReviewQueue(others=tuple(awaited)), person(), MONDAY)
+    assert check_blocks(list(answer.blocks)) == []
+    assert re.search(r", and \d+ more$", lines(answer.blocks)[-1])
 
 
 async def test_home_shows_the_same(world: World) -> None:
