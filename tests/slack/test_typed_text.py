@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.actions.absence import describe_absence
 from bot.people.model import Absence
+from bot.slack.absences import Interval, parse_absence
 from bot.slack.commands import (
     Command,
     Help,
@@ -26,7 +27,7 @@ from bot.slack.commands import (
 )
 from bot.slack.days import Unclear
 from bot.slack.escape import disarm
-from bot.slack.times import Interval, Until, describe_instant, parse_absence, parse_snooze_time
+from bot.slack.times import Until, describe_instant, parse_snooze_time
 from bot.slack.typed_text import MOST_TYPED, clean_typed
 from bot.working_time import WorkingHours, local_instant
 from tests.factories import person
