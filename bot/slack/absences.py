@@ -116,6 +116,9 @@ def _absent_until_back(phrase: str, now: datetime, hours: WorkingHours) -> Inter
     """`back monday`: Sunday is the last day."""
     if (matched := _BACK.fullmatch(phrase)) is None:
         return None
+    lasting = parse_duration(matched[1].removeprefix("in ")) if matched[1].startswith("in ") else None
+    if lasting is not None and lasting < _DAY:
+        return _between(now, now + lasting)
     moment = parse_moment(matched[1], now, hours)
     if isinstance(moment, Unclear):
         return complete_choices(moment, "back {}")

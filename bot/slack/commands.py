@@ -149,7 +149,8 @@ def parse_command(text: str) -> Command:
     It may be typed or pasted in any form: with a slash, `/ripe`, markup, or invisible characters.
     """
     if len(text) > MOST_TYPED:
-        return Unclear(question=f"That is longer than {MOST_TYPED} characters, so Ripe did not read it.")
+        question = f"That is longer than {MOST_TYPED} characters, so Ripe did not read it."
+        return Unclear(question=question, choices=("help",))
     name, rest = _split_command(clean_typed(text))
     match name:
         case "snooze":

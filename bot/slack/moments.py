@@ -22,7 +22,7 @@ _UNITS = {
     "w": 7 * _DAY, "wk": 7 * _DAY, "wks": 7 * _DAY, "week": 7 * _DAY, "weeks": 7 * _DAY,
 }  # fmt: skip
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
-_PART = re.compile(rf"(\d+(?:[.,]\d+)?) ?({_UNIT})(?![a-z])(?: and| ,|,)? ?")
+_PART = re.compile(rf"(\d+(?:[.,]\d{{1,2}})?) ?({_UNIT})(?![a-z])(?: and| ,|,)? ?")
 _HOURS_MINUTES = re.compile(r"(\d+) ?h ?(\d{1,2})")
 _WORDS = {"an hour": "1h", "a day": "1d", "a week": "1w", "a minute": "1m"}
 _DOTTED_DAY = re.compile(r"(?<![\d.])\d{1,2}\.\d{1,2}\.$")

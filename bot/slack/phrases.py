@@ -9,13 +9,13 @@ _NUMBERS = {
 }  # fmt: skip
 _COUNTED = r"(?:min|mins|minutes?|h|hrs?|hours?|days?|weeks?|wks?|months?)\b"
 _NUMBER = re.compile(rf"(?<![\w-])({'|'.join(_NUMBERS)})(?= {_COUNTED}| and a half )")
-_POLITE = "please|pls|plz|thanks a lot|thanks|thank you|thx|cheers"
+_POLITE = "please|pls|plz|thanks a lot|thanks|thank you|thx|cheers|ok|okay"
 
 _REWRITES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r" ?[:;]-?[()]$", ""),
-        (rf"^(?:(?:{_POLITE}|just|ok|okay)[ ,!.]+)+", ""),
+        (rf"^(?:(?:{_POLITE}|just)[ ,!.]+)+", ""),
         (rf"(?:^|[ ,!]+)(?:{_POLITE})(?:[ ,!]+(?:{_POLITE}))*[.!]*$", ""),
         (r" from now$", ""),
         (r"(?<=\d) ?([ap])\. ?m\b\.?", r"\1m"),
