@@ -213,7 +213,10 @@ def _days(person: Person, absence: Absence, now: datetime) -> str:
         until = f"until {describe_instant(absence.ends_at, person.zone, now)}"
         if absence.starts_at <= now:
             return until
-        return f"from {describe_instant(absence.starts_at, person.zone, now)} {until}"
+        begins = describe_instant(absence.starts_at, person.zone, now).removesuffix(f" ({person.zone})")
+        if local_day(person.hours, absence.starts_at) == local_day(person.hours, absence.ends_at):
+            until = f"until {absence.ends_at.astimezone(person.hours.tz):%H:%M} ({person.zone})"
+        return f"from {begins} {until}"
     first = local_day(person.hours, absence.starts_at)
     last = local_day(person.hours, absence.ends_at - timedelta(microseconds=1))
     if first == last:

@@ -12,7 +12,7 @@ from bot.actions.identity import Invite, answer_identity
 from bot.actions.leave import leave_workspace
 from bot.actions.profile import follow_profile
 from bot.actions.reviews import list_reviews_at_home
-from bot.actions.typed import carry_out
+from bot.actions.typed import carry_out, render_help
 from bot.clock import Clock
 from bot.model import UserError, WorkspaceId
 from bot.people.model import Person
@@ -20,6 +20,7 @@ from bot.people.store import find_person_by_slack_user
 from bot.slack.commands import (
     AdminCommand,
     Command,
+    Help,
     JoinInstallation,
     LinkAccount,
     UnlinkAccount,
@@ -79,6 +80,8 @@ class PersonActions:
                     answer = partial(answer_identity, command, workspace_id, user_id)
                     work = partial(answer, invite=self._invite, queue=self._queue)
                     return await self._once.run(workspace_id, request.key, work)
+                case Help():
+                    return render_help(self._clock.now())
                 case _:
                     return await self._as_person(request, partial(carry_out, command=command))
         except UserError as error:

@@ -1,9 +1,11 @@
 """The commands of linked people: after `/snooze`, `/ooo`, `/reviews`, `/ripe`, and in a DM to the bot."""
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 
 from bot.actions.absence import come_back, go_away
 from bot.actions.model import Snooze
+from bot.actions.mute import mute, unmute
 from bot.actions.own import load_own_by_name
 from bot.actions.reviews import list_reviews
 from bot.actions.snooze import end_snooze_of_request, end_snoozes, snooze_everything, snooze_request
@@ -14,6 +16,7 @@ from bot.slack.commands import (
     BackInOffice,
     ChangeCommand,
     Help,
+    Mute,
     OpenForm,
     OutOfOffice,
     PersonCommand,
@@ -33,11 +36,12 @@ from jobq import Queue
 
 HELP = """\
 *Snooze reminders*
-`/snooze 2h` · `/snooze until monday` · `/snooze acme/api#12 until change` · `/snooze off`
+`/snooze 2h` · `/snooze until tomorrow` · `/snooze acme/api#12 until change` · `/snooze off`
 *Out of office*
-`/ooo until friday` · `/ooo 3-14 aug` · `/ooo off`
+`/ooo until tomorrow` · `/ooo {range}` · `/ooo off`
 *Reviews*
 `/reviews` shows what waits for you and for others · `/reviews why acme/api#12`
+`/ripe mute acme/api#12` ends its reminders · `/ripe unmute acme/api#12`
 `/reviews link` connects your GitHub account · `/reviews link off` · `/reviews admin` for admins
 `/ripe` takes the same words, and so does a message to Ripe. `/snooze` and `/ooo` alone open a form."""
 
@@ -46,6 +50,14 @@ _NOT_YET = {
     "settings": "Ripe takes your time zone from your Slack profile; there is nothing else to set here yet."
     " Your zone is {zone}.",
 }
+
+_COVERED = re.compile(r" cover <@\w+>$")
+
+
+def render_help(now: datetime) -> Rendered:
+    """All commands. The days in the examples are ahead, so that each of them works as it stands."""
+    first, last = now + timedelta(days=7), now + timedelta(days=11)
+    return render_text(HELP.format(range=f"{first.day} {first:%b} - {last.day} {last:%b}".lower()))
 
 
 async def carry_out(person: Person, command: PersonCommand, *, queue: Queue, now: datetime) -> Rendered:
@@ -57,7 +69,7 @@ async def carry_out(person: Person, command: PersonCommand, *, queue: Queue, now
         case Unclear():
             return _ask(command)
         case Help():
-            return render_text(HELP)
+            return render_help(now)
         case OpenForm():
             return render_text(FORMS[command.name].without_form)
         case ShowReviews():
@@ -78,11 +90,11 @@ async def _change(person: Person, command: ChangeCommand, queue: Queue, now: dat
         case SnoozeUntilChange():
             request_id = await _named(person, command.target)
             return await snooze_request(person, request_id, Snooze(until_change=True), queue=queue, now=now)
+        case Mute():
+            change = mute if command.is_muted else unmute
+            return await change(person, await _named(person, command.target), queue=queue, now=now)
         case SnoozeOff():
-            if command.target is None:
-                return await end_snoozes(person, queue=queue, now=now)
-            request_id = await _named(person, command.target)
-            return await end_snooze_of_request(person, request_id, queue=queue, now=now)
+            return await _end_snooze(person, command.target, queue, now)
         case OutOfOffice():
             days = resolve_absence(command, now, person.hours)
             if isinstance(days, Unclear):
@@ -102,6 +114,12 @@ async def _snooze(person: Person, command: SnoozeUntil, queue: Queue, now: datet
     return await snooze_request(person, request_id, Snooze(until=until), queue=queue, now=now)
 
 
+async def _end_snooze(person: Person, target: Target | None, queue: Queue, now: datetime) -> Rendered:
+    if target is None:
+        return await end_snoozes(person, queue=queue, now=now)
+    return await end_snooze_of_request(person, await _named(person, target), queue=queue, now=now)
+
+
 async def _named(person: Person, target: Target) -> RequestId:
     request, _ = await load_own_by_name(person, target.repository, target.number)
     return request.id
@@ -115,5 +133,6 @@ def _ask(unclear: Unclear) -> Rendered:
 
 
 def _end_of(choice: str) -> str:
-    """The end of a long choice: choices differ there, and a button has little room."""
+    """The end of a long choice: choices differ there, and a button has little room, so it names no cover."""
+    choice = _COVERED.sub("", choice)
     return choice if len(choice) <= MOST_ON_BUTTON else f"…{choice[1 - MOST_ON_BUTTON :]}"

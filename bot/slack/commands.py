@@ -8,9 +8,10 @@ import re
 from datetime import datetime
 
 from bot.model import Value
+from bot.slack.absences import Interval, parse_absence
 from bot.slack.days import Unclear
 from bot.slack.moments import normalize
-from bot.slack.times import Interval, parse_absence, parse_snooze_time
+from bot.slack.times import parse_snooze_time
 from bot.slack.typed_text import MOST_TYPED, clean_typed
 from bot.working_time import WorkingHours
 
@@ -36,6 +37,13 @@ class SnoozeUntilChange(Value):
     """No reminders about this pull request until something happens to it."""
 
     target: Target
+
+
+class Mute(Value):
+    """No reminders about this pull request any more, or (is_muted False) reminders again."""
+
+    target: Target
+    is_muted: bool = True
 
 
 class SnoozeOff(Value):
@@ -100,7 +108,7 @@ ADMIN_WORDS = ("pause", "resume", "live", "shadow")
 IdentityCommand = LinkAccount | UnlinkAccount | JoinInstallation
 """Commands that work for people who are not linked to a GitHub account."""
 
-ChangeCommand = SnoozeUntil | SnoozeUntilChange | SnoozeOff | OutOfOffice | BackInOffice
+ChangeCommand = SnoozeUntil | SnoozeUntilChange | SnoozeOff | Mute | OutOfOffice | BackInOffice
 PersonCommand = ChangeCommand | ShowReviews | Why | OpenForm | Help | Unclear
 """Commands for people who are linked."""
 
@@ -108,7 +116,7 @@ Command = AdminCommand | IdentityCommand | PersonCommand
 
 _TARGET = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+) ?# ?(?P<number>\d{1,9})(?!\d)(?: · .*)?")
 """With the facts that follow the name in a DM and in lists: `acme/api#12 · by ben · new`."""
-_COVER = re.compile(r"\bcover(?:ed)?(?: by)?:? (?P<who>\S+?)[\s.,;!]*$", re.IGNORECASE)
+_COVER = re.compile(r"[(\[]?\bcover(?:ed)?(?: by)?:? (?P<who>\S+)", re.IGNORECASE)
 _USER = re.compile(r"<@(?P<id>[UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _OFF = frozenset({"off", "stop", "end", "cancel", "none", "back"})
 _HELP = frozenset({"help", "?", "-h", "-help", "--help"})
@@ -117,8 +125,21 @@ _CHANGE = frozenset({"until change", "until something changes", "until it change
 
 _APP = re.compile(r"(?:<@\w+>|[/@]?ripe(?:[-_]\w+)?)(?![\w/-])[:,]? ?", re.IGNORECASE)
 """Ripe's own name before a command, or a mention of it: `/ripe`, `@Ripe`, `/ripe-staging`."""
-_SAME_COMMAND = {"snoozed": "snooze", "out": "ooo", "review": "reviews"}
-"""The words by which Ripe's answers begin, such as `Snoozed until Monday`."""
+_GREETING = re.compile(r"(?:(?:please|pls|plz|hey|hi|hello|ok|okay|my)[,!]? +(?=\S))+", re.IGNORECASE)
+_SAME_COMMAND = {
+    "snoozed": "snooze", "out": "ooo", "away": "ooo", "vacation": "ooo", "holiday": "ooo", "sick": "ooo",
+    "pto": "ooo", "review": "reviews", "mine": "reviews", "queue": "reviews", "list": "reviews",
+}  # fmt: skip
+"""The words by which Ripe's answers begin, such as `Snoozed until Monday`, and those that mean the same."""
+_OF_OFFICE = re.compile(r"^of (?:the )?office(?: |$)", re.IGNORECASE)
+_EVERYTHING = re.compile(
+    r"(?:me|everything|all(?: of)?(?: my)?(?: reminders| reviews)?(?! (?:day|week|month|next|this|the|"
+    r"morning|afternoon|evening|night)\b)|my reminders|my reviews) +(?=\S)",
+    re.IGNORECASE,
+)
+_SHORT = 40
+"""Characters: a text that may well be a time, and fits on a button."""
+_PAUSE = frozenset({"stop", "pause", "silence", "quiet", "mute", "remind"})
 _COMMANDS = frozenset({"snooze", "ooo", "reviews"})
 
 
@@ -128,21 +149,47 @@ def parse_command(text: str) -> Command:
     It may be typed or pasted in any form: with a slash, `/ripe`, markup, or invisible characters.
     """
     if len(text) > MOST_TYPED:
-        return Unclear(question=f"That is longer than {MOST_TYPED} characters, so Ripe did not read it.")
+        question = f"That is longer than {MOST_TYPED} characters, so Ripe did not read it."
+        return Unclear(question=question, choices=("help",))
     name, rest = _split_command(clean_typed(text))
     match name:
         case "snooze":
             return _parse_snooze(rest)
+        case "unsnooze":
+            return SnoozeOff(target=_split_target(rest)[0])
         case "ooo":
             return _parse_ooo(rest)
         case "reviews" | "":
             return _parse_reviews(rest)
         case word if word in _HELP:
             return Help()
-    return _parse_target_first(f"{name} {rest}") or Unclear(
-        question=f"Ripe does not know “{name[:40]}”. What would you like?",
-        choices=("reviews", "snooze 2h", "ooo today", "help"),
-    )
+    return _parse_button(name, rest) or _parse_target_first(f"{name} {rest}") or _unknown(name)
+
+
+def _unknown(name: str) -> Unclear:
+    question = f"Ripe does not know “{name[:40]}”. What would you like?"
+    return Unclear(question=question, choices=("reviews", "snooze 2h", "ooo today", "help"))
+
+
+def _parse_button(name: str, rest: str) -> Command | None:
+    """The word on one of Ripe's buttons, or a word near to it: `why acme/api#12`. None for other words."""
+    target, _ = _split_target(rest)
+    if name == "why":
+        return _parse_why(f"why {rest}")
+    if name == "undo":
+        question = "Press Undo below the answer that you want to undo. Or end a snooze or an absence:"
+        return Unclear(question=question, choices=("snooze off", "ooo off"))
+    if name in ("mute", "unmute") and target is not None:
+        return Mute(target=target, is_muted=name == "mute")
+    if name == "unmute":
+        return Unclear(question="Which pull request? Such as: `unmute acme/api#12`.", choices=("reviews",))
+    if name in _PAUSE:
+        about = f"snooze {target.repository}#{target.number}" if target else "snooze"
+        when = _split_target(rest)[1].strip()
+        typed = (f"{about} {when}",) if when and len(when) < _SHORT else ()
+        choices = (*typed, f"{about} 1h", f"{about} tomorrow", f"{about} next week")
+        return Unclear(question="Until when are no reminders sent?", choices=choices)
+    return None
 
 
 def parse_target(text: str) -> Target | None:
@@ -155,10 +202,13 @@ def parse_target(text: str) -> Target | None:
 
 def _split_command(line: str) -> tuple[str, str]:
     """The first word, in lower case and without a slash, and the rest. A repeated command counts once."""
+    line = _GREETING.sub("", line, count=1) if _GREETING.match(line) else line
     line = _APP.sub("", line, count=1) if _APP.match(line) else line
-    word, _, rest = line.lstrip("/").partition(" ")
-    name = word.lower().strip(".,;:!") or word
+    line = _GREETING.sub("", line, count=1) if _GREETING.match(line) else line
+    word, _, rest = line.lstrip("/ ").partition(" ")
+    name = word.lower().strip(".,;:!?") or word
     name = _SAME_COMMAND.get(name, name)
+    rest = _OF_OFFICE.sub("", rest) if name == "ooo" else rest
     again = _APP.sub("", rest, count=1) if _APP.match(rest) else rest
     repeated = again.lstrip("/").partition(" ")[0].lower()
     if name in _COMMANDS and repeated in _COMMANDS and (repeated == name or rest.startswith("/")):
@@ -174,14 +224,20 @@ def _parse_target_first(line: str) -> Command | None:
         return _parse_snooze(rest) if name == "snooze" else None
     label = f"{target.repository}#{target.number}"
     name, rest = _split_command(rest.strip(" :,"))
-    if name in _COMMANDS:
+    if name in _COMMANDS or name in _PAUSE or name in ("why", "unmute", "unsnooze"):
         return parse_command(f"{name} {label} {rest}")
     choices = (f"reviews why {label}", f"snooze {label} 1h", f"snooze {label} until change")
-    return None if name else Unclear(question=f"What about {label}?", choices=choices)
+    when = f"{name} {rest}".strip()
+    typed = (f"snooze {label} {when}",) if 0 < len(when) < _SHORT else ()
+    return Unclear(question=f"What about {label}?", choices=(*typed, *choices))
 
 
 def _parse_snooze(text: str) -> Command:
     target, rest = _split_target(text)
+    if target is None and _EVERYTHING.match(rest):
+        rest = _EVERYTHING.sub("", rest, count=1)
+    if target is not None and (other := _split_target(rest))[0] is not None:
+        return _one_at_a_time(target, *other)
     phrase = normalize(rest)
     if phrase in _HELP:
         return Help()
@@ -194,6 +250,12 @@ def _parse_snooze(text: str) -> Command:
     return SnoozeUntil(when=rest, target=target)
 
 
+def _one_at_a_time(first: Target, second: Target | None, rest: str) -> Unclear:
+    when = _split_target(rest)[1].strip(" ,;&") or "1h"
+    choices = [f"snooze {each.repository}#{each.number} {when}" for each in (first, second) if each]
+    return Unclear(question="One pull request at a time, please. Which one first?", choices=tuple(choices))
+
+
 def _parse_ooo(text: str) -> Command:
     phrase = normalize(text)
     if not phrase:
@@ -204,9 +266,14 @@ def _parse_ooo(text: str) -> Command:
         return BackInOffice()
     if (named := _COVER.search(text)) is None:
         return OutOfOffice(days=text)
-    if (user := _USER.fullmatch(named["who"])) is None:
-        return Unclear(question="Who covers for you? Type @ and pick the person from Slack's list.")
-    return OutOfOffice(days=text[: named.start()], cover=user["id"])
+    days = f"{text[: named.start()].rstrip(' ,;(')} {text[named.end() :].lstrip(' ,;.)')}".strip()
+    if (user := _USER.fullmatch(named["who"].rstrip(".,;!)]"))) is None:
+        choices = (f"ooo {days}",) if days else ()
+        return Unclear(
+            question="Who covers for you? Type @ and pick the person from Slack's list. Or nobody:",
+            choices=choices or ("ooo today", "ooo tomorrow", "ooo next week"),
+        )
+    return OutOfOffice(days=days, cover=user["id"])
 
 
 def _parse_reviews(text: str) -> Command:
@@ -231,9 +298,10 @@ def _parse_reviews(text: str) -> Command:
 
 def _parse_why(text: str) -> Command:
     target, rest = _split_target(text)
-    if target is not None and normalize(rest).strip(" \N{BULLET}") == "why":
+    if target is not None and normalize(rest).strip(" \N{BULLET}?") == "why":
         return Why(target=target)
-    return Unclear(question="Why what? Name the pull request: `reviews why acme/api#12`.")
+    question = "Why what? Name the pull request, such as `why acme/api#12`, or see your reviews:"
+    return Unclear(question=question, choices=("reviews",))
 
 
 def _parse_link(rest: list[str]) -> Command:
@@ -255,14 +323,23 @@ def resolve_snooze(command: SnoozeUntil, now: datetime, hours: WorkingHours) -> 
     """When the snooze ends for a person with these hours."""
     when = parse_snooze_time(command.when, now, hours)
     if isinstance(when, Unclear):
-        return _as_commands(when, "snooze", command.target)
+        return _as_commands(_with_choices(when, "1h", "tomorrow", "next week"), "snooze", command.target)
     return when.instant
 
 
 def resolve_absence(command: OutOfOffice, now: datetime, hours: WorkingHours) -> Interval | Unclear:
     """When a person with these hours is away."""
     when = parse_absence(command.days, now, hours)
-    return _as_commands(when, "ooo", None) if isinstance(when, Unclear) else when
+    if isinstance(when, Interval):
+        return when
+    question = _as_commands(_with_choices(when, "today", "tomorrow", "next week"), "ooo", None)
+    cover = f" cover <@{command.cover}>" if command.cover else ""
+    return question.model_copy(update={"choices": tuple(f"{each}{cover}" for each in question.choices)})
+
+
+def _with_choices(unclear: Unclear, *choices: str) -> Unclear:
+    """The question as it is, or with these choices if it has none: a button is less work than a new line."""
+    return unclear if unclear.choices else unclear.model_copy(update={"choices": choices})
 
 
 def _split_target(text: str) -> tuple[Target | None, str]:
@@ -282,7 +359,8 @@ def _lower(target: Target) -> tuple[str, int]:
 
 
 def _which_pull_request() -> Unclear:
-    return Unclear(question="Until which pull request changes? Name it: `snooze acme/api#12 until change`.")
+    question = "Until which pull request changes? Name it, such as `snooze acme/api#12 until change`."
+    return Unclear(question=question, choices=("reviews",))
 
 
 def _until_when(target: Target) -> Unclear:

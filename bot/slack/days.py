@@ -20,7 +20,8 @@ _WEEKDAY = "|".join(sorted(WEEKDAYS, key=len, reverse=True))
 _WITH_WEEKDAY = re.compile(rf"({_WEEKDAY})\.?,? (.*\d.*)")
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th)?\.?(?: of)? ({_MONTH})\.?(?:,? (\d{{4}}))?")
 _MONTH_DAY = re.compile(rf"({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?:,? (\d{{4}}))?")
-_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.?(\d{4})?")
+_DAY_OF_MONTH = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})(?:\. ?(\d{4}|\d{2})?)?")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})(?:/(\d{2,4}))?")
 _CLOCK = re.compile(r"(?:at )?(\d{1,2})(?:([:.h])(\d{2}))? ?(am|pm|h|oclock)?")
@@ -36,6 +37,7 @@ class Unclear(Value):
 
 def parse_day(text: str, today: date) -> date | Unclear | None:
     """A day from today on. None if the text is not a day."""
+    text = text.removeprefix("the ")
     if text in ("today", "tonight"):
         return today
     if text in ("tomorrow", "tmr", "tmrw"):
@@ -97,17 +99,37 @@ def _calendar_day(text: str, today: date) -> date | Unclear | None:
         day, month, year = int(match[2]), MONTHS[match[1]], match[3]
     elif match := _DOTTED.fullmatch(text):
         day, month, year = int(match[1]), int(match[2]), match[3]
+    elif match := _DAY_OF_MONTH.fullmatch(text):
+        return _coming_day_of_month(int(match[1]), today)
     else:
         return None
-    return _exact(int(year), month, day, today) if year else _nearest(month, day, today)
+    return _exact(_full_year(year), month, day, today) if year else _nearest(month, day, today)
+
+
+def _full_year(year: str) -> int:
+    return int(year) + (2000 if len(year) == 2 else 0)
+
+
+def _coming_day_of_month(day: int, today: date) -> date | Unclear | None:
+    """The next `26th` from today on. If that is today, it may be meant a month later."""
+    months = (
+        (today.year + (today.month + ahead - 1) // 12, (today.month + ahead - 1) % 12 + 1)
+        for ahead in range(4)
+    )
+    days = [made for year, month in months if (made := _make(year, month, day)) and made >= today]
+    if not days:
+        return None
+    return _which("Today, or in a month?", *days[:2]) if days[0] == today else days[0]
 
 
 def _slashed(first: int, second: int, year: str | None, today: date) -> date | Unclear | None:
-    """Offers both readings: 03/04 is March in one country and April in another."""
+    """Offers both readings: 03/04 is March in one country and April in another. 12/31 has only one."""
     if year:
-        return _slashed_in(int(year) + (2000 if len(year) == 2 else 0), first, second, today)
-    days = [day for m, d in ((second, first), (first, second)) if (day := _coming(m, d, today)) is not None]
-    return _which("Day first or month first?", *sorted(set(days))) if days else None
+        return _slashed_in(_full_year(year), first, second, today)
+    days = {(m, d): day for m, d in ((second, first), (first, second)) if (day := _coming(m, d, today))}
+    if len(days) == 1:
+        return _nearest(*next(iter(days)), today)
+    return _which("Day first or month first?", *sorted(days.values())) if days else None
 
 
 def _slashed_in(year: int, first: int, second: int, today: date) -> date | Unclear:

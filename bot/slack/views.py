@@ -54,13 +54,13 @@ SNOOZE_FORM = Form(
     name="snooze",
     title="Snooze reminders",
     error_field=HOW_LONG,
-    without_form="Type how long, such as `/snooze 2h` or `/snooze until monday`.",
+    without_form="Type how long, such as `/snooze 2h` or `/snooze until tomorrow`.",
 )
 OOO_FORM = Form(
     name="ooo",
     title="Out of office",
     error_field=LAST_DAY,
-    without_form="Type which days, such as `/ooo 3-14 aug` or `/ooo until friday`.",
+    without_form="Type which days, such as `/ooo today` or `/ooo until tomorrow`.",
 )
 FORMS = {form.name: form for form in (SNOOZE_FORM, OOO_FORM)}
 """By name, which is the command that opens the form."""

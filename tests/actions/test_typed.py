@@ -1,14 +1,24 @@
 """Typed commands are carried out and answered with absolute times, or become a question."""
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 
 import pytest
 
-from bot.actions.typed import carry_out
+from bot.actions.typed import carry_out, render_help
 from bot.model import UserError
 from bot.people.store import list_absences
 from bot.sandbox.slack.blocks import check_blocks
-from bot.slack.commands import AdminCommand, IdentityCommand, parse_command
+from bot.slack.absences import Interval
+from bot.slack.commands import (
+    AdminCommand,
+    IdentityCommand,
+    OutOfOffice,
+    SnoozeUntil,
+    parse_command,
+    resolve_absence,
+    resolve_snooze,
+)
 from bot.slack.messages import Rendered
 from tests.actions.world import World, buttons_of
 from tests.factories import MONDAY
@@ -116,11 +126,43 @@ async def test_help_shows_every_command(world: World, line: str) -> None:
         ("reviews team", "no page for a team yet"),
         ("reviews settings", "nothing else to set here yet"),
         ("snooze", "/snooze 2h"),
-        ("ooo", "/ooo until friday"),
+        ("ooo", "/ooo until tomorrow"),
     ],
 )
 async def test_every_command_has_an_honest_answer(world: World, line: str, answer: str) -> None:
     assert answer in (await say(world, line)).text
+
+
+@pytest.mark.parametrize("days", range(0, 380, 9))
+async def test_every_example_in_the_help_works_on_any_day(world: World, days: int) -> None:
+    now = MONDAY + timedelta(days=days)
+    hours = (await world.person("ana")).hours
+    for line in re.findall(r"`/((?:snooze|ooo) [^`#]+)`", render_help(now).text):
+        command = parse_command(line)
+        if isinstance(command, SnoozeUntil):
+            assert isinstance(resolve_snooze(command, now, hours), datetime), line
+        if isinstance(command, OutOfOffice):
+            assert isinstance(resolve_absence(command, now, hours), Interval), line
+
+
+async def test_a_review_is_muted_by_its_name(world: World) -> None:
+    await world.person("ana")
+    request = await world.ask("ana", 12)
+    assert (await say(world, "mute acme/api#12")).text.startswith("Muted: no more reminders")
+    assert (await world.request(request)).is_muted
+    await say(world, "unmute acme/api#12")
+    assert not (await world.request(request)).is_muted
+
+
+async def test_hours_of_one_day_name_that_day_and_the_zone_once(world: World) -> None:
+    answer = await say(world, "ooo tomorrow 14:00-16:00")
+    assert answer.text.startswith("Out from Tue 24 Nov, 14:00 until 16:00 (Europe/Berlin).")
+
+
+async def test_a_question_about_an_absence_shows_no_slack_id(world: World) -> None:
+    answer = await say(world, "ooo until 17 cover <@U0CHO00001>")
+    shown = [each["text"]["text"] for each in buttons_of(answer)]
+    assert shown == ["ooo until 2026-11-23 17:00", "ooo until 2026-12-17"]
 
 
 async def test_why_is_answered_by_name(world: World) -> None:

@@ -346,6 +346,18 @@ async def test_a_name_in_slack_cannot_become_html(ripe: Whole, browser: httpx.As
     assert "<script>" not in page.text
 
 
+async def test_an_unlinked_user_gets_help(ripe: Whole) -> None:
+    app = ripe.app
+    admins = AdminActions(app.workspace_id, app.switch, app.queue, app.clock.now)
+    invite = make_invite(app.settings)
+    actions = PersonActions(app.queue, app.clock, OncePerRequest(app.clock), admins, invite)
+    with app.database.ambient():
+        request = SlackRequest(ConnectedWorkspace(app.workspace_id, app.slack), "1", "U0DEV00001")
+        answer = await actions.obey(request, parse_command("reviews help"))
+    assert answer is not None
+    assert "`/reviews link` connects" in answer.text
+
+
 async def test_without_credentials_people_are_told_what_is_missing(ripe: Whole) -> None:
     lacking = {"github_client_secret": None, "public_url": None}
     app = replace(ripe.app, settings=ripe.app.settings.model_copy(update=lacking))

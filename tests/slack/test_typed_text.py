@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.actions.absence import describe_absence
 from bot.people.model import Absence
+from bot.slack.absences import Interval, parse_absence
 from bot.slack.commands import (
     Command,
     Help,
@@ -26,7 +27,7 @@ from bot.slack.commands import (
 )
 from bot.slack.days import Unclear
 from bot.slack.escape import disarm
-from bot.slack.times import Interval, Until, describe_instant, parse_absence, parse_snooze_time
+from bot.slack.times import Until, describe_instant, parse_snooze_time
 from bot.slack.typed_text import MOST_TYPED, clean_typed
 from bot.working_time import WorkingHours, local_instant
 from tests.factories import person
@@ -338,7 +339,8 @@ def test_a_text_that_is_too_long_is_refused_in_words() -> None:
     assert "500 characters" in str(parse_command("snooze " + " " * MOST_TYPED + "2h"))
 
 
-WORDS = """snooze ooo reviews why /ripe until - to , . : / # ( ) < > | & * _ 2 2h 3:15 2.5 10 dec monday next
+WORDS = """please thanks all me 90' 2p.m. uhr midnight two and half :a: (a) back sick the 5th month mute
+snooze ooo reviews why /ripe until - to , . : / # ( ) < > | & * _ 2 2h 3:15 2.5 10 dec monday next
 week 99999 acme/api#12 <@U1> cover tomorrow this afternoon 31 2027 0 am h w Z {} for and — ;"""
 PIECES = st.sampled_from([*WORDS.split(), "", "\N{NO-BREAK SPACE}", "\ud800"])
 ANY_TEXT = st.one_of(
@@ -380,6 +382,16 @@ HOSTILE = [
     ("ooo cover " + "." * MOST_TYPED)[: MOST_TYPED - 1] + "x",
     ("ooo " + "mon 1 " * 100)[:MOST_TYPED],
     ("ooo 1 - " + "1 - " * 200)[:MOST_TYPED],
+    ("snooze " + ":a:" * 200)[: MOST_TYPED - 1] + ":",
+    ("snooze 2h " + "please, " * 80)[: MOST_TYPED - 1] + "x",
+    ("please " * 80)[:MOST_TYPED],
+    ("snooze " + "(a" * 300)[:MOST_TYPED],
+    ("snooze " + "(lunch) " * 80)[:MOST_TYPED],
+    ("snooze " + "a." * 300)[:MOST_TYPED],
+    ("snooze " + "a.b/" * 200)[:MOST_TYPED],
+    ("snooze " + "all " * 200)[:MOST_TYPED],
+    ("ooo " + "cover " * 100)[:MOST_TYPED],
+    ("snooze " + "\N{VULGAR FRACTION ONE HALF}" * MOST_TYPED)[:MOST_TYPED],
 ]
 """Long runs of whatever makes a regular expression try again."""
 
