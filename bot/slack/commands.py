@@ -176,7 +176,7 @@ def _parse_button(name: str, rest: str) -> Command | None:
     target, _ = _split_target(rest)
     if name == "why":
         return _parse_why(f"why {rest}")
-    if name == "undo":
+    if name in ("undo", "resume", "unpause"):
         question = "Press Undo below the answer that you want to undo. Or end a snooze or an absence:"
         return Unclear(question=question, choices=("snooze off", "ooo off"))
     if name in ("mute", "unmute") and target is not None:

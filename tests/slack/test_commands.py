@@ -129,6 +129,7 @@ def test_an_incomplete_command_becomes_a_question(text: str) -> None:
         ("acme/api#12 2h", "snooze acme/api#12 2h"),
         ("why me?", "reviews"),
         ("undo", "snooze off"),
+        ("resume", "snooze off"),
         ("unmute", "reviews"),
         ("stop", "snooze tomorrow"),
         ("pause until monday", "snooze until monday"),
