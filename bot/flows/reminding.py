@@ -51,7 +51,7 @@ async def bring_to_rest(
             case None:
                 return Discard("the review request is gone")
             case _Decided(step=Wait(until=until, why=why, detail=detail), look_changes_at=look_changes_at):
-                log.info("reminder waits", request_id=request_id, why=why, detail=detail)
+                log.info("reminder waits", request_id=request_id, why=why.value, detail=detail)
                 until = until + AFTER_DIGEST if until and why is Silence.IN_DIGEST else until
                 moments = [at for at in (until, look_changes_at) if at is not None]
                 return Postpone(min(moments)) if moments else None
@@ -84,7 +84,16 @@ async def _decide_after_others(
         if decided.step.request_id in others:
             raise Postpone(clock.now() + LOOK_AGAIN_AFTER)
         others.add(decided.step.request_id)
-        await bring_to_rest(decided.step.request_id, slack=slack, queue=queue, clock=clock)
+        await _go_first(decided.step.request_id, slack=slack, queue=queue, clock=clock)
+
+
+async def _go_first(request_id: RequestId, *, slack: outbox.Slack | None, queue: Queue, clock: Clock) -> None:
+    """Sends the DM of a more important request, unless its own job is sending it at this moment."""
+    decided = await _decide(request_id, queue, clock, is_live=slack is not None)
+    if decided is not None and isinstance(decided.step, Reconcile):
+        raise Postpone(clock.now() + LOOK_AGAIN_AFTER)
+    if decided is not None and isinstance(decided.step, Send | Edit):
+        await _take(decided, slack, clock)
 
 
 @write_transaction

@@ -129,5 +129,5 @@ async def stop(ripe: Process) -> None:
         rest, _ = await ripe.communicate()
     output = rest.decode()
     assert ripe.returncode == 0, output
-    assert "is killed" not in output
+    assert "is killed" not in output, output
     assert output.endswith("Stopped.\n")
