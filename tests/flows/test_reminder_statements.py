@@ -32,7 +32,7 @@ A_STATE = 3
 A_DM = 14
 A_REMINDER = 15
 """With the edit of the DM before it."""
-AN_AUTHOR_NOTICE = 15
+AN_AUTHOR_NOTICE = 16
 A_GREETING = 13
 A_DIGEST = 14
 

@@ -14,7 +14,7 @@ from tests.journeys.whole import Whole
 from tests.promises import Promise
 
 ORDERS = list(permutations(range(6)))
-SAMPLE = 12
+SAMPLE = 8
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.promises import Promise
 from tests.stored import load_pull_request
 
 Story = Callable[[Whole], Pull]
-SAMPLE = 40
+SAMPLE = 20
 
 
 def a_review(ripe: Whole) -> Pull:
