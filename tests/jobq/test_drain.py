@@ -1,5 +1,6 @@
 """`drain` runs the ripe jobs of a queue inside a test."""
 
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import asyncpg
@@ -101,6 +102,11 @@ async def test_a_migration_under_a_prepared_statement_costs_no_try(queue: Queue,
     await db.execute("CREATE TABLE fruit (name text, weight int)")
     await queue.save(Job(job_type="weigh"))
     await drain(queue, {"weigh": weigh})
+    async with AsyncExitStack() as borrowed:
+        # Any connection of the pool may serve the next job, so the statement is prepared on each.
+        for _ in range(db._pool.get_max_size()):
+            connection = await borrowed.enter_async_context(db.connection())
+            await connection.fetch("SELECT * FROM fruit")
     await db.execute(change)
     await queue.save(Job(job_type="weigh"))
     with pytest.raises(asyncpg.InvalidCachedStatementError):
