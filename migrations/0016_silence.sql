@@ -1,4 +1,4 @@
--- Nobody will act on a pull request: its author is told, or else an admin.
+-- If nobody will act on a pull request, its author hears of it. An admin stands in for an author without DMs.
 
 -- The code lists the kinds of notices. What a notice to an author says, as `request:reason` or `team:name`, so that
 -- each is said once a round. One kind of notice may go several times a round, each time about something else.
@@ -10,7 +10,7 @@ ALTER TABLE message
 CREATE UNIQUE INDEX message_notice ON message
     (pull_request_id, notice, round, (CASE WHEN notice = 'nobody_acts' THEN topics ELSE '{}' END));
 
--- Pull requests on which nobody acts and whose author cannot be told, so that an admin hears of them.
+-- Pull requests on which nobody acts and whose authors get no DMs, so that an admin hears of them.
 CREATE TABLE unheard (
     workspace_id bigint NOT NULL REFERENCES workspace,
     pull_request_id bigint PRIMARY KEY REFERENCES pull_request ON DELETE CASCADE,

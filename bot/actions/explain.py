@@ -65,8 +65,8 @@ async def _describe_unheard(pull_request: PullRequest, now: datetime) -> list[st
     if not isinstance(await find_standstill(pull_request, now), NoticeContent):
         return []
     if now - since < HEARD_WITHIN:
-        return ["Nobody acts on it. Its author gets no DMs, so an admin is told in their working hours."]
-    return ["Nobody acts on it, and nobody could be told: neither the author nor an admin."]
+        return ["Nobody acts on it. Its author gets no DMs, so an admin gets one in their working hours."]
+    return ["Nobody acts on it, and nobody has heard of that: neither its author nor an admin gets DMs."]
 
 
 async def _why_undecided(pull_request: PullRequest, now: datetime) -> str:
@@ -78,7 +78,7 @@ async def _why_undecided(pull_request: PullRequest, now: datetime) -> str:
         return "GitHub does not show it to Ripe"
     if now - pull_request.created_at < FIRST_MINUTES:
         return "its first minutes are not over"
-    return "there were no rules for it when something last happened to it, or GitHub has not told its files"
+    return "there were no rules for it when something last happened to it, or GitHub did not name its files"
 
 
 async def _describe_obstacles(

@@ -34,7 +34,7 @@ from jobq import Discard, HandlerResult, Postpone, Queue, write_transaction
 log = structlog.get_logger()
 
 TELL_AFTER = timedelta(minutes=10)
-"""Nobody is told at once that a reviewer is not reminded: they may undo what they did."""
+"""The author does not hear at once of a mute or an absence, because the reviewer may undo it."""
 MOST_STEPS = 20
 """More than any request can need at once: a loop that does not end is a bug and must show."""
 AFTER_DIGEST = timedelta(minutes=30)

@@ -13,13 +13,13 @@ AT_MOST_EVERY = timedelta(days=7)
 """An admin gets one line about a pull request in this time, even if there is something else to say."""
 
 HEARD_WITHIN = timedelta(days=4)
-"""The admin is told in their working hours, which may begin after a long weekend."""
+"""An admin gets the notice in their working hours, which may begin after a long weekend."""
 
 
 async def note_unheard(
     workspace_id: WorkspaceId, pull_request_id: PullRequestId, topics: Iterable[str], now: datetime
 ) -> None:
-    """Remembers to tell an admin, unless one was told all of this, or was told of it this week."""
+    """Notes it for an admin, unless one has heard all of this, or has heard of it this week."""
     await current_database().execute(
         """
         INSERT INTO unheard AS noted (workspace_id, pull_request_id, topics, noted_at) VALUES ($1, $2, $3, $4)

@@ -28,9 +28,7 @@ from bot.reviews.model import PullRequest
 from bot.reviews.store import list_pull_requests_by_id
 from bot.slack.gateway import SlackUser
 from bot.slack.notices import render_unheard
-from bot.working_time import (
-    local_day,
-)
+from bot.working_time import local_day
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
 
 Unheard = tuple[PullRequest, NoticeContent]
@@ -63,7 +61,7 @@ async def tell_admin_of_silence(job: ClaimedJob, *, slack: Slack | None, clock: 
 async def _prepare(workspace_id: WorkspaceId, listed: Sequence[SlackUser], now: datetime) -> PreparedNotice:
     admin = await choose_admin(workspace_id, listed, now)
     if admin is None:
-        return Discard("no admin can be told")  # `ripe doctor` and `ripe why` say so
+        return Discard("no admin gets DMs")  # `ripe doctor` and `ripe why` say so
     await lock_person(admin.id)
     notice = Notice.to_person(admin, NoticeKind.UNHEARD, local_day(admin.hours, now).isoformat())
     if (earlier := await find_notice(notice)) is not None:

@@ -185,7 +185,7 @@ async def _tell_admin(
         await queue.save(
             tell_admin_of_silence_job(pull_request.workspace_id).runs_at(now + ADMIN_HEARS_AFTER)
         )
-    return wait or Discard("the author cannot be told")
+    return wait or Discard("the author gets no DMs")
 
 
 async def _find_content(

@@ -100,7 +100,7 @@ class _Supervised:
         process = await _start(child)
         self.guardian.watch(process.pid)
         self.processes[child.name] = process
-        if self.ending.is_set():  # meanwhile all others were told to end
+        if self.ending.is_set():  # all others got their signal meanwhile
             _send(process, signal.SIGTERM)
         prefix, rest, last = f"{child.name:<{self.width}} | ", b"", b""
         # Not readline(): it gives up on lines that are longer than its buffer.

@@ -143,6 +143,6 @@ def render_unheard(unheard: Sequence[tuple[PullRequest, Sequence[str]]]) -> Rend
         blocks.append(section(f"• {title_link(about)} · {label(about)}\n{why}"))
     if count > MOST_LISTED:
         blocks.append(context(f"and {count - MOST_LISTED} more"))
-    whose = "Its author" if count == 1 else "Their authors"
-    blocks.append(context(f"{whose} cannot be told in Slack, so you hear of it once, as an admin."))
+    readers = "Its author gets" if count == 1 else "Their authors get"
+    blocks.append(context(f"{readers} no DMs, so you hear of it once, as an admin."))
     return Rendered(blocks=tuple(blocks), text=f"{headline}.")

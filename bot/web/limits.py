@@ -123,7 +123,7 @@ class _Limits:
 
 
 class _Exchange:
-    """A request and its answer. If the body is refused, the application is told that the client has gone."""
+    """A request and its answer. If the body is refused, the application sees a client that has gone."""
 
     def __init__(
         self, memory: BodyMemory, body: Body, cap: int, receive: ASGIReceiveCallable, send: ASGISendCallable
