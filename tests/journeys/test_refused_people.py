@@ -1,9 +1,18 @@
 """Slack refuses DMs to somebody: an admin hears of it once, and what was refused is decided anew."""
 
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
 from bot.actions.explain import explain
-from bot.flows.catalog import repair_job
+from bot.flows.catalog import TELL_ADMIN, repair_job
 from bot.flows.refused_people import decide_refused_anew, list_refused_people
+from bot.jobs.tell_admin import tell_admin
 from bot.sandbox.github.model import Pull
+from bot.slack.gateway import SlackGateway
+from bot.worker import build_handlers
+from jobq import Handler
+from jobq.testing import drain
 from tests.journeys.test_obstacles import to_admins
 from tests.journeys.whole import Whole
 
@@ -33,6 +42,35 @@ async def test_one_admin_hears_once_a_day_of_everybody_who_gets_no_dms(ripe: Who
     await ask(ripe, "ana")
     await ripe.pass_time(days=3)
     assert to_admins(ripe) == [notice]
+
+
+async def test_a_refusal_that_comes_while_a_notice_is_sent_is_in_the_next_one(ripe: Whole) -> None:
+    deactivate(ripe, "ana")
+    deactivate(ripe, "cho")
+    await ask(ripe, "ana")
+
+    class Slack(SlackGateway):
+        """Cho is refused just before the notice leaves."""
+
+        async def post_dm(self, *args: Any) -> str:
+            await ask(ripe, "cho")
+            return await super().post_dm(*args)
+
+    settings = ripe.app.settings
+    assert settings.slack_bot_token is not None
+    slack = Slack(settings.slack_bot_token, settings.slack_api_url, now=ripe.clock.now)
+    telling: Handler = partial(tell_admin, slack=slack, clock=ripe.clock)
+    handlers = {**build_handlers(ripe.app), TELL_ADMIN: telling}
+    ripe.clock.shift += timedelta(minutes=2)
+    try:
+        await drain(ripe.app.queue, handlers)
+    finally:
+        await slack.close()
+    [first] = to_admins(ripe)
+    assert "Slack refuses DMs to ana" in first
+    assert "to cho" not in first
+    await ripe.pass_time(days=2)
+    assert ["Slack refuses DMs to cho" in notice for notice in to_admins(ripe)] == [False, True]
 
 
 async def test_a_refusal_is_shown_by_why(ripe: Whole) -> None:
