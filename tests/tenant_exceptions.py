@@ -64,6 +64,9 @@ NOT_QUERIES = set(
         "record_shown",
         "put_on_hold",
         "note_unheard",
+        "plan_late_notice",
+        "load_late_notices",
+        "mark_late_notices",
         "mark_heard",
         "forget_unheard",
         "release_hold",
@@ -104,6 +107,7 @@ NOT_QUERIES = set(
 """Functions that write, lock, or run a job."""
 
 OF_ALL = {
+    "is_held_up",  # looks at the clock
     "load_watch",  # of the whole bot
     "list_stored_guids",  # of deliveries that GitHub lists for the whole App
     "list_asked",  # likewise

@@ -164,6 +164,14 @@ async def _write(
     await insert_notice(Notice.to_person(reader, NoticeKind.GREETING, str(base + 5)), MONDAY)
     listed = await insert_notice(Notice.to_person(reader, NoticeKind.DIGEST, "2026-11-23"), MONDAY)
     assert listed is not None
+    await current_database().execute(
+        """
+        INSERT INTO late_notice (
+            workspace_id, pull_request_id, round, kind, person_id, planned_at, message_id)
+        VALUES ($1, $2, $3, 'no_answer', $4, $5, $6)
+        """,
+        workspace_id, pull_request.id, pull_request.round, ana, MONDAY, listed,
+    )  # fmt: skip
     request = await reviews.load_request(request_id)
     await plan_item(request, MONDAY)
     await mark_listed([request_id], listed)

@@ -20,6 +20,7 @@ OWNERS = {
     "flows/visibility": ("held",),
     "flows/obstacles": ("obstacle",),
     "flows/unheard": ("unheard",),
+    "flows/late_notices": ("late_notice",),
     "modes": ("pause",),
     "actions/store": ("action",),
     "credentials": ("credential", "setting"),

@@ -13,7 +13,7 @@ from bot import modes
 from bot.actions import store as actions
 from bot.assignment.store import find_config, find_unfinished_assignment, list_assignments, list_configs
 from bot.flows import account_forgetting as forgetting
-from bot.flows import candidates, in_workspace, pausing, review_queue, unheard, workspaces
+from bot.flows import author_notices, candidates, in_workspace, pausing, review_queue, unheard, workspaces
 from bot.flows import workspace_forgetting as slack_forgetting
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.listing_digests import list_digests
@@ -119,6 +119,10 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     read_reminder_states: lambda a: read_reminder_states([a.request_id, a.twin_id], MONDAY),
     notices.list_author_notices: lambda a: notices.list_author_notices(a.pull_request),
     notices.find_notice: find_greeting,
+    author_notices.list_earlier: lambda a: author_notices.list_earlier(a.pull_request),
+    author_notices.find_news: lambda a: author_notices.find_news(
+        NoticeKind.NOBODY_ACTS, a.pull_request, (), MONDAY
+    ),
     workspaces.find_workspace_of_installation: lambda a: workspaces.find_workspace_of_installation(
         a.installation_id
     ),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from bot.assignment.model import Assignment
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
+from bot.flows.author_notices import list_earlier
 from bot.flows.current_rules import find_rules
 from bot.flows.listing_digests import list_digests
 from bot.flows.obstacles import describe_obstacle, list_obstacles
@@ -15,7 +16,6 @@ from bot.flows.unheard import HEARD_WITHIN, unheard_since
 from bot.flows.visibility import Visibility, find_visibility
 from bot.model import UserError, WorkspaceId
 from bot.reminders.model import Message, MessageState, NoticeKind, Outlook, ReminderState
-from bot.reminders.notices import list_author_notices
 from bot.reminders.outlook import find_outlook
 from bot.reminders.rules import number_of
 from bot.reminders.words import about_reviewer
@@ -53,7 +53,7 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
     for state in states:
         lines += describe_request(state, now, await list_digests(state.request.id))
     lines += await _describe_obstacles(pull_request, states, now)
-    for notice in await list_author_notices(pull_request):
+    for notice in await list_earlier(pull_request):
         lines.append(_describe_message(notice.message, f"notice to the author ({_NOTICES[notice.kind]})"))
     return [*lines, *await _describe_unheard(pull_request, now)]
 

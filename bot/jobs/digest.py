@@ -1,8 +1,9 @@
-"""Sends a person one DM that lists several reviews, once a working morning and never empty.
+"""Sends a person one DM that lists several pull requests, once a working morning and never empty.
 
 It lists reviews that get no DM of their own: those over the budget of a day, those that are late, and those
 that waited before Ripe was installed. Nothing else is sent about the last until something happens to them, as
-after a person's own "snooze until something changes".
+after a person's own "snooze until something changes". The reader's own pull requests are listed if the
+notice about one is late.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.catalog import digest_job, remind_reviewer_job, tell_author_job
+from bot.flows.late_notices import LateNotices, load_late_notices, mark_late_notices
 from bot.flows.notices import (
     LostNotice,
     PreparedNotice,
@@ -31,7 +33,7 @@ from bot.reminders.importance import importance_of
 from bot.reminders.model import Notice, NoticeKind, ReminderState, Silence, Wait
 from bot.reminders.planning import next_morning
 from bot.reviews.backlog import mark_notified
-from bot.slack.digests import render_digest
+from bot.slack.digests import AuthorItem, render_digest
 from bot.working_time import local_day
 from jobq import ClaimedJob, Discard, HandlerResult, Job, Postpone, Queue, write_transaction
 
@@ -47,13 +49,26 @@ class Arguments(BaseModel):
 class _Listed(Value):
     """The reviews that a digest of this moment lists, and when the next one is planned.
 
-    `late` are those that are not in it because GitHub has not been asked about them yet.
+    `late` are those that are not in it because GitHub has not been asked about them yet. `notices` are about
+    the person's own pull requests.
     """
 
     items: tuple[ReminderState, ...]
     backlog: tuple[ReminderState, ...]
     late: tuple[ReminderState, ...]
+    notices: LateNotices
     next_at: datetime | None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.items or self.backlog or self.notices.items)
+
+    def waits_for_github(self, now: datetime) -> bool:
+        """Whether an answer that is to come soon may make this list longer."""
+        if not (self.late or self.notices.is_asking):
+            return False
+        planned = [state.digest_planned_at for state in self.items] + [self.notices.planned_at]
+        return any(at is None or now - at < WAITS_FOR_GITHUB for at in planned)
 
 
 async def digest(job: ClaimedJob, *, slack: outbox.Slack | None, queue: Queue, clock: Clock) -> HandlerResult:
@@ -73,18 +88,26 @@ async def _prepare(person_id: PersonId, now: datetime, queue: Queue, *, is_live:
         return LostNotice(message=earlier, person=person)
     if (wait := wait_for_work(person, now, person.snoozed_until)) is not None:
         return wait
-    listed = await _load_listed(person_id, now)
-    if not (listed.items or listed.backlog):
-        return Postpone(listed.next_at) if listed.next_at else Discard("nothing waits")
+    listed = await _load_listed(person_id, queue, now)
+    if listed.is_empty:
+        return _look_again(listed, now)
     if earlier is not None:
         tomorrow = next_morning(person, now)
         return Postpone(tomorrow) if tomorrow else Discard("never at work")
-    if listed.late and any(_waits_for_github(state, now) for state in listed.items):
+    if listed.waits_for_github(now):
         return Postpone(now + LOOK_AGAIN_AFTER)
     return await _begin(person, listed, now, queue, is_live=is_live)
 
 
-async def _load_listed(person_id: PersonId, now: datetime) -> _Listed:
+def _look_again(listed: _Listed, now: datetime) -> Postpone | Discard:
+    """When there may be something to list."""
+    moments = [listed.next_at] if listed.next_at else []
+    if listed.notices.is_asking:
+        moments.append(now + (LOOK_AGAIN_AFTER if listed.waits_for_github(now) else WAITS_FOR_GITHUB))
+    return Postpone(min(moments)) if moments else Discard("nothing waits")
+
+
+async def _load_listed(person_id: PersonId, queue: Queue, now: datetime) -> _Listed:
     states = await load_reminder_states(await list_open_request_ids_of_person(person_id), now)
     waits = [(state, wait) for state in states if (wait := rules.why_not_now(state, now)) is not None]
     planned = [
@@ -97,6 +120,7 @@ async def _load_listed(person_id: PersonId, now: datetime) -> _Listed:
         items=tuple(sorted(items, key=importance_of)),
         backlog=tuple(state for state in states if _is_waiting_backlog(state)),
         late=tuple(state for state, wait in waits if _is_late(state, wait)),
+        notices=await load_late_notices(person_id, queue, now),
         next_at=min((planned_at for planned_at, _ in planned if planned_at > now), default=None),
     )
 
@@ -116,10 +140,6 @@ def _is_waiting_backlog(state: ReminderState) -> bool:
     return state.request.is_snoozed_until_change and not state.request.is_muted
 
 
-def _waits_for_github(state: ReminderState, now: datetime) -> bool:
-    return state.digest_planned_at is None or now - state.digest_planned_at < WAITS_FOR_GITHUB
-
-
 async def _begin(
     person: Person, listed: _Listed, now: datetime, queue: Queue, *, is_live: bool
 ) -> PreparedNotice:
@@ -128,6 +148,10 @@ async def _begin(
     rendered = render_digest(
         [(state.pull_request, rules.waiting_time(state, now)) for state in listed.items],
         [state.pull_request for state in listed.backlog],
+        [
+            AuthorItem(item.pull_request, item.content.kind, item.content.logins, item.content.sentences)
+            for item in listed.notices.items
+        ],
         now,
         is_first_ever=person.welcomed_at is None,
     )
@@ -135,10 +159,10 @@ async def _begin(
     if isinstance(prepared, ReadyNotice):
         await _mark(listed, prepared.message_id)
         jobs = [job for state in listed.items for job in _following_jobs(state, now)]
-        if listed.next_at is not None:
-            jobs.append(digest_job(person.id).runs_at(listed.next_at))
-        if jobs:
-            await queue.save_all(jobs)
+        tomorrow = next_morning(person, now) if listed.notices.is_asking else None
+        if moments := [at for at in (listed.next_at, tomorrow) if at is not None]:
+            jobs.append(digest_job(person.id).runs_at(min(moments)))
+        await queue.save_all(jobs)
     return prepared
 
 
@@ -147,6 +171,7 @@ async def _mark(listed: _Listed, message_id: int) -> None:
         await digests.mark_listed((state.request.id for state in listed.items), message_id)
     if listed.backlog:
         await mark_notified((state.request.id for state in listed.backlog), message_id)
+    await mark_late_notices(listed.notices.items, message_id)
 
 
 def _following_jobs(state: ReminderState, now: datetime) -> Sequence[Job]:

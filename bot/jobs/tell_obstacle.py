@@ -1,6 +1,6 @@
 """Tells an author, once a round, that GitHub refuses to help with their pull request."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
@@ -8,6 +8,7 @@ from bot.assignment.model import Decision
 from bot.assignment.store import list_assignments
 from bot.clock import Clock
 from bot.flows import outbox
+from bot.flows.late_notices import is_held_up
 from bot.flows.notices import PreparedNotice, begin_notice, follow_up, send_notice, wait_for_work
 from bot.flows.obstacles import Call, Obstacle, describe_obstacle, list_obstacles
 from bot.model import PullRequestId
@@ -19,7 +20,10 @@ from bot.reviews.model import PullRequest
 from bot.reviews.store import lock_pull_request
 from bot.slack.notices import render_obstacle_notice
 from bot.slack.times import describe_instant
-from jobq import ClaimedJob, Discard, HandlerResult, write_transaction
+from jobq import ClaimedJob, Discard, HandlerResult, Postpone, write_transaction
+
+ASKED_AGAIN_WITHIN = timedelta(minutes=30)
+"""After an outage, the calls that GitHub refused are made again within this time, and may succeed."""
 
 
 class Arguments(BaseModel):
@@ -28,6 +32,8 @@ class Arguments(BaseModel):
 
 async def tell_obstacle(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends the notice in the author's working hours if GitHub still refuses; otherwise discards it."""
+    if await is_held_up(job.due_at, clock.now()):
+        return Postpone(clock.now() + ASKED_AGAIN_WITHIN)
     prepared = await _prepare(job.read(Arguments).pull_request_id, clock.now())
     return await send_notice(prepared, slack=slack, clock=clock)
 

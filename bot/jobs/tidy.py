@@ -90,8 +90,8 @@ RETENTIONS = (
         """,
     ),
     Retention(
-        # Greetings and digests. A digest stays while a review request in it is open: without it, that request
-        # would be listed again.
+        # Greetings and digests. A digest stays while a review request or pull request in it is open: without
+        # it, that would be listed again.
         "personal_notices",
         timedelta(days=90),
         """
@@ -104,6 +104,9 @@ RETENTIONS = (
               AND NOT EXISTS (
                   SELECT FROM digest_item JOIN review_request ON review_request.id = digest_item.request_id
                   WHERE digest_item.message_id = message.id AND review_request.closed_at IS NULL)
+              AND NOT EXISTS (
+                  SELECT FROM late_notice JOIN pull_request ON pull_request.id = late_notice.pull_request_id
+                  WHERE late_notice.message_id = message.id AND pull_request.state = 'open')
             LIMIT $2))
         """,
     ),

@@ -90,9 +90,10 @@ async def list_author_notices(pull_request: PullRequest) -> tuple[AuthorNotice, 
         pull_request.id,
         pull_request.round,
     )
-    return tuple(_author_notice(dict(row)) for row in rows)
+    return tuple(read_author_notice(dict(row)) for row in rows)
 
 
-def _author_notice(fields: dict[str, Any]) -> AuthorNotice:
+def read_author_notice(fields: dict[str, Any]) -> AuthorNotice:
+    """From the columns `notice` and `topics` and those of the message."""
     kind, topics = NoticeKind(fields.pop("notice")), frozenset(fields.pop("topics"))
     return AuthorNotice(kind=kind, topics=topics, message=Message.model_validate(fields))

@@ -100,7 +100,7 @@ def render_author_notice(
     what the author can do.
     """
     title = disarm(pull_request.title, MOST_IN_TITLE) or "(no title)"
-    headline = _headline(kind, join_words([disarm(login, MOST_IN_NAME) for login in reviewers]))
+    headline = _headline(kind, reviewers)
     text = " ".join([*map(_sentence, sentences[:MOST_LISTED]), *_choices(choices)])
     blocks = [section(f"*{title_link(pull_request)}*\n{label(pull_request)} · {headline}")]
     blocks += [context(text)] if text else []
@@ -110,7 +110,13 @@ def render_author_notice(
     return Rendered(blocks=tuple(blocks), text=f"{headline}: {title} ({label(pull_request)})")
 
 
-def _headline(kind: AuthorNoticeKind, names: str) -> str:
+def describe_standstill(kind: AuthorNoticeKind, reviewers: Sequence[str], sentences: Sequence[str]) -> str:
+    """The same for one line of a list."""
+    return f"{_headline(kind, reviewers)}\n{' '.join(map(_sentence, sentences[:MOST_LISTED]))}"
+
+
+def _headline(kind: AuthorNoticeKind, reviewers: Sequence[str]) -> str:
+    names = join_words([disarm(login, MOST_IN_NAME) for login in reviewers])
     match kind:
         case NoticeKind.NOBODY_REACHABLE:
             return "nobody who was asked can be reached in Slack"

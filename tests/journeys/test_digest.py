@@ -321,3 +321,31 @@ async def test_the_author_reads_no_code_of_a_mistake_in_ripe(ripe: Whole) -> Non
 
 def refuse_message(ripe: Whole) -> None:
     ripe.slack.faults.add(SlackFault(method="chat.postMessage", kind="refused", code="invalid_blocks"))
+
+
+LIST_OF_LATE = "This list takes the place of late DMs"
+
+
+@pytest.mark.parametrize("count", [7, pytest.param(40, marks=pytest.mark.torture)])
+async def test_after_an_outage_an_author_gets_one_list_of_what_nobody_answered(
+    ripe: Whole, promise: Promise, count: int
+) -> None:
+    await ripe.app.database.execute("UPDATE person SET dms_per_day = 100")
+    await ripe.go_to(TUESDAY)
+    pulls = [await ask(ripe, f"Change {number:02}", author="ben") for number in range(count)]
+    await ripe.pass_time(hours=1)  # Cho has heard of each
+    before = len(ripe.dms("ben"))
+    merge_silently(ripe, pulls[:1])
+    ripe.github.webhooks.release()
+    await break_down(ripe, days=3)
+    await ripe.pass_time(hours=2)
+    since = ripe.dms("ben")[before:]
+    promise("D7", f"an outage of three days, an author with {count} unanswered", f"{len(since)} DMs")
+    (listed,) = since
+    assert f"{count - 1} of your own pull requests need you" in listed
+    assert LIST_OF_LATE in listed
+    assert "Change 00" not in listed
+    assert "no answer yet from cho" in listed
+    await ripe.pass_time(days=1)
+    assert len(ripe.dms("ben")) == before + 1
+    assert "notice to the author (no answer)" in await why(ripe, pulls[1])
