@@ -44,6 +44,9 @@ FAST = {
     "shared_buffers": "64MB",
     "max_wal_size": "4GB",
     "autovacuum": "off",
+    # Each bot opens connections of its own. Without this, Postgres plans a statement five times on each of them.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
 }
 
 
@@ -58,6 +61,7 @@ def pytest_collection_finish() -> None:
     """Spare the collector all modules and tests: they stay until the end."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
