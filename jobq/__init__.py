@@ -8,11 +8,24 @@ from jobq.errors import (
     TRANSIENT_ERRORS,
     DatabaseUnavailableError,
     JobQueueError,
+    LeaseLostError,
     TransactionDoomedError,
     is_lost_connection,
     is_transient,
 )
-from jobq.job import ClaimedJob, Discard, Handler, HandlerResult, Job, Postpone, WithDeadline
+from jobq.job import (
+    BatchHandler,
+    BatchResult,
+    ClaimedJob,
+    Discard,
+    Handler,
+    HandlerResult,
+    InBatches,
+    Job,
+    Postpone,
+    RunAlone,
+    WithDeadline,
+)
 from jobq.listener import listen
 from jobq.queue import DatabaseHealth, DeadJob, LaneStats, Queue, QueuedJob
 from jobq.recurring import Recurring, next_tick
@@ -25,6 +38,8 @@ from jobq.worker import Worker
 __all__ = [
     "TRANSIENT_ERRORS",
     "BackOff",
+    "BatchHandler",
+    "BatchResult",
     "ClaimedJob",
     "Database",
     "DatabaseHealth",
@@ -33,15 +48,18 @@ __all__ = [
     "Discard",
     "Handler",
     "HandlerResult",
+    "InBatches",
     "Job",
     "JobQueueError",
     "LaneStats",
+    "LeaseLostError",
     "Observer",
     "Outcome",
     "Postpone",
     "Queue",
     "QueuedJob",
     "Recurring",
+    "RunAlone",
     "Settlement",
     "Timing",
     "TransactionDoomedError",

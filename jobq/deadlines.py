@@ -9,7 +9,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from jobq.job import Handler, WithDeadline
-from jobq.leases import LeasedJob
+from jobq.leases import Run
 from jobq.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ class Deadlines:
         self,
         handlers: Mapping[str, Handler],
         default: timedelta,
-        running: Callable[[], Iterable[LeasedJob]],
-        give_up: Callable[[LeasedJob, TimeoutError], object],
+        running: Callable[[], Iterable[Run]],
+        give_up: Callable[[Run, TimeoutError], object],
     ) -> None:
         self._handlers = handlers
         self._default = default
@@ -41,36 +41,27 @@ class Deadlines:
         while not self._stopping.is_set():
             await wait_for_event(self._stopping, LOOK_EVERY)
             now = time.monotonic()
-            for leased in list(self._running()):
-                self._look_at(leased, now)
+            for run in list(self._running()):
+                self._look_at(run, now)
 
     def stop(self) -> None:
         """Let `run` return."""
         self._stopping.set()
 
-    def _look_at(self, leased: LeasedJob, now: float) -> None:
-        if leased.started_at is None or leased.task is None:
+    def _look_at(self, run: Run, now: float) -> None:
+        limit = self._deadline_of(run.leased[0].job.job_type).total_seconds()
+        late = now - run.started_at - limit
+        if late < 0 or run.task is None:
             return
-        limit = self._deadline_of(leased.job.job_type).total_seconds()
-        late = now - leased.started_at - limit
-        if late < 0:
-            return
-        if leased.overdue is None:
-            stack = describe_stack(leased.task)
+        if run.overdue is None:
+            stack = describe_stack(run.task)
             place = ", called from ".join(reversed(stack[-3:]))
-            leased.overdue = TimeoutError(f"cancelled after {limit:g} s; it waited in {place}")
-            log.error(
-                "%s job %d is cancelled after %g s, try %d; it waited in:\n  %s",
-                leased.job.job_type,
-                leased.job.id,
-                limit,
-                leased.job.tries,
-                "\n  ".join(stack),
-            )
-            leased.task.cancel()
+            run.overdue = TimeoutError(f"cancelled after {limit:g} s; it waited in {place}")
+            log.error("cancelled after %g s: %s; it waited in:\n  %s", limit, run, "\n  ".join(stack))
+            run.cancel()
         elif late > LOOK_EVERY + END_WITHIN:
-            log.error("%s job %d goes on although it was cancelled", leased.job.job_type, leased.job.id)
-            self._give_up(leased, leased.overdue)
+            log.error("it goes on although it was cancelled: %s", run)
+            self._give_up(run, run.overdue)
 
     def _deadline_of(self, job_type: str) -> timedelta:
         handler = self._handlers.get(job_type)

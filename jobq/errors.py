@@ -1,6 +1,6 @@
 """The errors that jobq raises, and which database errors pass by themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import asyncpg
@@ -12,6 +12,17 @@ class JobQueueError(Exception):
 
 class DatabaseUnavailableError(JobQueueError):
     """No connection: it was refused or cut, the whole pool is in use, or the database is not open."""
+
+
+class LeaseLostError(JobQueueError):
+    """Jobs cannot be finished: they were cancelled, or another worker may run them. Let it roll back.
+
+    `ids` are the ids of these jobs.
+    """
+
+    def __init__(self, ids: Collection[int]) -> None:
+        super().__init__(f"lease lost: {', '.join(f'job {job_id}' for job_id in sorted(ids))}")
+        self.ids = frozenset(ids)
 
 
 class TransactionDoomedError(JobQueueError):

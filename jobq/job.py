@@ -1,6 +1,6 @@
 """Jobs, and what a handler returns. Pure: no database, no clock."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
@@ -66,6 +66,10 @@ class ClaimedJob:
     last_error: str | None
     give_backs: int = 0
     """How often in a row it was given back after a deadlock or a lost connection."""
+    is_finishing: bool = field(default=False, init=False, compare=False)
+    """A transaction has deleted its row. If it commits, the job is finished."""
+    is_finished: bool = field(default=False, init=False, compare=False)
+    """Its row is gone for good: `Queue.finish` was committed."""
     _arguments: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -126,6 +130,56 @@ class WithDeadline:
 
     async def __call__(self, job: ClaimedJob) -> HandlerResult:
         return await self.handler(job)
+
+
+class RunAlone:
+    """The result of a batch handler for a job that it leaves to the handler of single jobs."""
+
+
+BatchResult: TypeAlias = Exception | RunAlone | None
+"""The result of a batch handler for one job.
+
+None, Postpone and Discard mean what they mean when a handler returns them. Any other error is a failed try.
+"""
+
+BatchHandler: TypeAlias = Callable[[Sequence[ClaimedJob]], Awaitable[Sequence[BatchResult]]]
+"""The coroutine function that runs several jobs of one type. It returns a result for each, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class InBatches:
+    """A handler that gets many jobs at once: `{"count_visit": InBatches(count_visits, size=100)}`.
+
+    `batch` gets up to `size` jobs. A batch that is not full waits `linger` for more. If `batch` raises, its
+    jobs run one by one: `single` handles them, or without a `single` a batch of one does. So do jobs that
+    failed or were given back before, so that no job fails because of another one.
+    """
+
+    batch: BatchHandler
+    single: Handler | None = None
+    size: int = 50
+    linger: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"a batch needs room for at least one job, not {self.size}")
+
+    async def __call__(self, job: ClaimedJob) -> HandlerResult:
+        """Run one job alone."""
+        if self.single is not None:
+            return await self.single(job)
+        (result,) = await self.batch([job])
+        if result is None or isinstance(result, Postpone | Discard):
+            return result
+        if isinstance(result, RunAlone):
+            raise TypeError(f"RunAlone needs a handler of single {job.job_type} jobs")
+        raise result
+
+
+def find_batches(handler: Handler | None) -> InBatches | None:
+    """The batch handler behind `handler`, if it is one."""
+    inner = handler.handler if isinstance(handler, WithDeadline) else handler
+    return inner if isinstance(inner, InBatches) else None
 
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -18,18 +18,37 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
+class Run:
+    """One call of a handler, for one job or for a batch."""
+
+    leased: list["LeasedJob"]
+    started_at: float
+    """By the monotonic clock."""
+    task: asyncio.Task[Any] | None = None
+    overdue: TimeoutError | None = None
+    """Set when the handler was cancelled because it took too long."""
+
+    def cancel(self) -> None:
+        """Cancel the handler."""
+        if self.task is not None:
+            self.task.cancel()
+
+    def __str__(self) -> str:
+        job = self.leased[0].job
+        if len(self.leased) == 1:
+            return f"{job.job_type} job {job.id}, try {job.tries}"
+        return f"a batch of {len(self.leased)} {job.job_type} jobs, the first is {job.id}"
+
+
+@dataclass(eq=False, slots=True)
 class LeasedJob:
     """A job from its claim until its settlement is written."""
 
     job: ClaimedJob
     confirmed_at: float
     """When the last statement that confirmed the lease was sent, by the monotonic clock."""
-    task: asyncio.Task[Any] | None = None
+    run: Run | None = None
     """Its handler, once that was started."""
-    started_at: float | None = None
-    """When its handler was started, by the monotonic clock."""
-    overdue: TimeoutError | None = None
-    """Set when the handler was cancelled because it took too long."""
     is_lost: bool = False
     """Another worker may have the lease."""
     is_aborted: bool = False
@@ -78,8 +97,8 @@ class Leases:
         del self._leased[job.id]
         leased.is_lost = True
         log.warning("lease lost: job %d (%s)", job.id, job.job_type)
-        if leased.task is not None:
-            leased.task.cancel()
+        if leased.run is not None:
+            leased.run.cancel()
 
     def lose_all(self) -> None:
         """Cancel every handler. Only needed if the worker ended without a proper stop."""
@@ -121,7 +140,9 @@ class Leases:
         self._outage.succeed(HEARTBEAT)
         for job in jobs:
             if job.id in result.lost:
-                self.lose(job)
+                # A row that is being finished may be gone because its transaction was just committed.
+                if not job.is_finishing:
+                    self.lose(job)
             else:
                 self._confirm(job, sent_at)
         is_complete = len(result.extended) + len(result.lost) == len(jobs)

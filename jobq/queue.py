@@ -11,12 +11,14 @@ from pydantic_core import from_json, to_json
 
 from jobq.clock import utc_now
 from jobq.db import Database
-from jobq.job import Job, bounded
+from jobq.errors import LeaseLostError
+from jobq.job import ClaimedJob, Job, bounded
 from jobq.notifier import Notifier, WakeUp
 from jobq.sql import (
     CANCEL,
     DATABASE_HEALTH,
     DEAD,
+    FINISH_LEASED,
     POP_RIPE,
     PRUNE,
     QUEUED,
@@ -135,6 +137,27 @@ class Queue:
         self._notify_after_commit([row], self.now())
         return True
 
+    async def finish(self, jobs: Iterable[ClaimedJob]) -> None:
+        """Delete jobs that this worker runs, in the transaction of this task: they are done if it commits.
+
+        So the work of a handler and the end of its jobs are one. Call it last, because it locks the rows of
+        the jobs. Raises LeaseLostError if a job was cancelled or another worker may run it; let that roll
+        the transaction back.
+        """
+        leased = {job.id: job for job in sorted(jobs, key=lambda job: job.id)}
+        if not leased:
+            return
+        now = self.now()
+        fences = [job.fence for job in leased.values()]
+        rows = await self.database.fetch(FINISH_LEASED, list(leased), fences)
+        if len(rows) < len(leased):
+            raise LeaseLostError(leased.keys() - {row["id"] for row in rows})
+        for job in leased.values():
+            job.is_finishing = True
+        self.database.after_commit(lambda: _mark_finished(leased.values()))
+        again = [(row["lane"], row["again_at"]) for row in rows if row["again_at"] is not None]
+        self._notify_after_commit(again, now)
+
     async def get_one_ripe_job(self) -> Job | None:
         """Delete and return the ripest job of all lanes, or None.
 
@@ -229,6 +252,11 @@ class Queue:
                 soonest[lane] = min(due_at, soonest.get(lane, due_at))
         for wake_up in itertools.starmap(WakeUp, soonest.items()):
             self.database.after_commit(functools.partial(self.notifier.notify, wake_up))
+
+
+def _mark_finished(jobs: Iterable[ClaimedJob]) -> None:
+    for job in jobs:
+        job.is_finished = True
 
 
 def _json(job: Job) -> str:

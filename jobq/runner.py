@@ -3,17 +3,18 @@
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context, copy_context
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from jobq.execution import run_handler
-from jobq.job import Handler
-from jobq.leases import LeasedJob
+from jobq.errors import LeaseLostError
+from jobq.execution import BatchEnd, end_failed_batch, run_batch, run_handler
+from jobq.job import ClaimedJob, Handler
+from jobq.leases import LeasedJob, Run
+from jobq.line import Batch, Line
 from jobq.queue import Queue
-from jobq.settlement import Settlement, give_back, settle_error, settle_overdue
+from jobq.settlement import Settlement, describe_error, give_back, settle_error, settle_overdue, settle_result
 from jobq.settlement_writer import SettlementWriter
 
 log = logging.getLogger(__name__)
@@ -25,14 +26,14 @@ Observer: TypeAlias = Callable[[Settlement, timedelta, timedelta], object]
 """Takes a settlement, how late the try started (never negative), and how long it ran.
 
 It is called once for each claimed job. Lateness is measured by the application's clock. Both times are zero
-for a job that did not run. It must not block.
+for a job that did not run. A job of a batch ran as long as its batch. It must not block.
 """
 
 
 class Runner:
     """The handlers of one worker. Each runs in a task of its own, with the queue's database ambient.
 
-    `on_end` is called when a handler has ended.
+    `on_end` is called when a handler has ended, `lose` for a job whose lease is found to be lost.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Runner:
         writer: SettlementWriter,
         *,
         on_end: Callable[[], object],
+        lose: Callable[[ClaimedJob], object],
         on_settled: Observer | None,
     ) -> None:
         self._queue = queue
@@ -50,16 +52,17 @@ class Runner:
         self._concurrency = concurrency
         self._writer = writer
         self._on_end = on_end
+        self._lose = lose
         self._on_settled = on_settled
         self._context = Context()
-        self._waiting: deque[LeasedJob] = deque()
-        self._running: dict[asyncio.Task[None], LeasedJob] = {}
+        self._line = Line(handlers, on_ready=self.start_waiting)
+        self._running: dict[asyncio.Task[None], Run] = {}
         self._is_stopping = False
 
     @property
     def waiting(self) -> int:
         """How many claimed jobs have not been started."""
-        return len(self._waiting)
+        return len(self._line)
 
     @property
     def running(self) -> int:
@@ -73,34 +76,36 @@ class Runner:
 
     def add(self, leased: LeasedJob) -> None:
         """Run it after those that wait already."""
-        self._waiting.append(leased)
+        self._line.add(leased)
 
     def add_first(self, leased: LeasedJob) -> None:
-        """Run it before those that wait already."""
-        self._waiting.appendleft(leased)
+        """Run it alone, before those that wait already."""
+        self._line.add_first(leased)
 
     def start_waiting(self) -> None:
         """Start as many handlers as may run at once."""
-        while self._waiting and len(self._running) < self._concurrency and not self._is_stopping:
-            leased = self._waiting.popleft()
-            if not leased.is_over:
-                leased.started_at = time.monotonic()
-                leased.task = asyncio.get_running_loop().create_task(
-                    self._run(leased), context=self._context.copy()
-                )
-                self._running[leased.task] = leased
-                leased.task.add_done_callback(self._end)
+        while len(self._running) < self._concurrency and not self._is_stopping:
+            taken = self._line.take()
+            if taken is None:
+                return
+            if isinstance(taken, Batch):
+                run = Run(taken.leased, time.monotonic())
+                self._start(run, self._run_batch(run, taken))
+            else:
+                run = Run([taken], time.monotonic())
+                self._start(run, self._run(run, taken))
 
-    def list_running(self) -> list[LeasedJob]:
-        """The jobs whose handlers run."""
+    def list_running(self) -> list[Run]:
+        """The handlers that run."""
         return list(self._running.values())
 
-    def give_up(self, leased: LeasedJob, error: TimeoutError) -> None:
-        """Settle a job whose cancelled handler goes on, and let another job have its place."""
-        if leased.task is not None:
-            self._running.pop(leased.task, None)
-        if not leased.is_over:
-            self.settle(leased, settle_error(leased.job, error, self._queue.now()))
+    def give_up(self, run: Run, error: TimeoutError) -> None:
+        """Settle the jobs of a cancelled handler that goes on, and let another one have its place."""
+        if run.task is not None:
+            self._running.pop(run.task, None)
+        for leased in run.leased:
+            if not leased.is_over:
+                self.settle(leased, settle_error(leased.job, error, self._queue.now()))
         self.start_waiting()
         self._on_end()
 
@@ -110,24 +115,24 @@ class Runner:
 
     async def finish(self, grace: float) -> None:
         """Give back what was not started, and let handlers run for `grace` seconds; then cancel them."""
-        while self._waiting:
-            leased = self._waiting.popleft()
-            if not leased.is_over:
-                self.abort(leased)
+        for leased in self._line.take_all():
+            self.abort(leased)
         if self._running:
             await asyncio.wait(self._running, timeout=grace)
-        for leased in self._running.values():
-            self.abort(leased)
+        for run in self._running.values():
+            for leased in run.leased:
+                leased.is_aborted = True
+            run.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=CANCEL_WITHIN)
 
     def abort(self, leased: LeasedJob) -> None:
         """Give the job back; if its handler runs, cancel that first."""
-        if leased.task is None:
+        if leased.run is None:
             self.settle(leased, give_back(leased.job))
         else:
             leased.is_aborted = True
-            leased.task.cancel()
+            leased.run.cancel()
 
     def settle(
         self,
@@ -156,28 +161,79 @@ class Runner:
                 # A bug in the metrics must not stop the jobs.
                 log.exception("an observer failed")
 
-    async def _run(self, leased: LeasedJob) -> None:
-        began = time.monotonic() if leased.started_at is None else leased.started_at
+    def _start(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
+        run.task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
+        for leased in run.leased:
+            leased.run = run
+        self._running[run.task] = run
+        run.task.add_done_callback(self._end)
+
+    async def _run(self, run: Run, leased: LeasedJob) -> None:
         started_at = self._queue.now() if self._on_settled else None
+        error: BaseException | None
         try:
-            settlement, _ = await run_handler(leased.job, self._handlers, self._queue.now)
-        except asyncio.CancelledError as error:
-            settlement = self._settle_cancelled(leased, error)
-        if leased.overdue is not None:
-            settlement = settle_overdue(settlement, leased.overdue, self._queue.now())
-        if not leased.is_over:
-            self.settle(leased, settlement, time.monotonic() - began, started_at)
+            settlement, error = await run_handler(leased.job, self._handlers, self._queue.now)
+        except asyncio.CancelledError as cancelled:
+            settlement, error = self._settle_cancelled(leased, cancelled), cancelled
+        if isinstance(error, LeaseLostError) and leased.job.id in error.ids:
+            leased.run = None  # it has ended, so there is nothing to cancel
+            self._lose(leased.job)
+        self._settle_run(run, leased, settlement, started_at)
+
+    async def _run_batch(self, run: Run, batch: Batch) -> None:
+        started_at = self._queue.now() if self._on_settled else None
+        jobs = [leased.job for leased in run.leased]
+        try:
+            end = await run_batch(jobs, batch.handler.batch, self._queue.now)
+        except asyncio.CancelledError as cancelled:
+            end = end_failed_batch(jobs, cancelled, self._queue.now())
+        by_id = {leased.job.id: leased for leased in run.leased}
+        for settlement in end.settlements:
+            self._settle_run(run, by_id[settlement.job.id], settlement, started_at)
+        self._end_others(end, by_id)
+
+    def _end_others(self, end: BatchEnd, by_id: Mapping[int, LeasedJob]) -> None:
+        """Start the jobs that are to run alone, and forget those whose leases are lost."""
+        for job in end.lost:
+            by_id[job.id].run = None
+            self._lose(job)
+        alone = [leased for job in end.alone if not (leased := by_id[job.id]).is_over]
+        if end.error is not None and alone:
+            log.warning(
+                "a batch of %d %s jobs failed, they run one by one: %s",
+                len(by_id),
+                alone[0].job.job_type,
+                describe_error(end.error),
+            )
+        for leased in reversed(alone):
+            leased.run = None
+            if leased.is_aborted or self._is_stopping:
+                self.settle(leased, give_back(leased.job))
+            else:
+                self._line.add_first(leased)
+
+    def _settle_run(
+        self, run: Run, leased: LeasedJob, settlement: Settlement, started_at: datetime | None
+    ) -> None:
+        if leased.is_over:
+            return
+        if run.overdue is not None:
+            settlement = settle_overdue(settlement, run.overdue, self._queue.now())
+        self.settle(leased, settlement, time.monotonic() - run.started_at, started_at)
 
     def _settle_cancelled(self, leased: LeasedJob, error: asyncio.CancelledError) -> Settlement:
+        if leased.job.is_finished:
+            return settle_result(leased.job, None, self._queue.now())
         if leased.is_aborted:
             return give_back(leased.job)
         return settle_error(leased.job, error, self._queue.now())
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        leased = self._running.pop(task, None)
-        if leased is None:  # it was given up
+        run = self._running.pop(task, None)
+        if run is None:  # it was given up
             return
-        if not leased.is_over:  # it was cancelled before its first step
-            self.settle(leased, give_back(leased.job))
+        for leased in run.leased:
+            if leased.run is run and not leased.is_over:  # it was cancelled before its first step
+                self.settle(leased, give_back(leased.job))
         self.start_waiting()
         self._on_end()

@@ -50,7 +50,10 @@ class SettlementWriter:
         return len(self._pending)
 
     def add(self, settlement: Settlement) -> None:
-        """Write `settlement` with the next batch."""
+        """Write `settlement` with the next batch, unless the handler wrote it with its own transaction."""
+        if settlement.job.is_finished:
+            self._leases.remove(settlement.job)
+            return
         self._pending[settlement.job.id] = settlement
         self._is_empty.clear()
         self._has_work.set()

@@ -63,7 +63,13 @@ class Worker:
             queue, DedicatedConnection(connect), self._leases, timing, on_written=self._woken.set
         )
         self._runner = Runner(
-            queue, handlers, concurrency, self._writer, on_end=self._woken.set, on_settled=on_settled
+            queue,
+            handlers,
+            concurrency,
+            self._writer,
+            on_end=self._woken.set,
+            lose=self._leases.lose,
+            on_settled=on_settled,
         )
         self._outage, self._part = queue.database.outage, f"claim in lane {lane}"
         self._pause = timing.retry_after
@@ -219,6 +225,6 @@ class Worker:
             self._cursor.look_from(None)
             return False
         for leased in claimed:
-            if leased.job.id not in confirmed and not leased.is_over:
+            if leased.job.id not in confirmed and not leased.is_over and not leased.job.is_finishing:
                 self._leases.lose(leased.job)
         return True

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from jobq import ClaimedJob, Database, Job, Outcome, Postpone, Queue
+from jobq import ClaimedJob, Database, Job, LeaseLostError, Outcome, Postpone, Queue
 from jobq.claims import claim, extend, settle
 from jobq.settlement import Settlement, give_back, settle_error, settle_result
 from tests.jobq.working import NOON
@@ -34,6 +34,10 @@ FAR = timedelta(days=400)
 JOBS = [Job(job_type="remind", arguments={"id": n}, max_retries=3) for n in range(3)]
 some_job = st.sampled_from(JOBS)
 some_minutes = st.integers(-5, 90)
+
+
+class RollBackError(Exception):
+    pass
 
 
 @dataclass
@@ -137,6 +141,19 @@ class QueueMachine(RuleBasedStateMachine):
         if twice:
             assert self.do(self.write(settlements)) == set(), "a settlement counted twice"
 
+    @rule(jobs=consumes(claimed_jobs), commits=st.booleans())
+    def finish(self, jobs: tuple[ClaimedJob, ...], commits: bool) -> None:
+        """A handler finishes its jobs in its own transaction, which commits or not."""
+        are_mine = all(self.is_mine(job) for job in jobs)
+        before = self.do(self.rows())
+        assert self.do(self.finish_in_transaction(jobs, commits=commits)) == are_mine
+        if not (are_mine and commits):
+            assert self.do(self.rows()) == before, "a transaction that was rolled back changed a row"
+            return
+        for job in jobs:
+            assert job.is_finished
+            self.forget(job.id)
+
     @rule(jobs=claimed_jobs)
     def crash(self, jobs: tuple[ClaimedJob, ...]) -> None:
         """Their leases expire. Until another worker claims them, their worker may still come back."""
@@ -211,6 +228,19 @@ class QueueMachine(RuleBasedStateMachine):
             result = await extend(connection, jobs)
             assert result.extended | result.lost == {job.id for job in jobs}
             return result.extended
+
+    async def finish_in_transaction(self, jobs: tuple[ClaimedJob, ...], *, commits: bool) -> bool:
+        """Returns whether the jobs were ours to finish."""
+        try:
+            async with self.database.transaction():
+                await self.queue.finish(jobs)
+                if not commits:
+                    raise RollBackError
+        except LeaseLostError:
+            return False
+        except RollBackError:
+            return True
+        return True
 
     async def write(self, settlements: list[Settlement]) -> set[int]:
         async with self.database.connection() as connection:

@@ -1,0 +1,464 @@
+"""A batch handler gets many jobs at once, and each of them ends as if it had run alone."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from itertools import chain
+from typing import Any
+
+import asyncpg
+import pytest
+
+from jobq import (
+    BatchResult,
+    ClaimedJob,
+    Database,
+    Discard,
+    InBatches,
+    Job,
+    LeaseLostError,
+    Outcome,
+    Postpone,
+    Queue,
+    RunAlone,
+    Settlement,
+    Timing,
+    WithDeadline,
+    Worker,
+)
+from jobq.testing import drain
+from tests.jobq.working import (
+    NOON,
+    QUICK,
+    Blocker,
+    Recorder,
+    expire_leases,
+    is_empty,
+    list_rows,
+    numbered,
+    until,
+    working,
+)
+
+HOUR = timedelta(hours=1)
+Decide = Callable[[Sequence[ClaimedJob]], Awaitable[Sequence[BatchResult]]]
+
+
+async def all_done(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+    return [None for _ in jobs]
+
+
+class Batches:
+    """A batch handler that records the numbers of each batch and ends as `decide` says."""
+
+    def __init__(self, decide: Decide = all_done) -> None:
+        self.ran: list[list[Any]] = []
+        self.count = 0
+        self._decide = decide
+
+    async def __call__(self, jobs: Sequence[ClaimedJob]) -> Sequence[BatchResult]:
+        self.ran.append([job.arguments["n"] for job in jobs])
+        try:
+            return await self._decide(jobs)
+        finally:
+            self.count += len(jobs)
+
+    async def reached(self, count: int) -> list[list[Any]]:
+        async def is_reached() -> bool:
+            return self.count >= count
+
+        await until(is_reached)
+        return self.ran
+
+
+class Outcomes:
+    """How the jobs ended, by their number."""
+
+    def __init__(self) -> None:
+        self.by_number: dict[int, Outcome] = {}
+
+    def __call__(self, settlement: Settlement, late: timedelta, ran: timedelta) -> None:
+        self.by_number[settlement.job.arguments["n"]] = settlement.outcome
+
+    async def reached(self, count: int) -> dict[int, Outcome]:
+        async def is_reached() -> bool:
+            return len(self.by_number) >= count
+
+        await until(is_reached)
+        return self.by_number
+
+
+def finishing(queue: Queue, work: Decide = all_done) -> Decide:
+    """Does its work and finishes its jobs in one transaction."""
+
+    async def finish(jobs: Sequence[ClaimedJob]) -> Sequence[BatchResult]:
+        async with queue.database.transaction():
+            results = await work(jobs)
+            await queue.finish(jobs)
+        return results
+
+    return finish
+
+
+async def test_a_worker_gives_a_handler_as_many_jobs_as_fit(queue: Queue) -> None:
+    batches = Batches()
+    await queue.save_all(numbered(25))
+    async with working(queue, {"note": InBatches(batches, size=10)}, prefetch=100):
+        assert [len(numbers) for numbers in await batches.reached(25)] == [10, 10, 5]
+    assert sorted(chain(*batches.ran)) == list(range(25))
+    assert await is_empty(queue)
+
+
+async def test_each_job_of_a_batch_ends_by_its_own_result(noon_queue: Queue) -> None:
+    results: list[BatchResult] = [None, Postpone(NOON + HOUR), Discard("closed"), ValueError("no"), "odd"]  # type: ignore[list-item]
+
+    async def decide(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        return [results[job.arguments["n"]] for job in jobs]
+
+    outcomes = Outcomes()
+    await noon_queue.save_all(numbered(5))
+    async with working(noon_queue, {"note": InBatches(decide)}, on_settled=outcomes):
+        ended = await outcomes.reached(5)
+    assert [ended[n].value for n in range(5)] == ["done", "postponed", "discarded", "retried", "retried"]
+    rows = {row["arguments"]: row for row in await list_rows(noon_queue.database)}
+    assert (rows['{"n": 1}']["due_at"], rows['{"n": 1}']["tries"]) == (NOON + HOUR, 0)
+    assert (rows['{"n": 3}']["tries"], rows['{"n": 3}']["last_error"]) == (1, "ValueError: no")
+    assert "not a result of a job: 'odd'" in rows['{"n": 4}']["last_error"]
+
+
+async def fail_all(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+    raise ValueError("the batch is spoilt")
+
+
+async def forget_one(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+    return [None for _ in jobs[1:]]
+
+
+async def deadlock(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+    raise asyncpg.DeadlockDetectedError("deadlock detected")
+
+
+async def be_cancelled(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("decide", [fail_all, forget_one, deadlock, be_cancelled])
+async def test_the_jobs_of_a_batch_that_fails_run_one_by_one(
+    queue: Queue, db: Database, note: Recorder, decide: Decide, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def single(job: ClaimedJob) -> None:
+        await note(job)
+        if job.arguments["n"] == 3:
+            raise ValueError("poison")
+
+    batches = Batches(decide)
+    await queue.save_all(numbered(6))
+    with caplog.at_level(logging.WARNING):
+        async with working(queue, {"note": InBatches(batches, single)}):
+            await note.reached(6)
+    assert batches.ran == [note.ran]
+    (row,) = await list_rows(db)
+    assert (row["arguments"], row["tries"]) == ('{"n": 3}', 1)
+    assert "a batch of 6 note jobs failed, they run one by one" in caplog.text
+
+
+async def test_without_a_handler_of_single_jobs_batches_of_one_are_tried(queue: Queue) -> None:
+    async def fail_together(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        return await (fail_all(jobs) if len(jobs) > 1 else all_done(jobs))
+
+    batches = Batches(fail_together)
+    await queue.save_all(numbered(3))
+    async with working(queue, {"note": InBatches(batches)}):
+        ran = await batches.reached(6)
+    assert ran[1:] == [[n] for n in ran[0]]
+    assert await is_empty(queue)
+
+
+async def test_a_job_may_be_left_to_the_handler_of_single_jobs(queue: Queue, note: Recorder) -> None:
+    async def leave_odd(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        return [RunAlone() if job.arguments["n"] % 2 else None for job in jobs]
+
+    await queue.save_all(numbered(5))
+    async with working(queue, {"note": InBatches(leave_odd, note)}):
+        assert sorted(await note.reached(2)) == [1, 3]
+    assert await is_empty(queue)
+
+
+@pytest.mark.parametrize(("tries", "give_backs"), [(1, 0), (0, 1)])
+async def test_a_job_that_ended_badly_before_never_shares_a_batch(
+    queue: Queue, db: Database, note: Recorder, tries: int, give_backs: int
+) -> None:
+    batches = Batches()
+    await queue.save_all(numbered(4))
+    change = "UPDATE job SET tries = $1, give_backs = $2 WHERE arguments->>'n' = '2'"
+    await db.execute(change, tries, give_backs)
+    async with working(queue, {"note": InBatches(batches, note)}):
+        await batches.reached(3)
+        assert await note.reached(1) == [2]
+    assert [sorted(numbers) for numbers in batches.ran] == [[0, 1, 3]]
+
+
+async def test_a_batch_that_is_not_full_lingers(queue: Queue) -> None:
+    batches = Batches()
+    began = time.monotonic()
+    handlers = {"note": InBatches(batches, size=3, linger=timedelta(seconds=0.3))}
+    async with working(queue, handlers, prefetch=10):
+        for job in numbered(4):
+            await queue.save(job)
+        assert await batches.reached(3) == [[0, 1, 2]]
+        assert await batches.reached(4) == [[0, 1, 2], [3]]
+    assert time.monotonic() - began >= 0.3
+
+
+async def test_a_stop_gives_back_jobs_that_linger(queue: Queue, db: Database) -> None:
+    batches = Batches()
+    await queue.save_all(numbered(2))
+    async with working(queue, {"note": InBatches(batches, linger=HOUR)}):
+
+        async def are_claimed() -> bool:
+            return all(job.is_running for job in await queue.queued())
+
+        await until(are_claimed)
+    assert [(row["tries"], row["leased_until"]) for row in await list_rows(db)] == [(0, None)] * 2
+    assert batches.ran == []
+
+
+async def test_a_batch_that_outlasts_the_grace_is_cancelled_and_given_back(
+    queue: Queue, db: Database
+) -> None:
+    blocker = Blocker()
+
+    async def block(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        await blocker(jobs[0])
+        return await all_done(jobs)
+
+    await queue.save_all(numbered(3))
+    worker = Worker(queue, {"note": InBatches(block, Recorder())})
+    running = asyncio.create_task(worker.run())
+    await blocker.reached(1)
+    await worker.stop(grace=0.05)
+    await running
+    assert blocker.cancelled.is_set()
+    rows = await list_rows(db)
+    assert [(row["tries"], row["leased_until"], row["give_backs"]) for row in rows] == [(0, None, 0)] * 3
+
+
+async def test_a_batch_that_hangs_costs_only_the_job_that_hangs(queue: Queue, db: Database) -> None:
+    async def hang(job: ClaimedJob) -> None:
+        if job.arguments["n"] == 1:
+            await asyncio.Event().wait()
+
+    async def hang_together(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        for job in jobs:
+            await hang(job)
+        return await all_done(jobs)
+
+    outcomes = Outcomes()
+    await queue.save_all(numbered(3))
+    handlers = {"note": WithDeadline(InBatches(hang_together, hang), timedelta(seconds=0.1))}
+    async with working(queue, handlers, on_settled=outcomes):
+        ended = await outcomes.reached(3)
+    assert [ended[n] for n in range(3)] == [Outcome.DONE, Outcome.RETRIED, Outcome.DONE]
+    (row,) = await list_rows(db)
+    assert "TimeoutError: cancelled after 0.1 s" in row["last_error"]
+
+
+async def test_a_lost_lease_cancels_a_batch_and_the_others_run_one_by_one(
+    queue: Queue, db: Database, note: Recorder
+) -> None:
+    blocker = Blocker()
+
+    async def block(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        await blocker(jobs[0])
+        return await all_done(jobs)
+
+    jobs = numbered(3)
+    await queue.save_all(jobs)
+    async with working(queue, {"note": InBatches(block, note)}, QUICK):
+        await blocker.reached(1)
+        await queue.cancel(jobs[1])
+        assert sorted(await note.reached(2)) == [0, 2]
+    assert await is_empty(queue)
+
+
+async def test_the_work_of_a_batch_and_the_end_of_its_jobs_are_one_transaction(
+    queue: Queue, db: Database
+) -> None:
+    await db.execute("CREATE TABLE visit (n int)")
+
+    async def insert(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        numbers = [job.arguments["n"] for job in jobs]
+        await db.execute("INSERT INTO visit SELECT unnest($1::int[])", numbers)
+        if len(numbers) > 1 and 7 in numbers:
+            raise ValueError("the batch is spoilt")
+        return await all_done(jobs)
+
+    outcomes = Outcomes()
+    await queue.save_all(numbered(20))
+    async with working(
+        queue, {"note": InBatches(finishing(queue, insert), size=5)}, prefetch=20, on_settled=outcomes
+    ):
+        assert set((await outcomes.reached(20)).values()) == {Outcome.DONE}
+    visits = await db.fetch("SELECT n FROM visit ORDER BY n")
+    assert [row["n"] for row in visits] == list(range(20))
+    assert await is_empty(queue)
+
+
+async def test_a_lost_fence_rolls_a_batch_back_and_the_others_run_one_by_one(
+    queue: Queue, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = numbered(3)
+    await db.execute("CREATE TABLE visit (n int)")
+
+    async def insert(claimed: Sequence[ClaimedJob]) -> list[BatchResult]:
+        if len(claimed) > 1:
+            async with asyncio.TaskGroup() as group:  # outside of this transaction
+                group.create_task(queue.cancel(jobs[1]))
+        for job in claimed:
+            await db.execute("INSERT INTO visit VALUES ($1)", job.arguments["n"])
+        return await all_done(claimed)
+
+    outcomes = Outcomes()
+    await queue.save_all(jobs)
+    async with working(queue, {"note": InBatches(finishing(queue, insert))}, on_settled=outcomes):
+        await outcomes.reached(2)
+    assert outcomes.by_number == {0: Outcome.DONE, 2: Outcome.DONE}
+    assert [row["n"] for row in await db.fetch("SELECT n FROM visit ORDER BY n")] == [0, 2]
+    assert "lease lost: job" in caplog.text
+
+
+async def test_a_batch_whose_connection_is_cut_after_its_commit_runs_once(queue: Queue, db: Database) -> None:
+    batches = Batches(finishing(queue))
+
+    async def lose_the_answer(jobs: Sequence[ClaimedJob]) -> Sequence[BatchResult]:
+        results = await batches(jobs)
+        for job in jobs:
+            job.is_finished = False  # as if the answer to the COMMIT had not come
+        raise asyncpg.ConnectionDoesNotExistError("cut", results)
+
+    outcomes = Outcomes()
+    await queue.save_all(numbered(3))
+    async with working(queue, {"note": InBatches(lose_the_answer)}, on_settled=outcomes):
+        await outcomes.reached(3)
+    assert len(batches.ran) == 1
+    assert await is_empty(queue)
+
+
+async def test_heartbeats_between_the_commit_and_the_end_of_a_handler_lose_nothing(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def go_on(jobs: Sequence[ClaimedJob]) -> Sequence[BatchResult]:
+        results = await finishing(queue)(jobs)
+        await asyncio.sleep(4 * QUICK.heartbeat_every)
+        return results
+
+    batches, outcomes = Batches(go_on), Outcomes()
+    await queue.save_all(numbered(3))
+    brief = Timing(lease=QUICK.lease, heartbeat_every=QUICK.heartbeat_every)
+    with caplog.at_level(logging.WARNING):
+        async with working(queue, {"note": InBatches(batches)}, brief, on_settled=outcomes):
+            assert set((await outcomes.reached(3)).values()) == {Outcome.DONE}
+    assert caplog.text == ""
+
+
+async def test_a_job_that_is_saved_while_its_batch_runs_runs_again(queue: Queue) -> None:
+    again = numbered(2)[1]
+
+    async def save_again(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        if len(jobs) == 2:
+            await queue.save(again)
+        return await all_done(jobs)
+
+    batches = Batches(finishing(queue, save_again))
+    await queue.save_all(numbered(2))
+    async with working(queue, {"note": InBatches(batches)}, Timing(sweep_every=600)):
+        assert (await batches.reached(3))[1:] == [[1]]
+
+
+async def test_an_error_after_the_commit_of_finished_jobs_is_logged_and_runs_nothing_again(
+    queue: Queue, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def finish_and_fail(job: ClaimedJob) -> None:
+        await queue.finish([job])
+        raise ValueError("too late")
+
+    outcomes = Outcomes()
+    await queue.save_all(numbered(1))
+    async with working(queue, {"note": finish_and_fail}, on_settled=outcomes):
+        assert await outcomes.reached(1) == {0: Outcome.DONE}
+    assert await is_empty(queue)
+    assert "was finished before its handler ended: ValueError: too late" in caplog.text
+
+
+async def test_a_job_that_killed_its_worker_is_not_tried_in_a_batch(
+    queue: Queue, db: Database, note: Recorder
+) -> None:
+    batches = Batches()
+    await queue.save_all(numbered(3))
+    await expire_leases(db, tries=2)
+    async with working(queue, {"note": InBatches(batches, note)}, QUICK):
+        await note.reached(3)
+    assert batches.ran == []
+
+
+async def test_drain_runs_jobs_in_batches(noon_queue: Queue, note: Recorder) -> None:
+    batches = Batches()
+    await noon_queue.save_all(numbered(5))
+    settlements = await drain(noon_queue, {"note": InBatches(batches, size=3)})
+    assert [len(numbers) for numbers in batches.ran] == [3, 2]
+    assert [settlement.outcome for settlement in settlements] == [Outcome.DONE] * 5
+
+
+async def test_drain_keeps_the_order_of_jobs_of_other_types(noon_queue: Queue, note: Recorder) -> None:
+    batches = Batches()
+    first, second, third = numbered(3)
+    await noon_queue.save(first)
+    await noon_queue.save(Job(job_type="other", arguments={"n": "between"}))
+    await noon_queue.save(second)
+    await noon_queue.save(third)
+    await drain(noon_queue, {"note": InBatches(batches), "other": note})
+    assert (batches.ran, note.ran) == ([[0], [1, 2]], ["between"])
+
+
+async def test_drain_runs_the_jobs_of_a_batch_that_raises_one_by_one_and_raises_its_error(
+    noon_queue: Queue, note: Recorder
+) -> None:
+    await noon_queue.save_all(numbered(3))
+    with pytest.raises(ValueError, match="spoilt"):
+        await drain(noon_queue, {"note": InBatches(fail_all, note)})
+    assert sorted(note.ran) == [0, 1, 2]
+    assert await is_empty(noon_queue)
+
+
+async def test_drain_rolls_a_batch_with_a_lost_fence_back(noon_queue: Queue, db: Database) -> None:
+    async def lose(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        await db.execute("UPDATE job SET fence = fence + 1 WHERE id = $1", jobs[0].id)
+        return await all_done(jobs)
+
+    await noon_queue.save_all(numbered(2))
+    with pytest.raises(LeaseLostError):
+        await drain(noon_queue, {"note": InBatches(finishing(noon_queue, lose))})
+    assert len(await list_rows(db)) == 2
+
+
+def test_a_batch_has_room_for_a_job() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        InBatches(all_done, size=0)
+
+
+async def test_a_batch_counts_as_one_handler(queue: Queue) -> None:
+    blocker = Blocker()
+
+    async def block(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        await blocker(jobs[0])
+        return await all_done(jobs)
+
+    await queue.save_all(numbered(30))
+    async with working(queue, {"note": InBatches(block, size=10)}, concurrency=2, prefetch=100):
+        await blocker.reached(2)
+        (lane,) = await queue.stats()
+        assert (lane.leased, len(blocker.ran)) == (30, 2)
+        blocker.release()
+        await blocker.reached(3)
