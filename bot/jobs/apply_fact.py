@@ -1,6 +1,6 @@
 """Applies the fact of one delivery, and saves the jobs that follow from it, in one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -16,9 +16,16 @@ from bot.flows.installation_facts import (
     apply_repository_fact,
 )
 from bot.flows.polled_facts import EVENT as POLLED
-from bot.flows.pull_request_facts import apply_pull_request_fact
+from bot.flows.pull_request_facts import OwnedFact, apply_pull_request_fact, apply_pull_request_facts
 from bot.flows.repositories import ASK_AFTER_MINUTES
-from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery, record_outcome
+from bot.github.deliveries import (
+    Delivery,
+    DeliveryOutcome,
+    Fate,
+    find_deliveries,
+    find_delivery,
+    record_outcomes,
+)
 from bot.github.model import (
     UNDATED,
     Fact,
@@ -46,18 +53,67 @@ class Arguments(BaseModel):
     guid: str
 
 
-@write_transaction
 async def apply_fact(job: ClaimedJob, *, queue: Queue, clock: Clock) -> Discard | None:
     """Applies the delivery with the GUID in the job's arguments."""
-    delivery = await find_delivery(job.read(Arguments).guid)
+    [result] = await apply_facts([job], queue=queue, clock=clock)
+    return result
+
+
+async def apply_facts(jobs: Sequence[ClaimedJob], *, queue: Queue, clock: Clock) -> list[Discard | None]:
+    """Applies the deliveries with the GUIDs in the jobs' arguments. Returns a result for each job.
+
+    Ordinary facts about pull requests are applied in one transaction, the others in one transaction each.
+    """
+    guids = [job.read(Arguments).guid for job in jobs]
+    results = await _apply_together(guids, queue)
+    for guid in guids:
+        if guid not in results:
+            results[guid] = await _apply_alone(guid, queue, clock)
+    return [results[guid] for guid in guids]
+
+
+@write_transaction
+async def _apply_together(guids: Iterable[str], queue: Queue) -> dict[str, Discard | None]:
+    """The result of each fact that was applied; the others are for `_apply_alone`."""
+    deliveries = await find_deliveries(guids)
+    ordinary = [
+        (delivery, OwnedFact(delivery.tenant, _dated(delivery.fact, delivery.received_at)))
+        for delivery in deliveries.values()
+        if isinstance(delivery.fact, PullRequestFact | ReviewFact)
+    ]
+    changes = await apply_pull_request_facts([owned for _, owned in ordinary])
+    applied = [
+        (delivery, change)
+        for (delivery, _), change in zip(ordinary, changes, strict=True)
+        if change is not None
+    ]
+    await _record(applied, queue)
+    gone = [guid for guid in guids if guid not in deliveries or deliveries[guid].fact is None]
+    return dict.fromkeys(gone, Discard("the delivery is gone")) | {each.guid: None for each, _ in applied}
+
+
+@write_transaction
+async def _apply_alone(guid: str, queue: Queue, clock: Clock) -> Discard | None:
+    delivery = await find_delivery(guid)
     if delivery is None or delivery.fact is None:
         return Discard("the delivery is gone")
-    applied = await _apply(delivery, delivery.fact, clock.now())
-    if jobs := [*applied.jobs, *_doubts(delivery)]:
-        await queue.save_all(jobs)
-    await record_outcome(delivery.guid, applied.outcome, _note(delivery, applied))
-    log.info("fact applied", guid=delivery.guid, kind=delivery.fact.kind, outcome=applied.outcome.value)
+    await _record([(delivery, await _apply(delivery, delivery.fact, clock.now()))], queue)
     return None
+
+
+async def _record(applied: Sequence[tuple[Delivery, AppliedChange]], queue: Queue) -> None:
+    """Saves the jobs that follow, and the outcomes of the deliveries."""
+    jobs = [job for delivery, change in applied for job in (*change.jobs, *_doubts(delivery))]
+    if jobs:
+        await queue.save_all(jobs)
+    if applied:
+        await record_outcomes(
+            [Fate(delivery.guid, change.outcome, _note(delivery, change)) for delivery, change in applied]
+        )
+    for delivery, change in applied:
+        if delivery.fact is not None:
+            kind, outcome = delivery.fact.kind, change.outcome.value
+            log.info("fact applied", guid=delivery.guid, kind=kind, outcome=outcome)
 
 
 def _doubts(delivery: Delivery) -> Iterable[Job]:
@@ -92,7 +148,9 @@ def _note(delivery: Delivery, applied: AppliedChange) -> str:
 async def _apply(delivery: Delivery, fact: Fact, now: datetime) -> AppliedChange:
     match fact:
         case PullRequestFact() | ReviewFact():
-            return await apply_pull_request_fact(delivery.tenant, _dated(fact, delivery.received_at))
+            return await apply_pull_request_fact(
+                OwnedFact(delivery.tenant, _dated(fact, delivery.received_at))
+            )
         case InstallationFact():
             return await apply_installation_fact(delivery.tenant, fact, delivery.received_at, now)
         case RepositoriesFact():
