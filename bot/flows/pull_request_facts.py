@@ -80,7 +80,8 @@ async def apply_pull_request_facts(facts: Sequence[OwnedFact]) -> list[AppliedCh
 async def apply_pull_request_fact(owned: OwnedFact) -> AppliedChange:
     """Stores what one fact changes, its repository included, in a transaction of its own.
 
-    Save the jobs in it. It locks the repository, not shared, so nobody else stores the same new pull request meanwhile.
+    Save the jobs in it. It locks the repository, not shared, so nobody else stores the same new pull request
+    meanwhile.
     """
     snapshot = owned.fact.pull_request
     repository = await register_repository(
