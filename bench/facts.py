@@ -41,7 +41,7 @@ BEGIN = datetime(2026, 11, 23, 9, tzinfo=UTC)
 AT_ONCE = 40
 """Pull requests whose lives run at the same time."""
 GOAL = 800
-SUBJECTS = [load_subject(name) for name in ("facts_alone",)]
+SUBJECTS = [load_subject(name) for name in ("facts", "facts_alone")]
 
 ADD = """
     INSERT INTO delivery (workspace_id, guid, event, action, received_at, fact, outcome)

@@ -1,55 +1,26 @@
-"""The bot's worker of facts, each fact in a transaction of its own."""
+"""The bot's worker of facts, if it could not apply them in batches."""
 
-import asyncio
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
-
-from bench.subjects.jobq import JobqEnqueuer
+from bench.subjects.facts import Facts
 from bench.subjects.model import Body
 from bot.clock import Clock
-from bot.flows.catalog import APPLY_FACT, Lane
 from bot.jobs.apply_fact import apply_fact
-from bot.logs import setup_logs
-from bot.migrations import migrate
-from jobq import ClaimedJob, Database, Discard, Queue, Worker
+from jobq import ClaimedJob, Discard, Handler, Queue
 
 
-class FactsAlone:
-    """See `Subject`. Its jobs are not numbered: bench/facts.py stores the deliveries with their jobs."""
+class FactsAlone(Facts):
+    """Each fact in a transaction of its own."""
 
     name = "facts_alone"
-    unfinished = "SELECT EXISTS (SELECT FROM job WHERE lane = 0 AND coalesce(ripe_at, created_at) <= now())"
 
-    async def install(self, dsn: str) -> None:
-        """Run all migrations."""
-        await migrate(dsn)
+    def handle(self, queue: Queue, body: Body) -> Handler:
+        """One by one."""
+        clock = Clock()
 
-    @asynccontextmanager
-    async def enqueuing(self, dsn: str) -> AsyncIterator[JobqEnqueuer]:
-        """Of no use here."""
-        async with Database(dsn) as database:
-            yield JobqEnqueuer(Queue(database))
+        async def apply(job: ClaimedJob) -> Discard | None:
+            body(job.id)
+            return await apply_fact(job, queue=queue, clock=clock)
 
-    async def work(self, dsn: str, body: Body, stop: asyncio.Event) -> None:
-        """Run one worker of the lane of facts, as `build_workers` makes it, until `stop` is set.
-
-        It logs as in production. Nobody reads the lines.
-        """
-        setup_logs("INFO", "json", await asyncio.to_thread(open, os.devnull, "w"))
-        async with Database(dsn) as database, asyncio.TaskGroup() as group:
-            queue = Queue(database)
-            apply = partial(apply_fact, queue=queue, clock=Clock())
-
-            async def handle(job: ClaimedJob) -> Discard | None:
-                body(job.id)
-                return await apply(job)
-
-            worker = Worker(queue, {APPLY_FACT: handle}, concurrency=8, prefetch=200, lane=Lane.FACTS)
-            group.create_task(worker.run())
-            await stop.wait()
-            await worker.stop()
+        return apply
 
 
 SUBJECT = FactsAlone()

@@ -1,7 +1,8 @@
-"""Applies the fact of one delivery, and saves the jobs that follow from it, in one transaction."""
+"""Applies the facts of deliveries, and saves the jobs that follow from them, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -36,7 +37,17 @@ from bot.github.model import (
     RepositoryFact,
     ReviewFact,
 )
-from jobq import ClaimedJob, Discard, Job, Queue, write_transaction
+from jobq import (
+    BatchResult,
+    ClaimedJob,
+    Discard,
+    InBatches,
+    Job,
+    Queue,
+    RunAlone,
+    current_database,
+    write_transaction,
+)
 
 log = structlog.get_logger()
 
@@ -49,36 +60,47 @@ CLOCKS_DIFFER_BY = timedelta(days=1)
 """At most, GitHub's and ours, zones that were taken for UTC included."""
 
 
+BATCH = 50
+"""Facts in a transaction. More do not save much, and hold their locks for longer."""
+
+
 class Arguments(BaseModel):
     guid: str
 
 
-async def apply_fact(job: ClaimedJob, *, queue: Queue, clock: Clock) -> Discard | None:
-    """Applies the delivery with the GUID in the job's arguments."""
-    [result] = await apply_facts([job], queue=queue, clock=clock)
-    return result
-
-
-async def apply_facts(jobs: Sequence[ClaimedJob], *, queue: Queue, clock: Clock) -> list[Discard | None]:
-    """Applies the deliveries with the GUIDs in the jobs' arguments. Returns a result for each job.
-
-    Ordinary facts about pull requests are applied in one transaction, the others in one transaction each.
-    """
-    guids = [job.read(Arguments).guid for job in jobs]
-    results = await _apply_together(guids, queue)
-    for guid in guids:
-        if guid not in results:
-            results[guid] = await _apply_alone(guid, queue, clock)
-    return [results[guid] for guid in guids]
+def handle_facts(queue: Queue, clock: Clock) -> InBatches:
+    """The handler of facts: in batches, and one by one where that is not possible."""
+    single = partial(apply_fact, queue=queue, clock=clock)
+    return InBatches(partial(apply_facts, queue=queue), single=single, size=BATCH)
 
 
 @write_transaction
-async def _apply_together(guids: Iterable[str], queue: Queue) -> dict[str, Discard | None]:
+async def apply_facts(jobs: Sequence[ClaimedJob], *, queue: Queue) -> list[BatchResult]:
+    """Applies the deliveries with the GUIDs in the jobs' arguments, and finishes these jobs.
+
+    It leaves facts that are not about pull requests to `apply_fact`, as well as those whose repository is new
+    or renamed.
+    """
+    guids = {job.id: job.read(Arguments).guid for job in jobs}
+    results = await _apply_together(guids.values(), queue)
+    await queue.finish(job for job in jobs if guids[job.id] in results)
+    return [results.get(guids[job.id], RunAlone()) for job in jobs]
+
+
+async def apply_fact(job: ClaimedJob, *, queue: Queue, clock: Clock) -> Discard | None:
+    """Applies the delivery with the GUID in the job's arguments."""
+    guid = job.read(Arguments).guid
+    async with current_database().transaction():
+        results = await _apply_together([guid], queue)
+    return results[guid] if guid in results else await _apply_alone(guid, queue, clock)
+
+
+async def _apply_together(guids: Collection[str], queue: Queue) -> dict[str, Discard | None]:
     """The result of each fact that was applied; the others are for `_apply_alone`."""
     deliveries = await find_deliveries(guids)
     ordinary = [
         (delivery, OwnedFact(delivery.tenant, _dated(delivery.fact, delivery.received_at)))
-        for delivery in deliveries.values()
+        for delivery in (deliveries[guid] for guid in guids if guid in deliveries)
         if isinstance(delivery.fact, PullRequestFact | ReviewFact)
     ]
     changes = await apply_pull_request_facts([owned for _, owned in ordinary])
