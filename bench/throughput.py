@@ -38,6 +38,8 @@ class Sizes:
     future: int = 1_000_000
     singles: int = 2_000
     snapshot_jobs: int = 100_000
+    facts: int = 6_000
+    facts_seconds: int = 15
     seconds: int = 30
 
 
@@ -50,6 +52,8 @@ QUICK = Sizes(
     future=20_000,
     singles=200,
     snapshot_jobs=10_000,
+    facts=600,
+    facts_seconds=4,
     seconds=5,
 )
 

@@ -42,7 +42,7 @@ from bot.flows.catalog import (
 from bot.flows.in_workspace import InWorkspace
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, JobMetrics
 from bot.github.polling import POLL_EVERY
-from bot.jobs.apply_fact import apply_fact
+from bot.jobs.apply_fact import handle_facts
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.backfill_repository import backfill_repository
 from bot.jobs.compare_installation import compare_installation
@@ -87,7 +87,7 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
     within = InWorkspace(app.workspaces, app.switch, clock)
     list_reviews = within.send_unless_paused(partial(digest, queue=queue, clock=clock))
     return {
-        APPLY_FACT: partial(apply_fact, queue=queue, clock=clock),
+        APPLY_FACT: handle_facts(queue, clock),
         ASSIGN_REVIEWERS: within.assign_unless_paused(
             partial(assign_reviewers, github=github, queue=queue, clock=clock)
         ),

@@ -26,6 +26,7 @@ from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import insert_notice
 from bot.reviews import backlog
 from bot.reviews import store as reviews
+from bot.reviews.changes import save_reviews
 from bot.reviews.model import PullRequest
 from bot.reviews.rules import Requested
 from bot.slack.store import record_slack_delivery
@@ -154,7 +155,7 @@ async def _write(
     """A review, a decision, a DM, two notices, and what GitHub and Slack delivered."""
     era = Account(id=ERA, login="era")
     review = Review(id=base + 1, author=era, state=ReviewState.APPROVED, submitted_at=MONDAY)
-    await reviews.save_reviews(pull_request, [review])
+    await save_reviews([(pull_request, review)])
     chosen = Chosen(login="ana", account_id=ANA, name="Ana", pattern="**")
     decision = Decision(head_sha=pull_request.head_sha, paths=1, wanted=1, counted=0, verdicts=(chosen,))
     await insert_assignment(pull_request, decision, MONDAY)

@@ -88,8 +88,12 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     reviews.list_pull_requests_by_id: lambda a: reviews.list_pull_requests_by_id([a.pull_request.id]),
     reviews.list_reviews: lambda a: reviews.list_reviews(a.pull_request),
     reviews.list_open_requests_with_replies: lambda a: reviews.list_open_requests_with_replies(
-        a.pull_request
+        [a.pull_request]
     ),
+    reviews.lock_pull_requests: lambda a: reviews.lock_pull_requests([a.pull_request.id]),
+    reviews.list_requests_of: lambda a: reviews.list_requests_of([a.pull_request.id]),
+    reviews.list_newest_updates: lambda a: reviews.list_newest_updates([a.pull_request.repository_id]),
+    people.list_named_accounts: lambda a: people.list_named_accounts([(a.workspace_id, ANA)]),
     list_digests: lambda a: list_digests(a.request_id),
     digests.find_digest: lambda a: digests.find_digest(a.ana, "2026-11-23"),
     people.find_person_by_account: lambda a: people.find_person_by_account(a.workspace_id, ANA),
@@ -143,6 +147,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     installations.is_installed: lambda a: installations.is_installed(a.installation_id),
     installations.list_repository_ids: lambda a: installations.list_repository_ids(a.installation_id),
     deliveries.find_delivery: lambda a: deliveries.find_delivery(a.guid),
+    deliveries.find_deliveries: lambda a: deliveries.find_deliveries([a.guid]),
     forgetting.list_departed: lambda a: forgetting.list_departed(a.departed_id, MONDAY),
     forgetting.list_installations_of: lambda a: forgetting.list_installations_of(a.workspace_id, "acme"),
     forgetting.list_recent_requests: lambda a: forgetting.list_recent_requests([a.installation_id], MONDAY),

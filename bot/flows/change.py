@@ -1,14 +1,14 @@
 """Stores what a fact or GitHub's own answer changes about a pull request."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.flows.catalog import remind_reviewer_job, tell_author_job
 from bot.github.deliveries import DeliveryOutcome
-from bot.model import AccountId
+from bot.model import AccountId, PullRequestId, RequestId
 from bot.reminders.model import NoticeKind
-from bot.reviews import store
+from bot.reviews.changes import Closing, Opening, close_requests, open_requests
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.reviews.rules import Change
 from jobq import Job
@@ -30,29 +30,49 @@ class AppliedChange:
     outcome: DeliveryOutcome = DeliveryOutcome.APPLIED
 
 
-async def record_change(
-    after: PullRequest,
-    change: Change,
-    open_requests: Sequence[ReviewRequest],
-    owners: Collection[AccountId],
-    at: datetime,
-) -> AppliedChange:
-    """Closes and opens requests as decided. Every request that was or is open gets a reminder job.
+@dataclass(frozen=True)
+class DecidedChange:
+    """The change to the requests of a pull request, which is already stored as it is `after` the fact.
 
     `open_requests` are those before the change; `owners` are the accounts in it that belong to somebody. `at`
-    is when it happened, by GitHub's clock. Call it in a transaction that has locked the pull request.
+    is when it happened, by GitHub's clock.
     """
-    await store.close_review_requests(((request.id, reason) for request, reason in change.closed), at)
-    opened = await store.open_review_requests(after, change.opened, at)
-    touched = [*(request.id for request in open_requests), *opened]
-    jobs = [remind_reviewer_job(request_id) for request_id in touched]
-    if any(asked.account.id not in owners for asked in change.opened):
+
+    after: PullRequest
+    change: Change
+    open_requests: Sequence[ReviewRequest]
+    owners: Collection[AccountId]
+    at: datetime
+
+
+async def record_changes(decided: Sequence[DecidedChange]) -> list[AppliedChange]:
+    """Closes and opens requests as decided. Every request that was or is open gets a reminder job.
+
+    Call it in a transaction that has locked the pull requests, with one change for each.
+    """
+    await close_requests(
+        Closing(request.id, reason, each.at) for each in decided for request, reason in each.change.closed
+    )
+    openings = [Opening(each.after, each.change.opened, each.at) for each in decided]
+    opened: dict[PullRequestId, list[RequestId]] = {}
+    for pull_request_id, request_id in await open_requests(openings):
+        opened.setdefault(pull_request_id, []).append(request_id)
+    return [
+        AppliedChange(_describe(each.change), tuple(_follow_up(each, opened.get(each.after.id, ()))))
+        for each in decided
+    ]
+
+
+def _follow_up(decided: DecidedChange, opened: Sequence[RequestId]) -> Iterator[Job]:
+    after, change, open_requests = decided.after, decided.change, decided.open_requests
+    for request_id in (*(request.id for request in open_requests), *opened):
+        yield remind_reviewer_job(request_id)
+    if any(asked.account.id not in decided.owners for asked in change.opened):
         notice = tell_author_job(after.id, NoticeKind.NOBODY_REACHABLE)
-        jobs.append(notice.runs_in(minutes=GRACE_MINUTES))
+        yield notice.runs_in(minutes=GRACE_MINUTES)
     if after.requested_teams and len(open_requests) + len(opened) == len(change.closed):
         only_teams = tell_author_job(after.id, NoticeKind.NOBODY_ACTS)
-        jobs.append(only_teams.runs_in(minutes=UNASKED_GRACE_MINUTES))
-    return AppliedChange(_describe(change), tuple(jobs))
+        yield only_teams.runs_in(minutes=UNASKED_GRACE_MINUTES)
 
 
 def _describe(change: Change) -> str:

@@ -1,5 +1,6 @@
 """Whether Ripe may look at a pull request on GitHub, and where it is. Uses the ambient database."""
 
+from collections.abc import Iterable
 from enum import Enum
 
 from bot.model import InstallationId, PullRequestId, Value
@@ -59,14 +60,15 @@ async def put_on_hold(installation_id: InstallationId) -> None:
     )
 
 
-async def hold_pull_request(pull_request_id: PullRequestId) -> None:
-    """Nothing is sent about this one until GitHub was asked, if it is stored."""
+async def hold_pull_requests(pull_request_ids: Iterable[PullRequestId]) -> None:
+    """Nothing is sent about these until GitHub was asked, as far as they are stored."""
     await current_database().execute(
         """
         INSERT INTO held (workspace_id, pull_request_id)
-        SELECT workspace_id, id FROM pull_request WHERE id = $1 ON CONFLICT DO NOTHING
+        SELECT workspace_id, id FROM pull_request WHERE id = ANY($1::bigint[]) ORDER BY id
+        ON CONFLICT DO NOTHING
         """,
-        pull_request_id,
+        list(pull_request_ids),
     )
 
 

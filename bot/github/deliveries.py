@@ -1,7 +1,9 @@
 """Webhook deliveries in Postgres: each is stored under its GUID before its fact is applied."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from bot.github.model import FACT, Fact
 from bot.model import Value, WorkspaceId
@@ -73,16 +75,22 @@ async def insert_delivery(delivery: Delivery) -> bool:
 
 
 async def find_delivery(guid: str) -> Delivery | None:
-    row = await current_database().fetchrow(
+    return (await find_deliveries([guid])).get(guid)
+
+
+async def find_deliveries(guids: Iterable[str]) -> dict[str, Delivery]:
+    """Those that are stored, by their GUIDs."""
+    rows = await current_database().fetch(
         """
         SELECT guid, workspace_id, event, action, received_at, fact, outcome, note
-        FROM delivery WHERE guid = $1
+        FROM delivery WHERE guid = ANY($1::text[])
         """,
-        guid,
+        list(guids),
     )
-    if row is None:
-        return None
-    fields = dict(row)
+    return {row["guid"]: _delivery(dict(row)) for row in rows}
+
+
+def _delivery(fields: dict[str, Any]) -> Delivery:
     stored = fields.pop("fact")
     # A newer release may have stored fields that this one does not know.
     return Delivery(fact=FACT.validate_json(stored, extra="ignore") if stored else None, **fields)
@@ -96,7 +104,20 @@ async def list_rejected_guids() -> tuple[str, ...]:
     return tuple(row["guid"] for row in rows)
 
 
-async def record_outcome(guid: str, outcome: DeliveryOutcome, note: str) -> None:
+class Fate(NamedTuple):
+    """The outcome of the delivery with this GUID."""
+
+    guid: str
+    outcome: DeliveryOutcome
+    note: str
+
+
+async def record_outcomes(fates: Sequence[Fate]) -> None:
     await current_database().execute(
-        "UPDATE delivery SET outcome = $2, note = $3 WHERE guid = $1", guid, outcome, note
+        """
+        UPDATE delivery SET outcome = fate.outcome, note = fate.note
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS fate (guid, outcome, note)
+        WHERE delivery.guid = fate.guid
+        """,
+        *(list(column) for column in zip(*fates, strict=True)),
     )

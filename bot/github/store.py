@@ -1,8 +1,9 @@
 """Installations and repositories in Postgres. Uses the ambient database and transaction."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from bot.github.model import Account, Repository
 from bot.model import InstallationId, RepositoryId, Value, WorkspaceId
@@ -219,29 +220,55 @@ class RecordedRepository(Value):
     is_suspended: bool
 
 
-async def confirm_repository(
-    workspace_id: WorkspaceId, installation_id: InstallationId, repository: Repository, at: datetime
-) -> RecordedRepository | None:
-    """The repository, if it is stored just as a fact of `at` names it; else None.
+class NamedRepository(NamedTuple):
+    """A repository as a fact names it, and the installation and workspace that the fact came through."""
 
-    Its row is locked until the transaction ends, so facts of one repository are applied one after another.
+    id: RepositoryId
+    workspace_id: WorkspaceId
+    installation_id: InstallationId
+    full_name: str
+
+
+async def confirm_repositories(
+    named: Iterable[NamedRepository],
+) -> dict[NamedRepository, RecordedRepository]:
+    """Those that are stored just as facts name them. Until the transaction ends, nobody changes their rows.
+
+    The lock is shared, so facts of one repository do not wait for each other.
     """
-    row = await current_database().fetchrow(
+    columns = zip(*dict.fromkeys(named), strict=True)
+    rows = await current_database().fetch(
         """
-        UPDATE repository SET named_at = greatest(named_at, $5)
-        FROM installation
-        WHERE repository.id = $3 AND repository.workspace_id = $1 AND installation_id = $2
-            AND full_name = $4 AND installation.id = installation_id
-        RETURNING full_name, removed_at IS NULL AND deleted_at IS NULL AS is_visible,
-            suspended_at IS NOT NULL AS is_suspended
+        SELECT repository.id, repository.workspace_id, installation_id, full_name,
+            removed_at IS NULL AND deleted_at IS NULL AS is_visible, suspended_at IS NOT NULL AS is_suspended
+        FROM repository JOIN installation ON installation.id = installation_id
+        JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS named (id, workspace, by, name)
+            ON (repository.id, repository.workspace_id, installation_id, full_name)
+                = (named.id, named.workspace, named.by, named.name)
+        ORDER BY repository.id FOR SHARE OF repository
         """,
-        workspace_id,
-        installation_id,
-        repository.id,
-        repository.full_name,
-        at,
+        *(list(column) for column in columns),
     )
-    return RecordedRepository.model_validate(dict(row)) if row else None
+    return {
+        NamedRepository(row["id"], row["workspace_id"], row["installation_id"], row["full_name"]):
+            RecordedRepository(
+                full_name=row["full_name"], is_visible=row["is_visible"], is_suspended=row["is_suspended"]
+            )
+        for row in rows
+    }  # fmt: skip
+
+
+async def record_naming(named_at: Mapping[RepositoryId, datetime]) -> None:
+    """Facts of then used the names that are stored. They wrote nothing, as the names had not changed."""
+    await current_database().execute(
+        """
+        UPDATE repository SET named_at = named.at
+        FROM unnest($1::bigint[], $2::timestamptz[]) AS named (id, at)
+        WHERE repository.id = named.id AND named_at < named.at
+        """,
+        list(named_at),
+        list(named_at.values()),
+    )
 
 
 async def record_repository(

@@ -1,7 +1,8 @@
-"""Applies the fact of one delivery, and saves the jobs that follow from it, in one transaction."""
+"""Applies the facts of deliveries, and saves the jobs that follow from them, in one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -16,9 +17,16 @@ from bot.flows.installation_facts import (
     apply_repository_fact,
 )
 from bot.flows.polled_facts import EVENT as POLLED
-from bot.flows.pull_request_facts import apply_pull_request_fact
+from bot.flows.pull_request_facts import OwnedFact, apply_pull_request_fact, apply_pull_request_facts
 from bot.flows.repositories import ASK_AFTER_MINUTES
-from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery, record_outcome
+from bot.github.deliveries import (
+    Delivery,
+    DeliveryOutcome,
+    Fate,
+    find_deliveries,
+    find_delivery,
+    record_outcomes,
+)
 from bot.github.model import (
     UNDATED,
     Fact,
@@ -29,7 +37,17 @@ from bot.github.model import (
     RepositoryFact,
     ReviewFact,
 )
-from jobq import ClaimedJob, Discard, Job, Queue, write_transaction
+from jobq import (
+    BatchResult,
+    ClaimedJob,
+    Discard,
+    InBatches,
+    Job,
+    Queue,
+    RunAlone,
+    current_database,
+    write_transaction,
+)
 
 log = structlog.get_logger()
 
@@ -42,22 +60,82 @@ CLOCKS_DIFFER_BY = timedelta(days=1)
 """At most, GitHub's and ours, zones that were taken for UTC included."""
 
 
+BATCH = 50
+"""Facts in a transaction. More do not save much, and hold their locks for longer."""
+
+
 class Arguments(BaseModel):
     guid: str
 
 
+def handle_facts(queue: Queue, clock: Clock) -> InBatches:
+    """The handler of facts: in batches, and one by one where that is not possible."""
+    single = partial(apply_fact, queue=queue, clock=clock)
+    return InBatches(partial(apply_facts, queue=queue), single=single, size=BATCH)
+
+
 @write_transaction
+async def apply_facts(jobs: Sequence[ClaimedJob], *, queue: Queue) -> list[BatchResult]:
+    """Applies the deliveries with the GUIDs in the jobs' arguments, and finishes these jobs.
+
+    It leaves facts that are not about pull requests to `apply_fact`, as well as those whose repository is new
+    or renamed.
+    """
+    guids = {job.id: job.read(Arguments).guid for job in jobs}
+    results = await _apply_together(guids.values(), queue)
+    await queue.finish(job for job in jobs if guids[job.id] in results)
+    return [results.get(guids[job.id], RunAlone()) for job in jobs]
+
+
 async def apply_fact(job: ClaimedJob, *, queue: Queue, clock: Clock) -> Discard | None:
     """Applies the delivery with the GUID in the job's arguments."""
-    delivery = await find_delivery(job.read(Arguments).guid)
+    guid = job.read(Arguments).guid
+    async with current_database().transaction():
+        results = await _apply_together([guid], queue)
+    return results[guid] if guid in results else await _apply_alone(guid, queue, clock)
+
+
+async def _apply_together(guids: Collection[str], queue: Queue) -> dict[str, Discard | None]:
+    """The result of each fact that was applied; the others are for `_apply_alone`."""
+    deliveries = await find_deliveries(guids)
+    ordinary = [
+        (delivery, OwnedFact(delivery.tenant, _dated(delivery.fact, delivery.received_at)))
+        for delivery in (deliveries[guid] for guid in guids if guid in deliveries)
+        if isinstance(delivery.fact, PullRequestFact | ReviewFact)
+    ]
+    changes = await apply_pull_request_facts([owned for _, owned in ordinary])
+    applied = [
+        (delivery, change)
+        for (delivery, _), change in zip(ordinary, changes, strict=True)
+        if change is not None
+    ]
+    await _record(applied, queue)
+    gone = [guid for guid in guids if guid not in deliveries or deliveries[guid].fact is None]
+    return dict.fromkeys(gone, Discard("the delivery is gone")) | {each.guid: None for each, _ in applied}
+
+
+@write_transaction
+async def _apply_alone(guid: str, queue: Queue, clock: Clock) -> Discard | None:
+    delivery = await find_delivery(guid)
     if delivery is None or delivery.fact is None:
         return Discard("the delivery is gone")
-    applied = await _apply(delivery, delivery.fact, clock.now())
-    if jobs := [*applied.jobs, *_doubts(delivery)]:
-        await queue.save_all(jobs)
-    await record_outcome(delivery.guid, applied.outcome, _note(delivery, applied))
-    log.info("fact applied", guid=delivery.guid, kind=delivery.fact.kind, outcome=applied.outcome.value)
+    await _record([(delivery, await _apply(delivery, delivery.fact, clock.now()))], queue)
     return None
+
+
+async def _record(applied: Sequence[tuple[Delivery, AppliedChange]], queue: Queue) -> None:
+    """Saves the jobs that follow, and the outcomes of the deliveries."""
+    jobs = [job for delivery, change in applied for job in (*change.jobs, *_doubts(delivery))]
+    if jobs:
+        await queue.save_all(jobs)
+    if applied:
+        await record_outcomes(
+            [Fate(delivery.guid, change.outcome, _note(delivery, change)) for delivery, change in applied]
+        )
+    for delivery, change in applied:
+        if delivery.fact is not None:
+            kind, outcome = delivery.fact.kind, change.outcome.value
+            log.info("fact applied", guid=delivery.guid, kind=kind, outcome=outcome)
 
 
 def _doubts(delivery: Delivery) -> Iterable[Job]:
@@ -92,7 +170,9 @@ def _note(delivery: Delivery, applied: AppliedChange) -> str:
 async def _apply(delivery: Delivery, fact: Fact, now: datetime) -> AppliedChange:
     match fact:
         case PullRequestFact() | ReviewFact():
-            return await apply_pull_request_fact(delivery.tenant, _dated(fact, delivery.received_at))
+            return await apply_pull_request_fact(
+                OwnedFact(delivery.tenant, _dated(fact, delivery.received_at))
+            )
         case InstallationFact():
             return await apply_installation_fact(delivery.tenant, fact, delivery.received_at, now)
         case RepositoriesFact():

@@ -42,7 +42,7 @@ from bot.github.model import (
 )
 from bot.github.waiting import GitHubWaitError
 from bot.model import AccountId, InstallationId, PullRequestId, Value, WorkspaceId
-from bot.people.store import rename_accounts
+from bot.people.store import Rename, rename_accounts
 from bot.reminders.model import NoticeKind
 from bot.reviews import store as reviews
 from bot.reviews.model import PullRequest
@@ -330,7 +330,7 @@ async def _follow_renames(workspace_id: WorkspaceId, refused: Sequence[Chosen], 
         account = await door.github.find_account_by_id(door.address.installation_id, person.account_id)
         if account is not None and account.login.lower() != person.login.lower():
             log.info("an account was renamed", account_id=account.id)
-            await rename_accounts(workspace_id, {account.id: account.login}, door.clock.now())
+            await rename_accounts([Rename(workspace_id, account.id, account.login, door.clock.now())])
 
 
 def _merge(answers: Sequence[_Answer]) -> _Answer:

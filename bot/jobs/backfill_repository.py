@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
 from bot.flows.digests import schedule_digests_for
-from bot.flows.follow_names import follow_logins
+from bot.flows.follow_names import Sighting, follow_logins
 from bot.flows.obstacles import About, Call, noting_obstacles
 from bot.github.model import UNDATED, PullRequestPage, PullRequestSnapshot, RefusedError
 from bot.github.store import find_visible_repository, lock_repositories
@@ -98,8 +98,9 @@ async def _store(snapshot: PullRequestSnapshot, arguments: Arguments, queue: Que
         return
     after = rules.apply_answer(stored, repository.workspace_id, snapshot)
     await store.save_pull_request(after)
-    requests, replies = await store.list_open_requests_with_replies(after)
-    owners = await follow_logins(after.workspace_id, snapshot.accounts, requests, snapshot.updated_at)
+    requests, replies = (await store.list_open_requests_with_replies([after])).get(after.id, store.Asked())
+    sighting = Sighting(after.workspace_id, snapshot.accounts, requests, snapshot.updated_at)
+    [owners] = await follow_logins([sighting])
     change = rules.change_by_snapshot(
         after, None, snapshot.requested, requests, replies, is_partial=snapshot.is_partial
     )

@@ -20,6 +20,7 @@ from bot.github.polling import record_polled
 from bot.github.store import find_visible_repository
 from bot.model import InstallationId, RepositoryId
 from bot.reviews import store
+from bot.reviews.changes import end_snoozes_until_change
 from bot.reviews.model import PullRequest
 from jobq import ClaimedJob, Discard, Queue, write_transaction
 
@@ -94,7 +95,7 @@ async def _follow(
     if snapshot.updated_at < stored.updated_at:
         return
     if snapshot.updated_at > stored.updated_at:
-        await store.end_snooze_until_change(stored.id)
+        await end_snoozes_until_change([stored.id])
         if _may_need_reviewers(snapshot, stored):
             await queue.save(assign_reviewers_job(stored.id).runs_in(minutes=ASSIGN_AFTER_MINUTES))
     await queue.save(sync_pull_request_job(stored.id))

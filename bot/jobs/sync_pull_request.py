@@ -8,10 +8,10 @@ from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import remind_reviewer_job
-from bot.flows.change import record_change
-from bot.flows.follow_names import follow_logins
+from bot.flows.change import DecidedChange, record_changes
+from bot.flows.follow_names import Sighting, follow_logins
 from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, noting_obstacles
-from bot.flows.visibility import Address, find_address, hold_pull_request, release_hold
+from bot.flows.visibility import Address, find_address, hold_pull_requests, release_hold
 from bot.github.model import (
     ChangedPaths,
     PathsRefusedError,
@@ -23,6 +23,7 @@ from bot.github.model import (
 from bot.github.waiting import GitHubWaitError
 from bot.model import InstallationId, PullRequestId, Value
 from bot.reviews import rules, store
+from bot.reviews.changes import save_reviews
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
@@ -74,7 +75,7 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue, cl
     except RefusedError as error:
         if again_at is not None:
             raise Postpone(again_at) from error
-        await hold_pull_request(pull_request_id)
+        await hold_pull_requests([pull_request_id])
         return Discard(f"GitHub does not show it: {error}")
     note = await _store(pull_request_id, answer, queue)
     log.info("pull request synced", pull_request_id=pull_request_id, change=note)
@@ -98,13 +99,14 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     if answer.knows_decision:
         after = after.model_copy(update={"review_decision": answer.decision})
     await store.save_pull_request(after)
-    await store.save_reviews(after, answer.reviews)
-    requests, replies = await store.list_open_requests_with_replies(after)
-    owners = await follow_logins(after.workspace_id, snapshot.accounts, requests, snapshot.updated_at)
+    await save_reviews((after, review) for review in answer.reviews)
+    requests, replies = (await store.list_open_requests_with_replies([after])).get(after.id, store.Asked())
+    sighting = Sighting(after.workspace_id, snapshot.accounts, requests, snapshot.updated_at)
+    [owners] = await follow_logins([sighting])
     change = rules.change_by_snapshot(
         after, None, snapshot.requested, requests, replies, is_partial=snapshot.is_partial
     )
-    recorded = await record_change(after, change, requests, owners, snapshot.updated_at)
+    [recorded] = await record_changes([DecidedChange(after, change, requests, owners, snapshot.updated_at)])
     await queue.save_all(recorded.jobs)
     return recorded.note
 

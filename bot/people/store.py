@@ -1,8 +1,8 @@
 """People, their accounts and their absences in Postgres. Uses the ambient database and transaction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic_core import from_json
 
@@ -127,29 +127,60 @@ async def list_logins(workspace_id: WorkspaceId, account_ids: Iterable[AccountId
     return {row["id"]: row["login"] for row in rows}
 
 
-async def rename_accounts(
-    workspace_id: WorkspaceId, logins: Mapping[AccountId, str], at: datetime
-) -> dict[AccountId, PersonId]:
-    """Stores the logins that accounts had `at` GitHub's time, unless a newer fact named another.
+AccountKey: TypeAlias = tuple[WorkspaceId, AccountId]
 
-    Returns the owners of these accounts. Accounts that are not mapped to anybody are left out.
-    """
+
+class NamedAccount(NamedTuple):
+    """The owner of a mapped account, its login, and GitHub's time of the last fact that changed it."""
+
+    person_id: PersonId
+    login: str
+    renamed_at: datetime | None
+
+
+async def list_named_accounts(accounts: Iterable[AccountKey]) -> dict[AccountKey, NamedAccount]:
+    """Accounts that are not mapped to anybody are left out."""
+    columns = zip(*dict.fromkeys(accounts), strict=True)
     rows = await current_database().fetch(
         """
-        WITH renamed AS (
-            UPDATE account SET login = named.login, renamed_at = $4
-            FROM unnest($2::bigint[], $3::text[]) AS named (id, login)
-            WHERE workspace_id = $1 AND account.id = named.id AND account.login <> named.login
-                AND (renamed_at IS NULL OR renamed_at <= $4)
-        )
-        SELECT id, person_id FROM account WHERE workspace_id = $1 AND id = ANY($2)
+        SELECT account.workspace_id, account.id, person_id, login, renamed_at
+        FROM account JOIN unnest($1::bigint[], $2::bigint[]) AS wanted (workspace_id, id)
+            ON (account.workspace_id, account.id) = (wanted.workspace_id, wanted.id)
         """,
-        workspace_id,
-        list(logins),
-        list(logins.values()),
-        at,
+        *(list(column) for column in columns),
     )
-    return {row["id"]: PersonId(row["person_id"]) for row in rows}
+    return {
+        (row["workspace_id"], row["id"]): NamedAccount(row["person_id"], row["login"], row["renamed_at"])
+        for row in rows
+    }
+
+
+class Rename(NamedTuple):
+    """The login that an account had `at` GitHub's time."""
+
+    workspace_id: WorkspaceId
+    account_id: AccountId
+    login: str
+    at: datetime
+
+
+async def rename_accounts(renames: Iterable[Rename]) -> None:
+    """Stores the logins of mapped accounts, unless a newer fact named another. One for each account."""
+    await current_database().execute(
+        """
+        WITH renamed AS MATERIALIZED (
+            SELECT account.workspace_id, account.id, named.login, named.at
+            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[])
+                AS named (workspace_id, id, login, at)
+            JOIN account ON (account.workspace_id, account.id) = (named.workspace_id, named.id)
+            WHERE renamed_at IS NULL OR renamed_at <= named.at
+            ORDER BY account.workspace_id, account.id FOR NO KEY UPDATE OF account
+        )
+        UPDATE account SET login = renamed.login, renamed_at = renamed.at
+        FROM renamed WHERE (account.workspace_id, account.id) = (renamed.workspace_id, renamed.id)
+        """,
+        *(list(column) for column in zip(*renames, strict=True)),
+    )
 
 
 async def lock_person(person_id: PersonId) -> None:

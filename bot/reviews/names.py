@@ -18,10 +18,14 @@ async def rename_reviewers(logins: Mapping[RequestId, str]) -> None:
     )
 
 
-async def name_requester(request_id: RequestId, login: str) -> None:
-    """Records who asked, unless that is recorded already."""
+async def name_requesters(logins: Mapping[RequestId, str]) -> None:
+    """Records who asked for these, unless that is recorded already."""
     await current_database().execute(
-        "UPDATE review_request SET requested_by = $2 WHERE id = $1 AND requested_by IS NULL",
-        request_id,
-        login,
+        """
+        UPDATE review_request SET requested_by = named.login
+        FROM unnest($1::bigint[], $2::text[]) AS named (id, login)
+        WHERE review_request.id = named.id AND requested_by IS NULL
+        """,
+        list(logins),
+        list(logins.values()),
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from bot.github.model import Account, Review
+from bot.github.model import Account
 from bot.model import PullRequestId, RepositoryId, RequestId, UserError, WorkspaceId
+from bot.reviews.changes import Closing, Opening, close_requests, open_requests, save_pull_requests
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import Requested
 from jobq import current_database
@@ -34,14 +35,26 @@ async def lock_pull_request(pull_request_id: PullRequestId) -> PullRequest | Non
 
     A transaction that changes a pull request or its requests locks it first, before any request or person.
     """
-    row = await current_database().fetchrow(
+    return (await lock_pull_requests([pull_request_id])).get(pull_request_id)
+
+
+async def lock_pull_requests(
+    pull_request_ids: Iterable[PullRequestId],
+) -> dict[PullRequestId, PullRequest]:
+    """Those that are stored: see lock_pull_request. Read what hangs on them in a later statement.
+
+    Postgres reads the newest row of a pull request for which it had to wait, but nothing else that was
+    committed meanwhile.
+    """
+    rows = await current_database().fetch(
         f"""
         {_PULL_REQUEST}
-        WHERE pull_request.id = $1 FOR NO KEY UPDATE OF pull_request
+        WHERE pull_request.id = ANY($1::bigint[]) ORDER BY pull_request.id
+        FOR NO KEY UPDATE OF pull_request
         """,
-        pull_request_id,
+        list(pull_request_ids),
     )
-    return _pull_request(row) if row else None
+    return {row["id"]: _pull_request(row) for row in rows}
 
 
 async def find_pull_request_by_name(
@@ -91,29 +104,19 @@ async def list_pull_requests_by_id(
 
 async def save_pull_request(pull_request: PullRequest) -> None:
     """Inserts or replaces it."""
-    await current_database().execute(
+    await save_pull_requests([pull_request], [pull_request.id])
+
+
+async def list_newest_updates(repository_ids: Iterable[RepositoryId]) -> dict[RepositoryId, datetime]:
+    """When the newest fact or answer about a pull request of each of these repositories was."""
+    rows = await current_database().fetch(
         """
-        INSERT INTO pull_request (workspace_id, id, repository_id, number, title, url, author_id,
-            author_login, author_is_bot, state, is_draft, head_sha, labels, requested_teams, additions,
-            deletions, changed_files, review_decision, created_at, updated_at, told, pushed_at, round)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-            $21, $22, $23)
-        ON CONFLICT (id) DO UPDATE SET (repository_id, number, title, url, author_login, state, is_draft,
-            head_sha, labels, requested_teams, additions, deletions, changed_files, review_decision,
-            updated_at, told, pushed_at, round)
-        = (excluded.repository_id, excluded.number, excluded.title, excluded.url, excluded.author_login,
-            excluded.state, excluded.is_draft, excluded.head_sha, excluded.labels, excluded.requested_teams,
-            excluded.additions, excluded.deletions, excluded.changed_files, excluded.review_decision,
-            excluded.updated_at, excluded.told, excluded.pushed_at, excluded.round)
+        SELECT repository_id, max(updated_at) AS newest_at FROM pull_request
+        WHERE repository_id = ANY($1::bigint[]) GROUP BY repository_id
         """,
-        pull_request.workspace_id, pull_request.id, pull_request.repository_id, pull_request.number,
-        pull_request.title, pull_request.url, pull_request.author.id, pull_request.author.login,
-        pull_request.author.is_bot, pull_request.state, pull_request.is_draft, pull_request.head_sha,
-        sorted(pull_request.labels), list(pull_request.requested_teams), pull_request.additions,
-        pull_request.deletions, pull_request.changed_files, pull_request.review_decision,
-        pull_request.created_at, pull_request.updated_at, sorted(pull_request.same_second_facts),
-        pull_request.pushed_at, pull_request.round,
-    )  # fmt: skip
+        list(repository_ids),
+    )
+    return {RepositoryId(row["repository_id"]): row["newest_at"] for row in rows}
 
 
 async def delete_pull_requests_of(repository_ids: Iterable[RepositoryId]) -> None:
@@ -139,10 +142,20 @@ async def load_request(request_id: RequestId) -> ReviewRequest:
 
 async def list_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:
     """Every request for a pull request, open or closed, oldest first."""
+    return (await list_requests_of([pull_request_id])).get(pull_request_id, ())
+
+
+async def list_requests_of(
+    pull_request_ids: Iterable[PullRequestId],
+) -> dict[PullRequestId, tuple[ReviewRequest, ...]]:
+    """Every request for each of these pull requests, open or closed, oldest first."""
+    wanted = list(pull_request_ids)
+    if not wanted:
+        return {}
     rows = await current_database().fetch(
-        f"{_REQUEST} WHERE pull_request_id = $1 ORDER BY id", pull_request_id
+        f"{_REQUEST} WHERE pull_request_id = ANY($1::bigint[]) ORDER BY id", wanted
     )
-    return tuple(_request(row) for row in rows)
+    return {of: tuple(_request(row) for row in group) for of, group in _grouped(rows).items()}
 
 
 async def list_open_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequest, ...]:
@@ -153,40 +166,67 @@ async def list_open_requests(pull_request_id: PullRequestId) -> tuple[ReviewRequ
     return tuple(_request(row) for row in rows)
 
 
+class Asked(NamedTuple):
+    """The open requests for a pull request, and the newest review (comments included) of their reviewers."""
+
+    requests: tuple[ReviewRequest, ...] = ()
+    replies: tuple[LatestReview, ...] = ()
+
+
 async def list_open_requests_with_replies(
-    pull_request: PullRequest,
-) -> tuple[tuple[ReviewRequest, ...], tuple[LatestReview, ...]]:
-    """The open requests, and the newest review (comments included) of each of their reviewers."""
+    pull_requests: Iterable[PullRequest],
+) -> dict[PullRequestId, Asked]:
+    """Those of each of these pull requests for which there is an open request, oldest first."""
+    authors = {pull_request.id: pull_request.author.id for pull_request in pull_requests}
+    if not authors:
+        return {}
     rows = await current_database().fetch(
         f"""
         SELECT request.*, reply.state AS reply_state, reply.submitted_at AS replied_at
-        FROM ({_REQUEST} WHERE pull_request_id = $1 AND closed_at IS NULL) AS request
+        FROM unnest($1::bigint[], $2::bigint[]) AS wanted (pull_request_id, author_id)
+        JOIN ({_REQUEST} WHERE closed_at IS NULL AND pull_request_id = ANY($1)) AS request
+            USING (pull_request_id)
         LEFT JOIN LATERAL (
             SELECT state, submitted_at FROM review
-            WHERE review.pull_request_id = $1 AND review.reviewer_id = request.reviewer_id
-                AND review.reviewer_id <> $2 AND NOT review.reviewer_is_bot
+            WHERE review.pull_request_id = request.pull_request_id
+                AND review.reviewer_id = request.reviewer_id
+                AND review.reviewer_id <> wanted.author_id AND NOT review.reviewer_is_bot
             ORDER BY submitted_at DESC, id DESC LIMIT 1
         ) AS reply ON true
         ORDER BY request.id
         """,  # noqa: S608 - our own columns
-        pull_request.id,
-        pull_request.author.id,
+        list(authors),
+        list(authors.values()),
     )
-    requests, replies = [], []
+    return {
+        pull_request_id: Asked(
+            tuple(_request_with_reply(row) for row in of_one),
+            tuple(_reply(row) for row in of_one if row["reply_state"] is not None),
+        )
+        for pull_request_id, of_one in _grouped(rows).items()
+    }
+
+
+def _grouped(rows: Iterable[Any]) -> dict[PullRequestId, list[Any]]:
+    grouped: dict[PullRequestId, list[Any]] = {}
     for row in rows:
-        fields = dict(row)
-        state, replied_at = fields.pop("reply_state"), fields.pop("replied_at")
-        requests.append(request := _request(fields))
-        if state is not None:
-            replies.append(
-                LatestReview(
-                    reviewer_id=request.reviewer_id,
-                    reviewer_login=request.reviewer_login,
-                    state=state,
-                    submitted_at=replied_at,
-                )
-            )
-    return tuple(requests), tuple(replies)
+        grouped.setdefault(row["pull_request_id"], []).append(row)
+    return grouped
+
+
+def _request_with_reply(row: Any) -> ReviewRequest:
+    fields = dict(row)
+    del fields["reply_state"], fields["replied_at"]
+    return _request(fields)
+
+
+def _reply(row: Any) -> LatestReview:
+    return LatestReview(
+        reviewer_id=row["reviewer_id"],
+        reviewer_login=row["reviewer_login"],
+        state=row["reply_state"],
+        submitted_at=row["replied_at"],
+    )
 
 
 async def list_open_request_ids_of_workspace(workspace_id: WorkspaceId) -> tuple[RequestId, ...]:
@@ -219,46 +259,13 @@ async def open_review_requests(
     pull_request: PullRequest, requested: Sequence[Requested], opened_at: datetime
 ) -> tuple[RequestId, ...]:
     """Opens a request for each reviewer who has no open one. Returns the new requests."""
-    if not requested:
-        return ()
-    rows = await current_database().fetch(
-        """
-        INSERT INTO review_request (workspace_id, pull_request_id, reviewer_id, reviewer_login, requested_by,
-            is_again, round, opened_at)
-        SELECT $1, $2, asked.id, asked.login, asked.by, EXISTS (
-            SELECT FROM review_request
-            WHERE pull_request_id = $2 AND reviewer_id = asked.id AND round = $3), $3, $4
-        FROM unnest($5::bigint[], $6::text[], $7::text[]) WITH ORDINALITY AS asked (id, login, by, place)
-        ORDER BY asked.place
-        ON CONFLICT (pull_request_id, reviewer_id) WHERE closed_at IS NULL DO NOTHING
-        RETURNING id
-        """,
-        pull_request.workspace_id,
-        pull_request.id,
-        pull_request.round,
-        opened_at,
-        [reviewer.account.id for reviewer in requested],
-        [reviewer.account.login for reviewer in requested],
-        [reviewer.by for reviewer in requested],
-    )
-    return tuple(RequestId(row["id"]) for row in rows)
+    opened = await open_requests([Opening(pull_request, requested, opened_at)])
+    return tuple(request_id for _, request_id in opened)
 
 
 async def close_review_requests(closed: Iterable[tuple[RequestId, CloseReason]], closed_at: datetime) -> None:
     """Closes each request for its reason. A closed request keeps the reason that it has."""
-    reasons = dict(closed)
-    if not reasons:
-        return
-    await current_database().execute(
-        """
-        UPDATE review_request SET closed_at = $3, close_reason = closing.reason
-        FROM unnest($1::bigint[], $2::text[]) AS closing (id, reason)
-        WHERE review_request.id = closing.id AND closed_at IS NULL
-        """,
-        list(reasons.keys()),
-        list(reasons.values()),
-        closed_at,
-    )
+    await close_requests(Closing(request_id, reason, closed_at) for request_id, reason in closed)
 
 
 async def close_requests_of_repositories(
@@ -285,15 +292,6 @@ async def close_requests_of_repositories(
     return tuple(RequestId(row["id"]) for row in rows)
 
 
-async def correct_close_reason(request_id: RequestId, reason: CloseReason) -> None:
-    """Replaces the reason "unassigned", because a review that came late explains the closing."""
-    await current_database().execute(
-        "UPDATE review_request SET close_reason = $2 WHERE id = $1 AND close_reason = 'unassigned'",
-        request_id,
-        reason,
-    )
-
-
 async def snooze_request(request_id: RequestId, until: datetime | None, until_change: bool) -> None:
     """Snoozes until an instant, or until something changes. With neither it ends the snooze."""
     await current_database().execute(
@@ -301,15 +299,6 @@ async def snooze_request(request_id: RequestId, until: datetime | None, until_ch
         request_id,
         until,
         until_change,
-    )
-
-
-async def end_snooze_until_change(pull_request_id: PullRequestId) -> None:
-    """Ends every "until something changes" snooze of the pull request's open requests."""
-    await current_database().execute(
-        "UPDATE review_request SET snoozed_until_change = false"
-        " WHERE pull_request_id = $1 AND snoozed_until_change AND closed_at IS NULL",
-        pull_request_id,
     )
 
 
@@ -341,27 +330,6 @@ async def record_sync(pull_request_id: PullRequestId, at: datetime) -> None:
     await current_database().execute(
         "UPDATE pull_request SET synced_at = $2 WHERE id = $1", pull_request_id, at
     )
-
-
-async def save_reviews(pull_request: PullRequest, reviews: Iterable[Review]) -> None:
-    """Records reviews. A stored review takes its newer state, but a dismissal is final."""
-    await current_database().executemany(
-        """
-        INSERT INTO review (workspace_id, id, pull_request_id, reviewer_id, reviewer_login, reviewer_is_bot,
-            state, submitted_at, may_write)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        ON CONFLICT (id) DO UPDATE SET
-            state = CASE WHEN review.state = 'dismissed' THEN 'dismissed' ELSE excluded.state END,
-            may_write = excluded.may_write
-        """,
-        [
-            (
-                pull_request.workspace_id, review.id, pull_request.id, review.author.id, review.author.login,
-                review.author.is_bot, review.state, review.submitted_at, review.may_write,
-            )
-            for review in reviews
-        ],
-    )  # fmt: skip
 
 
 async def list_reviews(pull_request: PullRequest) -> tuple[LatestReview, ...]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.flows.follow_names import follow_logins
+from bot.flows.follow_names import Sighting, follow_logins
 from bot.github.model import Account
 from bot.model import AccountId
 from jobq import Database
@@ -25,5 +25,5 @@ async def test_only_a_login_replaces_a_login(db: Database, login: str, stored: s
         world: World = await found_world(db)
         await world.person("ana")
         seen = [Account(id=AccountId(ACCOUNTS["ana"]), login=login)]
-        await follow_logins(world.workspace_id, seen, [], world.now)
+        await follow_logins([Sighting(world.workspace_id, seen, [], world.now)])
         assert await db.fetchval("SELECT login FROM account") == stored

@@ -21,7 +21,8 @@ from bot.people.store import cancel_absence, insert_absence, lock_person, map_ac
 from bot.reminders.model import Message, MessageState, ReminderState, Send, Wait
 from bot.reminders.rules import decide
 from bot.reminders.store import begin_sending, record_sent, record_state
-from bot.reviews.store import list_requests, load_request, save_reviews
+from bot.reviews.changes import save_reviews
+from bot.reviews.store import list_requests, load_request
 from jobq import Database
 from tests.actions.world import World, found_world
 from tests.stored import load_pull_request
@@ -57,7 +58,7 @@ async def approve(world: World, request_id: RequestId, number: int, login: str) 
     request = await world.request(request_id)
     author = Account(id=AccountId(number), login=login)
     review = Review(id=number, author=author, state=ReviewState.APPROVED, submitted_at=world.now)
-    await save_reviews(await load_pull_request(request.pull_request_id), [review])
+    await save_reviews([(await load_pull_request(request.pull_request_id), review)])
 
 
 async def test_the_rows_are_the_same_as_when_each_is_read_by_itself(world: World) -> None:
@@ -159,7 +160,7 @@ async def test_only_the_newest_verdict_of_a_reviewer_counts_and_comments_replace
     states = (ReviewState.CHANGES_REQUESTED, ReviewState.APPROVED, ReviewState.COMMENTED)
     for number, verdict in enumerate(states):
         review = Review(id=number, author=eli, state=verdict, submitted_at=world.now + number * HOUR)
-        await save_reviews(pull_request, [review])
+        await save_reviews([(pull_request, review)])
     assert (await load_one(world, request_id)).is_approved_enough
 
 
