@@ -44,7 +44,7 @@ FAST = {
     "shared_buffers": "64MB",
     "max_wal_size": "4GB",
     "autovacuum": "off",
-    # Each bot opens connections of its own. Without this, Postgres plans a statement five times on each of them.
+    # Each bot opens connections of its own, and Postgres would plan a statement five times on each of them.
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
