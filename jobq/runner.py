@@ -274,7 +274,7 @@ class Runner:
 
 
 def _leave(run: Run) -> None:
-    """The handler has ended: whoever has its run must not cancel the task, which goes on with other jobs."""
+    """Detach the task from a run that has ended: it goes on with other jobs, which nobody must cancel."""
     run.task = None
     for leased in run.leased:
         leased.run = None
