@@ -66,8 +66,8 @@ async def claim(
     """
     commit = None if is_durable else "off"
     rows = await connection.fetch(CLAIM, lane, now, *after, limit, lease, LEASE_EXPIRED, commit)
-    jobs = [ClaimedJob(*list(row.values())[:-1]) for row in rows if row["id"] is not None]
-    jobs.sort(key=lambda job: (job.due_at, job.id))
+    jobs = [ClaimedJob(*row[:-1]) for row in rows if row["id"] is not None]
+    jobs.sort(key=_due_at_and_id)
     return ClaimResult(jobs, rows[0]["next_due_at"])
 
 
@@ -99,10 +99,10 @@ async def settle(connection: Connection, settlements: Sequence[Settlement], now:
     jobs = {settlement.job.id: settlement.job for settlement in settlements}
     written: set[int] = set()
     requeued: list[tuple[ClaimedJob, datetime]] = []
-    for row in await _write(connection, settlements, now):
-        written.add(row["id"])
-        if row["again_at"] is not None:
-            requeued.append((jobs[row["id"]], row["again_at"]))
+    for job_id, again_at in await _write(connection, settlements, now):
+        written.add(job_id)
+        if again_at is not None:
+            requeued.append((jobs[job_id], again_at))
     return SettleResult(written, await _find_lost(connection, list(jobs.values()), written), requeued)
 
 
@@ -146,6 +146,10 @@ async def _find_lost(connection: Connection, jobs: Sequence[ClaimedJob], reached
     # A statement skips locked rows, even if they are still ours. A read sees them.
     rows = await connection.fetch(STILL_LEASED, *_leases(missing))
     return {job.id for job in missing} - {row["id"] for row in rows}
+
+
+def _due_at_and_id(job: ClaimedJob) -> Position:
+    return job.ripe_at or job.created_at, job.id
 
 
 def _leases(jobs: Iterable[ClaimedJob]) -> tuple[list[int], list[int]]:

@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
@@ -141,6 +141,14 @@ class Database:
             yield
         finally:
             _ambient_database.set(outer)
+
+    def context(self) -> Context:
+        """The context variables of the caller, with this database ambient, and in no transaction."""
+        context = copy_context()
+        context.run(_ambient_database.set, self)
+        context.run(_ambient_transaction.set, None)
+        context.run(_borrowed.set, None)
+        return context
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Connection]:

@@ -20,7 +20,10 @@ async def run_handler(
         handler = handlers.get(job.job_type)
         if handler is None:
             raise JobQueueError(f"no handler for {job.job_type!r}, only for {', '.join(sorted(handlers))}")
-        settlement, error = settle_result(job, await handler(job), now()), None
+        result = await handler(job)
+        if result is None:  # most jobs: no need to look at the clock
+            return Settlement(job, Outcome.DONE), None
+        settlement, error = settle_result(job, result, now()), None
     except Exception as raised:  # a broad catch on purpose: every error of a handler settles its job
         settlement, error = settle_error(job, raised, now()), raised
     return _done_if_finished(settlement), error

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobq.claims import ExtendResult, extend
 from jobq.connections import Connection, DedicatedConnection
 from jobq.errors import TRANSIENT_ERRORS
-from jobq.job import ClaimedJob
+from jobq.job import ClaimedJob, InBatches
 from jobq.outage import Outage
 from jobq.timing import Timing
 from jobq.waiting import wait_for_event
@@ -21,10 +22,13 @@ log = logging.getLogger(__name__)
 class Run:
     """One call of a handler, for one job or for a batch."""
 
-    leased: list["LeasedJob"]
+    leased: Sequence["LeasedJob"]
     started_at: float
     """By the monotonic clock."""
+    batches: InBatches | None = None
+    """The handler, if this is a batch."""
     task: asyncio.Task[Any] | None = None
+    """The task that calls the handler. None before the call and after it: the task runs other jobs then."""
     overdue: TimeoutError | None = None
     """Set when the handler was cancelled because it took too long."""
 
@@ -48,7 +52,7 @@ class LeasedJob:
     confirmed_at: float
     """When the last statement that confirmed the lease was sent, by the monotonic clock."""
     run: Run | None = None
-    """Its handler, once that was started."""
+    """The call of its handler, once that was started."""
     is_lost: bool = False
     """Another worker may have the lease."""
     is_aborted: bool = False

@@ -1,24 +1,28 @@
 """Runs claimed jobs: starts their handlers, a limited number at once, and settles each job."""
 
 import asyncio
+import itertools
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from jobq.errors import LeaseLostError
 from jobq.execution import BatchEnd, end_failed_batch, run_batch, run_handler
-from jobq.job import ClaimedJob, Handler
+from jobq.job import ClaimedJob, Handler, InBatches
 from jobq.leases import LeasedJob, Run
-from jobq.line import Batch, Line
+from jobq.line import Line
 from jobq.queue import Queue
 from jobq.settlement import Settlement, describe_error, give_back, settle_error, settle_overdue, settle_result
+from jobq.settlement_log import SettlementLog
 from jobq.settlement_writer import SettlementWriter
 
 log = logging.getLogger(__name__)
 
+JOBS_A_TURN = 64
+"""Jobs that a place runs before it lets the rest of the event loop have a turn, even if no job ever waits."""
 CANCEL_WITHIN = 1.0
 """Seconds that cancelled handlers get to end."""
 
@@ -31,9 +35,14 @@ for a job that did not run. A job of a batch ran as long as its batch. It must n
 
 
 class Runner:
-    """The handlers of one worker. Each runs in a task of its own, with the queue's database ambient.
+    """The handlers of one worker, with the queue's database ambient. Each place runs one at a time.
 
-    `on_end` is called when a handler has ended, `lose` for a job whose lease is found to be lost.
+    A place is a task that runs waiting jobs one after the other, because a task for each job would cost more
+    than many a job does. To the jobs it looks like one: if a handler was cancelled or changed a context
+    variable, the place ends after it, and the next job gets a new task.
+
+    `on_end` is called when a handler has ended and at most `refill_at` jobs wait, `lose` for a job whose
+    lease is found to be lost.
     """
 
     def __init__(
@@ -42,7 +51,9 @@ class Runner:
         handlers: Mapping[str, Handler],
         concurrency: int,
         writer: SettlementWriter,
+        settlement_log: SettlementLog,
         *,
+        refill_at: int,
         on_end: Callable[[], object],
         lose: Callable[[ClaimedJob], object],
         on_settled: Observer | None,
@@ -51,12 +62,14 @@ class Runner:
         self._handlers = handlers
         self._concurrency = concurrency
         self._writer = writer
+        self._log = settlement_log
+        self._refill_at = refill_at
         self._on_end = on_end
         self._lose = lose
         self._on_settled = on_settled
         self._context = Context()
         self._line = Line(handlers, on_ready=self.start_waiting)
-        self._running: dict[asyncio.Task[None], Run] = {}
+        self._places: dict[asyncio.Task[None], Run] = {}
         self._is_stopping = False
 
     @property
@@ -67,12 +80,11 @@ class Runner:
     @property
     def running(self) -> int:
         """How many handlers run."""
-        return len(self._running)
+        return len(self._places)
 
     def inherit_context(self) -> None:
         """Let handlers see the context variables that are set now."""
-        with self._queue.database.ambient():
-            self._context = copy_context()
+        self._context = self._queue.database.context()
 
     def add(self, leased: LeasedJob) -> None:
         """Run it after those that wait already."""
@@ -84,25 +96,19 @@ class Runner:
 
     def start_waiting(self) -> None:
         """Start as many handlers as may run at once."""
-        while len(self._running) < self._concurrency and not self._is_stopping:
-            taken = self._line.take()
-            if taken is None:
-                return
-            if isinstance(taken, Batch):
-                run = Run(taken.leased, time.monotonic())
-                self._start(run, self._run_batch(run, taken))
-            else:
-                run = Run([taken], time.monotonic())
-                self._start(run, self._run(run, taken))
+        while len(self._places) < self._concurrency and (run := self._take()) is not None:
+            task = asyncio.get_running_loop().create_task(self._work(run), context=self._context.copy())
+            self._occupy(task, run)
+            task.add_done_callback(self._end)
 
     def list_running(self) -> list[Run]:
         """The handlers that run."""
-        return list(self._running.values())
+        return list(self._places.values())
 
     def give_up(self, run: Run, error: TimeoutError) -> None:
         """Settle the jobs of a cancelled handler that goes on, and let another one have its place."""
         if run.task is not None:
-            self._running.pop(run.task, None)
+            self._places.pop(run.task, None)
         for leased in run.leased:
             if not leased.is_over:
                 self.settle(leased, settle_error(leased.job, error, self._queue.now()))
@@ -117,14 +123,14 @@ class Runner:
         """Give back what was not started, and let handlers run for `grace` seconds; then cancel them."""
         for leased in self._line.take_all():
             self.abort(leased)
-        if self._running:
-            await asyncio.wait(self._running, timeout=grace)
-        for run in self._running.values():
+        if self._places:
+            await asyncio.wait(self._places, timeout=grace)
+        for run in self._places.values():
             for leased in run.leased:
                 leased.is_aborted = True
             run.cancel()
-        if self._running:
-            await asyncio.wait(self._running, timeout=CANCEL_WITHIN)
+        if self._places:
+            await asyncio.wait(self._places, timeout=CANCEL_WITHIN)
 
     def abort(self, leased: LeasedJob) -> None:
         """Give the job back; if its handler runs, cancel that first."""
@@ -141,34 +147,59 @@ class Runner:
         seconds: float = 0.0,
         started_at: datetime | None = None,
     ) -> None:
-        """Log, write and report how a try ended, which took `seconds`. Every try passes here exactly once."""
+        """Write, log and report how a try ended, which took `seconds`. Every try passes here exactly once."""
         leased.is_settled = True
-        job = settlement.job
-        log.info(
-            "%s: %s job %d, try %d, %.0f ms",
-            settlement.outcome,
-            job.job_type,
-            job.id,
-            job.tries,
-            seconds * 1000,
-        )
         self._writer.add(settlement)
+        self._log.note(settlement, seconds)
         if self._on_settled is not None:
-            late = max(timedelta(0), started_at - job.due_at) if started_at else timedelta(0)
+            late = max(timedelta(0), started_at - settlement.job.due_at) if started_at else timedelta(0)
             try:
                 self._on_settled(settlement, late, timedelta(seconds=seconds))
             except Exception:
                 # A bug in the metrics must not stop the jobs.
                 log.exception("an observer failed")
 
-    def _start(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
-        run.task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
+    def _take(self) -> Run | None:
+        """The next that may start."""
+        if self._is_stopping:
+            return None
+        taken = self._line.take()
+        if taken is None:
+            return None
+        if isinstance(taken, LeasedJob):
+            return Run((taken,), time.monotonic())
+        return Run(taken.leased, time.monotonic(), taken.handler)
+
+    def _occupy(self, task: asyncio.Task[None], run: Run) -> None:
+        self._places[task] = run
+        run.task = task
         for leased in run.leased:
             leased.run = run
-        self._running[run.task] = run
-        run.task.add_done_callback(self._end)
 
-    async def _run(self, run: Run, leased: LeasedJob) -> None:
+    async def _work(self, run: Run) -> None:
+        """Be a place: run one after the other until nothing waits."""
+        for count in itertools.count(1):
+            task = run.task
+            await (self._run(run) if run.batches is None else self._run_batch(run, run.batches))
+            _leave(run)
+            if task is None or self._places.get(task) is not run or self._is_spoilt(task):
+                return
+            if len(self._line) <= self._refill_at:
+                self._on_end()
+            if count % JOBS_A_TURN == 0:
+                await asyncio.sleep(0)
+            following = self._take()
+            if following is None:
+                return
+            run = following
+            self._occupy(task, run)
+
+    def _is_spoilt(self, task: asyncio.Task[None]) -> bool:
+        """Whether its next job would notice what a job did to this task."""
+        return task.cancelling() > 0 or copy_context() != self._context
+
+    async def _run(self, run: Run) -> None:
+        leased = run.leased[0]
         started_at = self._queue.now() if self._on_settled else None
         error: BaseException | None
         try:
@@ -180,11 +211,11 @@ class Runner:
             self._lose(leased.job)
         self._settle_run(run, leased, settlement, started_at)
 
-    async def _run_batch(self, run: Run, batch: Batch) -> None:
+    async def _run_batch(self, run: Run, batches: InBatches) -> None:
         started_at = self._queue.now() if self._on_settled else None
         jobs = [leased.job for leased in run.leased]
         try:
-            end = await run_batch(jobs, batch.handler.batch, self._queue.now)
+            end = await run_batch(jobs, batches.batch, self._queue.now)
         except asyncio.CancelledError as cancelled:
             end = end_failed_batch(jobs, cancelled, self._queue.now())
         by_id = {leased.job.id: leased for leased in run.leased}
@@ -211,6 +242,7 @@ class Runner:
                 self.settle(leased, give_back(leased.job))
             else:
                 self._line.add_first(leased)
+        self.start_waiting()
 
     def _settle_run(
         self, run: Run, leased: LeasedJob, settlement: Settlement, started_at: datetime | None
@@ -229,11 +261,20 @@ class Runner:
         return settle_error(leased.job, error, self._queue.now())
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        run = self._running.pop(task, None)
+        run = self._places.pop(task, None)
         if run is None:  # it was given up
             return
-        for leased in run.leased:
-            if leased.run is run and not leased.is_over:  # it was cancelled before its first step
-                self.settle(leased, give_back(leased.job))
+        if run.task is not None:  # it was cancelled before its first step
+            _leave(run)
+            for leased in run.leased:
+                if not leased.is_over:
+                    self.settle(leased, give_back(leased.job))
         self.start_waiting()
         self._on_end()
+
+
+def _leave(run: Run) -> None:
+    """Detach the task from a run that has ended: it goes on with other jobs, which nobody must cancel."""
+    run.task = None
+    for leased in run.leased:
+        leased.run = None

@@ -17,8 +17,9 @@ from jobq.waiting import wait_for_event
 log = logging.getLogger(__name__)
 
 MAX_BATCH = 500
-
-
+SMALL_BATCH = 100
+LINGER = 0.001
+"""Seconds that a smaller batch waits for more, because each costs two round trips of processor time."""
 SETTLE = "settle"
 
 
@@ -42,6 +43,7 @@ class SettlementWriter:
         self._has_work = asyncio.Event()
         self._is_empty = asyncio.Event()
         self._is_empty.set()
+        self._has_finished = False
         self._is_stopping = False
         self._pause = timing.retry_after
 
@@ -51,12 +53,13 @@ class SettlementWriter:
 
     def add(self, settlement: Settlement) -> None:
         """Write `settlement` with the next batch, unless the handler wrote it with its own transaction."""
+        self._has_work.set()
         if settlement.job.is_finished:
             self._leases.remove(settlement.job)
+            self._has_finished = True
             return
         self._pending[settlement.job.id] = settlement
         self._is_empty.clear()
-        self._has_work.set()
 
     async def wait_until_written(self, within: float) -> None:
         """Wait until everything is written, for `within` seconds at most."""
@@ -66,7 +69,12 @@ class SettlementWriter:
         """Write until `stop`."""
         while not self._is_stopping:
             await self._has_work.wait()
+            if len(self._pending) < SMALL_BATCH:
+                await asyncio.sleep(LINGER)
             self._has_work.clear()
+            if self._has_finished:
+                self._has_finished = False
+                self._on_written()
             if self._pending and not await self._write_batch():
                 await wait_for_event(self._has_work, self._pause)
             if self._pending:

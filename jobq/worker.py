@@ -16,6 +16,7 @@ from jobq.notifier import WakeUp
 from jobq.queue import Queue
 from jobq.runner import Observer, Runner
 from jobq.settlement import is_suspected_poison, settle_deferred, settle_exhausted
+from jobq.settlement_log import SettlementLog
 from jobq.settlement_writer import SettlementWriter
 from jobq.timing import Timing
 from jobq.waiting import wait_for_event
@@ -60,13 +61,16 @@ class Worker:
         self._leases = Leases(DedicatedConnection(connect), timing, queue.database.outage)
         # A claim may be waiting until fewer settlements are unwritten, or until a handler ends.
         self._writer = SettlementWriter(
-            queue, DedicatedConnection(connect), self._leases, timing, on_written=self._woken.set
+            queue, DedicatedConnection(connect), self._leases, timing, on_written=self._on_written
         )
+        self._log = SettlementLog()
         self._runner = Runner(
             queue,
             handlers,
             concurrency,
             self._writer,
+            self._log,
+            refill_at=prefetch // 2,
             on_end=self._woken.set,
             lose=self._leases.lose,
             on_settled=on_settled,
@@ -124,6 +128,10 @@ class Worker:
     def wake(self) -> None:
         """Look for ripe jobs now, for example because the application's clock was moved."""
         self._on_wake_up(WakeUp())
+
+    def _on_written(self) -> None:
+        self._log.flush()
+        self._woken.set()
 
     def _on_wake_up(self, wake_up: WakeUp) -> None:
         if wake_up.lane is None or wake_up.lane == self._lane:

@@ -7,10 +7,29 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.logs import HIDDEN, hide_secrets, hide_secrets_in, setup_logs
+from bot.logs import _SECRET_TEXT, HIDDEN, hide_secrets, hide_secrets_in, setup_logs
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
+
+FRAGMENTS = (
+    *(
+        "xoxb",
+        "xoxb-1",
+        "xapp-1",
+        "?ticket=",
+        "&ticket=a",
+        "ghs_",
+        "GHS_abcd",
+        "ghp_abcd",
+        "github_pat_a",
+        "eyJ",
+    ),
+    *("eyJa.b.c", ".", "-----BEGIN ", "KEY-----", "://", "user:pass@", "@", "Bearer ", "bearer abcdefghij"),
+    *("BASIC ", "ba\u017fic ", "abcdefghij", " ", "/", "acme/api#12", "done"),
+)
 
 
 class Terminal(io.StringIO):
@@ -135,3 +154,26 @@ def test_ids_and_counts_are_not_hidden() -> None:
         "none": None,
     }
     assert hide_secrets(None, "", dict(event)) == event
+
+
+def test_our_events_name_their_module_and_take_arguments() -> None:
+    stream = io.StringIO()
+    setup_logs(stream=stream)
+    structlog.get_logger().warning("slow by %s s", 3, job_id=7)
+    (line,) = lines(stream)
+    assert (line["logger"], line["level"], line["message"]) == (__name__, "warning", "slow by 3 s")
+
+
+class ClosedPipe(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_closed_pipe_fails_no_work() -> None:
+    setup_logs(stream=ClosedPipe())
+    structlog.get_logger().info("job done")
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join))
+def test_text_that_is_not_searched_holds_no_secret(text: str) -> None:
+    assert hide_secrets_in(text) == _SECRET_TEXT.sub(HIDDEN, text)
