@@ -118,8 +118,8 @@ async def list_assignments(pull_request_id: PullRequestId) -> tuple[Assignment, 
     return tuple(_assignment(row) for row in rows)
 
 
-async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: str) -> Assignment | None:
-    """The newest decision, if it is about this head and GitHub may not have been asked yet."""
+async def find_unfinished_assignment(pull_request_id: PullRequestId) -> Assignment | None:
+    """The newest decision, if GitHub may not have been asked yet."""
     row = await current_database().fetchrow(
         """
         SELECT id, decided_at, decision, asked, refusals FROM assignment
@@ -127,10 +127,7 @@ async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: s
         """,
         pull_request_id,
     )
-    newest = _assignment(row) if row else None
-    if newest is None or newest.asked is not None or newest.decision.head_sha != head_sha:
-        return None
-    return newest
+    return _assignment(row) if row and row["asked"] is None else None
 
 
 def _config(row: Any) -> StoredConfig:

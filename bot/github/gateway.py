@@ -21,19 +21,18 @@ from github.Requester import Requester  # noqa: TID251
 from pydantic import SecretStr, ValidationError
 
 from bot.encryption import load_private_key
-from bot.github.changed_paths import ask_for_paths
+from bot.github.changed_paths import ask_for_paths, ask_for_verdict
 from bot.github.connection import HTTPConnection, HTTPSConnection, close_connections
 from bot.github.model import (
     AccessLostError,
     Account,
-    ChangedPaths,
     DeliveryPage,
     NotFoundError,
-    PathsRefusedError,
     PullRequestPage,
     PullRequestSnapshot,
     RepositoryPage,
     Review,
+    ReviewDecision,
     ReviewersRefusedError,
 )
 from bot.github.payloads import (
@@ -53,7 +52,6 @@ from bot.github.refusals import (
     describe_silence,
     judge,
     reason,
-    refuses_paths,
 )
 from bot.github.share import Share
 from bot.github.waiting import GitHubWaitError
@@ -217,18 +215,20 @@ class GitHubGateway:
 
     async def load_changed_paths(
         self, installation_id: InstallationId, repository: str, number: int
-    ) -> ChangedPaths:
-        """The paths that a pull request touches, and GitHub's review decision. Raises PathsRefusedError."""
+    ) -> tuple[str, ...]:
+        """The paths that a pull request touches, a hundred a call. Raises PathsRefusedError."""
+        ask = partial(ask_for_paths, repository=repository, number=number)
+        return await self._call(installation_id, f"paths {repository}#{number}", ask)
 
-        def load(client: github.Github) -> ChangedPaths:
-            try:
-                return ask_for_paths(client, repository, number)
-            except github.GithubException as error:
-                if refuses_paths(error):
-                    raise PathsRefusedError(describe(error)) from error
-                raise
+    async def load_verdict(
+        self, installation_id: InstallationId, repository: str, number: int
+    ) -> ReviewDecision | None:
+        """Whether there are enough approvals, by one call.
 
-        return await self._call(installation_id, f"paths {repository}#{number}", load)
+        None if no rule on GitHub demands any, or the installation may not know.
+        """
+        ask = partial(ask_for_verdict, repository=repository, number=number)
+        return await self._call(installation_id, f"verdict {repository}#{number}", ask)
 
     async def request_reviewers(
         self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
