@@ -1,4 +1,4 @@
-"""How often GitHub is asked about one pull request, however often strangers give a reason. Ambient database.
+"""How often GitHub and Slack are called about one pull request, whatever strangers do. Ambient database.
 
 Anybody who may open a pull request can push, edit, reopen and review it in a loop. The first calls go out at
 once. Those of a loop are spread out, and because a job that waits is saved once, they become one.
@@ -30,6 +30,8 @@ PACES: Mapping[Call, Pace] = MappingProxyType(
     {
         Call.STATE: Pace(every=timedelta(minutes=1), burst=5),
         Call.VERDICT: Pace(every=timedelta(minutes=1), burst=5),
+        # DMs show each new title, size and draft. Slack takes fifty edits a minute of a workspace.
+        Call.EDITS: Pace(every=timedelta(seconds=20), burst=15),
     }
 )
 

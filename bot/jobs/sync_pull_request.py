@@ -10,7 +10,7 @@ from bot.clock import Clock
 from bot.flows.catalog import assign_reviewers_job, remind_reviewer_job
 from bot.flows.change import DecidedChange, record_changes
 from bot.flows.follow_names import Sighting, follow_logins
-from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, noting_obstacles
+from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, list_obstacles, noting_obstacles
 from bot.flows.visibility import Address, find_address, hold_pull_requests, release_hold
 from bot.github.model import (
     PullRequestSnapshot,
@@ -106,8 +106,9 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     )
     [recorded] = await record_changes([DecidedChange(after, change, requests, owners, snapshot.updated_at)])
     await queue.save_all(recorded.jobs)
-    if await find_start(About(stored.id), Call.FILES) is not None:
-        # GitHub may name the files by now.
+    obstacles = await list_obstacles(queue.now(), pull_request_id=stored.id)
+    if any(obstacle.call is Call.FILES and obstacle.is_final for obstacle in obstacles):
+        # An owner may have granted the permission by now.
         await queue.save(assign_reviewers_job(stored.id))
     return recorded.note
 

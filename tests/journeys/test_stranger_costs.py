@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.actions.explain import explain
-from bot.assignment.store import list_assignments
+from bot.assignment.store import MOST_WITHOUT_ANYBODY, list_assignments
+from bot.flows.catalog import assign_reviewers_job
 from bot.model import PullRequestId
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.server import Fault
@@ -154,3 +155,59 @@ async def test_reviews_in_a_loop_cost_a_call_a_minute(ripe: Whole) -> None:
     ripe.github.review(pull, "eli", "APPROVED")
     await ripe.pass_time(minutes=1)
     assert (await load_pull_request(PullRequestId(pull.id))).review_decision == "REVIEW_REQUIRED"
+
+
+def edits_since(ripe: Whole, before: int) -> int:
+    return sum(call.method == "chat.update" for call in list(ripe.slack.calls)[before:])
+
+
+async def test_new_titles_in_a_loop_edit_a_dm_at_a_pace_and_its_end_is_struck_at_once(ripe: Whole) -> None:
+    pull = await ripe.open_pull_request("docs/intro.md")
+    before = len(ripe.slack.calls)
+    for number in range(30):
+        ripe.github.edit_title(pull, f"Title {number}")
+        await ripe.settle()
+        ripe.clock.shift += timedelta(seconds=1)
+    assert edits_since(ripe, before) <= 17
+    await ripe.pass_time(minutes=1)
+    assert "Title 29" in ripe.dms("cho")[-1]
+    for number in range(20):
+        ripe.github.edit_title(pull, f"Again {number}")
+        await ripe.settle()
+        ripe.clock.shift += timedelta(seconds=1)
+    ripe.github.close(pull)
+    await ripe.settle()
+    assert ripe.live("cho") == []
+
+
+async def test_closing_and_reopening_in_a_loop_sends_three_dms_a_day(ripe: Whole) -> None:
+    pull = await ripe.open_pull_request("docs/intro.md")
+    for _ in range(6):
+        ripe.github.close(pull)
+        await ripe.pass_time(minutes=5)
+        ripe.github.reopen(pull)
+        await ripe.pass_time(minutes=5)
+    assert ripe.reminders("cho") == 3
+    assert "digest" in await why(ripe, pull)
+    ripe.github.review(pull, "cho", "COMMENTED")
+    await ripe.settle()
+    ripe.clock.shift += timedelta(seconds=1)
+    ripe.github.request_review(pull, ["cho"], by="ben")
+    await ripe.settle()
+    assert ripe.reminders("cho") == 4
+
+
+async def test_draft_and_ready_in_a_loop_keep_a_few_decisions(ripe: Whole) -> None:
+    pull = await ripe.open_pull_request("README.md")
+    for _ in range(12):
+        ripe.clock.shift += timedelta(minutes=1)
+        ripe.github.convert_to_draft(pull)
+        await ripe.settle()
+        await ripe.app.queue.save(assign_reviewers_job(PullRequestId(pull.id)))
+        await ripe.settle()
+        ripe.clock.shift += timedelta(minutes=1)
+        ripe.github.ready_for_review(pull)
+        await ripe.settle()
+        await ripe.app.queue.save(assign_reviewers_job(PullRequestId(pull.id)))
+        await ripe.settle()
+    assert len(await list_assignments(PullRequestId(pull.id))) == MOST_WITHOUT_ANYBODY
