@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from bot.app import App, announce, following_clock, open_app
 from bot.flows.catalog import (
     APPLY_FACT,
+    ASK_FOR_VERDICT,
     ASSIGN_REVIEWERS,
     BACKFILL_REPOSITORY,
     COMPARE_INSTALLATION,
@@ -41,8 +42,11 @@ from bot.flows.catalog import (
 )
 from bot.flows.in_workspace import InWorkspace
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, JobMetrics
+from bot.flows.obstacles import Call
+from bot.flows.paces import at_pace
 from bot.github.polling import POLL_EVERY
 from bot.jobs.apply_fact import handle_facts
+from bot.jobs.ask_for_verdict import ask_for_verdict
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.backfill_repository import backfill_repository
 from bot.jobs.compare_installation import compare_installation
@@ -88,6 +92,9 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
     list_reviews = within.send_unless_paused(partial(digest, queue=queue, clock=clock))
     return {
         APPLY_FACT: handle_facts(queue, clock),
+        ASK_FOR_VERDICT: at_pace(
+            Call.VERDICT, partial(ask_for_verdict, github=github, queue=queue, clock=clock), clock
+        ),
         ASSIGN_REVIEWERS: within.assign_unless_paused(
             partial(assign_reviewers, github=github, queue=queue, clock=clock)
         ),
@@ -113,7 +120,9 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         ),
         # During a pause it still strikes the DMs of a request that is over; it sends nothing then.
         REMIND_REVIEWER: within.send(partial(remind_reviewer, queue=queue, clock=clock)),
-        SYNC_PULL_REQUEST: partial(sync_and_release, github=github, queue=queue, clock=clock),
+        SYNC_PULL_REQUEST: at_pace(
+            Call.STATE, partial(sync_and_release, github=github, queue=queue, clock=clock), clock
+        ),
         TELL_ADMIN: within.send_unless_paused(partial(tell_admin, clock=clock)),
         TELL_ADMIN_OF_SILENCE: within.send_unless_paused(partial(tell_admin_of_silence, clock=clock)),
         TELL_AUTHOR: within.send_unless_paused(partial(tell_author, queue=queue, clock=clock)),

@@ -6,9 +6,11 @@ from datetime import timedelta
 from bot.actions.model import RequestSnoozed, Snooze
 from bot.actions.store import insert_action
 from bot.assignment.config import RepositoryConfig
+from bot.assignment.matching import FileMatches
 from bot.assignment.model import Chosen, Decision
 from bot.assignment.store import insert_assignment, save_config
 from bot.flows.catalog import tell_author_job
+from bot.flows.changed_files import record_files
 from bot.flows.obstacles import About, Call, note_obstacle
 from bot.flows.pausing import find_wait
 from bot.flows.unheard import note_unheard
@@ -159,6 +161,7 @@ async def _write(
     chosen = Chosen(login="ana", account_id=ANA, name="Ana", pattern="**")
     decision = Decision(head_sha=pull_request.head_sha, paths=1, wanted=1, counted=0, verdicts=(chosen,))
     await insert_assignment(pull_request, decision, MONDAY)
+    await record_files(pull_request, FileMatches(paths=1), MONDAY)
     await reminders.begin_sending(await reviews.load_request(request_id), 0, ana, MONDAY)
     reader = await people.load_person(ana)
     await insert_notice(Notice.to_author(reader, NoticeKind.NO_ANSWER, pull_request), MONDAY)

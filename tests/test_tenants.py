@@ -11,6 +11,7 @@ import pytest
 import bot
 from bot import modes
 from bot.actions import store as actions
+from bot.assignment.readings import find_reading
 from bot.assignment.store import find_config, find_unfinished_assignment, list_assignments, list_configs
 from bot.flows import account_forgetting as forgetting
 from bot.flows import author_notices, candidates, in_workspace, pausing, review_queue, unheard, workspaces
@@ -23,6 +24,7 @@ from bot.flows.open_requests import (
     list_open_request_ids_of_repository,
     list_unmapped_reviewers,
 )
+from bot.flows.paces import find_free_at
 from bot.flows.reminder_state import load_reminder_states, peek_reminder_states, read_reminder_states
 from bot.flows.visibility import find_address, find_visibility, list_on_hold
 from bot.github import deliveries, joining, polling, watch
@@ -113,9 +115,9 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     ),
     list_repository_names: lambda a: list_repository_names(a.workspace_id),
     list_assignments: lambda a: list_assignments(a.pull_request.id),
-    find_unfinished_assignment: lambda a: find_unfinished_assignment(
-        a.pull_request.id, a.pull_request.head_sha
-    ),
+    find_reading: lambda a: find_reading(a.pull_request.id),
+    find_free_at: lambda a: find_free_at(a.pull_request.id, Call.FILES),
+    find_unfinished_assignment: lambda a: find_unfinished_assignment(a.pull_request.id),
     accounts.list_accounts_of: lambda a: accounts.list_accounts_of(a.workspace_id, "UANA"),
     candidates.list_candidates: lambda a: candidates.list_candidates(a.workspace_id, ["ana", "ben"], MONDAY),
     peek_reminder_states: peek_at_requests_of_ana,

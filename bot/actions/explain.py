@@ -7,9 +7,11 @@ from bot.assignment.model import Assignment
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
 from bot.flows.author_notices import list_earlier
+from bot.flows.changed_files import find_next_reading
 from bot.flows.current_rules import find_rules
 from bot.flows.listing_digests import list_digests
 from bot.flows.obstacles import describe_obstacle, list_obstacles
+from bot.flows.paces import READ_EVERY
 from bot.flows.reminder_state import load_reminder_states
 from bot.flows.standstill import NoticeContent, find_standstill
 from bot.flows.unheard import HEARD_WITHIN, unheard_since
@@ -48,6 +50,7 @@ async def explain(workspace_id: WorkspaceId, name: str, now: datetime) -> list[s
         lines += _describe_assignment(assignment, now)
     if not stored:
         lines.append(f"No decision was made: {await _why_undecided(pull_request, now)}.")
+    lines += await _describe_next_reading(pull_request, now)
     requests = await reviews.list_requests(pull_request.id)
     states = await load_reminder_states([request.id for request in requests], now)
     for state in states:
@@ -89,6 +92,17 @@ async def _describe_obstacles(
     obstacles = await list_obstacles(now, pull_request_id=pull_request.id, person_ids=waiting)
     return [
         describe_obstacle(obstacle, _time(obstacle.since)) for obstacle in obstacles if obstacle.is_shown(now)
+    ]
+
+
+async def _describe_next_reading(pull_request: PullRequest, now: datetime) -> list[str]:
+    """Says that the decision does not know the newest push yet, and until when."""
+    if (at := await find_next_reading(pull_request, now)) is None:
+        return []
+    every = int(READ_EVERY.total_seconds()) // 60
+    return [
+        f"The files of the newest push are read at {_time(at)}, and reviewers are chosen again. "
+        f"Ripe reads the files of a pull request at most every {every} minutes, long lists more rarely."
     ]
 
 

@@ -1,4 +1,4 @@
-"""Finds the rules that apply to the changed paths. Pure; run it in a thread, for there may be 3,000 paths."""
+"""Finds the rules that apply to the changed paths. Pure; match in a thread, for there may be 3,000 paths."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,23 @@ from bot.assignment.globs import Paths
 from bot.assignment.model import CATCH_ALL
 from bot.assignment.patterns import first_match
 from bot.model import Value
+
+
+class PatternMatch(Value):
+    """The patterns of a rule, and the first of them that matches a changed file. None: no pattern does."""
+
+    patterns: tuple[str, ...]
+    pattern: str | None
+
+
+class FileMatches(Value):
+    """The number of changed files (None: unknown), and the patterns that match them.
+
+    The paths are not stored: strangers choose their number and length, but operators choose the patterns.
+    """
+
+    paths: int | None
+    matches: tuple[PatternMatch, ...] = ()
 
 
 class MatchedRule(Value):
@@ -32,7 +49,33 @@ class Matching(Value):
 
 def match_rules(config: RepositoryConfig, paths: tuple[str, ...] | None) -> Matching:
     """While the paths are unknown (None), only rules for every path apply."""
-    prepared = None if paths is None else Paths(paths)
+    return _apply(config, match_files(config, paths))
+
+
+def match_files(config: RepositoryConfig, paths: tuple[str, ...] | None) -> FileMatches:
+    """Matches the patterns of every rule. Slow if there are many paths."""
+    if paths is None:
+        return FileMatches(paths=None)
+    prepared = Paths(paths)
+    return FileMatches(
+        paths=len(paths),
+        matches=tuple(
+            PatternMatch(patterns=rule.paths, pattern=first_match(rule.paths, prepared))
+            for rule in config.rules
+        ),
+    )
+
+
+def apply_matches(config: RepositoryConfig, files: FileMatches) -> Matching | None:
+    """The rules that apply. None if the files were not matched with the patterns that a rule has now."""
+    matched = {match.patterns for match in files.matches}
+    if files.paths is not None and any(rule.paths not in matched for rule in config.rules):
+        return None
+    return _apply(config, files)
+
+
+def _apply(config: RepositoryConfig, files: FileMatches) -> Matching:
+    first = {match.patterns: match.pattern for match in files.matches}
     matched = [
         MatchedRule(
             pattern=pattern,
@@ -42,17 +85,15 @@ def match_rules(config: RepositoryConfig, paths: tuple[str, ...] | None) -> Matc
             insists=rule.at_least is not None,
         )
         for rule in config.rules
-        if (pattern := _pattern_that_applies(rule, prepared)) is not None
+        if (pattern := _catch_all(rule) if files.paths is None else first[rule.paths]) is not None
     ]
     # Rules that insist choose first, so that no other rule takes their seats.
     matched.sort(key=lambda rule: not rule.insists)
-    return Matching(config=config, paths=None if paths is None else len(paths), rules=tuple(matched))
+    return Matching(config=config, paths=files.paths, rules=tuple(matched))
 
 
-def _pattern_that_applies(rule: Rule, paths: Paths | None) -> str | None:
-    if paths is None:
-        return next((pattern for pattern in rule.paths if pattern in CATCH_ALL), None)
-    return first_match(rule.paths, paths)
+def _catch_all(rule: Rule) -> str | None:
+    return next((pattern for pattern in rule.paths if pattern in CATCH_ALL), None)
 
 
 def _lower(logins: Iterable[str]) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from bot.model import AccountId, PullRequestId, Value, WorkspaceId
 from bot.reviews.model import PullRequest
 from jobq import current_database
 
+MOST_WITHOUT_ANYBODY = 20
+"""Decisions about one pull request that asked nobody, such as "it is a draft"."""
+
 
 class StoredConfig(Value):
     """Rules as they were applied, and the accounts that their logins (keys in lower case) meant then."""
@@ -81,9 +84,19 @@ async def list_configs(workspace_id: WorkspaceId) -> dict[str, StoredConfig]:
 
 
 async def insert_assignment(pull_request: PullRequest, decision: Decision, decided_at: datetime) -> int:
-    """Stores a decision; one that asks somebody stays unfinished until `record_asked`. Returns its id."""
+    """Stores a decision; one that asks somebody stays unfinished until `record_asked`. Returns its id.
+
+    The oldest decisions that asked nobody go, as authors can cause any number of them.
+    """
     identity: int = await current_database().fetchval(
         """
+        WITH surplus AS (
+            DELETE FROM assignment WHERE id IN (
+                SELECT id FROM assignment
+                WHERE pull_request_id = $2 AND asked = '{}' AND refusals = '{}'
+                    AND decision->>'reason' IS NOT NULL
+                ORDER BY id DESC OFFSET $6)
+        )
         INSERT INTO assignment (workspace_id, pull_request_id, decided_at, decision, asked)
         VALUES ($1, $2, $3, $4, $5) RETURNING id
         """,
@@ -92,6 +105,7 @@ async def insert_assignment(pull_request: PullRequest, decision: Decision, decid
         decided_at,
         decision.model_dump_json(),
         None if decision.chosen else [],
+        MOST_WITHOUT_ANYBODY - 1,
     )
     return identity
 
@@ -118,8 +132,8 @@ async def list_assignments(pull_request_id: PullRequestId) -> tuple[Assignment, 
     return tuple(_assignment(row) for row in rows)
 
 
-async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: str) -> Assignment | None:
-    """The newest decision, if it is about this head and GitHub may not have been asked yet."""
+async def find_unfinished_assignment(pull_request_id: PullRequestId) -> Assignment | None:
+    """The newest decision, if GitHub may not have been asked yet."""
     row = await current_database().fetchrow(
         """
         SELECT id, decided_at, decision, asked, refusals FROM assignment
@@ -127,10 +141,7 @@ async def find_unfinished_assignment(pull_request_id: PullRequestId, head_sha: s
         """,
         pull_request_id,
     )
-    newest = _assignment(row) if row else None
-    if newest is None or newest.asked is not None or newest.decision.head_sha != head_sha:
-        return None
-    return newest
+    return _assignment(row) if row and row["asked"] is None else None
 
 
 def _config(row: Any) -> StoredConfig:

@@ -194,7 +194,7 @@ async def check_paths(ports: DoctorPorts) -> Sequence[Finding]:
         raise CheckSkippedError("no pull request is known yet")
     name = f"{address.repository}#{address.number}"
     try:
-        changed = await github.load_changed_paths(address.installation_id, address.repository, address.number)
+        paths = await github.load_changed_paths(address.installation_id, address.repository, address.number)
     except PathsRefusedError as error:
         return [
             warning(
@@ -209,7 +209,7 @@ async def check_paths(ports: DoctorPorts) -> Sequence[Finding]:
         return [skipped(PATHS, f"needs {INSTALLATIONS}")]
     except Postpone as error:
         return [failed(PATHS, *describe_outage(error))]
-    return [ok(PATHS, f"{name} changes {len(changed.paths)} files")]
+    return [ok(PATHS, f"{name} changes {len(paths)} files")]
 
 
 async def _find_newest(database: Database) -> Address | None:

@@ -35,6 +35,7 @@ def describe_lane(lane: int) -> str:
 
 
 APPLY_FACT = "apply_fact"
+ASK_FOR_VERDICT = "ask_for_verdict"
 ASSIGN_REVIEWERS = "assign_reviewers"
 BACKFILL_REPOSITORY = "backfill_repository"
 COMPARE_INSTALLATION = "compare_installation"
@@ -80,6 +81,7 @@ class Subject(NamedTuple):
 
 
 SUBJECT: Mapping[str, Subject] = {
+    ASK_FOR_VERDICT: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     ASSIGN_REVIEWERS: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     BACKFILL_REPOSITORY: Subject(SubjectKind.INSTALLATION, "installation_id"),
     COMPARE_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
@@ -113,6 +115,11 @@ def apply_fact_job(guid: str) -> Job:
 def assign_reviewers_job(pull_request_id: PullRequestId) -> Job:
     """Chooses reviewers, and asks them on GitHub."""
     return Job(job_type=ASSIGN_REVIEWERS, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
+
+
+def ask_for_verdict_job(pull_request_id: PullRequestId) -> Job:
+    """Asks GitHub whether a pull request has enough approvals."""
+    return Job(job_type=ASK_FOR_VERDICT, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
 
 
 def sync_pull_request_job(pull_request_id: PullRequestId) -> Job:

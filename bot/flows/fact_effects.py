@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.flows.catalog import assign_reviewers_job, sync_pull_request_job
+from bot.flows.catalog import ask_for_verdict_job, assign_reviewers_job
 from bot.flows.change import ASSIGN_AFTER_MINUTES
 from bot.github.model import Account, PullRequestAction, PullRequestFact, ReviewFact, ReviewState
 from bot.model import RequestId
@@ -64,7 +64,7 @@ def follow_up(after: PullRequest, fact: AnyFact, *, is_somebody_asked: bool) -> 
     if isinstance(fact, ReviewFact):
         # Only GitHub knows whether branch protection is satisfied, which quiets the other requests.
         is_verdict = fact.review.state is not ReviewState.COMMENTED
-        return (sync_pull_request_job(after.id),) if is_somebody_asked and is_verdict else ()
+        return (ask_for_verdict_job(after.id),) if is_somebody_asked and is_verdict else ()
     if fact.action in _MAY_NEED_REVIEWERS and after.is_open and not after.is_draft:
         return (assign_reviewers_job(after.id).runs_in(minutes=ASSIGN_AFTER_MINUTES),)
     return ()

@@ -40,6 +40,7 @@ class Call(StrEnum):
     FILES = "files"
     REVIEWERS = "reviewers"
     STATE = "state"
+    VERDICT = "verdict"
     PULL_REQUESTS = "pull_requests"
     REPOSITORIES = "repositories"
     DMS = "dms"
@@ -256,6 +257,7 @@ _TROUBLE = {
     Call.FILES: "GitHub refuses to tell Ripe the files of {subject}",
     Call.REVIEWERS: "GitHub refuses to ask for reviews of {subject}",
     Call.STATE: "GitHub refuses to tell Ripe how {subject} stands",
+    Call.VERDICT: "GitHub refuses to tell Ripe whether {subject} has enough approvals",
     Call.PULL_REQUESTS: "GitHub refuses to list pull requests of {subject}",
     Call.REPOSITORIES: "GitHub refuses to list the repositories of {subject}",
     Call.DMS: "Slack refuses DMs to {subject}",

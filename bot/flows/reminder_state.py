@@ -107,6 +107,7 @@ class _Loaded(Value):
     reviews: tuple[LatestReview, ...]
     messages: tuple[Message, ...]
     dms_today: int
+    dms_about_it_today: int
     has_digest_today: bool
     digested: tuple[datetime, ...]
     digest_planned_at: datetime | None
@@ -150,6 +151,7 @@ def _state(loaded: _Loaded, now: datetime) -> ReminderState:
         away_until=_away_until(loaded.person, now),
         is_backlog=loaded.is_backlog,
         dms_today=loaded.dms_today,
+        dms_about_it_today=loaded.dms_about_it_today,
         has_digest_today=loaded.has_digest_today,
         digested=loaded.digested,
         digest_planned_at=loaded.digest_planned_at,

@@ -50,6 +50,10 @@ SELECT jsonb_build_object(
         SELECT count(*) FROM message
         WHERE message.person_id = person.id AND state <> 'failed'
             AND sending_at >= locked.day_begins_at AND sending_at < locked.day_ends_at),
+    'dms_about_it_today', (
+        SELECT count(*) FROM message JOIN review_request AS told ON told.id = message.request_id
+        WHERE told.pull_request_id = pull_request.id AND message.person_id = person.id AND message.state <> 'failed'
+            AND sending_at >= locked.day_begins_at AND sending_at < locked.day_ends_at),
     -- One that Slack refused counts: the next one comes tomorrow.
     'has_digest_today', EXISTS (
         SELECT FROM message

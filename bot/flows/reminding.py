@@ -7,6 +7,8 @@ import structlog
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.catalog import digest_job, sync_pull_request_job, tell_author_job
+from bot.flows.obstacles import Call
+from bot.flows.paces import take_turn
 from bot.flows.reminder_state import load_reminder_states, peek_reminder_states
 from bot.model import RequestId, Value
 from bot.people.model import Person
@@ -59,8 +61,18 @@ async def bring_to_rest(
                 log.info("reminders end", request_id=request_id, why=detail)
                 return None
             case _Decided():
+                if (later := await _wait_to_edit(decided, clock.now())) is not None:
+                    return Postpone(later)
                 await _take(decided, slack, clock)
     raise RuntimeError(f"review request {request_id} does not come to rest")
+
+
+async def _wait_to_edit(decided: "_Decided", now: datetime) -> datetime | None:
+    """When to edit the newest DM about a pull request that changes in a loop. None: now, as for all others."""
+    step, state = decided.step, decided.state
+    if not isinstance(step, Edit) or state.is_over or state.sent[-1].id not in step.message_ids:
+        return None
+    return await take_turn(state.pull_request.id, Call.EDITS, now)
 
 
 class _Decided(Value):

@@ -1,6 +1,7 @@
 """The paths that a pull request changes, and GitHub's verdict on it, by GraphQL.
 
-Not by REST, whose "list files" answers with every patch.
+Not by REST, whose "list files" answers with every patch. The paths take a call for each hundred of them, the
+verdict takes one.
 """
 
 from collections.abc import Mapping
@@ -8,51 +9,80 @@ from typing import Any
 
 import github  # noqa: TID251 - a part of the door
 
-from bot.github.model import ChangedPaths, ReviewDecision
-from bot.github.refusals import GraphQLRefusedError, OddAnswerError
+from bot.github.model import PathsRefusedError, ReviewDecision
+from bot.github.refusals import GraphQLRefusedError, OddAnswerError, describe, refuses_paths
 
 MOST_PAGES = 100
-"""Of a hundred paths each. GitHub lists at most 3,000 paths of one pull request."""
+"""GitHub lists at most 3,000 paths of one pull request."""
 
-_QUERY = """
+_FILES = """
 query($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      reviewDecision
       files(first: 100, after: $after) { nodes { path } pageInfo { hasNextPage endCursor } }
     }
   }
 }
 """
+_VERDICT = """
+query($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) { pullRequest(number: $number) { reviewDecision } }
+}
+"""
 
 
-def ask_for_paths(client: github.Github, repository: str, number: int) -> ChangedPaths:
-    """Raises GraphQLRefusedError, and OddAnswerError if an answer does not name all paths."""
-    owner, _, name = repository.partition("/")
+def ask_for_paths(client: github.Github, repository: str, number: int) -> tuple[str, ...]:
+    """Raises PathsRefusedError, and OddAnswerError if an answer does not name all paths."""
+    try:
+        return _list_paths(client, repository, number)
+    except github.GithubException as error:
+        if refuses_paths(error):
+            raise PathsRefusedError(describe(error)) from error
+        raise
+
+
+def ask_for_verdict(client: github.Github, repository: str, number: int) -> ReviewDecision | None:
+    """None: no rule of GitHub demands reviews, the installation may not see it, or it is a new word."""
+    try:
+        verdict = _ask(client, _VERDICT, repository, number).get("reviewDecision")
+    except github.GithubException as error:
+        if refuses_paths(error):
+            return None
+        raise
+    try:
+        return ReviewDecision(str(verdict))
+    except ValueError:
+        return None
+
+
+def _list_paths(client: github.Github, repository: str, number: int) -> tuple[str, ...]:
     paths: list[str] = []
     after: str | None = None
     for _ in range(MOST_PAGES):
-        pull_request = _ask(client, {"owner": owner, "name": name, "number": number, "after": after})
-        page = pull_request.get("files")
+        page = _ask(client, _FILES, repository, number, after=after).get("files")
         paths += _read_paths(page)
         following = _read_cursor(page)
         if following is None:
-            return ChangedPaths(paths=tuple(paths), review_decision=_read_decision(pull_request))
+            return tuple(paths)
         after = following
     raise OddAnswerError("the list of changed files does not end")
 
 
-def _ask(client: github.Github, variables: Mapping[str, object]) -> Mapping[str, Any]:
+def _ask(
+    client: github.Github, query: str, repository: str, number: int, **more: object
+) -> Mapping[str, Any]:
     """The pull request of the answer. GitHub refuses with status 200 as well."""
+    owner, _, name = repository.partition("/")
+    variables = {"owner": owner, "name": name, "number": number, **more}
     requester = client.requester
     headers, answer = requester.requestJsonAndCheck(
-        "POST", requester.graphql_url, input={"query": _QUERY, "variables": variables}
+        "POST", requester.graphql_url, input={"query": query, "variables": variables}
     )
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict) or answer.get("errors"):
         raise GraphQLRefusedError(200, answer, headers)
-    repository = data.get("repository")
-    pull_request = repository.get("pullRequest") if isinstance(repository, dict) else None
+    listed = data.get("repository")
+    pull_request = listed.get("pullRequest") if isinstance(listed, dict) else None
     if not isinstance(pull_request, dict):
         raise github.UnknownObjectException(404, answer)
     return pull_request
@@ -80,11 +110,3 @@ def _read_cursor(page: Any) -> str | None:
     if not isinstance(cursor, str):
         raise OddAnswerError("the answer does not say where more files follow")
     return cursor
-
-
-def _read_decision(pull_request: Mapping[str, Any]) -> ReviewDecision | None:
-    """None for a verdict that Ripe does not know."""
-    try:
-        return ReviewDecision(str(pull_request.get("reviewDecision")))
-    except ValueError:
-        return None

@@ -21,19 +21,19 @@ from github.Requester import Requester  # noqa: TID251
 from pydantic import SecretStr, ValidationError
 
 from bot.encryption import load_private_key
-from bot.github.changed_paths import ask_for_paths
+from bot.github.changed_paths import ask_for_paths, ask_for_verdict
 from bot.github.connection import HTTPConnection, HTTPSConnection, close_connections
+from bot.github.lists import list_newest, read_list
 from bot.github.model import (
     AccessLostError,
     Account,
-    ChangedPaths,
     DeliveryPage,
     NotFoundError,
-    PathsRefusedError,
     PullRequestPage,
     PullRequestSnapshot,
     RepositoryPage,
     Review,
+    ReviewDecision,
     ReviewersRefusedError,
 )
 from bot.github.payloads import (
@@ -53,7 +53,6 @@ from bot.github.refusals import (
     describe_silence,
     judge,
     reason,
-    refuses_paths,
 )
 from bot.github.share import Share
 from bot.github.waiting import GitHubWaitError
@@ -130,7 +129,7 @@ class GitHubGateway:
             headers, answer = client.requester.requestJsonAndCheck(
                 "GET", "/app/hook/deliveries", parameters=query
             )
-            return parse_delivery_page(_read_list(answer), headers.get("link", ""))
+            return parse_delivery_page(read_list(answer), headers.get("link", ""))
 
         return await self._call(None, "delivery attempts", load)
 
@@ -183,7 +182,7 @@ class GitHubGateway:
                 "GET", f"/repos/{repository}/pulls", parameters=query
             )
             return PullRequestPage(
-                pull_requests=parse_readable(parse_pull_request, _read_list(answer)),
+                pull_requests=parse_readable(parse_pull_request, read_list(answer)),
                 is_last='rel="next"' not in headers.get("link", ""),
             )
 
@@ -197,7 +196,7 @@ class GitHubGateway:
                 "GET", "/installation/repositories", parameters={"per_page": 100, "page": page}
             )
             listed, is_last = (
-                _read_list(_read(answer, "repositories")),
+                read_list(_read(answer, "repositories")),
                 'rel="next"' not in headers.get("link", ""),
             )
             return parse_repository_page(listed, answer.get("total_count"), is_last=is_last)
@@ -207,28 +206,30 @@ class GitHubGateway:
     async def list_reviews(
         self, installation_id: InstallationId, repository: str, number: int
     ) -> tuple[Review, ...]:
-        """Every submitted review, oldest first, without those that their authors have not submitted yet."""
+        """The newest thousand submitted reviews, oldest first, without those that are not submitted yet."""
 
         def load(client: github.Github) -> tuple[Review, ...]:
-            answers = _list_all(client, f"/repos/{repository}/pulls/{number}/reviews")
+            answers = list_newest(client, f"/repos/{repository}/pulls/{number}/reviews")
             return parse_readable(parse_review, [answer for answer in answers if not _is_pending(answer)])
 
         return await self._call(installation_id, f"reviews {repository}#{number}", load)
 
     async def load_changed_paths(
         self, installation_id: InstallationId, repository: str, number: int
-    ) -> ChangedPaths:
-        """The paths that a pull request touches, and GitHub's review decision. Raises PathsRefusedError."""
+    ) -> tuple[str, ...]:
+        """The paths that a pull request touches, a hundred a call. Raises PathsRefusedError."""
+        ask = partial(ask_for_paths, repository=repository, number=number)
+        return await self._call(installation_id, f"paths {repository}#{number}", ask)
 
-        def load(client: github.Github) -> ChangedPaths:
-            try:
-                return ask_for_paths(client, repository, number)
-            except github.GithubException as error:
-                if refuses_paths(error):
-                    raise PathsRefusedError(describe(error)) from error
-                raise
+    async def load_verdict(
+        self, installation_id: InstallationId, repository: str, number: int
+    ) -> ReviewDecision | None:
+        """Whether there are enough approvals, by one call.
 
-        return await self._call(installation_id, f"paths {repository}#{number}", load)
+        None if no rule on GitHub demands any, or the installation may not know.
+        """
+        ask = partial(ask_for_verdict, repository=repository, number=number)
+        return await self._call(installation_id, f"verdict {repository}#{number}", ask)
 
     async def request_reviewers(
         self, installation_id: InstallationId, repository: str, number: int, logins: Sequence[str]
@@ -357,30 +358,11 @@ def _sign(pem: str, claims: dict[str, Any]) -> str:
     return jwt.encode(claims, load_private_key(pem), algorithm="RS256")
 
 
-def _list_all(client: github.Github, url: str) -> list[Any]:
-    """Every element of a list, from all its pages."""
-    listed: list[Any] = []
-    page = 1
-    while True:
-        query = {"per_page": 100, "page": page}
-        headers, answer = client.requester.requestJsonAndCheck("GET", url, parameters=query)
-        listed += _read_list(answer)
-        if 'rel="next"' not in headers.get("link", ""):
-            return listed
-        page += 1
-
-
 def _read(answer: object, name: str) -> Any:
     """A member of an answer. A proxy's page has none."""
     if not isinstance(answer, Mapping) or name not in answer:
         raise OddAnswerError(f"the answer has no {name}")
     return answer[name]
-
-
-def _read_list(answer: object) -> list[Any]:
-    if not isinstance(answer, list):
-        raise OddAnswerError("the answer is no list")
-    return answer
 
 
 def _is_pending(review: object) -> bool:

@@ -260,11 +260,8 @@ class ReviewDecision(StrEnum):
     REVIEW_REQUIRED = "REVIEW_REQUIRED"
 
 
-class ChangedPaths(Value):
-    """The paths that a pull request touches. `review_decision` is None if no rule demands reviews."""
-
-    paths: tuple[str, ...]
-    review_decision: ReviewDecision | None
+PATHS_PER_CALL = 100
+"""How many changed paths GitHub names in one answer."""
 
 
 class GitHubError(Exception):

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from bot.assignment.choice import Situation, choose_reviewers
 from bot.assignment.config import RepositoryConfig, logins_of
-from bot.assignment.matching import Matching, match_rules
+from bot.assignment.matching import FileMatches, Matching, apply_matches, match_files
 from bot.assignment.model import Assignment, Chosen, Decision, NoAssignment
 from bot.assignment.rules import why_not_assigned
 from bot.assignment.store import (
@@ -26,14 +26,15 @@ from bot.assignment.store import (
 )
 from bot.clock import Clock
 from bot.flows.candidates import list_candidates, lock_choices
-from bot.flows.catalog import tell_author_job
+from bot.flows.catalog import assign_reviewers_job, tell_author_job
 from bot.flows.change import UNASKED_GRACE_MINUTES
+from bot.flows.changed_files import Unread, find_files, record_files
 from bot.flows.current_rules import find_rules
 from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, noting_obstacles
+from bot.flows.paces import wait_until
 from bot.flows.visibility import Address, find_address
 from bot.github.model import (
     Account,
-    ChangedPaths,
     NotFoundError,
     PathsRefusedError,
     PullRequestSnapshot,
@@ -59,7 +60,9 @@ class GitHub(Protocol):
 
     async def load_changed_paths(
         self, installation_id: InstallationId, repository: str, number: int
-    ) -> ChangedPaths: ...
+    ) -> tuple[str, ...]: ...
+
+    def leave_half(self, installation_id: InstallationId) -> None: ...
 
     async def find_account_by_id(
         self, installation_id: InstallationId, account_id: AccountId
@@ -88,7 +91,7 @@ async def assign_reviewers(
     address = await find_address(pull_request_id)
     if address is None:
         return Discard("no access to this pull request any more")
-    door = _Door(github, address, About(pull_request_id), clock, ask_again_at(job, clock.now()))
+    door = _Door(github, address, pull_request_id, clock, ask_again_at(job, clock.now()))
     for _ in range(MOST_ROUNDS):
         try:
             plan = await _choose(pull_request_id, door, queue)
@@ -109,32 +112,43 @@ class _Door:
 
     github: GitHub
     address: Address
-    about: About
+    pull_request_id: PullRequestId
     clock: Clock
     again_at: datetime | None
 
-    async def load_paths(self) -> tuple[str, ...] | None:
+    async def load_paths(self, *, is_again: bool) -> tuple[str, ...] | None:
         """None if GitHub will not name them: then only rules for every path and fallbacks apply.
 
         That is so if this installation may not read them, or if GitHub answers questions, but not this one,
-        for hours.
+        for hours. Reading the files of a pull request again leaves half of the rate limit to other work.
         """
-        where = (self.address.installation_id, self.address.repository, self.address.number)
         try:
-            async with noting_obstacles(self.about, Call.FILES, self.clock, again_at=self.again_at):
-                return (await self.github.load_changed_paths(*where)).paths
+            if is_again:
+                self.github.leave_half(self.address.installation_id)
+            return await self._load_paths()
+        except GitHubWaitError as error:
+            # Kept for the next push, which does not know that this job waits.
+            await wait_until(self.pull_request_id, Call.FILES, error.until)
+            raise
+
+    async def _load_paths(self) -> tuple[str, ...] | None:
+        where = (self.address.installation_id, self.address.repository, self.address.number)
+        about = About(self.pull_request_id)
+        try:
+            async with noting_obstacles(about, Call.FILES, self.clock, again_at=self.again_at):
+                return await self.github.load_changed_paths(*where)
         except PathsRefusedError:
             return None
         except GitHubWaitError as error:
-            since = await find_start(self.about, Call.FILES)
+            since = await find_start(about, Call.FILES)
             if error.is_limit or since is None or self.clock.now() - since < LONG:
                 raise
             await self.github.load_pull_request(*where)  # raises the same if all of GitHub is down
             return None
 
     async def request_reviewers(self, logins: Sequence[str]) -> tuple[Account, ...]:
-        address = self.address
-        async with noting_obstacles(self.about, Call.REVIEWERS, self.clock, again_at=self.again_at):
+        address, about = self.address, About(self.pull_request_id)
+        async with noting_obstacles(about, Call.REVIEWERS, self.clock, again_at=self.again_at):
             return await self.github.request_reviewers(
                 address.installation_id, address.repository, address.number, logins
             )
@@ -157,23 +171,40 @@ class _Plan(Value):
 
 
 class _Undecided(Value):
-    """There is still a decision to make, by this configuration."""
+    """There is still a decision to make, by this configuration and these files."""
 
+    pull_request: PullRequest
     config: RepositoryConfig
+    files: FileMatches | Unread
 
 
 async def _choose(pull_request_id: PullRequestId, door: _Door, queue: Queue) -> _Plan | None:
     """A stored decision to act on; None if there is nobody to ask."""
-    plan = await _resume(pull_request_id, door.clock.now())
-    if isinstance(plan, _Undecided):
-        paths = await door.load_paths()
-        while isinstance(plan, _Undecided):
+    plan, read = await _resume(pull_request_id, queue, door.clock.now()), None
+    while isinstance(plan, _Undecided):
+        files = plan.files
+        if isinstance(files, Unread):
+            read = read or await _read(plan.pull_request, files, door)
             # Strangers choose the paths. So neither the loop nor the locks of a transaction wait for this.
-            matching = await asyncio.to_thread(match_rules, plan.config, paths)
-            plan = await _decide(pull_request_id, matching, queue, door.clock.now())
+            files = await asyncio.to_thread(match_files, plan.config, read.paths)
+        plan = await _decide(pull_request_id, files, read, queue, door.clock.now())
     if plan is None:
         log.info("nobody to ask", pull_request_id=pull_request_id)
     return plan
+
+
+class _Read(Value):
+    """The changed paths as GitHub named them when `pull_request` was so. None: it refuses."""
+
+    pull_request: PullRequest
+    paths: tuple[str, ...] | None
+    read_at: datetime
+
+
+async def _read(pull_request: PullRequest, unread: Unread, door: _Door) -> _Read:
+    read_at = door.clock.now()
+    paths = await door.load_paths(is_again=unread.is_again)
+    return _Read(pull_request=pull_request, paths=paths, read_at=read_at)
 
 
 async def _act(plan: _Plan, door: _Door, *, is_live: bool) -> _Answer:
@@ -192,39 +223,60 @@ async def _act(plan: _Plan, door: _Door, *, is_live: bool) -> _Answer:
 
 
 @write_transaction
-async def _resume(pull_request_id: PullRequestId, now: datetime) -> _Plan | _Undecided | None:
-    """The rest of an earlier try, or a decision that is still to make; None if nobody is to be asked."""
-    assignable = await _find_assignable(pull_request_id, now)
-    if assignable is None:
-        return None
-    unfinished = await find_unfinished_assignment(pull_request_id, assignable.pull_request.head_sha)
-    if unfinished is None:
-        return _Undecided(config=assignable.config)
-    # People with a request were asked by that earlier try, or by a human who may have taken it back since.
-    requested = {request.reviewer_id for request in await reviews.list_requests(pull_request_id)}
-    chosen = unfinished.decision.chosen
-    left = tuple(person for person in chosen if person.account_id not in requested)
-    before = tuple(person.account_id for person in chosen if person.account_id in requested)
-    if left:
-        workspace_id = assignable.pull_request.workspace_id
-        return _Plan(workspace_id=workspace_id, assignment_id=unfinished.id, chosen=left, asked_before=before)
-    await record_asked(unfinished.id, before, {})
-    return _Undecided(config=assignable.config)
+async def _resume(pull_request_id: PullRequestId, queue: Queue, now: datetime) -> _Plan | _Undecided | None:
+    """The rest of an earlier try, or a decision that is still to make; None if nobody is to be asked now.
 
-
-@write_transaction
-async def _decide(
-    pull_request_id: PullRequestId, matching: Matching, queue: Queue, now: datetime
-) -> _Plan | _Undecided | None:
-    """Chooses on the state of this moment, and stores the decision. None if nobody is to be asked.
-
-    Undecided if the configuration is another one than that of `matching`.
+    While the files of the newest head have to wait, an earlier try goes on with those of its own head.
     """
     assignable = await _find_assignable(pull_request_id, now)
     if assignable is None:
         return None
-    if assignable.config != matching.config:
-        return _Undecided(config=assignable.config)
+    pull_request, config = assignable.pull_request, assignable.config
+    files = await find_files(pull_request, config, now)
+    not_before = files.not_before if isinstance(files, Unread) else None
+    if not_before is not None:
+        await queue.save(assign_reviewers_job(pull_request_id).runs_at(not_before))
+    unfinished = await find_unfinished_assignment(pull_request_id)
+    is_current = unfinished is not None and unfinished.decision.head_sha == pull_request.head_sha
+    if unfinished is not None and (is_current or not_before is not None):
+        plan = await _resume_unfinished(unfinished, pull_request)
+        if plan is not None:
+            return plan
+    return None if not_before else _Undecided(pull_request=pull_request, config=config, files=files)
+
+
+async def _resume_unfinished(unfinished: Assignment, pull_request: PullRequest) -> _Plan | None:
+    """None if everybody was asked: by that earlier try, or by a human who may have taken it back since."""
+    requested = {request.reviewer_id for request in await reviews.list_requests(pull_request.id)}
+    chosen = unfinished.decision.chosen
+    left = tuple(person for person in chosen if person.account_id not in requested)
+    before = tuple(person.account_id for person in chosen if person.account_id in requested)
+    if not left:
+        await record_asked(unfinished.id, before, {})
+        return None
+    return _Plan(
+        workspace_id=pull_request.workspace_id, assignment_id=unfinished.id, chosen=left, asked_before=before
+    )
+
+
+@write_transaction
+async def _decide(
+    pull_request_id: PullRequestId, files: FileMatches, read: _Read | None, queue: Queue, now: datetime
+) -> _Plan | _Undecided | None:
+    """Chooses on the state of this moment, and stores the decision. None if nobody is to be asked.
+
+    Undecided if the configuration has other patterns than those that were matched.
+    """
+    if read is not None and await reviews.lock_pull_request(pull_request_id) is not None:
+        await record_files(read.pull_request, files, read.read_at)
+    assignable = await _find_assignable(pull_request_id, now)
+    if assignable is None:
+        return None
+    matching = apply_matches(assignable.config, files)
+    if matching is None:
+        return _Undecided(
+            pull_request=assignable.pull_request, config=assignable.config, files=Unread(is_again=True)
+        )
     await lock_choices(assignable.pull_request.workspace_id)
     decision = choose_reviewers(await _load_situation(assignable.pull_request, matching, now))
     if not decision.chosen:

@@ -7,14 +7,12 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
-from bot.flows.catalog import remind_reviewer_job
+from bot.flows.catalog import assign_reviewers_job, remind_reviewer_job
 from bot.flows.change import DecidedChange, record_changes
 from bot.flows.follow_names import Sighting, follow_logins
-from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, noting_obstacles
+from bot.flows.obstacles import LONG, About, Call, ask_again_at, find_start, list_obstacles, noting_obstacles
 from bot.flows.visibility import Address, find_address, hold_pull_requests, release_hold
 from bot.github.model import (
-    ChangedPaths,
-    PathsRefusedError,
     PullRequestSnapshot,
     RefusedError,
     Review,
@@ -44,9 +42,9 @@ class GitHub(Protocol):
         self, installation_id: InstallationId, repository: str, number: int
     ) -> tuple[Review, ...]: ...
 
-    async def load_changed_paths(
+    async def load_verdict(
         self, installation_id: InstallationId, repository: str, number: int
-    ) -> ChangedPaths: ...
+    ) -> ReviewDecision | None: ...
 
 
 class Arguments(BaseModel):
@@ -54,12 +52,12 @@ class Arguments(BaseModel):
 
 
 class _Answer(Value):
-    """GitHub's answer. Without `knows_decision` it does not say whether there are enough approvals."""
+    """GitHub's answer. Without `knows_verdict` it does not say whether there are enough approvals."""
 
     snapshot: PullRequestSnapshot
     reviews: tuple[Review, ...]
-    decision: ReviewDecision | None = None
-    knows_decision: bool = True
+    verdict: ReviewDecision | None = None
+    knows_verdict: bool = True
 
 
 async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue, clock: Clock) -> Discard | None:
@@ -96,8 +94,8 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
         await queue.save_all(remind_reviewer_job(request.id) for request in requests)
         return "a newer fact was applied since"
     after = rules.apply_answer(stored, stored.workspace_id, snapshot)
-    if answer.knows_decision:
-        after = after.model_copy(update={"review_decision": answer.decision})
+    if answer.knows_verdict:
+        after = after.model_copy(update={"review_decision": answer.verdict})
     await store.save_pull_request(after)
     await save_reviews((after, review) for review in answer.reviews)
     requests, replies = (await store.list_open_requests_with_replies([after])).get(after.id, store.Asked())
@@ -108,6 +106,10 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     )
     [recorded] = await record_changes([DecidedChange(after, change, requests, owners, snapshot.updated_at)])
     await queue.save_all(recorded.jobs)
+    obstacles = await list_obstacles(queue.now(), pull_request_id=stored.id)
+    if any(obstacle.call is Call.FILES and obstacle.is_final for obstacle in obstacles):
+        # An owner may have granted the permission by now.
+        await queue.save(assign_reviewers_job(stored.id))
     return recorded.note
 
 
@@ -116,21 +118,19 @@ async def _ask(github: GitHub, address: Address, about: About, clock: Clock) -> 
     # Reviews first: the snapshot, which says how new the answer is, must not be older than its reviews.
     reviews = await github.list_reviews(*where)
     try:
-        async with noting_obstacles(about, Call.FILES, clock):
-            decision = (await github.load_changed_paths(*where)).review_decision
-    except PathsRefusedError:
-        return _Answer(snapshot=await github.load_pull_request(*where), reviews=reviews)
+        async with noting_obstacles(about, Call.VERDICT, clock):
+            verdict = await github.load_verdict(*where)
     except GitHubWaitError as error:
         if error.is_limit or not await _is_long(about, clock.now()):
             raise
-        # The rest of the answer need not wait for the paths for ever.
+        # The rest of the answer need not wait for the verdict for ever.
         snapshot = await github.load_pull_request(*where)
-        return _Answer(snapshot=snapshot, reviews=reviews, knows_decision=False)
-    return _Answer(snapshot=await github.load_pull_request(*where), reviews=reviews, decision=decision)
+        return _Answer(snapshot=snapshot, reviews=reviews, knows_verdict=False)
+    return _Answer(snapshot=await github.load_pull_request(*where), reviews=reviews, verdict=verdict)
 
 
 async def _is_long(about: About, now: datetime) -> bool:
-    since = await find_start(about, Call.FILES)
+    since = await find_start(about, Call.VERDICT)
     return since is not None and now - since >= LONG
 
 

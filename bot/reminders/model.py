@@ -285,7 +285,8 @@ class ReminderState(Value):
 
     `person` is None if nobody is mapped to the reviewer's account. `pattern` is the pattern for which a rule
     chose the reviewer, empty if a human asked; `is_fallback` says that nobody else could be. `dms_today`
-    counts the DMs to that person on their local day. `has_twin` means that an older request asks another
+    counts the DMs to that person on their local day, and `dms_about_it_today` those of them about this pull
+    request. `has_twin` means that an older request asks another
     account of the same person for the same review. `blocked_by` says why nobody may be asked about this pull
     request for now, empty if nothing blocks it. `away_until` is the end (exclusive) of the person's current
     absence and of those that follow at once. `is_backlog`: it was asked before Ripe was installed, and
@@ -309,6 +310,7 @@ class ReminderState(Value):
     has_twin: bool = False
     blocked_by: str = ""
     dms_today: int = 0
+    dms_about_it_today: int = 0
     away_until: datetime | None = None
     is_backlog: bool = False
     is_unlisted: bool = False

@@ -25,6 +25,10 @@ from bot.reminders.words import for_reviewer
 from bot.reviews.model import CloseReason
 from bot.working_time import add_working_time, next_working_instant, working_time_between
 
+MOST_ABOUT_ONE = 3
+"""DMs a day to one person about one pull request, unless a human asks again. The first contact and a reminder
+fit; an author who closes and reopens in a loop must not use up the reader's budget."""
+
 
 def decide(state: ReminderState, now: datetime) -> Step:
     """The next step about a review request.
@@ -62,11 +66,15 @@ def _why_no_dm(state: ReminderState, person: Person, planned: datetime, now: dat
     """Why no DM is sent that could be sent now; None: the DM is sent."""
     if is_late(planned, now):
         return list_in_digest(state, person, planned, now)
-    if state.dms_today >= person.dms_per_day:
+    if state.dms_today >= person.dms_per_day or _is_repeated(state):
         return list_tomorrow(state, person, now)
     # The fact that ended it may have been lost, so GitHub is asked before anybody is reminded again.
     is_doubtful = bool(state.contacts) and not is_heard_of(state, now)
     return Wait(until=None, why=Silence.LATE) if is_doubtful else None
+
+
+def _is_repeated(state: ReminderState) -> bool:
+    return state.request.requested_by is None and state.dms_about_it_today >= MOST_ABOUT_ONE
 
 
 def _why_never(state: ReminderState) -> Silence | None:

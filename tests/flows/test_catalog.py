@@ -9,6 +9,7 @@ from bot.reminders.model import NoticeKind
 from jobq import Job
 
 ABOUT = [
+    (catalog.ask_for_verdict_job(PullRequestId(7)), SubjectKind.PULL_REQUEST),
     (catalog.assign_reviewers_job(PullRequestId(7)), SubjectKind.PULL_REQUEST),
     (catalog.backfill_repository_job(InstallationId(7), RepositoryId(8)), SubjectKind.INSTALLATION),
     (catalog.compare_installation_job(InstallationId(7), is_whole=True), SubjectKind.INSTALLATION),

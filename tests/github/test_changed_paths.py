@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.github.gateway import GitHubGateway
-from bot.github.model import NotFoundError, PathsRefusedError
+from bot.github.model import NotFoundError, PathsRefusedError, ReviewDecision
 from bot.github.waiting import GitHubWaitError
 from tests.github.test_odd_answers import ACME, answering
 
@@ -14,8 +14,8 @@ NODES = [{"path": "a.py"}]
 LAST = {"hasNextPage": False, "endCursor": None}
 
 
-def answer(files: Any, **more: Any) -> dict[str, Any]:
-    return {"data": {"repository": {"pullRequest": {"reviewDecision": None, "files": files, **more}}}}
+def answer(files: Any) -> dict[str, Any]:
+    return {"data": {"repository": {"pullRequest": {"files": files}}}}
 
 
 async def ask(answered: Any) -> Any:
@@ -82,10 +82,33 @@ async def test_a_refusal_for_good_is_about_the_paths_only(refused: Any) -> None:
         await ask({"data": None, "errors": [refused]})
 
 
-@pytest.mark.parametrize("verdict", ["SOMETHING_NEW", 7, {}])
-async def test_an_unknown_verdict_of_github_is_none(verdict: Any) -> None:
-    changed = await ask(answer({"nodes": NODES, "pageInfo": LAST}, reviewDecision=verdict))
-    assert (changed.paths, changed.review_decision) == (("a.py",), None)
+def verdict(word: Any) -> dict[str, Any]:
+    return {"data": {"repository": {"pullRequest": {"reviewDecision": word}}}}
+
+
+async def ask_for_verdict(answered: Any) -> Any:
+    async with answering(answered) as gateway:
+        return await gateway.load_verdict(ACME, "acme/api", 12)
+
+
+@pytest.mark.parametrize("word", ["SOMETHING_NEW", 7, {}, None])
+async def test_an_unknown_verdict_of_github_is_none(word: Any) -> None:
+    assert await ask_for_verdict(verdict(word)) is None
+
+
+async def test_a_verdict_takes_one_call_without_the_files() -> None:
+    assert await ask_for_verdict(verdict("APPROVED")) is ReviewDecision.APPROVED
+
+
+async def test_a_verdict_that_the_installation_may_not_see_is_none() -> None:
+    forbidden = {"type": "FORBIDDEN", "message": "Resource not accessible by integration"}
+    assert await ask_for_verdict({"data": None, "errors": [forbidden]}) is None
+
+
+@pytest.mark.parametrize("odd", ["<html>sorry</html>", {"data": None}, {"errors": None}], ids=str)
+async def test_an_odd_answer_is_no_verdict(odd: Any) -> None:
+    with pytest.raises(GitHubWaitError):
+        await ask_for_verdict(odd)
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,8 @@ async def test_paths_come_by_graphql_page_by_page_and_never_with_a_patch(
 ) -> None:
     files = [f"src/{number}.py" for number in range(250)]
     pull = github.world.open_pull_request("acme/api", "ben", "Much", files)
-    changed = await gateway.load_changed_paths(*where(github, pull))
-    assert changed.paths == tuple(files)
-    assert changed.review_decision is None
+    assert await gateway.load_changed_paths(*where(github, pull)) == tuple(files)
+    assert github.server.calls.count("POST /api/graphql") == 3
     assert not [call for call in github.server.calls if call.endswith("/files")]
 
 
@@ -293,3 +292,16 @@ async def test_calls_of_many_threads_are_never_mixed_up(github: ServedGitHub, ga
     pulls = [github.world.open_pull_request("acme/api", "ben", f"{n}", ["a"]) for n in range(40)]
     loaded = await asyncio.gather(*(gateway.load_pull_request(*where(github, pull)) for pull in pulls))
     assert [answer.number for answer in loaded] == [pull.number for pull in pulls]
+
+
+async def test_of_many_reviews_the_newest_thousand_are_read(
+    github: ServedGitHub, gateway: GitHubGateway, pull: Pull
+) -> None:
+    for _ in range(1_210):
+        github.world.inline_reply(pull, "cho")
+    github.world.review(pull, "ana", "APPROVED")
+    github.server.calls.clear()
+    reviews = await gateway.list_reviews(*where(github, pull))
+    assert reviews[-1].author.login == "ana"
+    assert [review.id for review in reviews] == sorted({review.id for review in reviews})
+    assert sum("/reviews" in call for call in github.server.calls) == 11

@@ -21,6 +21,7 @@ from bot.flows.catalog import compare_installation_job
 from bot.flows.workspaces import find_first_workspace
 from bot.github.gateway import GitHubGateway
 from bot.jobs.apply_fact import apply_fact
+from bot.jobs.ask_for_verdict import ask_for_verdict
 from bot.jobs.assign_reviewers import assign_reviewers
 from bot.jobs.sync_pull_request import sync_pull_request
 from bot.model import AccountId, InstallationId, PersonId, PullRequestId, WorkspaceId
@@ -105,6 +106,7 @@ class Acme:
         github, queue, clock = self.gateway, self.queue, self.clock
         return {
             "apply_fact": partial(apply_fact, queue=queue, clock=clock),
+            "ask_for_verdict": partial(ask_for_verdict, github=github, queue=queue, clock=clock),
             "sync_pull_request": partial(sync_pull_request, github=github, queue=queue, clock=clock),
             "assign_reviewers": partial(
                 assign_reviewers, github=github, queue=queue, clock=clock, is_live=True

@@ -9,7 +9,7 @@ import pytest
 
 from bot.flows.catalog import sync_pull_request_job
 from bot.flows.visibility import Visibility, find_visibility, put_on_hold
-from bot.github.model import ChangedPaths, PullRequestSnapshot, Review
+from bot.github.model import PullRequestSnapshot, Review, ReviewDecision
 from bot.jobs.sync_pull_request import GitHub, sync_and_release
 from bot.model import InstallationId, PullRequestId
 from bot.reviews.store import list_open_requests, list_requests
@@ -69,10 +69,10 @@ class OvertakenGitHub:
     ) -> tuple[Review, ...]:
         return await self.acme.gateway.list_reviews(installation_id, repository, number)
 
-    async def load_changed_paths(
+    async def load_verdict(
         self, installation_id: InstallationId, repository: str, number: int
-    ) -> ChangedPaths:
-        return await self.acme.gateway.load_changed_paths(installation_id, repository, number)
+    ) -> ReviewDecision | None:
+        return await self.acme.gateway.load_verdict(installation_id, repository, number)
 
 
 async def test_the_answer_brings_changes_that_no_webhook_brought(acme: Acme, pull: Pull) -> None:
