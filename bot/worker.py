@@ -27,11 +27,13 @@ from bot.flows.catalog import (
     POLL,
     POLL_INSTALLATION,
     POLL_REPOSITORY,
+    REFRESH_PROFILES,
     REMIND_REVIEWER,
     REPAIR,
     SCHEDULE_DIGESTS,
     SYNC_PULL_REQUEST,
     TELL_ADMIN,
+    TELL_ADMIN_OF_ACCOUNTS,
     TELL_ADMIN_OF_SILENCE,
     TELL_AUTHOR,
     TELL_OBSTACLE,
@@ -65,6 +67,7 @@ from bot.jobs.notice_downtime import notice_downtime
 from bot.jobs.poll import poll
 from bot.jobs.poll_installation import poll_installation
 from bot.jobs.poll_repository import poll_repository
+from bot.jobs.refresh_profiles import refresh_profiles
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
@@ -72,6 +75,7 @@ from bot.jobs.schedule_digests import EVERY as DIGESTS_EVERY
 from bot.jobs.schedule_digests import schedule_digests
 from bot.jobs.sync_pull_request import sync_and_release
 from bot.jobs.tell_admin import tell_admin
+from bot.jobs.tell_admin_of_accounts import tell_admin_of_accounts
 from bot.jobs.tell_admin_of_silence import tell_admin_of_silence
 from bot.jobs.tell_author import tell_author
 from bot.jobs.tell_obstacle import tell_obstacle
@@ -118,12 +122,16 @@ def build_handlers(app: App) -> Mapping[str, Handler]:
         POLL_REPOSITORY: WithDeadline(
             partial(poll_repository, github=github, queue=queue, clock=clock), LISTS_WITHIN
         ),
+        REFRESH_PROFILES: within.send(partial(refresh_profiles, queue=queue)),
         # During a pause it still strikes the DMs of a request that is over; it sends nothing then.
         REMIND_REVIEWER: within.send(partial(remind_reviewer, queue=queue, clock=clock)),
         SYNC_PULL_REQUEST: at_pace(
             Call.STATE, partial(sync_and_release, github=github, queue=queue, clock=clock), clock
         ),
         TELL_ADMIN: within.send_unless_paused(partial(tell_admin, clock=clock)),
+        TELL_ADMIN_OF_ACCOUNTS: within.send_unless_paused(
+            partial(tell_admin_of_accounts, queue=queue, clock=clock)
+        ),
         TELL_ADMIN_OF_SILENCE: within.send_unless_paused(partial(tell_admin_of_silence, clock=clock)),
         TELL_AUTHOR: within.send_unless_paused(partial(tell_author, queue=queue, clock=clock)),
         TELL_OBSTACLE: within.send_unless_paused(partial(tell_obstacle, clock=clock)),

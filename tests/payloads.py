@@ -80,7 +80,12 @@ def _payload(action: str, about: Json) -> Json:
     return {
         "action": action,
         "installation": {"id": 5},
-        "repository": {"id": 301, "full_name": "acme/api", "description": CANARY},
+        "repository": {
+            "id": 301,
+            "full_name": "acme/api",
+            "owner": {"id": 100, "login": "acme"},
+            "description": CANARY,
+        },
         "sender": BEN,
         "commits": [{"message": CANARY, "patch": CANARY}],
         **about,

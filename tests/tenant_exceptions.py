@@ -99,6 +99,18 @@ NOT_QUERIES = set(
         "record_outcomes",
         "forget_installations",
         "give_installation",
+        "give_stored_installation",
+        "lock_decisions",
+        "allow_account",
+        "remember_account",
+        "refuse_account",
+        "note_waiting",
+        "forget_waiting",
+        "keep_installation",
+        "mark_access_reported",
+        "admit",
+        "allow",
+        "refuse",
         "record_slack_delivery",
         "save_installed_workspace",
         "save_grant",
@@ -123,6 +135,11 @@ OF_ALL = {
     "list_people_to_notify",  # likewise
     "list_unheard_labels",  # for the operator
     "find_first_workspace",
+    "find_only_workspace",
+    "list_present_workspaces",
+    "is_first_account",  # of the whole bot
+    "list_asked_workspaces",  # every workspace that an account waits for
+    "list_unaware_workspaces",  # each has a job of its own
     "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "list_sealed_tokens",  # to renew them
     "list_pauses",  # for who runs the bot

@@ -15,6 +15,7 @@ from bot.flows.obstacles import About, Call, note_obstacle
 from bot.flows.pausing import find_wait
 from bot.flows.unheard import note_unheard
 from bot.flows.visibility import put_on_hold, release_hold
+from bot.github.access import note_waiting
 from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
 from bot.github.model import Account, Ping, Repository, Review, ReviewState
 from bot.github.store import mark_installation, save_installation, save_repositories
@@ -122,6 +123,7 @@ async def _install(workspace_id: WorkspaceId, base: int) -> None:
     await save_installation(workspace_id, here, acme, {"pull_requests": "write"})
     await save_installation(workspace_id, left, other, {"pull_requests": "write"})
     await mark_installation(left, deleted_at=MONDAY)
+    await note_waiting([workspace_id], Account(id=AccountId(base + 901), login="new"), here, MONDAY)
     repository = Repository(id=RepositoryId(base + 77), full_name=REPOSITORY)
     await save_repositories(workspace_id, InstallationId(base + 5), [repository])
     await follow_repositories([repository.id], MONDAY)

@@ -11,10 +11,10 @@ MIGRATIONS = HOUSE.parent / "migrations"
 ROOMS = ("github", "slack", "reviews", "people", "assignment", "reminders")
 
 OWNERS = {
-    "github": ("installation", "repository", "delivery", "redelivery", "watch"),
+    "github": ("installation", "account_access", "repository", "delivery", "redelivery", "watch"),
     "slack": ("workspace", "slack_delivery", "slack_limit"),
     "reviews": ("pull_request", "review_request", "review", "backlog"),
-    "people": ("person", "account", "absence"),
+    "people": ("person", "account", "former_account", "absence"),
     "assignment": ("repository_config", "assignment", "reading"),
     "reminders": ("message", "digest_item"),
     "flows/visibility": ("held",),

@@ -27,7 +27,7 @@ from bot.flows.open_requests import (
 from bot.flows.paces import find_free_at
 from bot.flows.reminder_state import load_reminder_states, peek_reminder_states, read_reminder_states
 from bot.flows.visibility import find_address, find_visibility, list_on_hold
-from bot.github import deliveries, joining, polling, watch
+from bot.github import access, deliveries, joining, polling, watch
 from bot.github import store as installations
 from bot.github.store import list_repository_names
 from bot.model import AccountId, WorkspaceId
@@ -118,6 +118,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     find_reading: lambda a: find_reading(a.pull_request.id),
     find_free_at: lambda a: find_free_at(a.pull_request.id, Call.FILES),
     find_unfinished_assignment: lambda a: find_unfinished_assignment(a.pull_request.id),
+    accounts.list_holders: lambda a: accounts.list_holders(a.workspace_id, ANA),
     accounts.list_accounts_of: lambda a: accounts.list_accounts_of(a.workspace_id, "UANA"),
     candidates.list_candidates: lambda a: candidates.list_candidates(a.workspace_id, ["ana", "ben"], MONDAY),
     peek_reminder_states: peek_at_requests_of_ana,
@@ -131,6 +132,14 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     ),
     workspaces.find_workspace_of_installation: lambda a: workspaces.find_workspace_of_installation(
         a.installation_id
+    ),
+    access.list_access: lambda a: access.list_access(a.workspace_id),
+    access.list_unreported_access: lambda a: access.list_unreported_access(a.workspace_id),
+    installations.list_installations_on: lambda a: installations.list_installations_on(
+        a.workspace_id, AccountId(100)
+    ),
+    notices.count_notices_to_person: lambda a: notices.count_notices_to_person(
+        a.ana, NoticeKind.GREETING, MONDAY
     ),
     installations.list_installation_ids: lambda a: installations.list_installation_ids(a.workspace_id),
     find_visibility: lambda a: find_visibility(a.held),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import structlog
 
+from bot.actions.accounts import WORDS, answer_about_accounts, show_waiting
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.pausing import list_waiting_jobs
 from bot.model import UserError, WorkspaceId
@@ -60,6 +61,13 @@ class AdminActions:
             raise UserError("Only admins and owners of this Slack workspace can do that.")
         return user
 
+    async def check_first(self, workspace: ConnectedWorkspace, slack_user_id: str) -> SlackUser:
+        """The same for what concerns the whole bot, which only admins of the first workspace decide."""
+        admin = await self.check(workspace, slack_user_id)
+        if workspace.id != self.first_id:
+            raise UserError("Only admins of the Slack workspace that Ripe was set up with can do that.")
+        return admin
+
     async def obey(self, workspace_id: WorkspaceId, admin: SlackUser, command: AdminCommand) -> Rendered:
         """Carries out an admin's command and shows the new state. Raises UserError."""
         match command.word:
@@ -71,8 +79,14 @@ class AdminActions:
                 await self._resume(workspace_id, admin)
             case "live" | "shadow" as mode:
                 await self._turn(workspace_id, admin, mode)
+            case word if word.partition(" ")[0] in WORDS:
+                verb, _, named = word.partition(" ")
+                return await answer_about_accounts(
+                    workspace_id, verb, named, admin.name, queue=self.queue, now=self.now()
+                )
             case unknown:
-                choices = " · ".join(f"`/reviews admin {word}`" for word in (*ADMIN_WORDS, "join"))
+                others = ("join", "accounts", "allow ACCOUNT", "refuse ACCOUNT", "invite-workspace")
+                choices = " · ".join(f"`/reviews admin {word}`" for word in (*ADMIN_WORDS, *others))
                 raise UserError(f"Ripe does not know “{disarm(unknown, 40)}”. Type one of: {choices}")
         return await self._describe_state(workspace_id, admin)
 
@@ -126,7 +140,8 @@ class AdminActions:
         buttons = ["resume" if pause else "pause"]
         if workspace_id == self.first_id and self.switch.fixed is None:
             buttons.append("shadow" if setting.mode == "live" else "live")
-        return render_text(text, *map(_button, buttons))
+        shown = render_text(text, *map(_button, buttons))
+        return Rendered(blocks=(*shown.blocks, *await show_waiting(workspace_id)), text=shown.text)
 
     def _describe(self, name: str, at: datetime, reader: SlackUser) -> str:
         since = describe_instant(at, reader.zone or "UTC", self.now())

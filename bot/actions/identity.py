@@ -24,6 +24,8 @@ class Purpose(StrEnum):
 
     LINK = "link"
     JOIN = "join"
+    WORKSPACE = "workspace"
+    """Not to GitHub but to Slack, to install Ripe in one more workspace."""
 
 
 class Invite(Protocol):
@@ -49,6 +51,16 @@ async def answer_identity(
                 " App are yours, and you choose one. For admins and owners of this workspace.\n" + _ONCE,
                 _link("Go to GitHub", address),
             )
+
+
+async def offer_workspace_link(workspace_id: WorkspaceId, slack_user_id: str, *, invite: Invite) -> Rendered:
+    """Makes the link with which one more workspace installs Ripe. The caller must be an admin."""
+    address = await invite(Purpose.WORKSPACE, workspace_id, slack_user_id)
+    return render_text(
+        "*Install Ripe in one more Slack workspace.* Open the link, or give it to an admin of that workspace."
+        " It is good for one time, for an hour. Whoever has it can bring a workspace to this Ripe.",
+        _link("Install in Slack", address),
+    )
 
 
 async def _offer_link(

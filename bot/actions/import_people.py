@@ -133,7 +133,9 @@ async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> N
         if mapping.effect is Effect.UNCHANGED:
             continue
         before = await store.find_person_by_account(workspace_id, mapping.account_id)
-        person_id = await store.upsert_person(workspace_id, mapping.slack_user_id, mapping.name, mapping.zone)
+        person_id = await store.upsert_person(
+            workspace_id, mapping.slack_user_id, mapping.name, mapping.zone, guest_allowed=mapping.is_guest
+        )
         await store.map_account(workspace_id, mapping.account_id, mapping.login, person_id)
         for concerned_id in {person_id, before.id} if before else {person_id}:
             concerned.update(await list_open_request_ids_of_person(concerned_id))
@@ -202,7 +204,7 @@ async def describe_people(workspace_id: WorkspaceId) -> list[str]:
     lines = []
     for person in people:
         logins = ", ".join(account.login for account in accounts if account.person_id == person.id)
-        gone = "" if person.is_active else ", deactivated in Slack"
+        gone = "" if person.is_active else ", deactivated or a guest in Slack"
         lines.append(
             f"{logins or '(no GitHub account)'}: {person.name}, {person.slack_user_id}, {person.zone}{gone}"
         )

@@ -7,18 +7,29 @@ from bot.model import PersonId, UserError, WorkspaceId
 from bot.people import accounts, store
 from bot.people.model import MappedAccount
 from bot.slack.gateway import SlackUser
+from bot.slack.store import load_workspace
 from bot.working_time import UNKNOWN_ZONE, is_zone
 from jobq import Queue, write_transaction
+
+
+async def check_member(workspace_id: WorkspaceId, user: SlackUser) -> None:
+    """Raises UserError for everybody but the members of a workspace, who may know what is reviewed there."""
+    if user.is_bot or not user.is_active:
+        raise UserError("Only people who are active in Slack can connect a GitHub account.")
+    if user.is_outsider((await load_workspace(workspace_id)).team_id):
+        raise UserError(
+            "Guests and people of other organizations cannot connect a GitHub account in this workspace."
+            " If you review here, ask an admin, who can connect you with `ripe people import`."
+        )
 
 
 @write_transaction
 async def link_account(workspace_id: WorkspaceId, user: SlackUser, account: Account, *, queue: Queue) -> None:
     """Maps the account to the person, who is created if unknown, and schedules their reminders.
 
-    Raises UserError if an admin has mapped the account to somebody else, and for bots and deactivated people.
+    Raises UserError if an admin has mapped the account to somebody else, and for everybody but members.
     """
-    if user.is_bot or not user.is_active:
-        raise UserError("Only people who are active in Slack can connect a GitHub account.")
+    await check_member(workspace_id, user)
     person_id = await _find_or_make_person(workspace_id, user)
     if not await accounts.connect_account(workspace_id, account.id, account.login, person_id):
         raise UserError(

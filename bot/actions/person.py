@@ -8,12 +8,12 @@ from typing import Protocol, TypeVar
 from bot.actions.admin import ADMIN, AdminActions
 from bot.actions.buttons import PRESS
 from bot.actions.forms import SUBMIT, State, render_form
-from bot.actions.identity import Invite, answer_identity
+from bot.actions.identity import Invite, answer_identity, offer_workspace_link
 from bot.actions.leave import leave_workspace
-from bot.actions.profile import follow_profile
 from bot.actions.reviews import list_reviews_at_home
 from bot.actions.typed import carry_out, render_help
 from bot.clock import Clock
+from bot.flows.profiles import follow_profile
 from bot.model import UserError, WorkspaceId
 from bot.people.model import Person
 from bot.people.store import find_person_by_slack_user
@@ -21,6 +21,7 @@ from bot.slack.commands import (
     AdminCommand,
     Command,
     Help,
+    InviteWorkspace,
     JoinInstallation,
     LinkAccount,
     UnlinkAccount,
@@ -76,6 +77,10 @@ class PersonActions:
                     admin = await self._admins.check(request.workspace, user_id)
                     work = partial(self._admins.obey, workspace_id, admin, command)
                     return await self._once.run(workspace_id, request.key, work)
+                case InviteWorkspace():
+                    await self._admins.check_first(request.workspace, user_id)
+                    offer = partial(offer_workspace_link, workspace_id, user_id, invite=self._invite)
+                    return await self._once.run(workspace_id, request.key, offer)
                 case LinkAccount() | UnlinkAccount() | JoinInstallation():
                     answer = partial(answer_identity, command, workspace_id, user_id)
                     work = partial(answer, invite=self._invite, queue=self._queue)

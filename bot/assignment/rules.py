@@ -71,7 +71,7 @@ _WHY_SKIPPED = {
     SkipReason.UNKNOWN: "not mapped to anybody in Slack",
     SkipReason.REFUSED: "GitHub refused",
     SkipReason.AT_CAP: "has as many open reviews as they take",
-    SkipReason.DEACTIVATED: "deactivated in Slack",
+    SkipReason.DEACTIVATED: "deactivated or a guest in Slack",
 }
 """AWAY and BUSIER are missing: their texts depend on more."""
 

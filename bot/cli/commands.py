@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot import migrations
+from bot.cli.accounts import accounts
 from bot.cli.forget import forget
 from bot.cli.jobs import jobs
 from bot.cli.running import run_on_app, show
@@ -26,8 +27,10 @@ def add_commands(cli: typer.Typer) -> None:
     """Add these commands to the command line."""
     cli.add_typer(config, name="config")
     cli.add_typer(people, name="people")
+    cli.add_typer(accounts, name="accounts")
     cli.add_typer(jobs, name="jobs")
     cli.command()(why)
+    cli.command()(slack_link)
     cli.command()(forget)
     cli.command()(replay)
     cli.command()(migrate)
@@ -120,6 +123,18 @@ def why(pull_request: Annotated[str, typer.Argument(metavar="OWNER/REPO#N")]) ->
         from bot.actions.explain import explain
 
         show(await explain(app.workspace_id, pull_request, app.clock.now()))
+        return True
+
+    run_on_app(run)
+
+
+def slack_link() -> None:
+    """Print the link with which one more Slack workspace installs Ripe: good for one time, for an hour."""
+
+    async def run(app: "App") -> bool:
+        from bot.web.workspace_link import make_workspace_link
+
+        typer.echo(await make_workspace_link(app.settings, "the command line"))
         return True
 
     run_on_app(run)

@@ -7,7 +7,7 @@ from itertools import chain
 
 import asyncpg
 
-from bot.doctor import belief, database, github, obstacles, people, queue, settings, slack, webhooks
+from bot.doctor import accounts, belief, database, github, obstacles, people, queue, settings, slack, webhooks
 from bot.doctor.model import CheckSkippedError, Finding, failed, skipped
 from bot.doctor.ports import DoctorPorts
 from bot.logs import hide_secrets_in
@@ -50,6 +50,7 @@ CHECKS = (
     Check((people.GONE, people.GUESTS), people.check_profiles, _DATABASE),
     Check((people.UNHEARD,), people.check_unheard, _DATABASE),
     Check((github.APP, github.PERMISSIONS, github.EVENTS, github.CONTENTS), github.check_app, _GITHUB),
+    Check((accounts.ACCOUNTS,), accounts.check_accounts, _DATABASE),
     Check((github.INSTALLATIONS,), github.check_installations, _GITHUB),
     Check((webhooks.HOOK,), webhooks.check_hook, _GITHUB),
     Check((webhooks.DELIVERIES,), webhooks.check_deliveries, _GITHUB),

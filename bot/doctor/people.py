@@ -59,7 +59,7 @@ async def check_profiles(ports: DoctorPorts) -> Sequence[Finding]:
         _judge(
             GONE,
             [account.login for account in accounts if account.person_id in gone],
-            "deactivated in Slack",
+            "deactivated or guests in Slack",
             "Take them out of the rules (`ripe config apply FILE`), or connect them to who they are now.",
         ),
         _judge(

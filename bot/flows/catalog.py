@@ -51,11 +51,13 @@ NOTICE_DOWNTIME = "notice_downtime"
 POLL = "poll"
 POLL_INSTALLATION = "poll_installation"
 POLL_REPOSITORY = "poll_repository"
+REFRESH_PROFILES = "refresh_profiles"
 REMIND_REVIEWER = "remind_reviewer"
 REPAIR = "repair"
 SCHEDULE_DIGESTS = "schedule_digests"
 SYNC_PULL_REQUEST = "sync_pull_request"
 TELL_ADMIN = "tell_admin"
+TELL_ADMIN_OF_ACCOUNTS = "tell_admin_of_accounts"
 TELL_ADMIN_OF_SILENCE = "tell_admin_of_silence"
 TELL_AUTHOR = "tell_author"
 TELL_OBSTACLE = "tell_obstacle"
@@ -93,9 +95,11 @@ SUBJECT: Mapping[str, Subject] = {
     GREET_INSTALLER: Subject(SubjectKind.INSTALLATION, "installation_id"),
     POLL_INSTALLATION: Subject(SubjectKind.INSTALLATION, "installation_id"),
     POLL_REPOSITORY: Subject(SubjectKind.INSTALLATION, "installation_id"),
+    REFRESH_PROFILES: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     REMIND_REVIEWER: Subject(SubjectKind.REQUEST, "request_id"),
     SYNC_PULL_REQUEST: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     TELL_ADMIN: Subject(SubjectKind.WORKSPACE, "workspace_id"),
+    TELL_ADMIN_OF_ACCOUNTS: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     TELL_ADMIN_OF_SILENCE: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     TELL_AUTHOR: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     TELL_OBSTACLE: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
@@ -146,6 +150,11 @@ def tell_obstacle_job(pull_request_id: PullRequestId) -> Job:
 def tell_admin_job(workspace_id: WorkspaceId) -> Job:
     """Tells an admin, at most once a day, what GitHub and Slack refuse."""
     return Job(job_type=TELL_ADMIN, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
+
+
+def tell_admin_of_accounts_job(workspace_id: WorkspaceId) -> Job:
+    """Asks an admin whether Ripe may work for the GitHub accounts that wait."""
+    return Job(job_type=TELL_ADMIN_OF_ACCOUNTS, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
 
 
 def tell_admin_of_silence_job(workspace_id: WorkspaceId) -> Job:
@@ -202,6 +211,11 @@ def poll_repository_job(installation_id: InstallationId, repository_id: Reposito
     """Asks GitHub which pull requests of a repository have changed."""
     arguments = {"installation_id": installation_id, "repository_id": repository_id}
     return Job(job_type=POLL_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
+
+
+def refresh_profiles_job(workspace_id: WorkspaceId) -> Job:
+    """Asks Slack whether the people of a workspace are still active and no guests."""
+    return Job(job_type=REFRESH_PROFILES, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
 
 
 def repair_job() -> Job:

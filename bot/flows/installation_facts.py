@@ -13,7 +13,9 @@ from bot.flows.catalog import (
 from bot.flows.change import AppliedChange
 from bot.flows.repositories import add_repositories, leave_repositories, register_repository
 from bot.flows.visibility import list_on_hold, put_on_hold
+from bot.github.access import remember_account
 from bot.github.model import (
+    Account,
     InstallationAction,
     InstallationFact,
     RepositoriesFact,
@@ -39,6 +41,7 @@ async def apply_installation_fact(
     `heard_at` is when its delivery came.
     """
     await save_installation(workspace_id, fact.installation_id, fact.account, fact.permissions or None)
+    await _remember(workspace_id, fact.account, now)
     match fact.action:
         case InstallationAction.CREATED:
             jobs = await _begin(workspace_id, fact, heard_at)
@@ -59,6 +62,7 @@ async def apply_repositories_fact(
     """Stores which repositories an installation sees now. See apply_installation_fact."""
     identity = fact.installation_id
     await save_installation(workspace_id, identity, fact.account)
+    await _remember(workspace_id, fact.account, now)
     added = await _add(workspace_id, identity, fact.added, heard_at)
     removed = await leave_repositories(identity, (repository.id for repository in fact.removed), now)
     return AppliedChange(f"{len(fact.added)} added, {len(fact.removed)} removed", (*added, *removed))
@@ -80,6 +84,12 @@ async def apply_repository_fact(
             await save_installation(workspace_id, identity)
             jobs = await _add(workspace_id, identity, [repository], heard_at)
     return AppliedChange(f"{repository.full_name} {fact.action}", jobs)
+
+
+async def _remember(workspace_id: WorkspaceId, account: Account | None, now: datetime) -> None:
+    """Ripe works for this account, so its next installation belongs here as well."""
+    if account is not None and account.id > 0:
+        await remember_account(workspace_id, account, now)
 
 
 async def _begin(workspace_id: WorkspaceId, fact: InstallationFact, heard_at: datetime) -> tuple[Job, ...]:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import structlog
 
+from bot.flows.account_access import admit
 from bot.flows.take_delivery import take_delivery
 from bot.flows.workspaces import find_workspace_of_installation
 from bot.github.deliveries import Delivery, DeliveryOutcome
@@ -14,9 +15,10 @@ from bot.github.model import (
     PullRequestSnapshot,
     RepositoriesFact,
     RepositoryFact,
+    owner_of,
 )
 from bot.model import InstallationId
-from jobq import Queue
+from jobq import Queue, current_database
 
 log = structlog.get_logger()
 
@@ -27,8 +29,12 @@ PolledFact = InstallationFact | RepositoriesFact | RepositoryFact | PullRequestF
 
 async def take_polled_fact(fact: PolledFact, asked_at: datetime, queue: Queue) -> None:
     """Stores the fact as a delivery, with its job. `asked_at` is when GitHub was asked."""
-    if await find_workspace_of_installation(fact.installation_id) is None:
-        return  # else every poll would store a delivery until the installation joins a workspace
+    account = owner_of(fact)
+    if await find_workspace_of_installation(fact.installation_id, account.id if account else None) is None:
+        # Else every poll would store a delivery until the installation joins a workspace.
+        async with current_database().transaction():
+            if await admit(fact, queue, asked_at) is None:
+                return
     action = getattr(fact, "action", "")
     delivery = Delivery(
         guid=f"{EVENT}:{fact.kind}:{action}:{_subject_of(fact)}:{asked_at:%Y%m%dT%H%M%S.%f}",

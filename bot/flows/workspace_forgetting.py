@@ -42,6 +42,10 @@ _STATEMENTS = (
         SELECT ctid FROM repository_config WHERE workspace_id = $1 LIMIT $2))
     """,
     """
+    DELETE FROM account_access WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM account_access WHERE workspace_id = $1 LIMIT $2))
+    """,
+    """
     DELETE FROM slack_delivery WHERE key = ANY (ARRAY(
         SELECT key FROM slack_delivery WHERE workspace_id = $1 LIMIT $2))
     """,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 
+from bot.github.model import Account
 from bot.github.oauth import ProvenInstallation
 from bot.model import InstallationId, WorkspaceId
 from jobq import current_database
@@ -39,5 +40,24 @@ async def give_installation(workspace_id: WorkspaceId, installation: ProvenInsta
         installation.account.id,
         installation.account.login,
         json.dumps(installation.permissions),
+    )
+    return is_given is not None
+
+
+async def give_stored_installation(
+    workspace_id: WorkspaceId, installation_id: InstallationId, account: Account
+) -> bool:
+    """As above, for one that GitHub named earlier. It counts as installed until GitHub is asked."""
+    is_given = await current_database().fetchval(
+        """
+        INSERT INTO installation (workspace_id, id, account_id, account_login) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (id) DO UPDATE SET deleted_at = NULL
+        WHERE installation.workspace_id = excluded.workspace_id
+        RETURNING true
+        """,
+        workspace_id,
+        installation_id,
+        account.id,
+        account.login,
     )
     return is_given is not None

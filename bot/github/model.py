@@ -116,7 +116,7 @@ class PullRequestAction(StrEnum):
 class PullRequestFact(Value):
     """Something happened to a pull request.
 
-    `sender` is who did it, if GitHub says so.
+    `sender` is who did it, if GitHub says so. `owner` is not stored: see owner_of.
     `reviewer` or `team` is set when a request was made or removed, `label` when a label came or went.
     """
 
@@ -128,6 +128,7 @@ class PullRequestFact(Value):
     reviewer: Account | None = None
     team: Team | None = None
     label: str | None = None
+    owner: Account | None = Field(default=None, exclude=True)
 
 
 class ReviewFact(Value):
@@ -139,6 +140,7 @@ class ReviewFact(Value):
     sender: Account | None
     pull_request: PullRequestSnapshot
     review: Review
+    owner: Account | None = Field(default=None, exclude=True)
 
 
 class InstallationAction(StrEnum):
@@ -190,6 +192,7 @@ class RepositoryFact(Value):
     action: RepositoryAction
     installation_id: InstallationId
     repository: Repository
+    owner: Account | None = Field(default=None, exclude=True)
 
 
 class Ping(Value):
@@ -203,6 +206,20 @@ Fact = Annotated[
     Field(discriminator="kind"),
 ]
 FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
+
+
+def owner_of(fact: Fact) -> Account | None:
+    """The account that an event's installation is on, which is the one that owns its repository.
+
+    None if the event does not say it. A stored fact says it only if it is about the installation itself.
+    """
+    match fact:
+        case InstallationFact() | RepositoriesFact():
+            return fact.account
+        case PullRequestFact() | ReviewFact() | RepositoryFact():
+            return fact.owner
+        case Ping():
+            return None
 
 
 class RepositoryPage(Value):

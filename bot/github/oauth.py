@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -67,6 +67,7 @@ class _User(_Answer):
     id: AccountId = Field(gt=0)
     login: str = Field(min_length=1)
     type: Literal["User", "Organization", "Bot"] = "User"
+    email: str | None = None
 
     def account(self) -> Account:
         return Account(id=self.id, login=self.login, is_bot=self.type == "Bot")
@@ -86,6 +87,13 @@ class _Installations(_Answer):
 class _Membership(_Answer):
     role: str
     state: str
+
+
+class Identity(NamedTuple):
+    """A person on GitHub. `email` is what they show there to everybody; GitHub has verified it."""
+
+    account: Account
+    email: str | None
 
 
 class GitHubOAuth:
@@ -111,15 +119,16 @@ class GitHubOAuth:
         }
         return f"{self._web_url}/login/oauth/authorize?{urlencode(query)}"
 
-    async def identify(self, code: str, verifier: str) -> Account:
+    async def identify(self, code: str, verifier: str) -> Identity:
         """The person for whom GitHub gave this code. GitHub sees a code once. Raises OAuthError."""
         async with self._session(code, verifier) as session:
-            return await session.load_user()
+            user = await session.load_user()
+            return Identity(user.account(), user.email)
 
     async def prove_ownership(self, code: str, verifier: str) -> Proof:
         """The same person and what they own, without suspended installations. Raises OAuthError."""
         async with self._session(code, verifier) as session:
-            user = await session.load_user()
+            user = (await session.load_user()).account()
             proven, unproven = [], []
             for installation in await session.list_installations():
                 try:
@@ -173,8 +182,8 @@ class _Session:
         self._api_url = api_url
         self._token = token
 
-    async def load_user(self) -> Account:
-        return _parse(_User, await self._get("/user")).account()
+    async def load_user(self) -> _User:
+        return _parse(_User, await self._get("/user"))
 
     async def list_installations(self) -> Sequence[_Installation]:
         """The installations that this person can see: access to one repository is enough for that."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from bot.github.model import Account, Repository
-from bot.model import InstallationId, RepositoryId, Value, WorkspaceId
+from bot.model import AccountId, InstallationId, RepositoryId, Value, WorkspaceId
 from jobq import current_database
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,6 +50,19 @@ async def list_installation_ids(workspace_id: WorkspaceId) -> tuple[Installation
     """Every installation that joined this workspace, including those that were uninstalled."""
     rows = await current_database().fetch(
         "SELECT id FROM installation WHERE workspace_id = $1 ORDER BY id", workspace_id
+    )
+    return tuple(InstallationId(row["id"]) for row in rows)
+
+
+async def list_installations_on(
+    workspace_id: WorkspaceId, account_id: AccountId
+) -> tuple[InstallationId, ...]:
+    """The installations on an account that were not deleted, oldest first."""
+    rows = await current_database().fetch(
+        "SELECT id FROM installation WHERE workspace_id = $1 AND account_id = $2 AND deleted_at IS NULL"
+        " ORDER BY id",
+        workspace_id,
+        account_id,
     )
     return tuple(InstallationId(row["id"]) for row in rows)
 

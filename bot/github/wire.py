@@ -77,6 +77,15 @@ class Repository(Wire):
         return model.Repository(id=self.id, full_name=self.full_name)
 
 
+class OwnedRepository(Repository):
+    """As in events about it. Lists of repositories name no owner."""
+
+    owner: Annotated[Account | None, IfReadable] = None
+
+    def owner_account(self) -> model.Account | None:
+        return self.owner.account() if self.owner else None
+
+
 class Label(Wire):
     name: Name
 
@@ -193,7 +202,7 @@ class PullRequestEvent(Wire):
         validation_alias=AliasPath("installation", "id")
     )
     sender: MaybeAccount = None
-    repository: Repository
+    repository: OwnedRepository
     pull_request: PullRequest
     requested_reviewer: MaybeAccount = None
     requested_team: Annotated[Team | None, IfReadable] = None
@@ -208,6 +217,7 @@ class PullRequestEvent(Wire):
             reviewer=self.requested_reviewer.account() if self.requested_reviewer else None,
             team=self.requested_team.team() if self.requested_team else None,
             label=self.label.name if self.label else None,
+            owner=self.repository.owner_account(),
         )
 
 
@@ -246,7 +256,7 @@ class ReviewEvent(Wire):
         validation_alias=AliasPath("installation", "id")
     )
     sender: MaybeAccount = None
-    repository: Repository
+    repository: OwnedRepository
     pull_request: PullRequest
     review: Review
 
@@ -258,6 +268,7 @@ class ReviewEvent(Wire):
             sender=self.sender.account() if self.sender else None,
             pull_request=pull_request,
             review=self.review.review(pull_request.updated_at),
+            owner=self.repository.owner_account(),
         )
 
 
@@ -306,11 +317,12 @@ class RepositoryEvent(Wire):
     installation_id: Annotated[InstallationId, FitsBigint] = Field(
         validation_alias=AliasPath("installation", "id")
     )
-    repository: Repository
+    repository: OwnedRepository
 
     def fact(self) -> model.RepositoryFact:
         return model.RepositoryFact(
             action=self.action,
             installation_id=self.installation_id,
             repository=self.repository.repository(),
+            owner=self.repository.owner_account(),
         )

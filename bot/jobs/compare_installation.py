@@ -12,6 +12,7 @@ import structlog
 from pydantic import BaseModel
 
 from bot.clock import Clock
+from bot.flows.account_access import admit
 from bot.flows.catalog import compare_repository_job, sync_pull_request_job
 from bot.flows.change import AppliedChange
 from bot.flows.installation_facts import (
@@ -41,7 +42,7 @@ from bot.github.polling import list_polled_repositories, lock_installation
 from bot.github.store import list_repository_ids, revive_installation
 from bot.github.watch import record_compared_installation
 from bot.model import InstallationId, Value, WorkspaceId
-from jobq import ClaimedJob, Discard, Queue, write_transaction
+from jobq import ClaimedJob, Discard, Queue, current_database, write_transaction
 
 log = structlog.get_logger()
 
@@ -79,7 +80,9 @@ async def compare_installation(
     identity = arguments.installation_id
     workspace_id = await find_workspace_of_installation(identity)
     if workspace_id is None:
-        return Discard("belongs to no workspace")
+        workspace_id = await _admit(github, identity, queue, asked_at)
+    if workspace_id is None:
+        return Discard("belongs to no workspace, or waits for an admin")
     if arguments.is_whole:
         github.leave_half(None)
         github.leave_half(identity)
@@ -92,6 +95,20 @@ async def compare_installation(
         await _compare_repositories(identity, queue)
     log.info("installation compared", installation_id=identity, mended=mended)
     return None
+
+
+async def _admit(
+    github: GitHub, installation_id: InstallationId, queue: Queue, now: datetime
+) -> WorkspaceId | None:
+    """The workspace in which GitHub's account of this installation is allowed. None: it is in none."""
+    listed = await find_installation(github, installation_id)
+    if listed is None or listed.account is None:
+        return None
+    workspace_id = await find_workspace_of_installation(installation_id, listed.account.id)
+    if workspace_id is None:
+        async with current_database().transaction():
+            workspace_id = await admit(installation_fact(listed, InstallationAction.CREATED), queue, now)
+    return workspace_id
 
 
 async def _ask(github: GitHub, installation_id: InstallationId) -> _Answer:

@@ -23,6 +23,19 @@ async def connect_account(
     return connected is not None
 
 
+async def list_holders(workspace_id: WorkspaceId, account_id: AccountId) -> tuple[PersonId, ...]:
+    """The people to whom an account belongs, or belonged before."""
+    rows = await current_database().fetch(
+        """
+        SELECT person_id FROM account WHERE workspace_id = $1 AND id = $2
+        UNION SELECT person_id FROM former_account WHERE workspace_id = $1 AND id = $2 ORDER BY person_id
+        """,
+        workspace_id,
+        account_id,
+    )
+    return tuple(PersonId(row["person_id"]) for row in rows)
+
+
 async def list_accounts_of(workspace_id: WorkspaceId, slack_user_id: str) -> tuple[MappedAccount, ...]:
     """Every GitHub account of a Slack user, by login."""
     rows = await current_database().fetch(
@@ -37,5 +50,13 @@ async def list_accounts_of(workspace_id: WorkspaceId, slack_user_id: str) -> tup
 
 
 async def remove_accounts(person_id: PersonId) -> None:
-    """Takes all GitHub accounts from a person, who stays, with their settings."""
-    await current_database().execute("DELETE FROM account WHERE person_id = $1", person_id)
+    """Takes all GitHub accounts from a person, who stays, with their settings, and is remembered."""
+    await current_database().execute(
+        """
+        WITH removed AS (DELETE FROM account WHERE person_id = $1 RETURNING workspace_id, id, person_id)
+        INSERT INTO former_account (workspace_id, id, person_id)
+        SELECT workspace_id, id, person_id FROM removed
+        ON CONFLICT (workspace_id, id) DO UPDATE SET person_id = excluded.person_id
+        """,
+        person_id,
+    )

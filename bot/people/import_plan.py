@@ -52,6 +52,7 @@ class PlannedMapping(Value):
     name: str
     zone: str
     effect: Effect
+    is_guest: bool = False
     detail: str = ""
 
 
@@ -140,6 +141,7 @@ def _plan_mapping(
         name=row.name or profile.name,
         zone=zone,
         effect=Effect.ADDED,
+        is_guest=profile.is_guest,
     )
     if (before := owners.get(account.id)) is None:
         return planned

@@ -24,7 +24,8 @@ class Absence(Value):
 class Person(Value):
     """One human. `spans` maps a weekday (Monday = 0) to its working hours; None is Mon-Fri 09:00-17:00.
 
-    A `zone` that is unknown here becomes UTC, so that the person still gets their DMs.
+    A `zone` that is unknown here becomes UTC, so that the person still gets their DMs. `guest_allowed` says
+    whether an admin connected them although they were guests in Slack; None if nobody has looked at it yet.
     """
 
     id: PersonId
@@ -34,6 +35,7 @@ class Person(Value):
     zone: str
     spans: dict[int, tuple[time, time]] | None = None
     is_active: bool = True
+    guest_allowed: bool | None = None
     max_open_reviews: int | None = None
     dms_per_day: int = 8
     snoozed_until: datetime | None = None

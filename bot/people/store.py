@@ -11,8 +11,8 @@ from bot.people.model import Absence, MappedAccount, Person
 from jobq import current_database
 
 _PERSON = """
-    SELECT id, workspace_id, slack_user_id, name, zone, spans, is_active, max_open_reviews, dms_per_day,
-        snoozed_until, dm_channel, welcomed_at, (
+    SELECT id, workspace_id, slack_user_id, name, zone, spans, is_active, guest_allowed, max_open_reviews,
+        dms_per_day, snoozed_until, dm_channel, welcomed_at, (
             SELECT jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,
                 'ends_at', least(ends_at, cancelled_at), 'cover_person_id', cover_person_id)
                 ORDER BY starts_at, absence.id)
@@ -73,14 +73,22 @@ def _person(row: Any) -> Person:
 
 
 async def upsert_person(
-    workspace_id: WorkspaceId, slack_user_id: str, name: str, zone: str, is_active: bool = True
+    workspace_id: WorkspaceId,
+    slack_user_id: str,
+    name: str,
+    zone: str,
+    is_active: bool = True,
+    *,
+    guest_allowed: bool = False,
 ) -> PersonId:
     """Stores what Slack and the people file say about a person; their own settings stay."""
     identity = await current_database().fetchval(
         """
-        INSERT INTO person (workspace_id, slack_user_id, name, zone, is_active) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO person (workspace_id, slack_user_id, name, zone, is_active, guest_allowed)
+        VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (workspace_id, slack_user_id) DO UPDATE SET
-            name = excluded.name, zone = excluded.zone, is_active = excluded.is_active
+            name = excluded.name, zone = excluded.zone, is_active = excluded.is_active,
+            guest_allowed = excluded.guest_allowed
         RETURNING id
         """,
         workspace_id,
@@ -88,6 +96,7 @@ async def upsert_person(
         name,
         zone,
         is_active,
+        guest_allowed,
     )
     return PersonId(identity)
 
@@ -95,9 +104,15 @@ async def upsert_person(
 async def map_account(
     workspace_id: WorkspaceId, account_id: AccountId, login: str, person_id: PersonId
 ) -> None:
-    """Gives the account to a person, even if it belonged to somebody else."""
+    """Gives the account to a person, even if it belonged to somebody else, who is remembered."""
     await current_database().execute(
         """
+        WITH former AS (
+            INSERT INTO former_account (workspace_id, id, person_id)
+            SELECT workspace_id, id, person_id FROM account
+            WHERE workspace_id = $1 AND id = $2 AND person_id <> $4
+            ON CONFLICT (workspace_id, id) DO UPDATE SET person_id = excluded.person_id
+        )
         INSERT INTO account (workspace_id, id, login, person_id) VALUES ($1, $2, $3, $4)
         ON CONFLICT (workspace_id, id) DO UPDATE SET login = excluded.login, person_id = excluded.person_id
         """,
@@ -252,9 +267,14 @@ async def set_zone(person_id: PersonId, zone: str) -> None:
     await current_database().execute("UPDATE person SET zone = $2 WHERE id = $1", person_id, zone)
 
 
-async def set_active(person_id: PersonId, is_active: bool) -> None:
-    """`is_active` is false for a person who was deactivated in Slack."""
-    await current_database().execute("UPDATE person SET is_active = $2 WHERE id = $1", person_id, is_active)
+async def set_active(person_id: PersonId, is_active: bool, guest_allowed: bool) -> None:
+    """`is_active` is false for a person who was deactivated in Slack, or became a guest there."""
+    await current_database().execute(
+        "UPDATE person SET is_active = $2, guest_allowed = $3 WHERE id = $1",
+        person_id,
+        is_active,
+        guest_allowed,
+    )
 
 
 async def set_dm_channel(person_id: PersonId, channel: str) -> None:

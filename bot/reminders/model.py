@@ -220,8 +220,8 @@ class NoticeKind(StrEnum):
     known in Slack), NOBODY_LEFT (no reviewer could be found), NO_ANSWER, and NOBODY_ACTS (nobody is reminded,
     and why); and GITHUB_REFUSES to help Ripe with it. DIGEST lists reviews that get no DM of their own;
     BACKLOG is a digest with reviews that waited before Ripe was installed. GREETING goes to the person who
-    installed it. An admin hears of REFUSALS of GitHub and Slack, and what is UNHEARD because its author gets
-    no DMs.
+    installed it. An admin hears of REFUSALS of GitHub and Slack, of ACCOUNTS that wait to be
+    allowed, and what is UNHEARD because its author gets no DMs.
     """
 
     NOBODY_REACHABLE = "nobody_reachable"
@@ -234,6 +234,7 @@ class NoticeKind(StrEnum):
     GREETING = "greeting"
     DIGEST = "digest"
     REFUSALS = "refusals"
+    ACCOUNTS = "accounts"
 
 
 ObstacleNoticeKind = Literal[NoticeKind.GITHUB_REFUSES]

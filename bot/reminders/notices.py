@@ -63,6 +63,17 @@ async def count_notices(person_id: PersonId, kinds: Iterable[NoticeKind], since:
     return count
 
 
+async def count_notices_to_person(person_id: PersonId, kind: NoticeKind, since: datetime) -> int:
+    """How many notices of this kind, which is about no pull request, a person got since then."""
+    count: int = await current_database().fetchval(
+        "SELECT count(*) FROM message WHERE person_id = $1 AND letter = $2 AND sending_at >= $3",
+        person_id,
+        kind,
+        since,
+    )
+    return count
+
+
 async def is_refused(message_id: int) -> bool:
     """Whether Slack refused a DM for good."""
     refused: bool = await current_database().fetchval(

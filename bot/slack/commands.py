@@ -97,8 +97,15 @@ class JoinInstallation(Value):
     """Bring an installation of the GitHub App to this workspace."""
 
 
+class InviteWorkspace(Value):
+    """Make the link with which one more Slack workspace installs Ripe."""
+
+
 class AdminCommand(Value):
-    """How do things stand (no word), or: change that. The word may be none of ADMIN_WORDS."""
+    """How do things stand (no word), or: change that. The word may be none of ADMIN_WORDS.
+
+    `allow` and `refuse` are followed by a GitHub account.
+    """
 
     word: str = ""
 
@@ -112,7 +119,7 @@ ChangeCommand = SnoozeUntil | SnoozeUntilChange | SnoozeOff | Mute | OutOfOffice
 PersonCommand = ChangeCommand | ShowReviews | Why | OpenForm | Help | Unclear
 """Commands for people who are linked."""
 
-Command = AdminCommand | IdentityCommand | PersonCommand
+Command = AdminCommand | InviteWorkspace | IdentityCommand | PersonCommand
 
 _TARGET = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+) ?# ?(?P<number>\d{1,9})(?!\d)(?: · .*)?")
 """With the facts that follow the name in a DM and in lists: `acme/api#12 · by ben · new`."""
@@ -287,13 +294,25 @@ def _parse_reviews(text: str) -> Command:
             return _parse_why(text)
         case ["link", *rest]:
             return _parse_link(rest)
-        case ["admin", "join"]:
-            return JoinInstallation()
         case ["admin", *rest]:
-            return AdminCommand(word=" ".join(rest))
+            return _parse_admin(rest, text)
         case [word] if word in _HELP:
             return Help()
     return _unknown_page(phrase)
+
+
+def _parse_admin(rest: list[str], text: str) -> Command:
+    match rest:
+        case ["join"]:
+            return JoinInstallation()
+        case ["invite-workspace" | "invite"] | ["invite", "workspace"]:
+            return InviteWorkspace()
+        case ["allow" | "refuse" as word, _, *_]:
+            # As it was typed: the normalized phrase takes some logins for days.
+            named = " ".join(text.split()[2:]).removeprefix("@")
+            return AdminCommand(word=f"{word} {named}")
+        case _:
+            return AdminCommand(word=" ".join(rest))
 
 
 def _parse_why(text: str) -> Command:

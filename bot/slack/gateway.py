@@ -51,6 +51,13 @@ class SlackUser(Value):
     is_guest: bool = False
     is_admin: bool = False
     """An admin or an owner of the workspace."""
+    team_ids: frozenset[str] = frozenset()
+    """The workspaces that they are members of, if Slack says so."""
+
+    def is_outsider(self, team_id: str | None) -> bool:
+        """Whether they are a guest in this workspace, or come from another organization (Slack Connect)."""
+        is_foreign = team_id is not None and bool(self.team_ids) and team_id not in self.team_ids
+        return self.is_guest or is_foreign
 
 
 class SlackGateway:
@@ -331,6 +338,15 @@ def parse_user(user: Mapping[str, Any]) -> SlackUser:
         email=_text(profile.get("email")),
         is_bot=bool(user.get("is_bot")),
         is_active=not user.get("deleted"),
-        is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+        is_guest=any(user.get(name) for name in ("is_restricted", "is_ultra_restricted", "is_stranger")),
         is_admin=bool(user.get("is_admin") or user.get("is_owner")),
+        team_ids=_team_ids(user),
     )
+
+
+def _team_ids(user: Mapping[str, Any]) -> frozenset[str]:
+    """In an Enterprise organization a user has several: https://docs.slack.dev/reference/objects/user-object."""
+    enterprise = user.get("enterprise_user")
+    teams = enterprise.get("teams") if isinstance(enterprise, Mapping) else None
+    listed = [user.get("team_id"), *(teams if isinstance(teams, list) else ())]
+    return frozenset(team for team in listed if isinstance(team, str) and team)

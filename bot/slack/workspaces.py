@@ -134,5 +134,5 @@ class SlackWorkspaces:
 def _unreadable(workspace_id: WorkspaceId) -> str:
     return (
         f"SECRET_KEYS: none of them decrypts the Slack token of workspace {workspace_id}; add the key that"
-        " was in use then, or install Ripe there again at /slack/install"
+        " was in use then, or install Ripe there again with the link that `ripe slack-link` prints"
     )

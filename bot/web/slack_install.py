@@ -1,5 +1,7 @@
 """`/slack/install`: installs the app in one more Slack workspace, through Slack's own page.
 
+It opens with the one-time link of an admin only: otherwise everybody could bring their workspace to this bot.
+
 https://docs.slack.dev/authentication/installing-with-oauth
 """
 
@@ -24,8 +26,10 @@ from bot.slack.oauth import authorize_url, exchange_code
 from bot.slack.scopes import OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.slack.workspaces import SlackWorkspaces
 from bot.web.html import forbid_foreign_content, render_page, render_refusal
+from bot.web.one_time import StateRefusedError
 from bot.web.states import SealedStates, find_browser, make_browser, remember_browser
-from jobq import Postpone, Queue, utc_now
+from bot.web.workspace_link import check_invite, missing_settings, spend_invite
+from jobq import Postpone, Queue, current_database, utc_now
 
 log = structlog.get_logger()
 
@@ -48,22 +52,30 @@ def slack_install_blueprint(
 
     @blueprint.get("/slack/install")
     async def install() -> ResponseReturnValue:
-        if missing := _missing(settings, workspaces):
+        if missing := missing_settings(settings):
             return await _refuse_until_set(missing)
-        return _send_to_slack(settings)
+        try:
+            # Not spent yet: programs that preview links open it as well.
+            await check_invite(invite := request.args.get("invite", ""), utc_now())
+        except StateRefusedError as error:
+            return await render_refusal(str(error))
+        return _send_to_slack(settings, invite)
 
     @blueprint.get("/slack/oauth_redirect")
     async def come_back() -> ResponseReturnValue:
-        if missing := _missing(settings, workspaces):
+        if missing := missing_settings(settings):
             return await _refuse_until_set(missing)
         try:
             states, state, browser = _states(settings), request.args.get("state", ""), find_browser(request)
-            await states.check(PURPOSE, state, browser, utc_now())
+            invite = await states.check(PURPOSE, state, browser, utc_now())
+            await check_invite(invite, utc_now())
             await prepare_to_enter(workspaces, queue=queue, now=clock.now())
             installation = await _exchange(settings)
             # Only now: until Slack has taken the code, this may be anybody, for whom nothing is stored.
-            await states.spend(PURPOSE, state, browser, utc_now())
-            await enter_workspace(installation, workspaces, queue=queue, now=clock.now())
+            async with current_database().transaction():
+                await states.spend(PURPOSE, state, browser, utc_now())
+                await spend_invite(invite, utc_now())
+                await enter_workspace(installation, workspaces, queue=queue, now=clock.now())
         except UserError as error:
             log.info("Slack installation refused", reason=str(error))
             return await render_refusal(f"{error} Nothing was installed.")
@@ -77,10 +89,10 @@ def slack_install_blueprint(
     return blueprint
 
 
-def _send_to_slack(settings: Settings) -> Response:
+def _send_to_slack(settings: Settings, invite: str) -> Response:
     """To Slack's page, with a state that only this browser can bring back."""
     browser = make_browser(request)
-    state = _states(settings).issue(PURPOSE, utc_now(), browser=browser)
+    state = _states(settings).issue(PURPOSE, utc_now(), browser=browser, invite=invite)
     url = authorize_url(
         settings.slack_api_url,
         settings.slack_client_id or "",
@@ -146,16 +158,6 @@ def _states(settings: Settings) -> SealedStates:
     if cipher is None:
         raise UserError("SECRET_KEYS must be set first.")
     return SealedStates(cipher)
-
-
-def _missing(settings: Settings, workspaces: SlackWorkspaces) -> list[str]:
-    needed = {
-        "SLACK_CLIENT_ID": settings.slack_client_id,
-        "SLACK_CLIENT_SECRET": settings.slack_client_secret,
-        "PUBLIC_URL": settings.public_url,
-        "SECRET_KEYS": workspaces.has_keys,
-    }
-    return [name for name, value in needed.items() if not value]
 
 
 def _redirect_uri(settings: Settings) -> str:

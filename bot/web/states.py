@@ -48,6 +48,7 @@ class _SealedState(Value):
     browser: str
     expires_at: datetime
     nonce: str
+    invite: str = ""
 
 
 class SealedStates:
@@ -59,22 +60,24 @@ class SealedStates:
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
 
-    def issue(self, purpose: str, now: datetime, *, browser: str) -> str:
-        """A new state, to be spent once for `purpose` by `browser`."""
+    def issue(self, purpose: str, now: datetime, *, browser: str, invite: str = "") -> str:
+        """A new state, to be spent once for `purpose` by `browser`. `check` returns its `invite`."""
         state = _SealedState(
             purpose=purpose,
             browser=digest_of(browser).hex(),
             expires_at=now + STATE_LIFE,
             nonce=make_secret(),
+            invite=invite,
         )
         return self._cipher.encrypt(SecretStr(state.model_dump_json())).decode()
 
-    async def check(self, purpose: str, state: str, browser: str | None, now: datetime) -> None:
-        """Raises StateRefusedError if this state could not be spent now. Stores nothing."""
+    async def check(self, purpose: str, state: str, browser: str | None, now: datetime) -> str:
+        """The invite of a state that could be spent now. Stores nothing. Raises StateRefusedError."""
         opened = self._open(purpose, state, browser, now)
         spent = "SELECT true FROM oauth_state WHERE digest = $1"
         if await current_database().fetchval(spent, digest_of(opened.nonce)):
             raise StateRefusedError(_REFUSALS.used)
+        return opened.invite
 
     async def spend(self, purpose: str, state: str, browser: str | None, now: datetime) -> None:
         """Make sure that nobody can use this state again. Raises StateRefusedError."""
@@ -110,7 +113,12 @@ class SealedStates:
 
 
 async def issue_state(
-    purpose: str, payload: Mapping[str, Any], now: datetime, *, browser: str | None = None
+    purpose: str,
+    payload: Mapping[str, Any],
+    now: datetime,
+    *,
+    browser: str | None = None,
+    life: timedelta = STATE_LIFE,
 ) -> str:
     """A new state, to be spent once for `purpose`, by `browser` only. Without one, any browser may spend it.
 
@@ -123,21 +131,25 @@ async def issue_state(
         purpose,
         None if browser is None else digest_of(browser),
         to_json(payload).decode(),
-        now + STATE_LIFE,
+        now + life,
     )
     return state
 
 
-async def spend_state(purpose: str, state: str, browser: str | None, now: datetime) -> Payload:
+async def spend_state(
+    purpose: str, state: str, browser: str | None, now: datetime, refusals: Refusals = _REFUSALS
+) -> Payload:
     """The payload of a state, and nobody can use it again. Raises StateRefusedError without spending it."""
-    row = await _STATES.spend(purpose, state, browser, now, _REFUSALS)
+    row = await _STATES.spend(purpose, state, browser, now, refusals)
     payload: Payload = from_json(row["payload"])
     return payload
 
 
-async def read_state(purpose: str, state: str, browser: str | None, now: datetime) -> Payload:
+async def read_state(
+    purpose: str, state: str, browser: str | None, now: datetime, refusals: Refusals = _REFUSALS
+) -> Payload:
     """The payload of a state that could be spent now, and can be after this. Raises StateRefusedError."""
-    row = await _STATES.check(purpose, state, browser, now, _REFUSALS)
+    row = await _STATES.check(purpose, state, browser, now, refusals)
     payload: Payload = from_json(row["payload"])
     return payload
 

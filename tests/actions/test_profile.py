@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.actions.profile import follow_profile
 from bot.flows.catalog import remind_reviewer_job
+from bot.flows.profiles import follow_profile
 from bot.reminders.model import MessageState
 from bot.reminders.store import begin_sending, record_state
 from bot.slack.gateway import SlackUser

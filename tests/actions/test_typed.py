@@ -13,6 +13,7 @@ from bot.slack.absences import Interval
 from bot.slack.commands import (
     AdminCommand,
     IdentityCommand,
+    InviteWorkspace,
     OutOfOffice,
     SnoozeUntil,
     parse_command,
@@ -26,7 +27,7 @@ from tests.factories import MONDAY
 
 async def say(world: World, line: str, name: str = "ana") -> Rendered:
     command = parse_command(line)
-    assert not isinstance(command, AdminCommand | IdentityCommand)
+    assert not isinstance(command, AdminCommand | InviteWorkspace | IdentityCommand)
     answer = await carry_out(await world.person(name), command, queue=world.queue, now=world.now)
     assert check_blocks(list(answer.blocks)) == []
     return answer

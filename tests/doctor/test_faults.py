@@ -35,7 +35,8 @@ FOUND: list[Fault] = [
     (faults.a_colleague_who_left, "people.deactivated", WARNING, "Slack: cho", "`ripe config apply FILE`"),
     (
         faults.a_colleague_whose_leaving_was_missed,
-        "people.deactivated", WARNING, "deactivated in Slack: cho", "`ripe config apply FILE`",
+        "people.deactivated", WARNING, "deactivated or guests in Slack: cho",
+        "`ripe config apply FILE`",
     ),
     (faults.a_guest_who_reviews, "people.guests", WARNING, "guests in Slack", "out of the people file"),
     (

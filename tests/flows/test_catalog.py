@@ -23,6 +23,8 @@ ABOUT = [
     (catalog.remind_reviewer_job(RequestId(7)), SubjectKind.REQUEST),
     (catalog.sync_pull_request_job(PullRequestId(7)), SubjectKind.PULL_REQUEST),
     (catalog.tell_admin_job(WorkspaceId(7)), SubjectKind.WORKSPACE),
+    (catalog.refresh_profiles_job(WorkspaceId(7)), SubjectKind.WORKSPACE),
+    (catalog.tell_admin_of_accounts_job(WorkspaceId(7)), SubjectKind.WORKSPACE),
     (catalog.tell_admin_of_silence_job(WorkspaceId(7)), SubjectKind.WORKSPACE),
     (catalog.tell_author_job(PullRequestId(7), NoticeKind.NO_ANSWER), SubjectKind.PULL_REQUEST),
     (catalog.digest_job(PersonId(7)), SubjectKind.PERSON),

@@ -78,4 +78,5 @@ async def test_a_fact_of_an_installation_without_a_workspace_is_dropped(queue: Q
     stored = await find_delivery("guid-1")
     assert stored is not None
     assert (stored.fact, stored.note) == (None, "joins no workspace yet")
-    assert await queued_guids(queue) == []
+    asked = [queued.job.arguments["workspace_id"] for queued in await queue.queued()]
+    assert asked == [1, 2], "the admins of both"

@@ -90,7 +90,7 @@ async def test_the_token_goes_to_the_api_alone_and_the_secret_to_the_exchange_al
 ) -> None:
     exchange = respx.post(EXCHANGE).mock(return_value=given())
     me = respx.get(f"{API}/user").mock(return_value=httpx.Response(200, json={"id": 7, "login": "ana"}))
-    assert await oauth.identify("code", "v" * 43) == Account(id=7, login="ana")
+    assert (await oauth.identify("code", "v" * 43)).account == Account(id=7, login="ana")
     sent, asked = exchange.calls.last.request, me.calls.last.request
     assert SECRET in sent.content.decode()
     assert SECRET not in str(sent.url)

@@ -38,7 +38,8 @@ def test_fields_that_are_not_on_the_list_are_dropped(event: str, payload: Any) -
 
 def test_a_fact_survives_being_stored() -> None:
     fact = parse("pull_request_review", review_payload())
-    assert FACT.validate_json(FACT.dump_json(fact)) == fact
+    # Its owner is needed until it is stored under a workspace, and not after.
+    assert FACT.validate_json(FACT.dump_json(fact)) == fact.model_copy(update={"owner": None})
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,29 @@ import httpx
 from bot.encryption import tls_context
 from bot.sandbox.slack.world import SlackWorld
 from bot.slack.messages import OPEN
+from bot.web.workspace_link import make_workspace_link
 from tests.journeys.whole import Whole
+
+
+class Browser(httpx.AsyncClient):
+    """Somebody's browser. It knows the bot, whose admins can give its person a link."""
+
+    ripe: Whole
 
 
 def browser_of(ripe: Whole) -> httpx.AsyncClient:
     """One without cookies, that follows no redirects: each step is looked at."""
-    return httpx.AsyncClient(base_url=own_url(ripe), timeout=20.0, verify=tls_context())
+    browser = Browser(base_url=own_url(ripe), timeout=20.0, verify=tls_context())
+    browser.ripe = ripe
+    return browser
+
+
+async def open_workspace_link(browser: httpx.AsyncClient) -> httpx.Response:
+    """The answer to /slack/install, opened with a new link of an admin."""
+    assert isinstance(browser, Browser)
+    with browser.ripe.app.database.ambient():
+        link = await make_workspace_link(browser.ripe.app.settings, "olga")
+    return await browser.get(link)
 
 
 def own_url(ripe: Whole) -> str:

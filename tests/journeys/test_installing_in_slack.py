@@ -16,7 +16,10 @@ from bot.slack.errors import TokenUnreadableError
 from bot.web.app import create_web
 from bot.web.slack_install import PURPOSE
 from bot.web.states import COOKIE, STATE_LIFE, SealedStates
+from bot.web.workspace_link import LINK_LIFE, make_workspace_link
+from bot.web.workspace_link import PURPOSE as LINK_PURPOSE
 from jobq import utc_now
+from tests.journeys.on_github import ask_link, state_in, type_reviews_command
 from tests.journeys.two_workspaces import BETA, allow, beta_id, go_to_slack, install, workspaces
 from tests.journeys.whole import Whole
 
@@ -105,6 +108,61 @@ async def sealed_token(ripe: Whole) -> bytes:
     return kept
 
 
+# The admin's link
+
+
+async def test_an_admin_makes_the_link_with_a_command(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    link = await ask_link(ripe, "olga", "admin invite-workspace")
+    assert link.startswith(f"{ripe.app.settings.public_url}/slack/install?invite=")
+    sent = await browser.get(link)
+    assert (await browser.get(await allow(browser, sent.headers["location"]))).status_code == 200
+    assert BETA in await workspaces(ripe)
+
+
+async def test_a_link_is_good_for_one_workspace(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    link = await ask_link(ripe, "olga", "admin invite-workspace")
+    pages = [(await browser.get(link)).headers["location"] for _ in range(2)]
+    first, second = [await allow(browser, page) for page in pages]
+    assert (await browser.get(first)).status_code == 200
+    for late in (await browser.get(second), await browser.get(link)):
+        assert late.status_code == 403
+        assert "used before" in late.text
+        assert "ripe slack-link" in late.text
+    exchanges = [call for call in ripe.slack.calls if call.method == "oauth.v2.access"]
+    assert len(exchanges) == 1
+
+
+@pytest.mark.parametrize("query", ["", "?invite=", "?invite=made-up", "?token=x", f"?invite={'x' * 5000}"])
+async def test_without_a_link_the_page_says_whom_to_ask(
+    ripe: Whole, browser: httpx.AsyncClient, query: str
+) -> None:
+    answer = await browser.get(f"/slack/install{query}")
+    assert answer.status_code == 403
+    assert "/reviews admin invite-workspace" in answer.text
+    assert await ripe.app.database.fetchval("SELECT count(*) FROM oauth_state") == 0
+
+
+async def test_a_link_of_an_hour_ago_is_refused(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    page = await go_to_slack(browser)
+    await ripe.app.database.execute(
+        "UPDATE oauth_state SET expires_at = expires_at - $1::interval", LINK_LIFE
+    )
+    await refused(ripe, await browser.get(await allow(browser, page)), "older than an hour")
+
+
+async def test_a_link_to_connect_oneself_installs_nothing(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    state = state_in(await ask_link(ripe, "ana"))
+    answer = await browser.get(f"/slack/install?invite={state}")
+    assert answer.status_code == 403
+
+
+async def test_only_admins_of_the_first_workspace_make_links(ripe: Whole, browser: httpx.AsyncClient) -> None:
+    assert "Only admins" in await type_reviews_command(ripe, "ana", "admin invite-workspace")
+    await install(browser)
+    answer = await type_reviews_command(ripe, "olga", "admin invite-workspace", ripe.beta)
+    assert "that Ripe was set up with" in answer
+
+
 # Refused
 
 
@@ -129,7 +187,8 @@ async def test_the_browser_of_somebody_else_is_refused(ripe: Whole, browser: htt
     url = await allow(browser, await go_to_slack(browser))
     async with httpx.AsyncClient(verify=tls_context()) as stranger:
         await refused(ripe, await stranger.get(url), "begun in another browser")
-        await stranger.get(f"{ripe.app.settings.public_url}/slack/install")
+        with ripe.app.database.ambient():
+            await stranger.get(await make_workspace_link(ripe.app.settings, "olga"))
         assert stranger.cookies.get(COOKIE)
         await refused(ripe, await stranger.get(url), "begun in another browser")
 
@@ -151,7 +210,8 @@ async def test_a_visit_without_an_installation_stores_nothing(
         state = parse_qs(urlsplit(page).query)["state"][0]
         answer = await browser.get("/slack/oauth_redirect", params={"code": "made up", "state": state})
         assert answer.status_code == 403
-    assert await ripe.app.database.fetchval("SELECT count(*) FROM oauth_state") == 0
+    kept = await ripe.app.database.fetch("SELECT purpose, used_at FROM oauth_state")
+    assert {tuple(row) for row in kept} == {(LINK_PURPOSE, None)}, "the admin's links only, still good"
 
 
 async def test_a_state_in_another_spelling_is_the_same_state(ripe: Whole, browser: httpx.AsyncClient) -> None:

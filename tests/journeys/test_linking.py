@@ -25,6 +25,7 @@ from tests.journeys.on_github import (
     ask_link,
     browser_of,
     go_there_and_back,
+    open_workspace_link,
     own_url,
     press,
     set_out,
@@ -210,7 +211,7 @@ async def test_a_state_of_another_purpose_is_refused(ripe: Whole, browser: httpx
     for path in ("/github/callback", "/github/join", "/github/join/choose"):
         refused = await browser.get(path, params={"state": state_in(link), "code": "x"})
         assert refused.status_code == 403
-    slack = await browser.get("/slack/install")
+    slack = await open_workspace_link(browser)
     foreign = state_in(slack.headers["Location"])
     assert (await browser.get("/github/callback", params={"state": foreign, "code": "x"})).status_code == 403
     assert exchanges(ripe) == 0
@@ -386,7 +387,7 @@ async def test_without_credentials_people_are_told_what_is_missing(ripe: Whole) 
 async def test_a_link_of_one_workspace_connects_in_that_one_only(
     ripe: Whole, browser: httpx.AsyncClient
 ) -> None:
-    page = (await browser.get("/slack/install")).headers["Location"]
+    page = (await open_workspace_link(browser)).headers["Location"]
     allowed = await browser.post(page, data={"team": ripe.beta.state.team_id})
     assert (await browser.get(allowed.headers["Location"])).status_code == 200
     done = await go_there_and_back(browser, await ask_link(ripe, "ana", slack=ripe.beta), "ana")

@@ -53,7 +53,7 @@ REASONS = (
     Reason(everything_snoozed, "cho gets no reminders until 7 Dec"),
     Reason(away_before, "cho is out until 11 Dec"),
     Reason(away_after, "cho is out until 11 Dec"),
-    Reason(deactivated, "cho is deactivated in Slack"),
+    Reason(deactivated, "cho is deactivated or a guest in Slack"),
     Reason(refused, "Slack refused the DM to cho"),
     Reason(all_sent, "cho was reminded 3 times, Ripe has stopped"),
     Reason(unconfirmed, "Slack is being asked whether the last DM to cho arrived"),

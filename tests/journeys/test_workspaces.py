@@ -96,6 +96,8 @@ async def test_with_two_workspaces_an_unknown_installation_joins_none(
     await install(browser)
     ripe.github.uninstall(ripe.github.document.installations[0])
     await ripe.settle()
+    ripe.github.document.organization.id = 999
+    ripe.github.document.organization.login = "strangers"
     new = ripe.github.install(REPOSITORIES)
     ripe.github.open_pull_request("acme/api", "ben", "Round up", ["docs/intro.md"])
     await ripe.settle()

@@ -8,14 +8,15 @@ from bot.github.store import save_installation
 from bot.model import InstallationId, WorkspaceId
 from bot.sandbox.github.seed import REPOSITORIES
 from bot.sandbox.slack.world import SlackWorld
+from tests.journeys.on_github import open_workspace_link
 from tests.journeys.whole import PEOPLE, RULES, Whole
 
 BETA = "T0BETA0001"
 
 
 async def go_to_slack(browser: httpx.AsyncClient) -> str:
-    """Slack's page, to which /slack/install sends the browser."""
-    sent = await browser.get("/slack/install")
+    """Slack's page, to which /slack/install sends the browser that opens an admin's link."""
+    sent = await open_workspace_link(browser)
     assert sent.status_code == 303, sent.text
     return sent.headers["location"]
 

@@ -117,7 +117,7 @@ async def test_an_account_moves_to_another_person() -> None:
 async def test_what_a_person_sets_is_read_back() -> None:
     ana = await new_person("ana", 1)
     await store.set_zone(ana, "America/Lima")
-    await store.set_active(ana, False)
+    await store.set_active(ana, False, guest_allowed=False)
     spans = '{"0": ["08:30", "12:00"]}'
     await current_database().execute("UPDATE person SET spans = $1", spans)
     person = await store.load_person(ana)

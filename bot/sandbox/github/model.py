@@ -10,6 +10,8 @@ class User(BaseModel):
     id: int
     login: str
     type: Literal["User", "Bot", "Organization"] = "User"
+    email: str | None = None
+    """As the person's profile shows it."""
 
 
 class Team(BaseModel):

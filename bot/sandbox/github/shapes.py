@@ -70,7 +70,7 @@ class Shapes:
             "node_id": _node("Repository", repo.id),
             "name": repo.name,
             "full_name": repo.full_name,
-            "owner": self.user(self.document.organization),
+            "owner": self.user(self._owner_of(repo)),
             "html_url": page,
             "url": url,
             **{name: url + path for name, path in REPO_LINKS.items()},
@@ -82,6 +82,14 @@ class Shapes:
             **REPO_FACTS,
             "archived": repo.archived,
         }
+
+    def _owner_of(self, repo: Repo) -> User:
+        """The account that the repository's name begins with, or else the one that installed the App."""
+        document = self.document
+        if repo.owner in document.accounts:
+            return document.accounts[repo.owner]
+        installation = document.installation_of(repo)
+        return (installation and installation.account) or document.organization
 
     def hook(self, repo: Repo, target: str) -> Shape:
         """A webhook that posts to `target`."""

@@ -99,7 +99,8 @@ def _add_questions(blueprint: Blueprint, server: GitHubServer, api: str) -> None
 
     @blueprint.get(f"{api}/user")
     async def me() -> Response:
-        return jsonify(shapes.user(_caller(server)))
+        user = _caller(server)
+        return jsonify(shapes.user(user) | {"email": user.email})
 
     @blueprint.get(f"{api}/user/installations")
     async def my_installations() -> Response:

@@ -34,7 +34,10 @@ class _Kept(BaseModel):
 
 
 class User(_Kept):
-    """Somebody in the workspace. `tz` is an IANA name; `updated` is in seconds."""
+    """Somebody in the workspace. `tz` is an IANA name; `updated` is in seconds.
+
+    A `team_id` says that they belong to another workspace, and are here by a shared channel.
+    """
 
     id: str
     name: str
@@ -47,6 +50,7 @@ class User(_Kept):
     is_ultra_restricted: bool = False
     is_bot: bool = False
     deleted: bool = False
+    team_id: str = ""
     updated: int = 0
 
     def offset(self, now: datetime) -> int:

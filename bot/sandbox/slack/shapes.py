@@ -9,7 +9,7 @@ def user_shape(workspace: Workspace, user: User) -> Json:
     offset = user.offset(workspace.now())
     return {
         "id": user.id,
-        "team_id": workspace.state.team_id,
+        "team_id": user.team_id or workspace.state.team_id,
         "name": user.name,
         "deleted": user.deleted,
         "color": "9f69e7",

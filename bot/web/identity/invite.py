@@ -5,6 +5,7 @@ from bot.model import UserError, WorkspaceId
 from bot.settings import Settings
 from bot.web.identity.ports import Invitee, describe_missing_settings
 from bot.web.states import issue_state
+from bot.web.workspace_link import make_workspace_link
 from jobq import utc_now
 
 
@@ -12,6 +13,8 @@ def make_invite(settings: Settings) -> Invite:
     """Makes links to the pages of a bot with these settings."""
 
     async def invite(purpose: Purpose, workspace_id: WorkspaceId, slack_user_id: str) -> str:
+        if purpose is Purpose.WORKSPACE:
+            return await make_workspace_link(settings, slack_user_id)
         if reason := describe_missing_settings(settings):
             raise UserError(reason)
         invitee = Invitee(workspace_id=workspace_id, slack_user_id=slack_user_id)

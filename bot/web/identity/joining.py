@@ -42,7 +42,7 @@ def add_joining(blueprint: Blueprint, ports: IdentityPorts) -> None:
             raise UserError("GitHub did not say that this installation is yours. Nothing was changed.")
         user = await ports.load_user(_trip_of(offer))
         await spend_state(OFFER, state, find_browser(request), utc_now())
-        await join_installation(offer.workspace_id, installation, queue=ports.queue)
+        await join_installation(offer.workspace_id, installation, queue=ports.queue, by=user.name)
         return await render_page("identity/joined.html", account=installation.account.login, user=user)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bot.actions.identity import Purpose
+from bot.actions.link_account import check_member
 from bot.github.oauth import GitHubOAuth, ProvenInstallation
 from bot.model import UserError, Value, WorkspaceId
 from bot.settings import Settings
@@ -75,7 +76,7 @@ class IdentityPorts:
     async def load_user(self, trip: Trip) -> SlackUser:
         """The person as Slack knows them now. Raises UserError if this trip is not for them.
 
-        They must be active, and an admin if they want to bring an installation.
+        They must be active; an admin if they want to bring an installation, and no guest otherwise.
         """
         slack = await self.load_slack(trip)
         try:
@@ -84,6 +85,8 @@ class IdentityPorts:
             raise UserError("Slack does not tell who you are. Try again in a minute.") from error
         if user is None or not user.is_active or user.is_bot:
             raise UserError("This link is for somebody who is not active in Slack.")
+        if trip.purpose is Purpose.LINK:
+            await check_member(trip.workspace_id, user)
         if trip.purpose is Purpose.JOIN and not user.is_admin:
             raise UserError("Only admins and owners of the Slack workspace can bring repositories to it.")
         return user

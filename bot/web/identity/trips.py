@@ -15,6 +15,7 @@ from bot.slack.escape import disarm
 from bot.slack.gateway import SlackGateway
 from bot.slack.messages import MOST_IN_NAME, render_text
 from bot.web.html import render_page
+from bot.web.identity.owners import find_owners, warn_owners
 from bot.web.identity.ports import IdentityPorts, InstallationOffer, Invitee, Trip
 from bot.web.states import (
     find_browser,
@@ -79,11 +80,16 @@ async def _read_link(purpose: Purpose, state: str) -> Trip:
 
 
 async def _link(ports: IdentityPorts, trip: Trip, code: str, verifier: str) -> Response:
-    account = await ports.oauth.identify(code, verifier)
-    user = await ports.load_user(trip)
-    await link_account(trip.workspace_id, user, account, queue=ports.queue)
+    identity = await ports.oauth.identify(code, verifier)
+    account, user, slack = identity.account, await ports.load_user(trip), await ports.load_slack(trip)
+    owners = await find_owners(trip.workspace_id, identity, user, slack)
+    try:
+        await link_account(trip.workspace_id, user, account, queue=ports.queue)
+    except UserError:
+        await warn_owners(owners, account.login, user, slack, is_linked=False)
+        raise
     log.info("account linked", workspace_id=trip.workspace_id, account_id=account.id)
-    slack = await ports.load_slack(trip)
+    await warn_owners(owners, account.login, user, slack, is_linked=True)
     is_notified = await _notify(slack, user.id, account.login)
     return await render_page("identity/linked.html", user=user, login=account.login, is_notified=is_notified)
 
