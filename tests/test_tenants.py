@@ -124,7 +124,6 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     peek_reminder_states: peek_at_requests_of_ana,
     load_reminder_states: lambda a: load_reminder_states([a.request_id, a.twin_id], MONDAY),
     read_reminder_states: lambda a: read_reminder_states([a.request_id, a.twin_id], MONDAY),
-    notices.list_author_notices: lambda a: notices.list_author_notices(a.pull_request),
     notices.find_notice: find_greeting,
     author_notices.list_earlier: lambda a: author_notices.list_earlier(a.pull_request),
     author_notices.find_news: lambda a: author_notices.find_news(

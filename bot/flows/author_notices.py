@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bot.flows.reminder_state import load_reminder_states
 from bot.flows.standstill import (
@@ -12,8 +13,8 @@ from bot.flows.standstill import (
 )
 from bot.flows.visibility import Visibility, find_visibility
 from bot.reminders import rules
-from bot.reminders.model import AuthorNoticeKind, MessageState, NoticeKind, ReminderState
-from bot.reminders.notices import AuthorNotice, list_author_notices, read_author_notice
+from bot.reminders.model import AuthorNoticeKind, Message, MessageState, NoticeKind, ReminderState
+from bot.reminders.notices import AuthorNotice
 from bot.reviews.model import PullRequest
 from bot.reviews.store import list_open_requests
 from jobq import Discard, Postpone, current_database
@@ -34,16 +35,28 @@ async def list_earlier(pull_request: PullRequest) -> tuple[AuthorNotice, ...]:
     """The notices of the current round that the author got or is getting, by themselves or in a digest."""
     rows = await current_database().fetch(
         """
-        SELECT kind AS notice, late_notice.topics, message.id, 0 AS sequence, state, sending_at,
+        WITH notice AS (
+            SELECT id AS message_id, notice AS kind, topics FROM message
+            WHERE pull_request_id = $1 AND round = $2
+            UNION ALL
+            SELECT late_notice.message_id, late_notice.kind, late_notice.topics
+            FROM late_notice JOIN message ON message.id = late_notice.message_id
+            WHERE late_notice.pull_request_id = $1 AND late_notice.round = $2 AND message.state <> 'failed'
+        )
+        SELECT notice.kind, notice.topics AS said, id, 0 AS sequence, state, sending_at,
             sending_on AS sending_started_at, sent_at, channel, ts, shown, error
-        FROM late_notice JOIN message ON message.id = late_notice.message_id
-        WHERE late_notice.pull_request_id = $1 AND late_notice.round = $2 AND state <> 'failed'
+        FROM notice JOIN message ON message.id = notice.message_id
+        ORDER BY id
         """,
         pull_request.id,
         pull_request.round,
     )
-    in_digests = [read_author_notice(dict(row)) for row in rows]
-    return (*await list_author_notices(pull_request), *in_digests)
+    return tuple(_author_notice(dict(row)) for row in rows)
+
+
+def _author_notice(fields: dict[str, Any]) -> AuthorNotice:
+    kind, topics = NoticeKind(fields.pop("kind")), frozenset(fields.pop("said"))
+    return AuthorNotice(kind=kind, topics=topics, message=Message.model_validate(fields))
 
 
 async def find_news(

@@ -1,4 +1,4 @@
-"""What a fact means beyond the requests that it opens and closes: snoozes, names and jobs. Pure."""
+"""Snoozes, names and jobs that follow from a fact, beside the requests that it opens and closes. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -88,6 +88,8 @@ async def plan_late_notice(
 async def load_late_notices(person_id: PersonId, queue: Queue, now: datetime) -> LateNotices:
     """Forgets those that are no longer true. Has GitHub asked about those not heard of in two hours."""
     planned = await _list_planned(person_id)
+    if not planned:
+        return LateNotices()
     asked = [notice for notice in planned if now - notice.heard_at <= LATE_AFTER]
     unasked = [notice for notice in planned if notice not in asked]
     await queue.save_all(sync_pull_request_job(notice.pull_request_id) for notice in unasked)
@@ -98,7 +100,7 @@ async def load_late_notices(person_id: PersonId, queue: Queue, now: datetime) ->
         items += [item] if item else []
     return LateNotices(
         items=tuple(items),
-        planned_at=min((notice.planned_at for notice in planned), default=None),
+        planned_at=min(notice.planned_at for notice in planned),
         is_asking=bool(unasked),
     )
 

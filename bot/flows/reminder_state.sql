@@ -17,7 +17,8 @@ SELECT jsonb_build_object(
         'updated_at', updated_at, 'pushed_at', pushed_at, 'round', pull_request.round),
     'person', CASE WHEN person.id IS NOT NULL THEN jsonb_build_object('id', person.id,
         'workspace_id', person.workspace_id, 'slack_user_id', slack_user_id, 'name', name, 'zone', zone,
-        'spans', spans, 'is_active', is_active, 'max_open_reviews', max_open_reviews, 'dms_per_day', dms_per_day,
+        'spans', spans, 'is_active', is_active, 'guest_allowed', guest_allowed,
+        'max_open_reviews', max_open_reviews, 'dms_per_day', dms_per_day,
         'snoozed_until', person.snoozed_until, 'dm_channel', dm_channel, 'welcomed_at', welcomed_at,
         'absences', (
             SELECT coalesce(jsonb_agg(jsonb_build_object('id', absence.id, 'starts_at', starts_at,

@@ -30,9 +30,9 @@ def list_newest(client: github.Github, url: str) -> list[Any]:
 def _last_page(links: str) -> int:
     if 'rel="next"' not in links:
         return 1
-    if (found := _LAST.search(links)) is None:
+    if (last := _LAST.search(links)) is None:
         raise OddAnswerError("the answer does not say how many pages follow")
-    return int(found["page"])
+    return int(last["page"])
 
 
 def read_list(answer: object) -> list[Any]:

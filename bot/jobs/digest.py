@@ -162,7 +162,8 @@ async def _begin(
         tomorrow = next_morning(person, now) if listed.notices.is_asking else None
         if moments := [at for at in (listed.next_at, tomorrow) if at is not None]:
             jobs.append(digest_job(person.id).runs_at(min(moments)))
-        await queue.save_all(jobs)
+        if jobs:
+            await queue.save_all(jobs)
     return prepared
 
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from bot.model import PersonId, Value
 from bot.reminders.model import Message, Notice, NoticeKind
-from bot.reviews.model import PullRequest
 from jobq import current_database
 
 
@@ -88,23 +86,3 @@ class AuthorNotice(Value):
     kind: NoticeKind
     topics: frozenset[str]
     message: Message
-
-
-async def list_author_notices(pull_request: PullRequest) -> tuple[AuthorNotice, ...]:
-    """The notices that the author got, or is getting, in the current round, oldest first."""
-    rows = await current_database().fetch(
-        """
-        SELECT notice, topics, id, 0 AS sequence, state, sending_at, sending_on AS sending_started_at,
-            sent_at, channel, ts, shown, error
-        FROM message WHERE pull_request_id = $1 AND round = $2 ORDER BY id
-        """,
-        pull_request.id,
-        pull_request.round,
-    )
-    return tuple(read_author_notice(dict(row)) for row in rows)
-
-
-def read_author_notice(fields: dict[str, Any]) -> AuthorNotice:
-    """From the columns `notice` and `topics` and those of the message."""
-    kind, topics = NoticeKind(fields.pop("notice")), frozenset(fields.pop("topics"))
-    return AuthorNotice(kind=kind, topics=topics, message=Message.model_validate(fields))

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.flows.author_notices import list_earlier
 from bot.flows.catalog import greet_installer_job, tell_author_job, welcome_digest_job
 from bot.flows.notices import begin_notice
 from bot.flows.outbox import key_of
@@ -16,7 +17,7 @@ from bot.model import AccountId, InstallationId, PersonId
 from bot.people.model import Person
 from bot.people.store import load_person, snooze_person
 from bot.reminders.model import MessageState, Notice, NoticeKind
-from bot.reminders.notices import find_notice, insert_notice, list_author_notices
+from bot.reminders.notices import find_notice, insert_notice
 from bot.reminders.store import begin_sending, record_sent, record_state
 from bot.reviews import backlog
 from bot.reviews.store import snooze_request
@@ -329,6 +330,6 @@ async def test_no_answer_waits_until_the_latest_moment_for_a_first_one(scene: Sc
     (text,) = case.texts()
     assert "no answer yet from ana-gh" in text
     pull_request = await load_pull_request(request.pull_request_id)
-    (notice,) = await list_author_notices(pull_request)
+    (notice,) = await list_earlier(pull_request)
     assert (notice.kind, notice.message.state) == (NoticeKind.NO_ANSWER, SENT)
     assert await find_notice(Notice.to_author(ben, NoticeKind.NO_ANSWER, pull_request)) == notice.message

@@ -34,7 +34,7 @@ A_REMINDER = 15
 """With the edit of the DM before it."""
 AN_AUTHOR_NOTICE = 16
 A_GREETING = 13
-A_DIGEST = 14
+A_DIGEST = 15
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ CHO, DEV = account("cho", 203), account("dev", 204)
 
 FOLLOWING = (
     "remind_reviewer", "tell_author", "assign_reviewers", "sync_pull_request", "backfill_repository",
-    "greet_installer",
+    "greet_installer", "ask_for_verdict",
 )  # fmt: skip
 """The jobs that a fact may save."""
 OF_THE_DOMAIN = (
