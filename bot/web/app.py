@@ -49,7 +49,7 @@ def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Qu
     """Every route of the bot. The sandbox adds its `pages`; without them `/setup` is closed."""
     web = Quart("ripe")
     settings = app.settings
-    web.register_blueprint(health_blueprint(app.database))
+    web.register_blueprint(health_blueprint(app.database, settings.public_url))
     web.register_blueprint(findings_blueprint(app))
     web.register_blueprint(metrics_blueprint(_exposition(app), settings.metrics_token))
     web.register_blueprint(webhooks_blueprint(settings.github_webhook_secret, app.queue, app.clock))
@@ -69,7 +69,7 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
     entered = await complete_settings(settings)
     ports = SetupPorts(settings, database, open_store(settings), list(entered.github_webhook_secret))
     clock = Clock()
-    web.register_blueprint(health_blueprint(database))
+    web.register_blueprint(health_blueprint(database, settings.public_url))
     web.register_blueprint(webhooks_blueprint(ports.webhook_secrets, Queue(database, clock.now), clock))
     web.register_blueprint(challenge_blueprint())
     web.register_blueprint(setup_blueprint(ports))
