@@ -19,7 +19,7 @@ class Job(BaseModel):
     minutes, at most `max_retries` times.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     job_type: Annotated[str, Field(min_length=1, max_length=200)]
     arguments: dict[str, JsonValue] = {}

@@ -9,8 +9,6 @@ notice about one is late.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.catalog import digest_job, remind_reviewer_job, tell_author_job
@@ -25,7 +23,7 @@ from bot.flows.notices import (
 )
 from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.flows.reminder_state import load_reminder_states
-from bot.model import PersonId, Value
+from bot.model import Parsed, PersonId, Value
 from bot.people.model import Person
 from bot.people.store import list_people_by_id
 from bot.reminders import digests, rules
@@ -42,7 +40,7 @@ WAITS_FOR_GITHUB = timedelta(minutes=15)
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     person_id: PersonId
 
 

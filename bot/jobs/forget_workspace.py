@@ -1,19 +1,18 @@
 """Deletes everything about a Slack workspace a day after the app was removed from it."""
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.account_forgetting import count_holdings, forget_installations
 from bot.flows.workspace_forgetting import KEPT_FOR, PAGE, find_gone_at, forget_workspace_rows
 from bot.github.store import list_installation_ids
-from bot.model import WorkspaceId
+from bot.model import Parsed, WorkspaceId
 from jobq import ClaimedJob, Discard, HandlerResult, Postpone
 
 log = structlog.get_logger()
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     workspace_id: WorkspaceId
 
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import assign_reviewers_job, remind_reviewer_job
@@ -19,7 +18,7 @@ from bot.github.model import (
     ReviewDecision,
 )
 from bot.github.waiting import GitHubWaitError
-from bot.model import InstallationId, PullRequestId, Value
+from bot.model import InstallationId, Parsed, PullRequestId, Value
 from bot.reviews import rules, store
 from bot.reviews.changes import save_reviews
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
@@ -47,7 +46,7 @@ class GitHub(Protocol):
     ) -> ReviewDecision | None: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     pull_request_id: PullRequestId
 
 

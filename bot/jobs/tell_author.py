@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import get_args
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.author_notices import find_news, list_earlier, was_sent
@@ -24,7 +22,7 @@ from bot.flows.notices import (
 )
 from bot.flows.standstill import NoticeContent
 from bot.flows.unheard import note_unheard
-from bot.model import PullRequestId
+from bot.model import Parsed, PullRequestId
 from bot.people.model import Person
 from bot.people.store import find_person_by_account
 from bot.reminders.model import AuthorNoticeKind, MessageState, Notice, NoticeKind
@@ -41,7 +39,7 @@ ADMIN_HEARS_AFTER = timedelta(hours=1)
 """So that one list has all that comes at once."""
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     pull_request_id: PullRequestId
     kind: AuthorNoticeKind
 

@@ -15,8 +15,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.errors import describe_error
 from bot.model import Value
-from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError, parse_code
 from bot.slack.limits import SlackLimits
 from bot.slack.messages import Rendered
 from bot.slack.model import SlackGrant
@@ -250,19 +251,19 @@ class SlackGateway:
             # There was no connection, so Slack never got the call.
             raise Postpone(self._now() + UNREACHABLE_FOR) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SlackOutcomeUnknownError(f"{type(error).__name__}: {error}") from error
+            raise SlackOutcomeUnknownError(describe_error(error)) from error
         except (AttributeError, ValueError) as error:
             # slack_sdk fails like this on a reply that is text or bytes, such as a proxy's page.
-            raise SlackOutcomeUnknownError(f"the reply makes no sense: {error}") from error
+            raise SlackOutcomeUnknownError(f"the reply makes no sense: {describe_error(error)}") from error
 
     def _outcome(self, error: SlackApiError) -> Exception:
         reply = error.response
         if not isinstance(reply, AsyncSlackResponse):
             return SlackOutcomeUnknownError("the reply is not JSON")
-        code = reply.data.get("error") if isinstance(reply.data, dict) else None
+        code = parse_code(reply.data.get("error")) if isinstance(reply.data, dict) else None
         if (wait := _find_wait(reply)) is not None:
             return Postpone(self._now() + wait)
-        if reply.status_code >= 500 or not isinstance(code, str) or code in _UNKNOWN_OUTCOME:
+        if reply.status_code >= 500 or code is None or code in _UNKNOWN_OUTCOME:
             return SlackOutcomeUnknownError(f"HTTP {reply.status_code}: {code}")
         return SlackRefusedError(code)
 

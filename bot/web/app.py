@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from bot.app import App, announce, following_clock, make_database, open_app
 from bot.clock import Clock
 from bot.credentials import complete_settings, open_store
+from bot.errors import describe_error
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
 from bot.settings import Settings, SettingsError
 from bot.slack.bolt import SlackApp
@@ -103,7 +104,7 @@ def _slack_blueprint(settings: Settings, slack: SlackApp) -> Blueprint:
 
 def _answer_without_database(error: Exception) -> Response:
     # GitHub lists the failed delivery, and a person can redeliver it there.
-    log.warning("a request was not served", error=f"{type(error).__name__}: {error}")
+    log.warning("a request was not served", error=describe_error(error))
     return Response(
         "Postgres cannot be reached; nothing was stored\n", status=503, headers={"Retry-After": "5"}
     )
