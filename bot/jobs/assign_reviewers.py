@@ -98,7 +98,7 @@ async def assign_reviewers(
             answer = await _act(plan, door, is_live=is_live) if plan else None
         except RefusedError as error:
             if isinstance(error, NotFoundError) and door.again_at is not None:
-                raise Postpone(door.again_at) from error
+                raise Postpone(door.again_at, f"GitHub does not show it: {error}") from error
             # A stored decision stays unfinished: the next fact tries again, with the access of that moment.
             return Discard(f"GitHub does not let us: {error}")
         if answer is None or not answer.refusals:

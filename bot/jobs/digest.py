@@ -91,9 +91,9 @@ async def _prepare(person_id: PersonId, now: datetime, queue: Queue, *, is_live:
         return _look_again(listed, now)
     if earlier is not None:
         tomorrow = next_morning(person, now)
-        return Postpone(tomorrow) if tomorrow else Discard("never at work")
+        return Postpone(tomorrow, "a digest was sent today") if tomorrow else Discard("never at work")
     if listed.waits_for_github(now):
-        return Postpone(now + LOOK_AGAIN_AFTER)
+        return Postpone(now + LOOK_AGAIN_AFTER, "GitHub is being asked")
     return await _begin(person, listed, now, queue, is_live=is_live)
 
 
@@ -102,7 +102,7 @@ def _look_again(listed: _Listed, now: datetime) -> Postpone | Discard:
     moments = [listed.next_at] if listed.next_at else []
     if listed.notices.is_asking:
         moments.append(now + (LOOK_AGAIN_AFTER if listed.waits_for_github(now) else WAITS_FOR_GITHUB))
-    return Postpone(min(moments)) if moments else Discard("nothing waits")
+    return Postpone(min(moments), "nothing is due yet") if moments else Discard("nothing waits")
 
 
 async def _load_listed(person_id: PersonId, queue: Queue, now: datetime) -> _Listed:

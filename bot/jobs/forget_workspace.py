@@ -22,7 +22,7 @@ async def forget_workspace(job: ClaimedJob, *, clock: Clock, page: int = PAGE) -
     if (gone_at := await find_gone_at(workspace_id)) is None:
         return Discard("installed again")
     if gone_at + KEPT_FOR > clock.now():
-        return Postpone(gone_at + KEPT_FOR)
+        return Postpone(gone_at + KEPT_FOR, "its data is kept for so long")
     ids = await list_installation_ids(workspace_id)
     forgotten = await count_holdings(ids)
     await forget_installations(ids, page)

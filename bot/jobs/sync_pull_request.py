@@ -71,7 +71,7 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue, cl
             answer = await _ask(github, address, about, clock)
     except RefusedError as error:
         if again_at is not None:
-            raise Postpone(again_at) from error
+            raise Postpone(again_at, f"GitHub does not show it: {error}") from error
         await hold_pull_requests([pull_request_id])
         return Discard(f"GitHub does not show it: {error}")
     note = await _store(pull_request_id, answer, queue)

@@ -47,7 +47,7 @@ async def tell_admin(job: ClaimedJob, *, slack: Slack | None, clock: Clock) -> H
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice):
         if await is_refused(prepared.message_id):
-            return Postpone(clock.now())  # another admin hears of it instead
+            return Postpone(clock.now(), "Slack refused; another admin hears of it")
         await mark_reported(listed_ids, clock.now())
     return result
 

@@ -51,7 +51,7 @@ async def tell_admin_of_silence(job: ClaimedJob, *, slack: Slack | None, clock: 
     prepared = await _prepare(workspace_id, listed, clock.now())
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice) and await is_refused(prepared.message_id):
-        return Postpone(clock.now())  # another admin hears of it instead
+        return Postpone(clock.now(), "Slack refused; another admin hears of it")
     return result
 
 

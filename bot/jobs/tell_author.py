@@ -52,7 +52,7 @@ async def tell_author(
     prepared = await _prepare(arguments.pull_request_id, arguments.kind, job.due_at, queue, clock.now())
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice) and await is_refused(prepared.message_id):
-        return Postpone(clock.now())  # an admin hears of it instead
+        return Postpone(clock.now(), "Slack refused; an admin hears of it")
     return result
 
 
@@ -119,7 +119,7 @@ async def _wait_for_tomorrow(author: Person, now: datetime) -> Postpone | None:
     if await count_notices(author.id, get_args(AuthorNoticeKind), begins_at) < MOST_A_DAY:
         return None
     tomorrow = start_of_working_day_after(author.hours, now)
-    return Postpone(tomorrow) if tomorrow else None
+    return Postpone(tomorrow, "the author got enough notices today") if tomorrow else None
 
 
 async def _tell_admin(

@@ -31,7 +31,7 @@ class Arguments(Parsed):
 async def tell_obstacle(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends the notice in the author's working hours if GitHub still refuses; otherwise discards it."""
     if await is_held_up(job.due_at, clock.now()):
-        return Postpone(clock.now() + ASKED_AGAIN_WITHIN)
+        return Postpone(clock.now() + ASKED_AGAIN_WITHIN, "it is late, so GitHub is asked again")
     prepared = await _prepare(job.read(Arguments).pull_request_id, clock.now())
     return await send_notice(prepared, slack=slack, clock=clock)
 

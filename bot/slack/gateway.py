@@ -214,7 +214,7 @@ class SlackGateway:
             if reply.status == 200:
                 return
             if reply.status == 429:
-                raise Postpone(self._now() + _retry_after(reply.headers))
+                raise Postpone(self._now() + _retry_after(reply.headers), "Slack limits answers")
             if reply.status >= 500:
                 raise SlackOutcomeUnknownError(f"HTTP {reply.status}")
             raise SlackRefusedError(f"HTTP {reply.status}")
@@ -249,7 +249,7 @@ class SlackGateway:
             raise self._outcome(error) from error
         except aiohttp.ClientConnectorError as error:
             # There was no connection, so Slack never got the call.
-            raise Postpone(self._now() + UNREACHABLE_FOR) from error
+            raise Postpone(self._now() + UNREACHABLE_FOR, "Slack cannot be reached") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise SlackOutcomeUnknownError(describe_error(error)) from error
         except (AttributeError, ValueError) as error:
@@ -262,7 +262,7 @@ class SlackGateway:
             return SlackOutcomeUnknownError("the reply is not JSON")
         code = parse_code(reply.data.get("error")) if isinstance(reply.data, dict) else None
         if (wait := _find_wait(reply)) is not None:
-            return Postpone(self._now() + wait)
+            return Postpone(self._now() + wait, "Slack limits calls")
         if reply.status_code >= 500 or code is None or code in _UNKNOWN_OUTCOME:
             return SlackOutcomeUnknownError(f"HTTP {reply.status_code}: {code}")
         return SlackRefusedError(code)
