@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.encryption import load_private_key
+from bot.files import read_private
 from bot.model import OperatorError
 from jobq import clean_dsn, is_pooled
 
@@ -257,7 +258,7 @@ def load_settings_of_running_bot() -> Settings:
     """Like `load_settings`. If no database is set, what a running `ripe up` has generated is added."""
     settings = load_settings()
     try:
-        generated = json.loads(running_file(settings.ripe_home.expanduser()).read_text())
+        generated = json.loads(read_private(running_file(settings.ripe_home.expanduser())))
     except FileNotFoundError:
         return settings
     if settings.database_url is not None:
