@@ -282,9 +282,14 @@ def require_database(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process that we start: ours with `changes`."""
-    return {**os.environ, **changes}  # noqa: TID251 - this module is its one reader
+    """The environment for a process that we start: ours with `changes`. No proxy leads to this machine."""
+    ours = dict(os.environ)  # noqa: TID251 - this module is its one reader
+    direct = ",".join(filter(None, (ours.get("NO_PROXY") or ours.get("no_proxy"), *LOOPBACK)))
+    return {**ours, "NO_PROXY": direct, "no_proxy": direct, **changes}
 
 
 def _explain(error: ValidationError) -> list[str]:

@@ -21,6 +21,7 @@ from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError, parse_
 from bot.slack.limits import SlackLimits
 from bot.slack.messages import Rendered
 from bot.slack.model import SlackGrant
+from bot.slack.proxies import find_proxy
 from jobq import Postpone, utc_now
 
 T = TypeVar("T")
@@ -210,7 +211,7 @@ class SlackGateway:
         await self._guard(self._post(response_url, answer))
 
     async def _post(self, url: str, answer: Mapping[str, Any]) -> None:
-        async with self._open_session().post(url, json=answer) as reply:
+        async with self._open_session().post(url, json=answer, proxy=find_proxy(url)) as reply:
             if reply.status == 200:
                 return
             if reply.status == 429:
@@ -274,6 +275,7 @@ class _LimitedClient(AsyncWebClient):
     def __init__(self, limits: SlackLimits | None, **given: Any) -> None:
         super().__init__(**given)
         self._limits = limits
+        self.proxy = find_proxy(self.base_url)
 
     async def api_call(self, api_method: str, **given: Any) -> AsyncSlackResponse:
         if self._limits is None:
