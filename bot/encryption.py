@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
+from bot.files import read_private
+
 
 class UndecryptableError(Exception):
     """None of the keys fits."""
@@ -57,8 +59,10 @@ class Cipher:
 
 def find_secret_key(home: Path) -> list[SecretStr]:
     """The key that `ripe up` made in its home, for a process without SECRET_KEYS; empty if it made none."""
-    path = home / "secret-key"
-    return [SecretStr(path.read_text())] if path.exists() else []
+    try:
+        return [SecretStr(read_private(home / "secret-key"))]
+    except FileNotFoundError:
+        return []
 
 
 @cache

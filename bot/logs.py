@@ -11,6 +11,8 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bot.errors import format_traceback
+
 LogFormat = Literal["auto", "json", "text"]
 
 HIDDEN = "[hidden]"
@@ -49,7 +51,7 @@ def setup_logs(level: str = "INFO", form: LogFormat = "auto", stream: TextIO | N
         structlog.stdlib.add_log_level,
     ]
     ending: list[Processor] = [
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(format_traceback),
         hide_secrets,
         *_renderers(form, output),
     ]

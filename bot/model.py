@@ -18,7 +18,17 @@ RequestId = NewType("RequestId", int)
 """Ours: one pull request asked of one reviewer, once."""
 
 
-class Value(BaseModel):
+HIDING = ConfigDict(hide_input_in_errors=True)
+"""For pydantic: an error names the field, and never quotes what was read. It may end up in a log."""
+
+
+class Parsed(BaseModel):
+    """The base of everything that is read from outside the code."""
+
+    model_config = HIDING
+
+
+class Value(Parsed):
     """A frozen value. An unknown field is a mistake in the code that makes it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.encryption import load_private_key
+from bot.files import read_private
 from bot.model import OperatorError
 from jobq import clean_dsn, is_pooled
 
@@ -257,7 +258,7 @@ def load_settings_of_running_bot() -> Settings:
     """Like `load_settings`. If no database is set, what a running `ripe up` has generated is added."""
     settings = load_settings()
     try:
-        generated = json.loads(running_file(settings.ripe_home.expanduser()).read_text())
+        generated = json.loads(read_private(running_file(settings.ripe_home.expanduser())))
     except FileNotFoundError:
         return settings
     if settings.database_url is not None:
@@ -281,9 +282,14 @@ def require_database(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process that we start: ours with `changes`."""
-    return {**os.environ, **changes}  # noqa: TID251 - this module is its one reader
+    """The environment for a process that we start: ours with `changes`. No proxy leads to this machine."""
+    ours = dict(os.environ)  # noqa: TID251 - this module is its one reader
+    direct = ",".join(filter(None, (ours.get("NO_PROXY") or ours.get("no_proxy"), *LOOPBACK)))
+    return {**ours, "NO_PROXY": direct, "no_proxy": direct, **changes}
 
 
 def _explain(error: ValidationError) -> list[str]:

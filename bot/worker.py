@@ -42,6 +42,7 @@ from bot.flows.catalog import (
     Lane,
     find_missed_deliveries_job,
 )
+from bot.flows.hiding import hide_input
 from bot.flows.in_workspace import InWorkspace
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, JobMetrics
 from bot.flows.obstacles import Call
@@ -90,7 +91,11 @@ LISTS_WITHIN = timedelta(minutes=30)
 
 
 def build_handlers(app: App) -> Mapping[str, Handler]:
-    """Every job type, with just the ports it uses."""
+    """Every job type, with just the ports it uses. Stored errors quote nothing that a job has read."""
+    return {job_type: hide_input(handler) for job_type, handler in _build_handlers(app).items()}
+
+
+def _build_handlers(app: App) -> Mapping[str, Handler]:
     github, queue, clock = app.github, app.queue, app.clock
     within = InWorkspace(app.workspaces, app.switch, clock)
     list_reviews = within.send_unless_paused(partial(digest, queue=queue, clock=clock))

@@ -19,7 +19,7 @@ class Job(BaseModel):
     minutes, at most `max_retries` times.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     job_type: Annotated[str, Field(min_length=1, max_length=200)]
     arguments: dict[str, JsonValue] = {}
@@ -97,13 +97,15 @@ class Postpone(Exception):
     """Run this job again at `until`, an instant with a time zone.
 
     A handler returns it when it is finished for now: the count of tries starts again. A handler raises it
-    when it could not do its work through no fault of the job: this try does not count.
+    when it could not do its work through no fault of the job: this try does not count. The log shows the
+    `reason`.
     """
 
-    def __init__(self, until: datetime) -> None:
+    def __init__(self, until: datetime, reason: str = "") -> None:
         _require_aware(until)
         super().__init__(f"until {until.isoformat()}")
         self.until = until
+        self.reason = reason
 
 
 class Discard(Exception):

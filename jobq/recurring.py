@@ -52,7 +52,7 @@ class Recurring:
             if is_transient(error) or self._is_retried_in_time(job):
                 raise
             log.exception("recurring job %s failed until its next tick", self.job_type)
-        return Postpone(self._next_tick_after(job))
+        return Postpone(self._next_tick_after(job), "its next tick")
 
     def _is_retried_in_time(self, job: ClaimedJob) -> bool:
         retry_at = self.now() + retry_delay(job.tries, job.base_retry_minutes)

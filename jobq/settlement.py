@@ -44,7 +44,7 @@ class Settlement:
     error: str | None = None
     """Stored with the job; None keeps the stored one."""
     reason: str | None = None
-    """Why it was discarded."""
+    """Why it was discarded or postponed, if the handler said so."""
     give_backs: int = 0
     """How often in a row it was given back so far."""
 
@@ -52,7 +52,9 @@ class Settlement:
 def settle_result(job: ClaimedJob, result: HandlerResult, now: datetime) -> Settlement:
     """The settlement of a job whose handler returned `result`."""
     if isinstance(result, Postpone):
-        return Settlement(job, Outcome.POSTPONED, _not_before(result.until, now))
+        return Settlement(
+            job, Outcome.POSTPONED, _not_before(result.until, now), reason=result.reason or None
+        )
     if isinstance(result, Discard):
         return Settlement(job, Outcome.DISCARDED, reason=result.reason)
     return Settlement(job, Outcome.DONE)
@@ -61,7 +63,8 @@ def settle_result(job: ClaimedJob, result: HandlerResult, now: datetime) -> Sett
 def settle_error(job: ClaimedJob, error: BaseException, now: datetime) -> Settlement:
     """The settlement of a job whose handler raised `error`."""
     if isinstance(error, Postpone):
-        return Settlement(job, Outcome.POSTPONED, _not_before(error.until, now), tries=job.tries - 1)
+        until = _not_before(error.until, now)
+        return Settlement(job, Outcome.POSTPONED, until, tries=job.tries - 1, reason=error.reason or None)
     if isinstance(error, Discard):
         return Settlement(job, Outcome.DISCARDED, reason=error.reason)
     if not is_transient(error):

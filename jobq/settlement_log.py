@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from jobq.explanation import explain
 from jobq.settlement import Outcome, Settlement
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def summarize(settlements: Sequence[Settlement]) -> str:
 def _log_try(level: int, settlement: Settlement, seconds: float) -> None:
     job = settlement.job
     # Only the type of an error: its text may quote what people wrote. The row of the job has all of it.
-    why = settlement.reason or (settlement.error or "").partition(":")[0]
+    error = (settlement.error or "").partition(":")[0]
     log.log(
         level,
         "%s: %s job %d, try %d, %.0f ms%s",
@@ -68,5 +69,5 @@ def _log_try(level: int, settlement: Settlement, seconds: float) -> None:
         job.id,
         job.tries,
         seconds * 1000,
-        f": {why}" if why else "",
+        f": {error}" if error else explain(settlement),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from bot.model import PersonId, RequestId, Value
+from bot.model import HIDING, PersonId, RequestId, Value
 
 
 class Snooze(Value):
@@ -55,7 +55,7 @@ class AbsenceInForce(Value):
 Change = Annotated[
     EverythingSnoozed | RequestSnoozed | RequestMuted | AbsenceInForce, Field(discriminator="kind")
 ]
-CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
+CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...], config=HIDING)
 
 
 class Action(Value):

@@ -7,7 +7,19 @@ from itertools import chain
 
 import asyncpg
 
-from bot.doctor import accounts, belief, database, github, obstacles, people, queue, settings, slack, webhooks
+from bot.doctor import (
+    accounts,
+    belief,
+    database,
+    github,
+    obstacles,
+    people,
+    queue,
+    repositories,
+    settings,
+    slack,
+    webhooks,
+)
 from bot.doctor.model import CheckSkippedError, Finding, failed, skipped
 from bot.doctor.ports import DoctorPorts
 from bot.logs import hide_secrets_in
@@ -46,6 +58,7 @@ OPERATIONS = (
 CHECKS = (
     Check(settings.NAMES, settings.check_settings, "Compare the settings with .env.example."),
     *OPERATIONS,
+    Check((repositories.RULES,), repositories.check_rules, _DATABASE),
     Check((people.UNMAPPED,), people.check_unmapped, _DATABASE),
     Check((people.GONE, people.GUESTS), people.check_profiles, _DATABASE),
     Check((people.UNHEARD,), people.check_unheard, _DATABASE),

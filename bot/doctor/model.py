@@ -1,6 +1,6 @@
 """Findings, one for each check, and the verdict over all of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from bot.model import Value
@@ -52,3 +52,12 @@ def overall(findings: Iterable[Finding]) -> State:
     """The worst state of the findings. Skipped ones do not count."""
     states = {finding.state for finding in findings}
     return next((state for state in (State.FAILED, State.WARNING) if state in states), State.OK)
+
+
+MOST_NAMED = 10
+
+
+def name_some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(names[:MOST_NAMED])
+    return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.doctor.model import Finding, ok, warning
-from bot.doctor.people import name_some
+from bot.doctor.model import Finding, name_some, ok, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.obstacles import Call, Obstacle, describe_mistake, describe_obstacle, list_obstacles
 from bot.flows.refused_people import RefusedPerson, list_refused_people

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.assignment.config import logins_of
-from bot.doctor.model import Finding, State, ok, skipped, warning
+from bot.doctor.model import Finding, State, name_some, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.current_rules import list_rules
 from bot.flows.open_requests import list_unmapped_reviewers
@@ -16,7 +16,11 @@ from jobq import Postpone
 
 UNMAPPED, GONE, GUESTS = "people.unmapped", "people.deactivated", "people.guests"
 UNHEARD = "people.unheard"
-MOST_NAMED = 10
+
+_CONNECT = (
+    "Each types `/reviews link` in Slack. Or import all: `ripe people import FILE` with the columns"
+    " github_login and slack_id or email."
+)
 
 
 async def check_unmapped(ports: DoctorPorts) -> Sequence[Finding]:
@@ -29,6 +33,8 @@ async def check_unmapped(ports: DoctorPorts) -> Sequence[Finding]:
     named_in_rules = {login for config in configs.values() for login in logins_of(config)}
     asked = {login.lower() for login in waiting}
     others = sorted(named_in_rules - mapped - asked)
+    if not mapped:
+        return [warning(UNMAPPED, "nobody is connected to a GitHub account, so nobody gets a DM", _CONNECT)]
     if not waiting and not others:
         return [
             ok(UNMAPPED, f"everybody who is asked or named in rules is connected ({len(mapped)} accounts)")
@@ -110,8 +116,3 @@ def _judge(check: str, logins: Sequence[str], problem: str, fix: str) -> Finding
     if not logins:
         return ok(check, "nobody who is connected")
     return warning(check, f"{problem}: {name_some(logins)}", fix)
-
-
-def name_some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMED])
-    return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import asyncpg
 
 from bot.clock import Clock, sync_clock
-from bot.credentials import complete_settings
+from bot.credentials import complete_settings, find_cipher
 from bot.doctor.model import CheckSkippedError
 from bot.github.gateway import GitHubGateway
 from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
+from bot.slack.store import list_sealed_tokens
+from bot.slack.workspaces import explain_unreadable, list_unreadable
 from jobq import TRANSIENT_ERRORS, Database, Queue, wait_without_cancelling
 
 CONNECTS_WITHIN = 5.0
@@ -88,11 +90,18 @@ async def _complete(settings: Settings, database: Database | None) -> tuple[Sett
         return settings, None
     try:
         with database.ambient():
-            return await complete_settings(settings), None
+            return await complete_settings(settings), await _find_unreadable_token(settings)
     except SettingsError as error:
         return settings, error
     except (*TRANSIENT_ERRORS, asyncpg.PostgresError):
         return settings, None  # the checks of the database report it
+
+
+async def _find_unreadable_token(settings: Settings) -> SettingsError | None:
+    """Whether the Slack tokens in Postgres were encrypted with a key that this bot does not have."""
+    sealed = await list_sealed_tokens()
+    unreadable = list_unreadable(find_cipher(settings), sealed)
+    return SettingsError(explain_unreadable(unreadable[0])) if unreadable else None
 
 
 def _database(settings: Settings) -> Database | None:

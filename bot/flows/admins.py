@@ -32,7 +32,7 @@ async def list_admins(slack: Slack, now: datetime) -> list[SlackUser]:
     try:
         users = await slack.list_users()
     except (SlackRefusedError, SlackOutcomeUnknownError) as error:
-        raise Postpone(now + LOOK_AGAIN_AFTER) from error
+        raise Postpone(now + LOOK_AGAIN_AFTER, f"Slack does not name the admins: {error}") from error
     return [user for user in users if user.is_admin and user.is_active and not user.is_bot]
 
 
@@ -86,4 +86,6 @@ def wait_for_tomorrow(admin: Person, now: datetime) -> Postpone | Discard:
     tomorrow = start_of_working_day_after(admin.hours, now)
     if tomorrow is None:
         return Discard("the admin is never at work")
-    return wait_for_work(admin, tomorrow, admin.snoozed_until) or Postpone(tomorrow)
+    return wait_for_work(admin, tomorrow, admin.snoozed_until) or Postpone(
+        tomorrow, "the admin got a notice today"
+    )

@@ -88,7 +88,7 @@ async def _find_hindrance(pull_request: PullRequest, now: datetime) -> Postpone 
         case Visibility.GONE:
             return Discard("GitHub does not show this pull request any more")
         case Visibility.ON_HOLD:
-            return Postpone(now + LOOK_AGAIN_AFTER)
+            return Postpone(now + LOOK_AGAIN_AFTER, "the pull request is on hold")
         case Visibility.VISIBLE:
             return None
 
@@ -118,7 +118,7 @@ def _unanswered(states: Sequence[ReminderState], now: datetime) -> NoticeContent
     if not waits:
         return Discard("nobody was reminded")
     if (first := min(waits.values())) > now:
-        return Postpone(first)
+        return Postpone(first, "the last reminder may still be answered")
     late = [state for state in states if waits.get(state.request.id, FAR) <= now + TOGETHER]
     return describe_no_answer(states, late, now)
 

@@ -83,7 +83,7 @@ class InWorkspace:
         if not outlet.is_paused:
             return None
         until = await find_wait(outlet.workspace_id, self.clock.now())
-        return None if until is None else Postpone(until)
+        return None if until is None else Postpone(until, "the workspace is paused")
 
     async def _find_outlet(self, job: ClaimedJob) -> _Outlet:
         job_workspace = await find_workspace_of(job)

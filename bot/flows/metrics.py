@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.clock import Clock
+from bot.errors import describe_error
 from bot.flows.catalog import Lane, describe_lane
 from bot.flows.shared_answer import KEPT_FOR, SharedAnswer
 from jobq import TRANSIENT_ERRORS, LaneStats, Queue, Settlement, is_lost_connection, wait_without_cancelling
@@ -175,8 +176,6 @@ async def _has_seen(look: Callable[[], Awaitable[None]]) -> bool:
     except Exception as error:
         if not (isinstance(error, (*TRANSIENT_ERRORS, OSError)) or is_lost_connection(error)):
             raise
-        log.warning(
-            "Postgres did not answer a question about the queue", error=f"{type(error).__name__}: {error}"
-        )
+        log.warning("Postgres did not answer a question about the queue", error=describe_error(error))
         return False
     return True

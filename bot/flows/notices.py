@@ -52,7 +52,7 @@ async def send_notice(prepared: PreparedNotice, *, slack: outbox.Slack | None, c
             return None
         case LostNotice(message=message, person=person):
             await outbox.reconcile(message, person, slack=slack, clock=clock)
-            return Postpone(clock.now())
+            return Postpone(clock.now(), "a lost DM was looked up")
         case _:
             return prepared
 
@@ -71,7 +71,7 @@ def wait_for_work(
     at = next_working_instant(person.hours, max(now, not_before or now), intervals(person))
     if at is None:
         return Discard("its reader is never at work")
-    return Postpone(at) if at > now else None
+    return Postpone(at, "its reader is not at work") if at > now else None
 
 
 async def begin_notice(
@@ -83,7 +83,7 @@ async def begin_notice(
     """
     message_id = await insert_notice(notice, now)
     if message_id is None:
-        return Postpone(now)  # another job began it a moment ago
+        return Postpone(now, "another job began it")
     if welcomes:
         await mark_welcomed(person.id, now)
     return ReadyNotice(notice=notice, message_id=message_id, person=person, rendered=rendered)

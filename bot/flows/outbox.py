@@ -86,13 +86,13 @@ async def post(
             await _forget_unsent(message_id)
             until = clock.now() + _back_off(slack).next_wait(f"dm {person.id}")
             await note_obstacle(About(person_id=person.id), Call.DMS, error.error, clock, until=until)
-            raise Postpone(until) from error
+            raise Postpone(until, f"Slack refuses: {error}") from error
         await store.record_state(message_id, MessageState.FAILED, error.error)
         await note_obstacle(About(person_id=person.id), Call.DMS, error.error, clock, until=None)
     except SlackOutcomeUnknownError as error:
         await store.record_state(message_id, MessageState.UNKNOWN, str(error))
         wait = _back_off(slack).next_wait(f"dm {person.id}", RECONCILE_AFTER)
-        raise Postpone(clock.now() + wait) from error
+        raise Postpone(clock.now() + wait, f"whether the DM arrived is unknown: {error}") from error
     except Postpone:
         await _forget_unsent(message_id)
         raise
@@ -113,7 +113,7 @@ async def reconcile(message: Message, person: Person, *, slack: Slack | None, cl
         return
     waited = await store.time_since_sending(message.id)
     if waited < RECONCILE_AFTER:
-        raise Postpone(clock.now() + RECONCILE_AFTER - waited)
+        raise Postpone(clock.now() + RECONCILE_AFTER - waited, "a lost DM may still arrive")
 
     async def find_in(channel: str) -> tuple[str, str | None]:
         return channel, await slack.find_posted(channel, key_of(message.id), _searched_since(message))
@@ -125,7 +125,7 @@ async def reconcile(message: Message, person: Person, *, slack: Slack | None, cl
         until = clock.now() + max(RECONCILE_AFTER, _back_off(slack).next_wait(f"lost {message.id}"))
         reason = f"it does not say whether the last one arrived: {error}"
         await note_obstacle(About(person_id=person.id), Call.DMS, reason, clock, until=until)
-        raise Postpone(until) from error
+        raise Postpone(until, f"Slack: {reason}") from error
     _back_off(slack).succeed(f"lost {message.id}")
     await end_obstacle(About(person_id=person.id), Call.DMS)
     if ts is None:
@@ -159,7 +159,8 @@ async def edit(
             if person is not None and error.error != GONE:  # a message that is gone does not look open
                 await note_obstacle(About(person_id=person.id), Call.EDITS, error.error, clock, until=None)
             return for_good(error.error)
-        raise Postpone(clock.now() + _back_off(slack).next_wait(f"edit {message.id}")) from error
+        wait = _back_off(slack).next_wait(f"edit {message.id}")
+        raise Postpone(clock.now() + wait, f"Slack does not edit: {error}") from error
     _back_off(slack).succeed(f"edit {message.id}")
     return None
 

@@ -42,7 +42,9 @@ def at_pace(call: Call, handler: Handler, clock: Clock) -> Handler:
     async def run(job: ClaimedJob) -> HandlerResult:
         pull_request_id = PullRequestId(job.arguments["pull_request_id"])
         until = await take_turn(pull_request_id, call, clock.now())
-        return await handler(job) if until is None else Postpone(until)
+        if until is not None:
+            return Postpone(until, f"the pace of one pull request ({call})")
+        return await handler(job)
 
     return run
 

@@ -56,13 +56,13 @@ async def bring_to_rest(
                 log.info("reminder waits", request_id=request_id, why=why.value, detail=detail)
                 until = until + AFTER_DIGEST if until and why is Silence.IN_DIGEST else until
                 moments = [at for at in (until, look_changes_at) if at is not None]
-                return Postpone(min(moments)) if moments else None
+                return Postpone(min(moments), detail or why.value) if moments else None
             case _Decided(step=Close(detail=detail)):
                 log.info("reminders end", request_id=request_id, why=detail)
                 return None
             case _Decided():
                 if (later := await _wait_to_edit(decided, clock.now())) is not None:
-                    return Postpone(later)
+                    return Postpone(later, "the pull request changes in a loop")
                 await _take(decided, slack, clock)
     raise RuntimeError(f"review request {request_id} does not come to rest")
 
@@ -94,7 +94,7 @@ async def _decide_after_others(
         if decided is None or not isinstance(decided.step, After):
             return decided
         if decided.step.request_id in others:
-            raise Postpone(clock.now() + LOOK_AGAIN_AFTER)
+            raise Postpone(clock.now() + LOOK_AGAIN_AFTER, "a more important DM goes first")
         others.add(decided.step.request_id)
         await _go_first(decided.step.request_id, slack=slack, queue=queue, clock=clock)
 
@@ -103,7 +103,7 @@ async def _go_first(request_id: RequestId, *, slack: outbox.Slack | None, queue:
     """Sends the DM of a more important request, unless its own job is sending it at this moment."""
     decided = await _decide(request_id, queue, clock, is_live=slack is not None)
     if decided is not None and isinstance(decided.step, Reconcile):
-        raise Postpone(clock.now() + LOOK_AGAIN_AFTER)
+        raise Postpone(clock.now() + LOOK_AGAIN_AFTER, "a more important DM is being sent")
     if decided is not None and isinstance(decided.step, Send | Edit):
         await _take(decided, slack, clock)
 

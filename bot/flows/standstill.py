@@ -49,7 +49,11 @@ async def find_standstill(
     if not all(outlook.is_stuck for _, outlook in looks):
         return None
     waits = [at for at in (_answered_by(state, outlook) for state, outlook in looks) if at and at > now]
-    return Postpone(max(waits)) if waits else _describe_standstill(pull_request, looks)
+    return (
+        Postpone(max(waits), "the last reminder may still be answered")
+        if waits
+        else _describe_standstill(pull_request, looks)
+    )
 
 
 def describe_no_answer(

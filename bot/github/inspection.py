@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from bot.github.model import Account, NotFoundError
 from bot.github.payloads import parse_account, parse_readable
-from bot.model import InstallationId, Value
+from bot.model import InstallationId, Parsed, Value
 
 LAST_DELIVERIES = 50
 PER_PAGE = 100
@@ -27,7 +27,7 @@ class AsApp(Protocol):
     async def load_as_app(self, path: str) -> Any: ...
 
 
-class _Answer(BaseModel):
+class _Answer(Parsed):
     # GitHub answers with more fields than are looked at here.
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, Value
+from bot.model import HIDING, AccountId, InstallationId, PullRequestId, RepositoryId, Value
 
 
 class Account(Value):
@@ -205,7 +205,7 @@ Fact = Annotated[
     PullRequestFact | ReviewFact | InstallationFact | RepositoriesFact | RepositoryFact | Ping,
     Field(discriminator="kind"),
 ]
-FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
+FACT: TypeAdapter[Fact] = TypeAdapter(Fact, config=HIDING)
 
 
 def owner_of(fact: Fact) -> Account | None:

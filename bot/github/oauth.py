@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, Valid
 
 from bot.encryption import tls_context
 from bot.github.model import Account, GitHubError
-from bot.model import AccountId, InstallationId, UserError, Value
+from bot.model import HIDING, AccountId, InstallationId, UserError, Value
 
 ANSWERS_WITHIN = 15.0
 """Seconds."""
@@ -25,7 +25,7 @@ PER_PAGE = 100
 MOST_PAGES = 20
 LONGEST_CODE = 200
 
-_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=HIDING)
 
 
 class OAuthError(GitHubError, UserError):

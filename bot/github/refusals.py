@@ -76,13 +76,13 @@ def judge(error: GithubException, now: datetime) -> Refusal:
         return _judge_query(error, now)
     match error.status:
         case 404 | 410:
-            return NotFoundError(reason(error))
+            return NotFoundError(_words(error))
         case 401:
             return NewToken()
         case 451:
-            return AccessLostError(reason(error))
+            return AccessLostError(_words(error))
         case 403 | 429:
-            return _limit(error, now) or AccessLostError(reason(error))
+            return _limit(error, now) or AccessLostError(_words(error))
         case status if status >= 500 or status < 400 or status in _PASSING_STATUSES:
             return Later(_retry_after(_headers(error), now))
     return RefusedError(describe(error))
@@ -93,11 +93,11 @@ def _judge_query(error: GraphQLRefusedError, now: datetime) -> Refusal:
     if types & _LIMITED_TYPES or "rate limit" in reason(error).lower():
         return Later(_named_wait(_headers(error), now), is_limit=True)
     if types == {"NOT_FOUND"}:
-        return NotFoundError(reason(error))
+        return NotFoundError(_words(error))
     if types & _FORBIDDEN_TYPES:
-        return AccessLostError(reason(error))
+        return AccessLostError(_words(error))
     if any(_is_our_mistake(part) for part in _errors(error)):
-        return RefusedError(reason(error))
+        return RefusedError(_words(error))
     # "Something went wrong", a time-out, too many nodes at once: only a GitHub in trouble says so here.
     return Later(_named_wait(_headers(error), now))
 
@@ -167,6 +167,10 @@ def reason(error: GithubException) -> str:
         first = listed[0] if isinstance(listed, list) and listed else None
         return str(first or data.get("message") or error.status)
     return str(error.message or error.status)
+
+
+def _words(error: GithubException) -> str:
+    return " ".join(reason(error).split())[:MOST_SHOWN]
 
 
 def describe(error: GithubException) -> str:

@@ -12,6 +12,5 @@ class GitHubWaitError(Postpone):
     """
 
     def __init__(self, until: datetime, reason: str, *, is_limit: bool = False) -> None:
-        super().__init__(until)
-        self.reason = reason
+        super().__init__(until, reason)
         self.is_limit = is_limit

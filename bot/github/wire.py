@@ -36,7 +36,7 @@ _WITHOUT_WRITE = frozenset({"CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTO
 
 class Wire(BaseModel):
     # GitHub adds fields at will. A field that is not listed here is dropped and never seen again.
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
 
 class Action(Wire):

@@ -6,7 +6,6 @@ from functools import partial
 from typing import assert_never
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import compare_installation_job
@@ -37,6 +36,7 @@ from bot.github.model import (
     RepositoryFact,
     ReviewFact,
 )
+from bot.model import Parsed
 from jobq import (
     BatchResult,
     ClaimedJob,
@@ -64,7 +64,7 @@ BATCH = 50
 """Facts in a transaction. More do not save much, and hold their locks for longer."""
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     guid: str
 
 

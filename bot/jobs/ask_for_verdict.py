@@ -41,7 +41,7 @@ async def ask_for_verdict(job: ClaimedJob, *, github: GitHub, queue: Queue, cloc
             verdict = await github.load_verdict(address.installation_id, address.repository, address.number)
     except RefusedError as error:
         if again_at is not None:
-            raise Postpone(again_at) from error
+            raise Postpone(again_at, f"GitHub does not show it: {error}") from error
         return Discard(f"GitHub does not show it: {error}")
     is_new = await _store(pull_request_id, verdict, queue)
     log.info("verdict asked for", pull_request_id=pull_request_id, verdict=verdict, is_new=is_new)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from bot.assignment.choice import Situation, choose_reviewers
 from bot.assignment.config import RepositoryConfig, logins_of
@@ -42,7 +42,7 @@ from bot.github.model import (
     ReviewersRefusedError,
 )
 from bot.github.waiting import GitHubWaitError
-from bot.model import AccountId, InstallationId, PullRequestId, Value, WorkspaceId
+from bot.model import AccountId, InstallationId, Parsed, PullRequestId, Value, WorkspaceId
 from bot.people.store import Rename, rename_accounts
 from bot.reminders.model import NoticeKind
 from bot.reviews import store as reviews
@@ -76,7 +76,7 @@ class GitHub(Protocol):
     ) -> tuple[Account, ...]: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     pull_request_id: PullRequestId
 
 
@@ -98,7 +98,7 @@ async def assign_reviewers(
             answer = await _act(plan, door, is_live=is_live) if plan else None
         except RefusedError as error:
             if isinstance(error, NotFoundError) and door.again_at is not None:
-                raise Postpone(door.again_at) from error
+                raise Postpone(door.again_at, f"GitHub does not show it: {error}") from error
             # A stored decision stays unfinished: the next fact tries again, with the access of that moment.
             return Discard(f"GitHub does not let us: {error}")
         if answer is None or not answer.refusals:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, remind_reviewer_job, sync_pull_request_job
@@ -17,7 +16,7 @@ from bot.flows.follow_names import Sighting, follow_logins
 from bot.flows.obstacles import About, Call, noting_obstacles
 from bot.github.model import UNDATED, PullRequestPage, PullRequestSnapshot, RefusedError
 from bot.github.store import find_visible_repository, lock_repositories
-from bot.model import InstallationId, RepositoryId
+from bot.model import InstallationId, Parsed, RepositoryId
 from bot.reviews import backlog, rules, store
 from bot.reviews.backlog import TOUCHED_WITHIN
 from bot.reviews.model import PullRequest
@@ -34,7 +33,7 @@ class GitHub(Protocol):
     ) -> PullRequestPage: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     installation_id: InstallationId
     repository_id: RepositoryId
     page: int

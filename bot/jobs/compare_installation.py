@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Protocol, assert_never
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.account_access import admit
@@ -41,7 +40,7 @@ from bot.github.model import (
 from bot.github.polling import list_polled_repositories, lock_installation
 from bot.github.store import list_repository_ids, revive_installation
 from bot.github.watch import record_compared_installation
-from bot.model import InstallationId, Value, WorkspaceId
+from bot.model import InstallationId, Parsed, Value, WorkspaceId
 from jobq import ClaimedJob, Discard, Queue, current_database, write_transaction
 
 log = structlog.get_logger()
@@ -60,7 +59,7 @@ class GitHub(Protocol):
     async def list_repositories(self, installation_id: InstallationId, page: int) -> RepositoryPage: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     installation_id: InstallationId
     is_whole: bool
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, compare_installation_job, sync_pull_request_job
@@ -17,7 +16,7 @@ from bot.github.model import (
 )
 from bot.github.store import find_visible_repository
 from bot.github.watch import find_followed_from, record_compared_repository
-from bot.model import InstallationId, RepositoryId
+from bot.model import InstallationId, Parsed, RepositoryId
 from bot.reviews.backlog import TOUCHED_WITHIN
 from bot.reviews.comparison import compare, list_beliefs
 from jobq import ClaimedJob, Discard, Queue
@@ -35,7 +34,7 @@ class GitHub(Protocol):
     ) -> PullRequestPage: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     installation_id: InstallationId
     repository_id: RepositoryId
 

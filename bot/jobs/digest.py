@@ -9,8 +9,6 @@ notice about one is late.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.catalog import digest_job, remind_reviewer_job, tell_author_job
@@ -25,7 +23,7 @@ from bot.flows.notices import (
 )
 from bot.flows.open_requests import list_open_request_ids_of_person
 from bot.flows.reminder_state import load_reminder_states
-from bot.model import PersonId, Value
+from bot.model import Parsed, PersonId, Value
 from bot.people.model import Person
 from bot.people.store import list_people_by_id
 from bot.reminders import digests, rules
@@ -42,7 +40,7 @@ WAITS_FOR_GITHUB = timedelta(minutes=15)
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     person_id: PersonId
 
 
@@ -93,9 +91,9 @@ async def _prepare(person_id: PersonId, now: datetime, queue: Queue, *, is_live:
         return _look_again(listed, now)
     if earlier is not None:
         tomorrow = next_morning(person, now)
-        return Postpone(tomorrow) if tomorrow else Discard("never at work")
+        return Postpone(tomorrow, "a digest was sent today") if tomorrow else Discard("never at work")
     if listed.waits_for_github(now):
-        return Postpone(now + LOOK_AGAIN_AFTER)
+        return Postpone(now + LOOK_AGAIN_AFTER, "GitHub is being asked")
     return await _begin(person, listed, now, queue, is_live=is_live)
 
 
@@ -104,7 +102,7 @@ def _look_again(listed: _Listed, now: datetime) -> Postpone | Discard:
     moments = [listed.next_at] if listed.next_at else []
     if listed.notices.is_asking:
         moments.append(now + (LOOK_AGAIN_AFTER if listed.waits_for_github(now) else WAITS_FOR_GITHUB))
-    return Postpone(min(moments)) if moments else Discard("nothing waits")
+    return Postpone(min(moments), "nothing is due yet") if moments else Discard("nothing waits")
 
 
 async def _load_listed(person_id: PersonId, queue: Queue, now: datetime) -> _Listed:

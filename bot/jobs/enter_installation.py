@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import backfill_repository_job, enter_installation_job
@@ -16,7 +15,7 @@ from bot.flows.obstacles import About, Call, noting_obstacles
 from bot.flows.repositories import add_repositories
 from bot.github.model import RefusedError, RepositoryPage
 from bot.github.store import find_active_installation
-from bot.model import InstallationId
+from bot.model import InstallationId, Parsed
 from jobq import ClaimedJob, Discard, Queue, write_transaction
 
 log = structlog.get_logger()
@@ -28,7 +27,7 @@ class GitHub(Protocol):
     async def list_repositories(self, installation_id: InstallationId, page: int) -> RepositoryPage: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     installation_id: InstallationId
     page: int
 

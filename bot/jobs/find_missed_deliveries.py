@@ -104,7 +104,7 @@ async def _ask(missed: Missed, most: int, github: GitHub, clock: Clock) -> None:
     if missed.due:
         log.info("missed deliveries", missed=len(missed.due), asked=len(missed.due[:most]))
     if most and len(missed.due) > most:
-        raise Postpone(clock.now() + MORE_AFTER)
+        raise Postpone(clock.now() + MORE_AFTER, "more deliveries to ask for")
 
 
 async def _compare_lost(lost: Iterable[DeliveryAttempt], queue: Queue) -> None:

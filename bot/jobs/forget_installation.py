@@ -1,17 +1,16 @@
 """Deletes everything about an account a day after the App was uninstalled from it."""
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.account_forgetting import KEPT_FOR, PAGE, count_holdings, forget_installations, list_departed
-from bot.model import InstallationId
+from bot.model import InstallationId, Parsed
 from jobq import ClaimedJob, Discard
 
 log = structlog.get_logger()
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     installation_id: InstallationId
 
 

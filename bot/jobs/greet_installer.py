@@ -2,14 +2,12 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.current_rules import list_rules
 from bot.flows.notices import PreparedNotice, begin_notice, follow_up, send_notice, wait_for_work
 from bot.github.store import find_active_installation
-from bot.model import AccountId, InstallationId
+from bot.model import AccountId, InstallationId, Parsed
 from bot.people.store import find_person_by_account, lock_person
 from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import find_notice
@@ -17,7 +15,7 @@ from bot.slack.notices import render_greeting
 from jobq import ClaimedJob, Discard, HandlerResult, write_transaction
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     installation_id: InstallationId
     account_id: AccountId
 

@@ -1,7 +1,5 @@
 """Asks GitHub which repositories an installation sees, and has those polled that have waited longest."""
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows.catalog import poll_repository_job
 from bot.flows.polled_facts import take_polled_fact
@@ -13,11 +11,11 @@ from bot.github.polling import (
     list_longest_unpolled,
     list_polled_repositories,
 )
-from bot.model import InstallationId
+from bot.model import InstallationId, Parsed
 from jobq import ClaimedJob, Discard, Queue
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     installation_id: InstallationId
 
 

@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows.catalog import assign_reviewers_job, sync_pull_request_job
 from bot.flows.change import ASSIGN_AFTER_MINUTES
@@ -18,7 +16,7 @@ from bot.github.model import (
 )
 from bot.github.polling import record_polled
 from bot.github.store import find_visible_repository
-from bot.model import InstallationId, RepositoryId
+from bot.model import InstallationId, Parsed, RepositoryId
 from bot.reviews import store
 from bot.reviews.changes import end_snoozes_until_change
 from bot.reviews.model import PullRequest
@@ -36,7 +34,7 @@ class GitHub(Protocol):
     ) -> PullRequestPage: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     installation_id: InstallationId
     repository_id: RepositoryId
 

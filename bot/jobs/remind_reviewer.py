@@ -4,16 +4,14 @@ Every change saves this job for now. It then loads the state of that moment, in 
 request's locks, and takes one step at a time until there is nothing left to do.
 """
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.reminding import bring_to_rest
-from bot.model import RequestId
+from bot.model import Parsed, RequestId
 from jobq import ClaimedJob, HandlerResult, Queue
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     request_id: RequestId
 
 

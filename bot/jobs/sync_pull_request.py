@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import assign_reviewers_job, remind_reviewer_job
@@ -19,7 +18,7 @@ from bot.github.model import (
     ReviewDecision,
 )
 from bot.github.waiting import GitHubWaitError
-from bot.model import InstallationId, PullRequestId, Value
+from bot.model import InstallationId, Parsed, PullRequestId, Value
 from bot.reviews import rules, store
 from bot.reviews.changes import save_reviews
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
@@ -47,7 +46,7 @@ class GitHub(Protocol):
     ) -> ReviewDecision | None: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     pull_request_id: PullRequestId
 
 
@@ -72,7 +71,7 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue, cl
             answer = await _ask(github, address, about, clock)
     except RefusedError as error:
         if again_at is not None:
-            raise Postpone(again_at) from error
+            raise Postpone(again_at, f"GitHub does not show it: {error}") from error
         await hold_pull_requests([pull_request_id])
         return Discard(f"GitHub does not show it: {error}")
     note = await _store(pull_request_id, answer, queue)

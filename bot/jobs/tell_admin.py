@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import admins, outbox
 from bot.flows.admins import choose_admin, list_admins, wait_for_admin, wait_for_tomorrow
@@ -17,7 +15,7 @@ from bot.flows.notices import (
     send_notice,
 )
 from bot.flows.obstacles import Obstacle, describe_obstacle, list_obstacles, mark_reported
-from bot.model import WorkspaceId
+from bot.model import Parsed, WorkspaceId
 from bot.people.model import Person
 from bot.people.store import lock_person
 from bot.reminders.model import Notice, NoticeKind
@@ -33,7 +31,7 @@ class Slack(outbox.Slack, admins.Slack, Protocol):
     """The part of Slack that this job needs."""
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     workspace_id: WorkspaceId
 
 
@@ -49,7 +47,7 @@ async def tell_admin(job: ClaimedJob, *, slack: Slack | None, clock: Clock) -> H
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice):
         if await is_refused(prepared.message_id):
-            return Postpone(clock.now())  # another admin hears of it instead
+            return Postpone(clock.now(), "Slack refused; another admin hears of it")
         await mark_reported(listed_ids, clock.now())
     return result
 

@@ -61,7 +61,7 @@ async def tell_admin_of_accounts(
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice):
         if await is_refused(prepared.message_id):
-            return Postpone(clock.now())  # another admin hears of it instead
+            return Postpone(clock.now(), "Slack refused; another admin hears of it")
         await _mark(workspace_id, waiting, clock.now())
     return result
 

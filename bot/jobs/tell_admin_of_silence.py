@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import admins, outbox
 from bot.flows.admins import choose_admin, list_admins, wait_for_admin, wait_for_tomorrow
@@ -20,7 +18,7 @@ from bot.flows.reminder_state import read_reminder_states
 from bot.flows.standstill import NoticeContent, find_standstill
 from bot.flows.unheard import forget_unheard, list_unheard, mark_heard
 from bot.flows.visibility import Visibility, find_visibility
-from bot.model import WorkspaceId
+from bot.model import Parsed, WorkspaceId
 from bot.people.store import lock_person
 from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import find_notice, is_refused
@@ -38,7 +36,7 @@ class Slack(outbox.Slack, admins.Slack, Protocol):
     """The part of Slack that this job needs."""
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     workspace_id: WorkspaceId
 
 
@@ -53,7 +51,7 @@ async def tell_admin_of_silence(job: ClaimedJob, *, slack: Slack | None, clock: 
     prepared = await _prepare(workspace_id, listed, clock.now())
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice) and await is_refused(prepared.message_id):
-        return Postpone(clock.now())  # another admin hears of it instead
+        return Postpone(clock.now(), "Slack refused; another admin hears of it")
     return result
 
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import get_args
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.author_notices import find_news, list_earlier, was_sent
@@ -24,7 +22,7 @@ from bot.flows.notices import (
 )
 from bot.flows.standstill import NoticeContent
 from bot.flows.unheard import note_unheard
-from bot.model import PullRequestId
+from bot.model import Parsed, PullRequestId
 from bot.people.model import Person
 from bot.people.store import find_person_by_account
 from bot.reminders.model import AuthorNoticeKind, MessageState, Notice, NoticeKind
@@ -41,7 +39,7 @@ ADMIN_HEARS_AFTER = timedelta(hours=1)
 """So that one list has all that comes at once."""
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     pull_request_id: PullRequestId
     kind: AuthorNoticeKind
 
@@ -54,7 +52,7 @@ async def tell_author(
     prepared = await _prepare(arguments.pull_request_id, arguments.kind, job.due_at, queue, clock.now())
     result = await send_notice(prepared, slack=slack, clock=clock)
     if isinstance(prepared, ReadyNotice) and await is_refused(prepared.message_id):
-        return Postpone(clock.now())  # an admin hears of it instead
+        return Postpone(clock.now(), "Slack refused; an admin hears of it")
     return result
 
 
@@ -121,7 +119,7 @@ async def _wait_for_tomorrow(author: Person, now: datetime) -> Postpone | None:
     if await count_notices(author.id, get_args(AuthorNoticeKind), begins_at) < MOST_A_DAY:
         return None
     tomorrow = start_of_working_day_after(author.hours, now)
-    return Postpone(tomorrow) if tomorrow else None
+    return Postpone(tomorrow, "the author got enough notices today") if tomorrow else None
 
 
 async def _tell_admin(

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel
-
 from bot.assignment.model import Decision
 from bot.assignment.store import list_assignments
 from bot.clock import Clock
@@ -11,7 +9,7 @@ from bot.flows import outbox
 from bot.flows.late_notices import is_held_up
 from bot.flows.notices import PreparedNotice, begin_notice, follow_up, send_notice, wait_for_work
 from bot.flows.obstacles import Call, Obstacle, describe_obstacle, list_obstacles
-from bot.model import PullRequestId
+from bot.model import Parsed, PullRequestId
 from bot.people.model import Person
 from bot.people.store import find_person_by_account, lock_person
 from bot.reminders.model import Notice, NoticeKind
@@ -26,14 +24,14 @@ ASKED_AGAIN_WITHIN = timedelta(minutes=30)
 """After an outage, the calls that GitHub refused are made again within this time, and may succeed."""
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     pull_request_id: PullRequestId
 
 
 async def tell_obstacle(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
     """Sends the notice in the author's working hours if GitHub still refuses; otherwise discards it."""
     if await is_held_up(job.due_at, clock.now()):
-        return Postpone(clock.now() + ASKED_AGAIN_WITHIN)
+        return Postpone(clock.now() + ASKED_AGAIN_WITHIN, "it is late, so GitHub is asked again")
     prepared = await _prepare(job.read(Arguments).pull_request_id, clock.now())
     return await send_notice(prepared, slack=slack, clock=clock)
 

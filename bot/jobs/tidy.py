@@ -24,6 +24,8 @@ class Retention:
     name: str
     kept: timedelta
     statement: str
+    share: int = 1
+    """Part of a page that one statement deletes: a row whose others hang on it costs more."""
 
 
 RETENTIONS = (
@@ -110,6 +112,76 @@ RETENTIONS = (
             LIMIT $2))
         """,
     ),
+    Retention(
+        # Undo works for a day.
+        "actions",
+        timedelta(days=30),
+        """
+        DELETE FROM action WHERE id = ANY (ARRAY(
+            SELECT id FROM action WHERE done_at < $1 ORDER BY id LIMIT $2))
+        """,
+    ),
+    Retention(
+        # Counted from its end. As long as a review request from before that end is open, the age of that
+        # request, in working time, leaves the absence out.
+        "absences",
+        timedelta(days=90),
+        """
+        DELETE FROM absence WHERE id = ANY (ARRAY(
+            SELECT id FROM absence
+            WHERE ends_at < $1 AND created_at < $1
+              AND NOT EXISTS (
+                  SELECT FROM account JOIN review_request ON review_request.reviewer_id = account.id
+                  WHERE account.person_id = absence.person_id AND closed_at IS NULL
+                    AND opened_at < absence.ends_at)
+            ORDER BY id LIMIT $2))
+        """,
+    ),
+    Retention(
+        # Counted from the last change of a pull request that is closed, like the next two.
+        "reviews",
+        timedelta(days=90),
+        """
+        DELETE FROM review WHERE id = ANY (ARRAY(
+            SELECT review.id FROM review JOIN pull_request ON pull_request.id = review.pull_request_id
+            WHERE pull_request.state <> 'open' AND updated_at < $1 ORDER BY review.id LIMIT $2))
+        """,
+    ),
+    Retention(
+        "assignments",
+        timedelta(days=90),
+        """
+        DELETE FROM assignment WHERE id = ANY (ARRAY(
+            SELECT assignment.id
+            FROM assignment JOIN pull_request ON pull_request.id = assignment.pull_request_id
+            WHERE pull_request.state <> 'open' AND updated_at < $1 ORDER BY assignment.id LIMIT $2))
+        """,
+    ),
+    Retention(
+        # With its review requests and all that hangs on them. A reviewer's newest request stays: the choice
+        # of reviewers goes by when each was last asked.
+        "pull_requests",
+        timedelta(days=180),
+        """
+        DELETE FROM pull_request WHERE id = ANY (ARRAY(
+            SELECT id FROM pull_request
+            WHERE state <> 'open' AND updated_at < $1
+              AND NOT EXISTS (
+                  SELECT FROM review_request AS request WHERE request.pull_request_id = pull_request.id
+                    AND (closed_at IS NULL OR NOT EXISTS (
+                        SELECT FROM review_request AS later WHERE later.reviewer_id = request.reviewer_id
+                          AND (later.opened_at, later.id) > (request.opened_at, request.id))))
+              AND NOT EXISTS (
+                  SELECT FROM message WHERE message.pull_request_id = pull_request.id
+                    AND message.state IN ('sending', 'unknown'))
+              AND NOT EXISTS (
+                  SELECT FROM message JOIN review_request ON review_request.id = message.request_id
+                  WHERE review_request.pull_request_id = pull_request.id
+                    AND message.state IN ('sending', 'unknown'))
+            ORDER BY id LIMIT $2))
+        """,
+        share=10,
+    ),
 )
 
 
@@ -117,7 +189,9 @@ async def tidy(job: ClaimedJob, *, queue: Queue, clock: Clock, page: int = PAGE)
     """Deletes everything that was kept long enough, and logs how much of each that was."""
     now = clock.now()
     deleted = {
-        retention.name: await execute_in_pages(retention.statement, now - retention.kept, page=page)
+        retention.name: await execute_in_pages(
+            retention.statement, now - retention.kept, page=max(page // retention.share, 1)
+        )
         for retention in RETENTIONS
     }
     deleted["dead_jobs"] = await queue.prune(now - DEAD_JOBS_ARE_KEPT, page)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bot.files import open_private, read_private
 from bot.local.guardian import Guardian
 from bot.model import OperatorError
 
@@ -78,7 +79,7 @@ class EmbeddedPostgres:
         command = [str(installed.bin_path / "postgres"), "-D", str(self.data), "-k", str(self._sockets)]
         for name, value in self._options.items():
             command += ["-c", f"{name}={value}"]
-        with self.log.open("wb") as log:
+        with open_private(self.log, is_emptied=True) as log:
             # In a session of its own: Ctrl-C in the terminal must not reach it; stop() ends it last.
             self._server = subprocess.Popen(  # noqa: S603 - the whole command is ours
                 command,
@@ -178,7 +179,7 @@ def _library() -> Any:
 def _one_at_a_time() -> Iterator[None]:
     """Hold a lock: as root, two preparations at once would both add the same user to this machine."""
     path = Path(tempfile.gettempdir()) / f"ripe-embedded-{os.getuid()}.lock"
-    with path.open("w") as lock:
+    with open_private(path) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -197,7 +198,7 @@ def _socket_folder(data: Path, user: str | None) -> Path:
 def _is_ready(data: Path, pid: int) -> bool:
     """Whether postmaster.pid, which the server writes, says so: line 1 is the process, line 8 the state."""
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
+        lines = read_private(data / "postmaster.pid").splitlines()
     except FileNotFoundError:
         return False
     return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
@@ -207,7 +208,7 @@ def _stop_leftover(data: Path) -> None:
     """Stop the server of a predecessor that was killed, and delete the pid file that it left."""
     pid_file = data / "postmaster.pid"
     try:
-        pid = int(pid_file.read_text().split()[0])
+        pid = int(read_private(pid_file).split()[0])
     except (FileNotFoundError, IndexError, ValueError):
         return
     deadline = time.monotonic() + 2 * STOP_SECONDS

@@ -1,15 +1,16 @@
 """Keys and the sandbox's credentials: made once, and kept in files that only their owner may read."""
 
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from bot.files import read_private, write_private
 
 SANDBOX_FILE = "sandbox-credentials.json"
 
@@ -30,18 +31,11 @@ def find_or_make_sandbox_credentials(home: Path) -> dict[str, str]:
     return credentials
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read. A reader sees the whole new text or the whole old one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    Path(name).replace(path)
-
-
 def _find_or_make(path: Path, make: Callable[[], str]) -> str:
-    if not path.exists():
-        write_private(path, make())
-    return path.read_text()
+    with suppress(FileNotFoundError):
+        return read_private(path)
+    write_private(path, made := make())
+    return made
 
 
 def _make_credentials() -> str:

@@ -7,32 +7,32 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.local.generated import write_private
+from bot.files import open_private, write_private
 from bot.model import OperatorError
 from bot.settings import Settings, running_file
 
 
 def make_home(settings: Settings) -> Path:
-    """The folder, made if it is missing."""
+    """The folder. If it is missing, it is made for its owner only."""
     home = settings.ripe_home.expanduser().resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home
 
 
 @contextmanager
 def locked(home: Path) -> Iterator[None]:
     """Hold the home's lock. The kernel frees it when this process ends. Raises OperatorError."""
-    with (home / "lock").open("a+") as lock:
+    with open_private(home / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.seek(0)
+            owner = lock.read().decode(errors="replace").strip() or "unknown"
             raise OperatorError(
-                f"Ripe is already up on {home} (process {lock.read().strip() or 'unknown'}). "
+                f"Ripe is already up on {home} (process {owner}). "
                 "Stop that one, or set RIPE_HOME and PORT to others."
             ) from None
         lock.truncate(0)
-        lock.write(str(os.getpid()))
+        lock.write(b"%d" % os.getpid())
         lock.flush()
         yield
 

@@ -46,6 +46,9 @@ repositories:
     rules:
       - {paths: ["billing/**", "*.sql"], people: [ana, cho]}
       - {paths: ["**"], people: [dev, eli]}
+  acme/web:
+    rules:
+      - {paths: ["**"], people: [ana, dev]}
 """
 
 

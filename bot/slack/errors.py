@@ -1,5 +1,17 @@
 """The errors of this room."""
 
+import re
+
+_CODE = re.compile(r"[\w.:-]{1,80}", re.ASCII)
+NO_CODE = "an error without a code"
+
+
+def parse_code(error: object) -> str | None:
+    """The error code in an answer of Slack's; None if there is none. Only codes are stored and shown."""
+    if not isinstance(error, str):
+        return None
+    return error if _CODE.fullmatch(error) else NO_CODE
+
 
 class SlackError(Exception):
     """The base class of the errors below."""

@@ -15,11 +15,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.errors import describe_error
 from bot.model import Value
-from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
+from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError, parse_code
 from bot.slack.limits import SlackLimits
 from bot.slack.messages import Rendered
 from bot.slack.model import SlackGrant
+from bot.slack.proxies import find_proxy
 from jobq import Postpone, utc_now
 
 T = TypeVar("T")
@@ -209,11 +211,11 @@ class SlackGateway:
         await self._guard(self._post(response_url, answer))
 
     async def _post(self, url: str, answer: Mapping[str, Any]) -> None:
-        async with self._open_session().post(url, json=answer) as reply:
+        async with self._open_session().post(url, json=answer, proxy=find_proxy(url)) as reply:
             if reply.status == 200:
                 return
             if reply.status == 429:
-                raise Postpone(self._now() + _retry_after(reply.headers))
+                raise Postpone(self._now() + _retry_after(reply.headers), "Slack limits answers")
             if reply.status >= 500:
                 raise SlackOutcomeUnknownError(f"HTTP {reply.status}")
             raise SlackRefusedError(f"HTTP {reply.status}")
@@ -248,21 +250,21 @@ class SlackGateway:
             raise self._outcome(error) from error
         except aiohttp.ClientConnectorError as error:
             # There was no connection, so Slack never got the call.
-            raise Postpone(self._now() + UNREACHABLE_FOR) from error
+            raise Postpone(self._now() + UNREACHABLE_FOR, "Slack cannot be reached") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SlackOutcomeUnknownError(f"{type(error).__name__}: {error}") from error
+            raise SlackOutcomeUnknownError(describe_error(error)) from error
         except (AttributeError, ValueError) as error:
             # slack_sdk fails like this on a reply that is text or bytes, such as a proxy's page.
-            raise SlackOutcomeUnknownError(f"the reply makes no sense: {error}") from error
+            raise SlackOutcomeUnknownError(f"the reply makes no sense: {describe_error(error)}") from error
 
     def _outcome(self, error: SlackApiError) -> Exception:
         reply = error.response
         if not isinstance(reply, AsyncSlackResponse):
             return SlackOutcomeUnknownError("the reply is not JSON")
-        code = reply.data.get("error") if isinstance(reply.data, dict) else None
+        code = parse_code(reply.data.get("error")) if isinstance(reply.data, dict) else None
         if (wait := _find_wait(reply)) is not None:
-            return Postpone(self._now() + wait)
-        if reply.status_code >= 500 or not isinstance(code, str) or code in _UNKNOWN_OUTCOME:
+            return Postpone(self._now() + wait, "Slack limits calls")
+        if reply.status_code >= 500 or code is None or code in _UNKNOWN_OUTCOME:
             return SlackOutcomeUnknownError(f"HTTP {reply.status_code}: {code}")
         return SlackRefusedError(code)
 
@@ -273,6 +275,7 @@ class _LimitedClient(AsyncWebClient):
     def __init__(self, limits: SlackLimits | None, **given: Any) -> None:
         super().__init__(**given)
         self._limits = limits
+        self.proxy = find_proxy(self.base_url)
 
     async def api_call(self, api_method: str, **given: Any) -> AsyncSlackResponse:
         if self._limits is None:

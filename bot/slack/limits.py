@@ -28,11 +28,12 @@ class SlackLimits:
             return
         slot = await take_slot(self._workspace_id, method, self._now())
         if slot is not None:
-            raise Postpone(slot)
+            raise Postpone(slot, f"Slack wants no more {method} now")
 
     async def close(self, method: str, wait: timedelta) -> Postpone:
         """Stops all calls of this method until `wait` is over. Returns when to try again."""
-        return Postpone(await close_method(self._workspace_id, method, self._now() + wait))
+        until = await close_method(self._workspace_id, method, self._now() + wait)
+        return Postpone(until, f"Slack limits {method}")
 
 
 async def take_slot(workspace_id: WorkspaceId, method: str, now: datetime) -> datetime | None:

@@ -9,6 +9,7 @@ import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.errors import describe_error
 from bot.model import UserError, WorkspaceId
 from bot.slack.commands import Command, OpenForm, parse_command
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
@@ -188,7 +189,7 @@ async def _send(sending: Coroutine[Any, Any, object]) -> None:
     try:
         await sending
     except (SlackRefusedError, SlackOutcomeUnknownError, Postpone) as error:
-        log.warning("an answer did not reach Slack", error=f"{type(error).__name__}: {error}")
+        log.warning("an answer did not reach Slack", error=describe_error(error))
     except Exception:
         log.exception("an answer could not be made")
 

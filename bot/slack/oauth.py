@@ -9,12 +9,13 @@ import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from bot.encryption import tls_context
-from bot.slack.errors import NotOneWorkspaceError, SlackOutcomeUnknownError, SlackRefusedError
+from bot.model import HIDING
+from bot.slack.errors import NotOneWorkspaceError, SlackOutcomeUnknownError, SlackRefusedError, parse_code
 from bot.slack.model import SlackGrant, SlackInstallation
 
 TIMEOUT = 10.0
 """Seconds."""
-_ANSWER: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+_ANSWER: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=HIDING)
 
 
 def authorize_url(api_url: str, client_id: str, scopes: Iterable[str], redirect_uri: str, state: str) -> str:
@@ -50,7 +51,7 @@ async def exchange_code(
         # Not chained: the reply may hold the token.
         raise SlackOutcomeUnknownError("the reply is not JSON") from None
     if answer.get("ok") is not True:
-        raise SlackRefusedError(str(answer.get("error", f"HTTP {reply.status_code}")))
+        raise SlackRefusedError(parse_code(answer.get("error")) or f"HTTP {reply.status_code}")
     return _read(answer)
 
 

@@ -22,6 +22,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.bolt import SlackApp
+from bot.slack.proxies import find_proxy
 
 log = structlog.get_logger()
 
@@ -112,6 +113,7 @@ class _Client(SocketModeClient):
             ping_interval=ping_every,
             on_message_listeners=[_log_if_disabled],
         )
+        self.proxy = self.web_client.proxy = find_proxy(api_url)
         self._may_ask_at = 0.0
 
     async def issue_new_wss_url(self) -> str:

@@ -1,6 +1,6 @@
 """One gateway for each Slack workspace, which calls Slack with the token of that workspace."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -102,7 +102,7 @@ class SlackWorkspaces:
                 try:
                     await store.replace_sealed_token(workspace_id, sealed, self._keys().renew(sealed))
                 except UndecryptableError:
-                    log.error(_unreadable(workspace_id))
+                    log.error(explain_unreadable(workspace_id))
 
     async def close(self) -> None:
         """Closes all gateways except the first, which belongs to the caller."""
@@ -118,7 +118,7 @@ class SlackWorkspaces:
         try:
             gateway = self._open(workspace_id, self._keys().decrypt(sealed))
         except UndecryptableError:
-            raise TokenUnreadableError(_unreadable(workspace_id)) from None
+            raise TokenUnreadableError(explain_unreadable(workspace_id)) from None
         if opened is not None:
             # A call may be under way in it, so it is closed at the end.
             self._replaced.append(opened.gateway)
@@ -131,7 +131,22 @@ class SlackWorkspaces:
         return self._cipher
 
 
-def _unreadable(workspace_id: WorkspaceId) -> str:
+def list_unreadable(cipher: Cipher | None, sealed: Mapping[WorkspaceId, bytes]) -> list[WorkspaceId]:
+    """The workspaces whose tokens no key decrypts."""
+    return [workspace_id for workspace_id, token in sealed.items() if not _fits(cipher, token)]
+
+
+def _fits(cipher: Cipher | None, token: bytes) -> bool:
+    if cipher is None:
+        return False
+    try:
+        cipher.decrypt(token)
+    except UndecryptableError:
+        return False
+    return True
+
+
+def explain_unreadable(workspace_id: WorkspaceId) -> str:
     return (
         f"SECRET_KEYS: none of them decrypts the Slack token of workspace {workspace_id}; add the key that"
         " was in use then, or install Ripe there again with the link that `ripe slack-link` prints"

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from bot.app import App, announce, following_clock, make_database, open_app
 from bot.clock import Clock
 from bot.credentials import complete_settings, open_store
+from bot.errors import describe_error
 from bot.flows.metrics import DatabaseHealthMetrics, Exposition, LaneMetrics
 from bot.settings import Settings, SettingsError
 from bot.slack.bolt import SlackApp
@@ -49,7 +50,7 @@ def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Qu
     """Every route of the bot. The sandbox adds its `pages`; without them `/setup` is closed."""
     web = Quart("ripe")
     settings = app.settings
-    web.register_blueprint(health_blueprint(app.database))
+    web.register_blueprint(health_blueprint(app.database, settings.public_url))
     web.register_blueprint(findings_blueprint(app))
     web.register_blueprint(metrics_blueprint(_exposition(app), settings.metrics_token))
     web.register_blueprint(webhooks_blueprint(settings.github_webhook_secret, app.queue, app.clock))
@@ -69,7 +70,7 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
     entered = await complete_settings(settings)
     ports = SetupPorts(settings, database, open_store(settings), list(entered.github_webhook_secret))
     clock = Clock()
-    web.register_blueprint(health_blueprint(database))
+    web.register_blueprint(health_blueprint(database, settings.public_url))
     web.register_blueprint(webhooks_blueprint(ports.webhook_secrets, Queue(database, clock.now), clock))
     web.register_blueprint(challenge_blueprint())
     web.register_blueprint(setup_blueprint(ports))
@@ -103,7 +104,7 @@ def _slack_blueprint(settings: Settings, slack: SlackApp) -> Blueprint:
 
 def _answer_without_database(error: Exception) -> Response:
     # GitHub lists the failed delivery, and a person can redeliver it there.
-    log.warning("a request was not served", error=f"{type(error).__name__}: {error}")
+    log.warning("a request was not served", error=describe_error(error))
     return Response(
         "Postgres cannot be reached; nothing was stored\n", status=503, headers={"Retry-After": "5"}
     )

@@ -10,15 +10,17 @@ from bot.doctor.model import State, overall
 from bot.doctor.ports import DoctorPorts
 from bot.flows.shared_answer import SharedAnswer
 from bot.web.operators import refuse_stranger
+from bot.web.origin import guard_answers
 from jobq import Database, is_transient
 
 ANSWERS_WITHIN = 2.0
 """Seconds."""
 
 
-def health_blueprint(database: Database) -> Blueprint:
+def health_blueprint(database: Database, public_url: str | None = None) -> Blueprint:
     """`GET /livez`, which asks nobody, and `GET /readyz`, which asks Postgres."""
     blueprint = Blueprint("health", __name__)
+    guard_answers(blueprint, public_url)
 
     @blueprint.get("/livez")
     async def livez() -> Response:

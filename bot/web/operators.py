@@ -1,13 +1,11 @@
 """Guards the routes for operators: they need METRICS_TOKEN or, if it is not set, this machine."""
 
 import hmac
-from ipaddress import ip_address
 
 from pydantic import SecretStr
 from quart import Request, Response
 
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
-"""The headers with which a proxy on this machine says that the request comes from elsewhere."""
+from bot.web.origin import is_this_machine
 
 
 def refuse_stranger(asked: Request, token: SecretStr | None) -> Response | None:
@@ -16,7 +14,7 @@ def refuse_stranger(asked: Request, token: SecretStr | None) -> Response | None:
         if _has_token(asked, token):
             return None
         return Response("METRICS_TOKEN is needed\n", status=401, headers={"WWW-Authenticate": "Bearer"})
-    if _is_local(asked):
+    if is_this_machine(asked):
         return None
     return Response("Without METRICS_TOKEN only this machine may look\n", status=403)
 
@@ -28,12 +26,3 @@ def _has_token(asked: Request, token: SecretStr) -> bool:
         given.strip().encode("latin-1", "replace"), token.get_secret_value().encode()
     )
     return is_same and scheme.lower() == "bearer"
-
-
-def _is_local(asked: Request) -> bool:
-    if any(name in asked.headers for name in FORWARDED):
-        return False
-    try:
-        return ip_address(asked.remote_addr or "").is_loopback
-    except ValueError:
-        return False

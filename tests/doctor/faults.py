@@ -53,6 +53,16 @@ async def credentials_that_no_key_decrypts(scene: Scene) -> None:
     scene.set(sandbox_url=None, github_app_id=None, github_app_private_key=None, github_webhook_secret=[])
 
 
+async def a_token_that_no_key_decrypts(scene: Scene) -> None:
+    value = Fernet(Fernet.generate_key()).encrypt(b"xoxb-1")
+    await scene.execute("UPDATE workspace SET bot_token = $1", value)
+
+
+async def a_token_and_no_keys(scene: Scene) -> None:
+    await a_token_that_no_key_decrypts(scene)
+    scene.set(secret_keys=[], ripe_home="/nowhere")
+
+
 # --- database --------------------------------------------------------------------------------------------
 
 
@@ -126,6 +136,19 @@ async def a_reviewer_nobody_knows(scene: Scene) -> None:
     (pull,) = scene.bot.github.document.pulls
     scene.bot.github.request_review(pull, ["dev"], by="ben")
     await scene.bot.settle()
+
+
+async def nobody_is_connected(scene: Scene) -> None:
+    await scene.execute("DELETE FROM account")
+
+
+async def a_repository_without_rules(scene: Scene) -> None:
+    await scene.execute("DELETE FROM repository_config WHERE full_name = 'acme/web'")
+
+
+async def rules_without_a_rule(scene: Scene) -> None:
+    config = """{"rules": []}"""
+    await scene.execute("UPDATE repository_config SET document = document || $1::jsonb", config)
 
 
 async def a_rule_that_names_a_stranger(scene: Scene) -> None:

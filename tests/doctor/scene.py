@@ -20,8 +20,11 @@ from bot.sandbox.slack.socket_mode import Sockets
 from bot.settings import Settings
 from jobq import utc_now
 from tests.github_server import APP_ID, private_key
-from tests.journeys.whole import MONDAY_MORNING, Whole, whole_bot
+from tests.journeys.whole import MONDAY_MORNING, RULES, Whole, whole_bot
 
+EVERYWHERE = f"""{RULES}  acme/web:
+    rules: [{{paths: ["**"], people: [cho]}}]
+"""
 SHARED = pytest.mark.asyncio(loop_scope="package")
 """For tests that change no bot, so that one can serve them all."""
 
@@ -71,7 +74,7 @@ class Scene:
 @asynccontextmanager
 async def healthy(dsn: str, sockets: Sockets | None = None) -> AsyncIterator[Scene]:
     """A bot with a pull request that has led to a DM. With `sockets` it is in Socket Mode."""
-    async with whole_bot(dsn, MONDAY_MORNING, sockets=sockets) as bot:
+    async with whole_bot(dsn, MONDAY_MORNING, rules=EVERYWHERE, sockets=sockets) as bot:
         await bot.open_pull_request("billing/invoice.py")
         # The doctor reads the clock's shift from the database, which this bot has not written to.
         await bot.app.database.execute("INSERT INTO sandbox_clock (shift) VALUES ($1)", bot.clock.shift)

@@ -1,13 +1,15 @@
 """How long each kind of row is kept, and the rows that must stay longer."""
 
 import json
+import re
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from bot.flows.catalog import TIDY, Lane
 from bot.github.model import PullRequestState
-from bot.jobs.tidy import tidy
+from bot.jobs.tidy import DEAD_JOBS_ARE_KEPT, RETENTIONS, tidy
 from bot.model import RequestId
 from bot.reminders.digests import mark_listed, plan_item
 from bot.reminders.model import Notice, NoticeKind
@@ -209,3 +211,157 @@ async def test_trips_to_github_are_forgotten_a_day_after_they_ended_in_real_time
     await tidy_up(world, page=1)
     left = await world.db.fetch("SELECT digest FROM oauth_state")
     assert [row["digest"] for row in left] == [b"still good"]
+
+
+async def count(world: World, table: str) -> int:
+    counted: int = await world.db.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608
+    return counted
+
+
+async def close(world: World, request_id: RequestId) -> None:
+    """The pull request is merged now."""
+    await reviews.close_review_requests([(request_id, CloseReason.MERGED)], world.now)
+    await world.db.execute(
+        "UPDATE pull_request SET state = 'merged', updated_at = $2 FROM review_request"
+        " WHERE review_request.id = $1 AND pull_request.id = pull_request_id",
+        request_id,
+        world.now,
+    )
+
+
+async def review_and_assign(world: World, request_id: RequestId) -> None:
+    await world.db.execute(
+        """
+        WITH asked AS (SELECT * FROM review_request WHERE id = $1), seen AS (
+            INSERT INTO review SELECT workspace_id, id, pull_request_id, reviewer_id, reviewer_login,
+                false, 'approved', $2 FROM asked)
+        INSERT INTO assignment (workspace_id, pull_request_id, decided_at, decision)
+        SELECT workspace_id, pull_request_id, $2, '{}' FROM asked
+        """,
+        request_id,
+        world.now,
+    )
+
+
+async def test_what_a_person_did_is_kept_for_30_days(world: World) -> None:
+    person = await world.person("ana")
+    for age in (30 * DAY, 30 * DAY + A_MOMENT, 400 * DAY):
+        await world.db.execute(
+            "INSERT INTO action (workspace_id, person_id, told, undo, done_at) VALUES ($1, $2, '', '[]', $3)",
+            world.workspace_id,
+            person.id,
+            world.now - age,
+        )
+    await tidy_up(world, page=1)
+    assert await count(world, "action") == 1
+
+
+async def test_an_absence_is_kept_for_90_days_and_while_a_request_from_before_its_end_is_open(
+    world: World,
+) -> None:
+    person = await world.person("ana")
+    for end in (world.now, world.now + 2 * DAY):
+        await world.db.execute(
+            "INSERT INTO absence (workspace_id, person_id, starts_at, ends_at, created_at)"
+            " VALUES ($1, $2, $3, $4, $3)",
+            world.workspace_id,
+            person.id,
+            world.now - 9 * DAY,
+            end,
+        )
+    world.clock.move(DAY)
+    request_id = await world.ask("ana")  # between the two ends
+    world.clock.move(89 * DAY)
+    await tidy_up(world)
+    assert await count(world, "absence") == 2
+    world.clock.move(100 * DAY)
+    await tidy_up(world)
+    assert await count(world, "absence") == 1
+    await close(world, request_id)
+    await tidy_up(world)
+    assert await count(world, "absence") == 0
+
+
+async def test_a_merged_pull_request_loses_its_reviews_after_90_days_and_is_gone_after_180(
+    world: World,
+) -> None:
+    first = await world.ask("ana", number=12)
+    await review_and_assign(world, first)
+    await remind(world, first, 0)
+    world.clock.move(DAY)
+    latest = await world.ask("ana", number=13)
+    await close(world, first)
+    await close(world, latest)
+    world.clock.move(90 * DAY)
+    await tidy_up(world)
+    assert (await count(world, "review"), await count(world, "assignment")) == (1, 1)
+    world.clock.move(A_MOMENT)
+    await tidy_up(world)
+    assert (await count(world, "review"), await count(world, "assignment")) == (0, 0)
+    world.clock.move(90 * DAY - A_MOMENT)
+    await tidy_up(world)
+    assert await count(world, "pull_request") == 2
+    world.clock.move(A_MOMENT)
+    await tidy_up(world)
+    # Ana's newest request stays, so that Ripe knows when she was last asked.
+    assert await world.db.fetchval("SELECT array_agg(number) FROM pull_request") == [13]
+    assert await count(world, "review_request") == 1
+
+
+async def test_an_open_pull_request_is_kept_with_all_that_hangs_on_it(world: World) -> None:
+    request_id = await world.ask("ana", number=12)
+    await review_and_assign(world, request_id)
+    await remind(world, request_id, 0)
+    world.clock.move(4000 * DAY)
+    await world.ask("ana", number=13)
+    await tidy_up(world)
+    kept = [await count(world, table) for table in ("pull_request", "review", "assignment", "message")]
+    assert kept == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown"])
+async def test_a_pull_request_is_kept_until_its_lost_dm_is_looked_up(world: World, state: str) -> None:
+    request_id = await world.ask("ana", number=12)
+    await remind(world, request_id, 0)
+    await close(world, request_id)
+    await world.db.execute("UPDATE message SET state = $1, sending_at = $2", state, world.now + 150 * DAY)
+    world.clock.move(181 * DAY)
+    await world.ask("ana", number=13)
+    await tidy_up(world)
+    assert await count(world, "pull_request") == 2
+    await world.db.execute("UPDATE message SET state = 'sent'")
+    await tidy_up(world)
+    assert await count(world, "pull_request") == 1
+
+
+async def test_a_closed_pull_request_with_an_open_request_is_kept(world: World) -> None:
+    request_id = await world.ask("ana", number=12)
+    await close(world, request_id)
+    await world.db.execute("UPDATE review_request SET closed_at = NULL, close_reason = NULL")
+    world.clock.move(400 * DAY)
+    await world.ask("ana", number=13)
+    await tidy_up(world)
+    assert await count(world, "pull_request") == 2
+
+
+async def test_thousands_of_old_pull_requests_go_a_part_of_a_page_at_a_time(world: World) -> None:
+    await close(world, await world.ask("ana", number=12))
+    await world.db.execute(
+        """
+        INSERT INTO pull_request (workspace_id, id, repository_id, number, title, url, author_id,
+            author_login, author_is_bot, state, is_draft, head_sha, labels, requested_teams, created_at, updated_at)
+        SELECT workspace_id, 10000 + n, repository_id, n, title, url, author_id, author_login, author_is_bot,
+            'closed', is_draft, head_sha, labels, requested_teams, created_at, updated_at
+        FROM pull_request, generate_series(100, 2600) AS n
+        """
+    )
+    world.clock.move(181 * DAY)
+    await tidy_up(world, page=1_000)
+    assert await count(world, "pull_request") == 1
+
+
+def test_the_table_in_the_documentation_names_each_retention_with_its_days() -> None:
+    text = Path("docs/security.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", text, re.MULTILINE))
+    kept = {retention.name: str(retention.kept.days) for retention in RETENTIONS}
+    assert rows == kept | {"dead_jobs": str(DEAD_JOBS_ARE_KEPT.days)}

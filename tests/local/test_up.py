@@ -186,8 +186,9 @@ def test_a_second_run_finds_its_data_and_its_keys(start: Start, home: Path) -> N
         up.wait_for_end()
     assert keys[0] == keys[1]
     assert not any("once" in line or "Applied" in line for line in up.lines)
-    for name in ("secret-key", "sandbox-credentials.json"):
-        assert (home / name).stat().st_mode & 0o777 == 0o600
+    files = [path for path in home.iterdir() if path.is_file()]
+    assert {path.name for path in files} >= {"secret-key", "sandbox-credentials.json", "postgres.log", "lock"}
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 
 def test_the_processes_get_the_addresses_of_the_sandbox(start: Start, dsn: str) -> None:

@@ -35,7 +35,7 @@ def sandbox_blueprint(app: App, sandbox_url: str) -> Blueprint:
 
     @blueprint.get("/sandbox/state")
     async def state() -> Response:
-        async with httpx.AsyncClient(timeout=ASKS_WITHIN, verify=tls_context()) as client:
+        async with httpx.AsyncClient(timeout=ASKS_WITHIN, trust_env=False, verify=tls_context()) as client:
             snapshot = (await client.get(f"{sandbox_url}/sandbox/world")).raise_for_status().json()
         return jsonify({"now": app.clock.now().isoformat(), "decisions": await _decisions(app), **snapshot})
 

@@ -9,6 +9,7 @@ from quart import Blueprint, Response, redirect, request
 
 from bot.actions.identity import Purpose
 from bot.actions.link_account import link_account
+from bot.errors import describe_error
 from bot.model import UserError
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.escape import disarm
@@ -103,7 +104,7 @@ async def _notify(slack: SlackGateway, slack_user_id: str, login: str) -> bool:
     try:
         await slack.post_dm(await slack.open_dm(slack_user_id), render_text(text))
     except (SlackRefusedError, SlackOutcomeUnknownError, Postpone) as error:
-        log.warning("no DM about a linked account", error=f"{type(error).__name__}: {error}")
+        log.warning("no DM about a linked account", error=describe_error(error))
         return False
     return True
 

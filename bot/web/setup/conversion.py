@@ -7,10 +7,10 @@ import asyncio
 import re
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import ConfigDict, Field, SecretStr, ValidationError
 
 from bot.encryption import tls_context
-from bot.model import UserError
+from bot.model import Parsed, UserError
 
 ANSWERS_WITHIN = 15.0
 """Seconds."""
@@ -21,10 +21,10 @@ class ConversionError(UserError):
     """GitHub gave no secrets for the code. The text says what to do with the App that it may have made."""
 
 
-class MadeApp(BaseModel):
+class MadeApp(Parsed):
     """An App that GitHub has just made, with secrets that GitHub shows this once."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: int = Field(gt=0)
     html_url: str

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 from bot.credentials import SettingName, save_choices
 from bot.settings import Settings
 from bot.web.html import render_page
-from bot.web.origin import LOCAL_NAMES
+from bot.web.origin import names_this_machine
 from bot.web.setup.guard import redirect_to
 from bot.web.setup.ports import SetupPorts, load_app_choice, own_url, parse_app_choice
 from bot.web.setup.profiles import OPTIONS, PROFILES, describe_permissions
@@ -71,7 +71,7 @@ def _guess_url(settings: Settings) -> str:
 
 
 def _is_local(url: str) -> bool:
-    return urlsplit(url).hostname in LOCAL_NAMES
+    return names_this_machine(urlsplit(url).netloc)
 
 
 def _parse_form(form: MultiDict[str, str], settings: Settings) -> tuple[str, dict[SettingName, str]]:
