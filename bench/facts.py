@@ -211,9 +211,9 @@ async def _arrive(database: Database, queue: Queue, deliveries: Sequence[Deliver
     started_at, sent = time.monotonic(), 0
     while sent < len(deliveries):
         due = min(len(deliveries), int((time.monotonic() - started_at) * RATE))
-        for delivery in deliveries[sent:due]:
-            await add(database, queue, [delivery])
-        sent = max(sent, due)
+        if sent < due:
+            await add(database, queue, deliveries[sent:due])
+            sent = due
         await asyncio.sleep(TICK)
 
 

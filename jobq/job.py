@@ -152,15 +152,17 @@ BatchHandler: TypeAlias = Callable[[Sequence[ClaimedJob]], Awaitable[Sequence[Ba
 class InBatches:
     """A handler that gets many jobs at once: `{"count_visit": InBatches(count_visits, size=100)}`.
 
-    `batch` gets up to `size` jobs. A batch that is not full waits `linger` for more. If `batch` raises, its
-    jobs run one by one: `single` handles them, or without a `single` a batch of one does. So do jobs that
-    failed or were given back before, so that no job fails because of another one.
+    `batch` gets up to `size` jobs. A batch that is not full waits `linger` for more. At most `concurrency`
+    batches run at once in a worker, and the next one gathers meanwhile; None sets no limit. If `batch`
+    raises, its jobs run one by one: `single` handles them, or without a `single` a batch of one does. So do
+    jobs that failed or were given back before, so that no job fails because of another one.
     """
 
     batch: BatchHandler
     single: Handler | None = None
     size: int = 50
     linger: timedelta = timedelta(0)
+    concurrency: int | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1:

@@ -56,10 +56,9 @@ class Line:
         self._count += 1
         self._line.appendleft(leased)
 
-    def take(self) -> LeasedJob | Batch | None:
+    def take(self, may_start: Callable[[InBatches], bool] = lambda _: True) -> LeasedJob | Batch | None:
         """The next that may start, without the jobs whose leases were lost. None if nothing may."""
-        while self._line:
-            first = self._line.popleft()
+        while (first := self._take_first(may_start)) is not None:
             if isinstance(first, LeasedJob):
                 self._count -= 1
                 if not first.is_over:
@@ -69,6 +68,13 @@ class Line:
             self._count -= len(first.leased)
             first.leased = [leased for leased in first.leased if not leased.is_over]
             if first.leased:
+                return first
+        return None
+
+    def _take_first(self, may_start: Callable[[InBatches], bool]) -> LeasedJob | Batch | None:
+        for place, first in enumerate(self._line):
+            if isinstance(first, LeasedJob) or may_start(first.handler):
+                del self._line[place]
                 return first
         return None
 

@@ -163,12 +163,17 @@ class Runner:
         """The next that may start."""
         if self._is_stopping:
             return None
-        taken = self._line.take()
+        taken = self._line.take(self._may_start)
         if taken is None:
             return None
         if isinstance(taken, LeasedJob):
             return Run((taken,), time.monotonic())
         return Run(taken.leased, time.monotonic(), taken.handler)
+
+    def _may_start(self, batches: InBatches) -> bool:
+        limit = batches.concurrency
+        running = (run for run in self._places.values() if run.batches is batches and run.task is not None)
+        return limit is None or sum(1 for _ in running) < limit
 
     def _occupy(self, task: asyncio.Task[None], run: Run) -> None:
         self._places[task] = run

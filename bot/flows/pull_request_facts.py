@@ -27,8 +27,9 @@ from bot.reviews import relation, rules, store
 from bot.reviews.changes import (
     correct_close_reasons,
     end_snoozes_until_change,
-    save_pull_requests,
+    insert_pull_requests,
     save_reviews,
+    update_pull_requests,
 )
 from bot.reviews.model import PullRequest, ReviewRequest
 from bot.reviews.names import name_requesters
@@ -156,8 +157,12 @@ async def _store(facts: Sequence[OwnedFact]) -> list[_Step]:
         return []
     locked = await store.lock_pull_requests(owned.pull_request_id for owned in facts)
     steps = [_meet(owned, locked.get(owned.pull_request_id)) for owned in facts]
-    saved = await save_pull_requests([step.after for step in steps if step.relation in ORDINARY], locked)
-    steps = [step for step in steps if not step.is_new or step.id in saved]
+    new = [step.after for step in steps if step.is_new]
+    inserted = await insert_pull_requests(new) if new else ()
+    changed = [step.after for step in steps if step.relation in ORDINARY and not step.is_new]
+    if changed:
+        await update_pull_requests(changed)
+    steps = [step for step in steps if not step.is_new or step.id in inserted]
     reviews = [(step.after, step.fact.review) for step in steps if isinstance(step.fact, ReviewFact)]
     if reviews:
         await save_reviews(reviews)

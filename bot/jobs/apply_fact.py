@@ -71,7 +71,7 @@ class Arguments(Parsed):
 def handle_facts(queue: Queue, clock: Clock) -> InBatches:
     """The handler of facts: in batches, and one by one where that is not possible."""
     single = partial(apply_fact, queue=queue, clock=clock)
-    return InBatches(partial(apply_facts, queue=queue), single=single, size=BATCH)
+    return InBatches(partial(apply_facts, queue=queue), single=single, size=BATCH, concurrency=1)
 
 
 @write_transaction

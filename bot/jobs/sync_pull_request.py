@@ -20,7 +20,7 @@ from bot.github.model import (
 from bot.github.waiting import GitHubWaitError
 from bot.model import InstallationId, Parsed, PullRequestId, Value
 from bot.reviews import rules, store
-from bot.reviews.changes import save_reviews
+from bot.reviews.changes import save_reviews, update_pull_requests
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 
 log = structlog.get_logger()
@@ -95,7 +95,7 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     after = rules.apply_answer(stored, stored.workspace_id, snapshot)
     if answer.knows_verdict:
         after = after.model_copy(update={"review_decision": answer.verdict})
-    await store.save_pull_request(after)
+    await update_pull_requests([after])
     await save_reviews((after, review) for review in answer.reviews)
     requests, replies = (await store.list_open_requests_with_replies([after])).get(after.id, store.Asked())
     sighting = Sighting(after.workspace_id, snapshot.accounts, requests, snapshot.updated_at)

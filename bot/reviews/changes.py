@@ -34,17 +34,13 @@ class Closing(NamedTuple):
     at: datetime
 
 
-async def save_pull_requests(
-    pull_requests: Iterable[PullRequest], locked: Collection[PullRequestId]
-) -> frozenset[PullRequestId]:
-    """Replaces those that are `locked` and inserts the others. Returns those that it saved.
+async def insert_pull_requests(pull_requests: Iterable[PullRequest]) -> frozenset[PullRequestId]:
+    """Inserts those that are not stored yet, and returns their ids.
 
-    A pull request that another transaction has inserted meanwhile is left as that one stored it.
+    One that another transaction inserts at this moment is waited for, left as it is, and not locked: a lock
+    would come after the locks on other pull requests, out of order.
     """
-    rows = [_columns(each) for each in sorted(pull_requests, key=lambda each: each.id)]
-    if not rows:
-        return frozenset()
-    saved = await current_database().fetch(
+    rows = await current_database().fetch(
         """
         INSERT INTO pull_request (workspace_id, id, repository_id, number, title, url, author_id,
             author_login, author_is_bot, state, is_draft, head_sha, labels, requested_teams, additions,
@@ -57,20 +53,39 @@ async def save_pull_requests(
             state text, is_draft boolean, head_sha text, labels text[], requested_teams text[],
             additions int, deletions int, changed_files int, review_decision text, created_at timestamptz,
             updated_at timestamptz, told text[], pushed_at timestamptz, round int)
-        ON CONFLICT (id) DO UPDATE SET (repository_id, number, title, url, author_login, state, is_draft,
-            head_sha, labels, requested_teams, additions, deletions, changed_files, review_decision,
-            updated_at, told, pushed_at, round)
-        = (excluded.repository_id, excluded.number, excluded.title, excluded.url, excluded.author_login,
-            excluded.state, excluded.is_draft, excluded.head_sha, excluded.labels, excluded.requested_teams,
-            excluded.additions, excluded.deletions, excluded.changed_files, excluded.review_decision,
-            excluded.updated_at, excluded.told, excluded.pushed_at, excluded.round)
-        WHERE pull_request.id = ANY($2::bigint[])
+        ORDER BY id
+        ON CONFLICT (id) DO NOTHING
         RETURNING id
         """,
-        _AS_JSON.dump_json(rows).decode(),
-        list(locked),
+        _rows(pull_requests),
     )
-    return frozenset(PullRequestId(row["id"]) for row in saved)
+    return frozenset(PullRequestId(row["id"]) for row in rows)
+
+
+async def update_pull_requests(pull_requests: Iterable[PullRequest]) -> None:
+    """Replaces pull requests that the transaction has locked. Their workspace and author stay."""
+    await current_database().execute(
+        """
+        UPDATE pull_request SET (repository_id, number, title, url, author_login, state, is_draft,
+            head_sha, labels, requested_teams, additions, deletions, changed_files, review_decision,
+            updated_at, told, pushed_at, round)
+        = (new.repository_id, new.number, new.title, new.url, new.author_login, new.state, new.is_draft,
+            new.head_sha, new.labels, new.requested_teams, new.additions, new.deletions, new.changed_files,
+            new.review_decision, new.updated_at, new.told, new.pushed_at, new.round)
+        FROM jsonb_to_recordset($1::jsonb) AS new (id bigint, repository_id bigint,
+            number int, title text, url text, author_login text,
+            state text, is_draft boolean, head_sha text, labels text[], requested_teams text[],
+            additions int, deletions int, changed_files int, review_decision text,
+            updated_at timestamptz, told text[], pushed_at timestamptz, round int)
+        WHERE pull_request.id = new.id
+        """,
+        _rows(pull_requests),
+    )
+
+
+def _rows(pull_requests: Iterable[PullRequest]) -> str:
+    """As JSON, because Postgres takes no array of arrays of different lengths."""
+    return _AS_JSON.dump_json([_columns(pull_request) for pull_request in pull_requests]).decode()
 
 
 def _columns(pull_request: PullRequest) -> dict[str, object]:

@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 
 from bot.github.model import Account
 from bot.model import PullRequestId, RepositoryId, RequestId, UserError, WorkspaceId
-from bot.reviews.changes import Closing, Opening, close_requests, open_requests, save_pull_requests
+from bot.reviews.changes import (
+    Closing,
+    Opening,
+    close_requests,
+    insert_pull_requests,
+    open_requests,
+    update_pull_requests,
+)
 from bot.reviews.model import CloseReason, LatestReview, PullRequest, ReviewRequest
 from bot.reviews.rules import Requested
 from jobq import current_database
@@ -104,7 +111,8 @@ async def list_pull_requests_by_id(
 
 async def save_pull_request(pull_request: PullRequest) -> None:
     """Inserts or replaces it."""
-    await save_pull_requests([pull_request], [pull_request.id])
+    if not await insert_pull_requests([pull_request]):
+        await update_pull_requests([pull_request])
 
 
 async def list_newest_updates(repository_ids: Iterable[RepositoryId]) -> dict[RepositoryId, datetime]:
