@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import asyncpg
 import pytest
@@ -143,16 +144,16 @@ async def test_only_allow_listed_fields_are_kept(db: Database, client: Client) -
 
 
 class FailingQueue(Queue):
-    """Fails to save a job as many times as there are `errors`."""
+    """Fails to save jobs as many times as there are `errors`."""
 
     def __init__(self, db: Database, *errors: Exception) -> None:
         super().__init__(db)
         self.errors = list(errors)
 
-    async def save(self, job: Job) -> None:
+    async def save_with(self, statement: str, jobs: Mapping[str, Job], *arguments: object) -> list[Any]:
         if self.errors:
             raise self.errors.pop(0)
-        await super().save(job)
+        return await super().save_with(statement, jobs, *arguments)
 
 
 @pytest.mark.parametrize(
