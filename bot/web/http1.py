@@ -33,15 +33,21 @@ LOOK_EVERY = 1.0
 
 
 class Http1Protocol(HttpToolsProtocol):
-    """One connection. `ends_at` is when it is cut, by the clock of the loop."""
+    """One connection."""
 
-    ends_at = math.inf
+    _request_ends_at = math.inf
+    _answer_ends_at = math.inf
     _head_size = 0
     _is_in_head = True
 
+    @property
+    def ends_at(self) -> float:
+        """When it is cut, by the clock of the loop."""
+        return min(self._request_ends_at, self._answer_ends_at)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
-        self.ends_at = self.loop.time() + HEAD_SECONDS
+        self._request_ends_at = self.loop.time() + HEAD_SECONDS
 
     def data_received(self, data: bytes) -> None:
         """As uvicorn's, but without a log line for each odd request, and with a limit for the head."""
@@ -50,8 +56,8 @@ class Http1Protocol(HttpToolsProtocol):
             self._head_size += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(400, "this is no HTTP/1.1")
         else:
@@ -62,35 +68,50 @@ class Http1Protocol(HttpToolsProtocol):
         super().on_message_begin()
         if not self._is_in_head:
             self._is_in_head, self._head_size = True, 0
-            self.ends_at = self.loop.time() + HEAD_SECONDS
+            self._request_ends_at = self.loop.time() + HEAD_SECONDS
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        self.ends_at = self.loop.time() + LAST_BODY_SECONDS
+        self._request_ends_at = self.loop.time() + LAST_BODY_SECONDS
         # The size so far may count a part of the body that came with the end of the head.
         if self._head_size > LARGEST_HEAD and _size_of(self.headers) > LARGEST_HEAD:
             raise ValueError("the head is too large")
-        super().on_headers_complete()
+        if not self._ignores_upgrade():
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self.ends_at = math.inf
-        super().on_message_complete()
+        if not self._ignores_upgrade():
+            self._request_ends_at = math.inf
+            super().on_message_complete()
 
     def pause_writing(self) -> None:
-        self.ends_at = min(self.ends_at, self.loop.time() + READ_SECONDS)
+        self._answer_ends_at = self.loop.time() + READ_SECONDS
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self.ends_at = math.inf if self.cycle is None or not self.cycle.more_body else self.ends_at
+        self._answer_ends_at = math.inf
         super().resume_writing()
 
-    def _upgrade(self) -> None:
-        """Only to a websocket. Other requests to upgrade are answered as if they were none."""
+    def _ignores_upgrade(self) -> bool:
+        return self.parser.should_upgrade() and not self._should_upgrade()
+
+    def _upgrade(self, rest: bytes) -> None:
+        """Only to a websocket. Any other request is read again without its wish, as RFC 9110 7.8 wants it.
+
+        The parser takes its body for another protocol.
+        """
         if self._should_upgrade():
-            self.ends_at = math.inf
+            self._request_ends_at = math.inf
             self.handle_websocket_upgrade()
-        else:
-            self.cycle.keep_alive = False  # the parser takes what follows for another protocol
+            return
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(400, "this is no proxy")
+            return
+        lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
 
     def _refuse(self, status: int, reason: str) -> None:
         if self.transport.is_closing():

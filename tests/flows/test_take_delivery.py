@@ -89,7 +89,7 @@ async def test_a_fact_of_an_installation_without_a_workspace_is_dropped(queue: Q
 
 async def test_many_are_stored_with_one_statement_each_as_if_it_came_alone(queue: Queue) -> None:
     await take_delivery(delivery(guid="known"), queue)
-    await take_delivery(delivery(None, DeliveryOutcome.REJECTED, "unreadable"), queue)
+    await take_deliveries([delivery(None, DeliveryOutcome.REJECTED, "unreadable")], queue)
     batch = [
         delivery(guid="new"),
         delivery(guid="known"),
@@ -108,9 +108,16 @@ async def test_many_are_stored_with_one_statement_each_as_if_it_came_alone(queue
 
 
 async def test_two_batches_with_the_same_guids_in_another_order_do_not_deadlock(queue: Queue) -> None:
+    await take_delivery(delivery(guid="of the first account"), queue)
     guids = [f"guid-{number}" for number in range(40)]
     batches = [[delivery(guid=guid) for guid in order] for order in (guids, guids[::-1])]
     for _ in range(5):
         taken = await asyncio.gather(*(take_deliveries(batch, queue) for batch in batches))
         assert sorted(guid for each in taken for guid in each) == sorted(guids)
         await queue.database.execute("DELETE FROM delivery")
+
+
+async def test_a_fact_of_an_unknown_installation_is_left_to_the_careful_way(queue: Queue) -> None:
+    batch = [delivery(guid="new"), delivery(Ping(), DeliveryOutcome.APPLIED, "ping")]
+    assert await take_deliveries(batch, queue) == {"ping": "applied"}
+    assert await take_delivery(batch[0], queue) is DeliveryOutcome.QUEUED

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery
-from bot.github.model import Ping
+from bot.github.model import Account, InstallationAction, InstallationFact, Ping
+from bot.model import AccountId, InstallationId
 from bot.web.delivery_writer import LARGEST_BATCH, DeliveryWriter
 from jobq import Database, DatabaseUnavailableError, Job, Queue
 from tests.factories import MONDAY
@@ -86,7 +87,7 @@ async def test_a_delivery_that_postgres_refuses_fails_alone(db: Database, queue:
     stored = await store_all(DeliveryWriter(queue), delivery("a"), refused, delivery("b"))
     assert [stored[0], stored[2]] == [DeliveryOutcome.APPLIED] * 2
     assert isinstance(stored[1], asyncpg.DataError)
-    assert queue.batches == [["a", "refused", "b"], ["a"], ["refused"], ["b"]]
+    assert queue.batches == [["a", "refused", "b"]]
     with db.ambient():
         assert await find_delivery("b") is not None
 
@@ -137,3 +138,19 @@ async def test_workers_are_woken_once_for_a_batch(queue: WatchedQueue) -> None:
     batch = [delivery(f"guid-{number}", outcome=DeliveryOutcome.QUEUED) for number in range(20)]
     assert await store_all(DeliveryWriter(queue), *batch) == [DeliveryOutcome.QUEUED] * 20
     assert len(woken) == 1
+
+
+async def test_facts_of_an_installation_that_nobody_knows_are_stored_alone(queue: WatchedQueue) -> None:
+    acme = Account(id=AccountId(100), login="acme")
+    created = InstallationFact(
+        action=InstallationAction.CREATED, installation_id=InstallationId(5), account=acme, permissions={}
+    )
+    facts = [
+        delivery(guid, outcome=DeliveryOutcome.QUEUED).model_copy(update={"fact": created}) for guid in "ab"
+    ]
+    writer = DeliveryWriter(queue)
+    stored = await store_all(writer, facts[0], delivery("ping"), facts[1])
+    assert stored == [DeliveryOutcome.QUEUED, DeliveryOutcome.APPLIED, DeliveryOutcome.QUEUED]
+    assert await store_all(writer, *facts) == [None, None]
+    assert queue.batches == [["a", "ping", "b"], ["a", "b"]]
+    assert len(await queue.queued()) == 2

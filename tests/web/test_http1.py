@@ -80,8 +80,9 @@ async def test_a_request_may_come_byte_by_byte(url: str) -> None:
 @pytest.mark.parametrize("parts", [1, 40])
 async def test_a_head_that_is_too_large_is_refused(url: str, parts: int) -> None:
     large = head("GET", "/", *(f"X-{number}: {'x' * 500}" for number in range(LARGEST_HEAD // 500 + 2)))
-    size = len(large) // parts + 1
-    answer = await exchange(url, *(large[start : start + size] for start in range(0, len(large), size)))
+    sent = large if parts == 1 else large[: LARGEST_HEAD + 1]
+    size = len(sent) // parts + 1
+    answer = await exchange(url, *(sent[start : start + size] for start in range(0, len(sent), size)))
     assert answer[:12] in {b"HTTP/1.1 400", b"HTTP/1.1 431"}
     endless = head("GET", "/", f"X: {'x' * 3 * LARGEST_HEAD}")[:-4]
     assert (await exchange(url, endless))[:12] == b"HTTP/1.1 431"
