@@ -5,10 +5,9 @@ import gc
 import signal
 from collections.abc import Callable, Coroutine
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-import typer
 import uvloop
 
 from bot.logs import setup_logs
@@ -22,26 +21,15 @@ from bot.settings import (
 )
 
 
-def add_servers(cli: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    cli.command()(up)
-    cli.command()(web)
-    cli.command()(worker)
-    cli.command(hidden=True)(sandbox)
-    cli.command(hidden=True)(story)
-
-
-def up(
-    setup: Annotated[bool, typer.Option("--setup", help="Connect GitHub and Slack in the browser.")] = False,
-) -> None:
-    """Start everything here: web, worker, and a Postgres and a sandbox if none are set."""
+def up(*, opens_setup: bool) -> None:
+    """Run everything on this machine; `opens_setup` opens /setup even if it was finished before."""
     from bot.local.processes import usual_commands
     from bot.local.up import run_up
 
     settings = load_settings()
-    if setup:
+    if opens_setup:
         settings = settings.model_copy(update={"ripe_setup": True})
-    run_until_signal(lambda stop: run_up(settings, usual_commands(), stop, typer.echo, reopens=setup))
+    run_until_signal(lambda stop: run_up(settings, usual_commands(), stop, print, reopens=opens_setup))
 
 
 def web() -> None:
@@ -73,7 +61,7 @@ def sandbox() -> None:
 def story() -> None:
     """Play a pull request in the sandbox and print what happens; `ripe up` starts it."""
     settings = _start_process()
-    run_until_signal(lambda stop: _import_sandbox().run_story(settings, stop, typer.echo))
+    run_until_signal(lambda stop: _import_sandbox().run_story(settings, stop, print))
 
 
 def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
