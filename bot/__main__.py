@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SERVERS = ("web", "worker", "sandbox", "story")
-"""The commands that start a server and have no options."""
+SERVERS = ("web", "worker", "parts")
+"""The commands that start a server and have no options. `ripe up` uses `parts`."""
 
 
 def main() -> None:
