@@ -1,52 +1,24 @@
-"""The command line. Each command is a few lines: it loads what it needs and calls a coroutine elsewhere."""
+"""The command line. A server starts without its parser, which would stay in memory as long as the server."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
-from typing import Annotated
 
-import typer
-
-from bot.cli.commands import add_commands
-from bot.cli.doctor import doctor
-from bot.cli.servers import add_servers
-from bot.model import OperatorError, UserError
-from jobq import DatabaseUnavailableError
-
-
-def _show_version(is_wanted: bool) -> None:
-    if is_wanted:
-        typer.echo(f"ripe {metadata.version('ripe')}")
-        raise typer.Exit
-
-
-cli = typer.Typer(
-    name="ripe",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-@cli.callback()
-def ripe(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Reminds the right reviewer at the right time."""
-
-
-add_servers(cli)
-add_commands(cli)
-cli.command()(doctor)
+SERVERS = ("web", "worker", "parts")
+"""The commands that start a server and have no options. `ripe up` uses `parts`."""
 
 
 def main() -> None:
     """Run the command that the arguments name; exits with 1 when it fails."""
     with expecting_errors():
-        cli()
+        if len(sys.argv) == 2 and sys.argv[1] in SERVERS:
+            from bot.cli import servers
+
+            getattr(servers, sys.argv[1])()
+        else:
+            from bot.cli.program import cli
+
+            cli()
 
 
 @contextmanager
@@ -54,9 +26,19 @@ def expecting_errors() -> Iterator[None]:
     """Print errors whose text says what to do, and exit with 1. All others are bugs, and show a traceback."""
     try:
         yield
-    except (OperatorError, UserError, DatabaseUnavailableError) as error:
-        typer.echo(str(error), err=True)
+    except SystemExit:
+        raise
+    except _expected() as error:
+        sys.stderr.write(f"{error}\n")
         sys.exit(1)
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Called when an error has come: `ripe --help` needs none of what this imports."""
+    from bot.model import OperatorError, UserError
+    from jobq import DatabaseUnavailableError
+
+    return OperatorError, UserError, DatabaseUnavailableError
 
 
 if __name__ == "__main__":

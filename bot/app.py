@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import SecretStr
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 from bot.clock import Clock, follow_clock, sync_clock
 from bot.credentials import complete_settings, find_cipher
 from bot.flows.workspaces import find_first_workspace
-from bot.github.gateway import GitHubGateway
+from bot.github.lazy import gateway_at_first_use
 from bot.model import WorkspaceId
 from bot.modes import ModeSwitch, make_switch
 from bot.settings import Settings, SettingsError, require_database
@@ -21,6 +22,9 @@ from bot.slack.gateway import SlackGateway
 from bot.slack.limits import SlackLimits
 from bot.slack.workspaces import SlackWorkspaces
 from jobq import Database, Queue
+
+if TYPE_CHECKING:
+    from bot.github.gateway import GitHubGateway
 
 log = structlog.get_logger()
 
@@ -33,7 +37,7 @@ class App:
     database: Database
     queue: Queue
     clock: Clock
-    github: GitHubGateway
+    github: "GitHubGateway"
     slack: SlackGateway
     """Of the first workspace, whose token is SLACK_BOT_TOKEN."""
     workspaces: SlackWorkspaces
@@ -107,19 +111,15 @@ async def following_clock(app: App, on_move: Callable[[], object]) -> AsyncItera
         await asyncio.wait({follower})
 
 
-def make_github(settings: Settings, clock: Clock) -> GitHubGateway:
+def make_github(settings: Settings, clock: Clock) -> "GitHubGateway":
     """The gateway to GitHub. Raises SettingsError when there is no App."""
     if settings.github_app_id is None or settings.github_app_private_key is None:
         raise SettingsError(
             "GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY, GITHUB_WEBHOOK_SECRET: missing; "
             "`ripe up --setup` makes them in the browser"
         )
-    return GitHubGateway(
-        str(settings.github_app_id),
-        settings.github_app_private_key,
-        settings.github_api_url,
-        now=clock.now,
-    )
+    app_id, key, url = settings.github_app_id, settings.github_app_private_key, settings.github_api_url
+    return gateway_at_first_use(lambda gateway: gateway(str(app_id), key, url, now=clock.now))
 
 
 def make_workspaces(

@@ -57,30 +57,32 @@ async def follow_clock(clock: Clock, db: Database, on_move: Callable[[], object]
 
     Survives lost connections: after each new connection it reads the shift again.
     """
+    # Not `clock.shift`: a part of this process that moves the clock sets it before we hear of it.
+    last = clock.shift
     is_outdated = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(listen(db, CHANNEL, lambda _: is_outdated.set(), RETRY_AFTER))
         while True:
             await is_outdated.wait()
             is_outdated.clear()
-            if not await _update(clock, db, on_move):
+            shift = await _find_shift(db)
+            if shift is None:
                 is_outdated.set()
                 await asyncio.sleep(RETRY_AFTER)
+            elif shift != last:
+                clock.shift = last = shift
+                on_move()
 
 
-async def _update(clock: Clock, db: Database, on_move: Callable[[], object]) -> bool:
-    """Returns whether Postgres answered."""
+async def _find_shift(db: Database) -> timedelta | None:
+    """None if Postgres does not answer."""
     try:
-        shift = await _read_shift(db)
+        return await _read_shift(db)
     except Exception as error:
         if not (isinstance(error, OSError) or is_lost_connection(error)):
             raise
         log.warning("cannot read the sandbox's clock, trying again", error=str(error))
-        return False
-    if clock.shift != shift:
-        clock.shift = shift
-        on_move()
-    return True
+        return None
 
 
 async def _read_shift(db: Database) -> timedelta:

@@ -183,7 +183,13 @@ def build_workers(
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Works until `stop` is set, then lets the running jobs end."""
-    async with open_app(settings) as app, _measured(app) as on_settled:
+    async with open_app(settings) as app:
+        await work(app, stop)
+
+
+async def work(app: App, stop: asyncio.Event) -> None:
+    """Works on the jobs of an open App until `stop` is set, following the sandbox's clock."""
+    async with _measured(app) as on_settled:
         workers = build_workers(app, on_settled=on_settled)
 
         def wake() -> None:

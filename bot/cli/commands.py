@@ -1,18 +1,14 @@
 """The commands that ask a running bot or change its data: all but those that start a process, and doctor."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot import migrations
 from bot.cli.accounts import accounts
 from bot.cli.forget import forget
 from bot.cli.jobs import jobs
 from bot.cli.running import run_on_app, show
-from bot.model import UserError
-from bot.settings import load_settings_of_running_bot, require_database
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -38,7 +34,7 @@ def add_commands(cli: typer.Typer) -> None:
 
 @config.command()
 def check(file: File) -> None:
-    """List every problem of a configuration file, and what applying it would change."""
+    """List a file's problems, and what applying it would change."""
 
     async def run(app: "App") -> bool:
         from bot.actions.apply_config import check_config
@@ -82,7 +78,10 @@ def import_(
     file: File,
     does_apply: Annotated[bool, typer.Option("--apply", help="Connect them; without it, only show.")] = False,
 ) -> None:
-    """Connect GitHub logins to Slack users: CSV or YAML with github_login, slack_id or email, name, ..."""
+    """Connect GitHub logins to Slack users.
+
+    The file is CSV or YAML with github_login, slack_id or email, name, ...
+    """
 
     async def run(app: "App") -> bool:
         from bot.actions.import_people import import_people
@@ -117,7 +116,7 @@ def list_people() -> None:
 
 
 def why(pull_request: Annotated[str, typer.Argument(metavar="OWNER/REPO#N")]) -> None:
-    """Say why a pull request has these reviewers, and list what each of them was sent."""
+    """Say why a pull request has its reviewers, and what each was sent."""
 
     async def run(app: "App") -> bool:
         from bot.actions.explain import explain
@@ -146,7 +145,15 @@ def replay(
         bool, typer.Option("--rejected", help="Have GitHub deliver again what an older Ripe rejected.")
     ] = False,
 ) -> None:
-    """Sign stored GitHub payloads, post them to the running bot, and print the outcome of each."""
+    """Post stored GitHub payloads to the running bot again.
+
+    They are signed, and the outcome of each is printed.
+    """
+    import asyncio
+
+    from bot.model import UserError
+    from bot.settings import load_settings_of_running_bot
+
     if bool(files) is rejected:
         raise UserError("Name the files to replay, or use --rejected.")
 
@@ -164,6 +171,11 @@ def replay(
 
 def migrate() -> None:
     """Bring the database to this version's schema."""
+    import asyncio
+
+    from bot import migrations
+    from bot.settings import load_settings_of_running_bot, require_database
+
     settings = load_settings_of_running_bot()
     applied = asyncio.run(migrations.migrate(settings.direct_url or require_database(settings)))
     for name in applied:
@@ -173,6 +185,8 @@ def migrate() -> None:
 
 
 def _read(file: Path) -> str:
+    from bot.model import UserError
+
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:

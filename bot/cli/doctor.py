@@ -4,46 +4,31 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Annotated
-
-import typer
 
 from bot.cli.running import show
+from bot.doctor import doctor
 from bot.doctor.model import Finding, State, overall
+from bot.doctor.ports import open_ports
 from bot.settings import Settings, SettingsError, load_settings_of_running_bot
 
 EXIT_CODES = {State.OK: 0, State.FAILED: 1, State.WARNING: 2}
 
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Examine settings, database, queue, people, GitHub and Slack, and say how to fix what is wrong.
-
-    Exits with 0 when all is well, 1 when something failed, 2 when there are only warnings.
-    """
-    from bot.doctor.doctor import examine_unreadable
-
+def examine(*, as_json: bool) -> int:
+    """Print every finding. Returns the exit code."""
     try:
         settings = load_settings_of_running_bot()
     except SettingsError as error:
-        findings = examine_unreadable(error)
+        findings = doctor.examine_unreadable(error)
     else:
         findings = asyncio.run(_examine(settings))
-    verdict = overall(findings)
-    if as_json:
-        typer.echo(render_json(findings))
-    else:
-        show(render_lines(findings))
-    raise typer.Exit(EXIT_CODES[verdict])
+    show([render_json(findings)] if as_json else render_lines(findings))
+    return EXIT_CODES[overall(findings)]
 
 
 async def _examine(settings: Settings) -> list[Finding]:
-    from bot.doctor.doctor import examine
-    from bot.doctor.ports import open_ports
-
     async with open_ports(settings) as ports:
-        return await examine(ports)
+        return await doctor.examine(ports)
 
 
 def render_json(findings: Sequence[Finding]) -> str:

@@ -15,9 +15,10 @@ def forget(
     owner: Annotated[str, typer.Argument(metavar="OWNER", help="The user or organisation on GitHub.")],
     is_sure: Annotated[bool, typer.Option("--yes", help="Delete it; without this, only count.")] = False,
 ) -> None:
-    """Delete the data about an account: its repositories, pull requests, reviews, messages and payloads.
+    """Delete the data about a GitHub account.
 
-    People and rules stay. Without --yes it only counts.
+    These are its repositories, pull requests, reviews, messages and payloads. People and rules stay. Without
+    --yes it only counts.
     """
 
     async def run(app: "App") -> bool:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.running import run_on_app, show
-from bot.logs import hide_secrets_in
-from jobq import DeadJob, Job, LaneStats, QueuedJob
 
 if TYPE_CHECKING:
     from bot.app import App
+    from jobq import DeadJob, Job, LaneStats, QueuedJob
 
 jobs = typer.Typer(help="What is queued, and what failed for good.", no_args_is_help=True)
 
@@ -23,7 +22,7 @@ Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=LARGEST_ID
 
 @jobs.command(name="list")
 def list_jobs(limit: Limit = 50) -> None:
-    """Show how many jobs each lane has, and the jobs that wait or run, the ripest first."""
+    """Show how many jobs each lane has, and the next ones."""
 
     async def run(app: "App") -> bool:
         lanes = await app.queue.stats()
@@ -88,7 +87,7 @@ async def _cancel(app: "App", job_id: int) -> bool:
     return True
 
 
-def _describe(lane: LaneStats) -> str:
+def _describe(lane: "LaneStats") -> str:
     from bot.flows.catalog import describe_lane
 
     oldest = lane.oldest_ripe_age
@@ -99,7 +98,7 @@ def _describe(lane: LaneStats) -> str:
     )
 
 
-def _list_queued(queued: Sequence[QueuedJob]) -> Iterator[str]:
+def _list_queued(queued: "Sequence[QueuedJob]") -> Iterator[str]:
     header = ("ID", "TYPE", "DUE", "TRIES", "ARGUMENTS")
     rows = [
         (str(row.id), row.job.job_type, "runs" if row.is_running else _instant(row.due_at),
@@ -109,7 +108,7 @@ def _list_queued(queued: Sequence[QueuedJob]) -> Iterator[str]:
     return _columns(header, rows, [row.last_error for row in queued])
 
 
-def _list_dead(dead_jobs: Sequence[DeadJob]) -> Iterator[str]:
+def _list_dead(dead_jobs: "Sequence[DeadJob]") -> Iterator[str]:
     header = ("ID", "TYPE", "DIED", "TRIES", "ARGUMENTS")
     rows = [
         (str(row.id), row.job.job_type, _instant(row.died_at), str(row.tries), _arguments(row.job))
@@ -127,12 +126,18 @@ def _columns(
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
         yield "  ".join((*padded, cells[-1]))
         if error:
-            yield f"{' ' * widths[0]}  {hide_secrets_in(' '.join(error.split()))}"
+            yield f"{' ' * widths[0]}  {_hide_secrets(' '.join(error.split()))}"
 
 
 def _instant(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _arguments(job: Job) -> str:
-    return hide_secrets_in(json.dumps(job.arguments, separators=(",", ":"), ensure_ascii=False))
+def _arguments(job: "Job") -> str:
+    return _hide_secrets(json.dumps(job.arguments, separators=(",", ":"), ensure_ascii=False))
+
+
+def _hide_secrets(text: str) -> str:
+    from bot.logs import hide_secrets_in
+
+    return hide_secrets_in(text)

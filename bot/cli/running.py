@@ -1,16 +1,13 @@
 """Runs a command with the settings and the clock of the bot that runs here.
 
-The modules of the command line import most of the bot inside their functions: every process starts with them,
-and none needs everything.
+The modules of the command line import the bot inside their functions: `ripe --help` imports all of them, and
+each command needs only its own part.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 import typer
-
-from bot.settings import load_settings_of_running_bot
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -18,7 +15,10 @@ if TYPE_CHECKING:
 
 def run_on_app(work: Callable[["App"], Awaitable[bool]]) -> None:
     """Run `work` on the bot's App; exit with 1 if it returns False."""
+    import asyncio
+
     from bot.app import following_clock, open_app
+    from bot.settings import load_settings_of_running_bot
 
     async def run() -> bool:
         async with open_app(load_settings_of_running_bot()) as app, following_clock(app, lambda: None):

@@ -1,47 +1,35 @@
-"""The commands that start a process and run it until a signal stops it: up, web, worker, sandbox, story."""
+"""The commands that start a process and run it until a signal stops it: up, web, worker, parts."""
 
 import asyncio
 import gc
 import signal
 from collections.abc import Callable, Coroutine
-from types import ModuleType
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-import typer
 import uvloop
 
 from bot.logs import setup_logs
 from bot.migrations import check_schema
 from bot.settings import (
     Settings,
-    SettingsError,
     load_settings,
     load_settings_of_running_bot,
     require_database,
 )
 
-
-def add_servers(cli: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    cli.command()(up)
-    cli.command()(web)
-    cli.command()(worker)
-    cli.command(hidden=True)(sandbox)
-    cli.command(hidden=True)(story)
+if TYPE_CHECKING:
+    from bot.web.app import MakePages
 
 
-def up(
-    setup: Annotated[bool, typer.Option("--setup", help="Connect GitHub and Slack in the browser.")] = False,
-) -> None:
-    """Start everything here: web, worker, and a Postgres and a sandbox if none are set."""
-    from bot.local.processes import usual_commands
+def up(*, opens_setup: bool) -> None:
+    """Run everything on this machine; `opens_setup` opens /setup even if it was finished before."""
+    from bot.local.processes import usual_command
     from bot.local.up import run_up
 
     settings = load_settings()
-    if setup:
+    if opens_setup:
         settings = settings.model_copy(update={"ripe_setup": True})
-    run_until_signal(lambda stop: run_up(settings, usual_commands(), stop, typer.echo, reopens=setup))
+    run_until_signal(lambda stop: run_up(settings, usual_command(), stop, print, reopens=opens_setup))
 
 
 def web() -> None:
@@ -49,7 +37,7 @@ def web() -> None:
     settings = _start_process()
     from bot.web.app import run_web
 
-    make_pages = _import_sandbox().make_pages if settings.sandbox_url is not None else None
+    make_pages = None if settings.sandbox_url is None else _import_pages()
     run_until_signal(lambda stop: run_web(settings, stop, make_pages))
 
 
@@ -61,19 +49,12 @@ def worker() -> None:
     run_until_signal(lambda stop: run_worker(settings, stop))
 
 
-def sandbox() -> None:
-    """Pretend to be GitHub and Slack for the bot on this machine; `ripe up` starts it."""
+def parts() -> None:
+    """Run every part in this process; `ripe up` keeps it running."""
     settings = _start_process()
-    port = urlsplit(settings.sandbox_url or "").port
-    if port is None:
-        raise SettingsError("SANDBOX_URL: missing; `ripe up` starts the sandbox and sets it")
-    run_until_signal(lambda stop: _import_sandbox().run_sandbox(settings, port, stop))
+    from bot.local.parts import run_parts
 
-
-def story() -> None:
-    """Play a pull request in the sandbox and print what happens; `ripe up` starts it."""
-    settings = _start_process()
-    run_until_signal(lambda stop: _import_sandbox().run_story(settings, stop, typer.echo))
+    run_until_signal(lambda stop: run_parts(settings, stop))
 
 
 def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
@@ -96,11 +77,11 @@ def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) 
         runner.run(until_signal())
 
 
-def _import_sandbox() -> ModuleType:
-    """The one place where production code meets the sandbox. A real bot never imports it."""
-    from bot.sandbox import entry
+def _import_pages() -> "MakePages":
+    """A real bot never imports the sandbox."""
+    from bot.sandbox.entry import make_pages
 
-    return entry
+    return make_pages
 
 
 def _start_process() -> Settings:

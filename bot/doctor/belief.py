@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.doctor.github import APP, describe_outage
 from bot.doctor.model import CheckSkippedError, Finding, failed, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.github.differences import list_repositories
-from bot.github.gateway import GitHubGateway
 from bot.github.inspection import list_installations
 from bot.github.missed import find_missed
 from bot.github.model import AccessLostError, RefusedError
@@ -18,6 +17,9 @@ from bot.model import InstallationId, RepositoryId, Value
 from bot.reviews.backlog import TOUCHED_WITHIN
 from bot.reviews.comparison import compare, list_beliefs
 from jobq import Database, Postpone
+
+if TYPE_CHECKING:
+    from bot.github.gateway import GitHubGateway
 
 BELIEF, COMPARISON, MISSED = "github.belief", "github.comparison", "github.missed"
 
@@ -75,7 +77,7 @@ async def check_belief(ports: DoctorPorts) -> Sequence[Finding]:
 
 
 async def _list_differences(
-    github: GitHubGateway, database: Database, places: Sequence[_Place], now: datetime
+    github: "GitHubGateway", database: Database, places: Sequence[_Place], now: datetime
 ) -> Sequence[str]:
     listed = {each.id: each for each in await list_installations(github)}
     accounts = {place.installation_id: place.account for place in places}
@@ -109,7 +111,7 @@ async def _list_differences(
 
 
 async def _compare_repositories(
-    github: GitHubGateway, installation_id: InstallationId, account: str, places: Sequence[_Place]
+    github: "GitHubGateway", installation_id: InstallationId, account: str, places: Sequence[_Place]
 ) -> Sequence[str]:
     try:
         listed = await list_repositories(github, installation_id)
@@ -139,7 +141,7 @@ def _name(problem: str, names: Collection[str]) -> str:
     return f"{problem} {', '.join(first)}{more}" if names else ""
 
 
-async def _count_outdated(github: GitHubGateway, database: Database, place: _Place, since: datetime) -> int:
+async def _count_outdated(github: "GitHubGateway", database: Database, place: _Place, since: datetime) -> int:
     """Counts on the first page of a hundred. Those that only Ripe holds for open need all pages."""
     if place.repository_id is None or place.full_name is None:
         return 0

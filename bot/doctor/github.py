@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bot.doctor.model import CheckSkippedError, Finding, State, failed, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.visibility import Address, find_address
-from bot.github.gateway import GitHubGateway
 from bot.github.inspection import (
     ListedInstallation,
     Registration,
@@ -17,6 +17,9 @@ from bot.github.inspection import (
 from bot.github.model import AccessLostError, NotFoundError, PathsRefusedError
 from bot.model import PullRequestId
 from jobq import Database, Postpone
+
+if TYPE_CHECKING:
+    from bot.github.gateway import GitHubGateway
 
 APP, PERMISSIONS, EVENTS, CONTENTS = "github.app", "github.permissions", "github.events", "github.contents"
 INSTALLATIONS, PATHS = "github.installations", "github.paths"
@@ -133,7 +136,7 @@ def _merge(problems: Sequence[Finding]) -> Finding:
     )
 
 
-async def _judge_installation(github: GitHubGateway, installation: ListedInstallation) -> Finding | None:
+async def _judge_installation(github: "GitHubGateway", installation: ListedInstallation) -> Finding | None:
     """A finding about the first problem of this installation; None if it has none."""
     login, page = installation.login, installation.html_url
     if installation.suspended_at is not None:
@@ -147,7 +150,7 @@ async def _judge_installation(github: GitHubGateway, installation: ListedInstall
     return lacking or await _try_token(github, installation)
 
 
-async def _try_token(github: GitHubGateway, installation: ListedInstallation) -> Finding | None:
+async def _try_token(github: "GitHubGateway", installation: ListedInstallation) -> Finding | None:
     login, page = installation.login, installation.html_url
     try:
         repositories = await count_repositories(github, installation.id)

@@ -4,18 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from bot.clock import Clock, sync_clock
 from bot.credentials import complete_settings, find_cipher
 from bot.doctor.model import CheckSkippedError
-from bot.github.gateway import GitHubGateway
+from bot.github.lazy import gateway_at_first_use
 from bot.settings import Settings, SettingsError
 from bot.slack.gateway import SlackGateway
 from bot.slack.store import list_sealed_tokens
 from bot.slack.workspaces import explain_unreadable, list_unreadable
 from jobq import TRANSIENT_ERRORS, Database, Queue, wait_without_cancelling
+
+if TYPE_CHECKING:
+    from bot.github.gateway import GitHubGateway
 
 CONNECTS_WITHIN = 5.0
 """Seconds."""
@@ -32,7 +36,7 @@ class DoctorPorts:
     clock: Clock
     database: Database | None
     unreachable: Exception | None
-    github: GitHubGateway | None
+    github: "GitHubGateway | None"
     slack: SlackGateway | None
     undecrypted: SettingsError | None = None
 
@@ -46,7 +50,7 @@ class DoctorPorts:
         """Raises CheckSkippedError if there is none."""
         return Queue(self.load_database(), self.clock.now)
 
-    def load_github(self) -> GitHubGateway:
+    def load_github(self) -> "GitHubGateway":
         """Raises CheckSkippedError if there is none."""
         if self.github is None:
             raise CheckSkippedError("no GitHub App is set")
@@ -132,12 +136,11 @@ async def _sync(clock: Clock, database: Database) -> None:
         return  # the table is missing: the check of the migrations reports it
 
 
-def _github(settings: Settings) -> GitHubGateway | None:
+def _github(settings: Settings) -> "GitHubGateway | None":
     if settings.github_app_id is None or settings.github_app_private_key is None:
         return None
-    return GitHubGateway(
-        str(settings.github_app_id), settings.github_app_private_key, settings.github_api_url, timeout=5
-    )
+    app_id, key, url = settings.github_app_id, settings.github_app_private_key, settings.github_api_url
+    return gateway_at_first_use(lambda gateway: gateway(str(app_id), key, url, timeout=5))
 
 
 def _slack(settings: Settings, clock: Clock) -> SlackGateway | None:

@@ -14,14 +14,15 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bot.files import open_private, read_private
-from bot.local.guardian import Guardian
+from bot.local.guardian import Guardian, start_guardian
+from bot.local.handover import STOP_SECONDS, Handover, PostgresProcess
 from bot.model import OperatorError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ LONGEST_SOCKET_PATH = 90
 """Bytes; macOS stops at 103 and Postgres adds `.lock` to the name."""
 START_SECONDS = 60.0
 """A start may take long: after a crash, Postgres replays its log first."""
-STOP_SECONDS = 5.0
 
 
 class EmbeddedPostgres:
@@ -46,7 +46,7 @@ class EmbeddedPostgres:
         self.data = data.resolve()
         self._options = {"listen_addresses": "", **(options or {})}
         self._sockets = self.data
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: PostgresProcess | None = None
         self._guardian: Guardian | None = None
 
     @property
@@ -81,7 +81,7 @@ class EmbeddedPostgres:
             command += ["-c", f"{name}={value}"]
         with open_private(self.log, is_emptied=True) as log:
             # In a session of its own: Ctrl-C in the terminal must not reach it; stop() ends it last.
-            self._server = subprocess.Popen(  # noqa: S603 - the whole command is ours
+            process = subprocess.Popen(  # noqa: S603 - the whole command is ours
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -89,35 +89,41 @@ class EmbeddedPostgres:
                 start_new_session=True,
                 user=installed.system_user,
             )
-        self._guardian = Guardian()
-        self._guardian.watch(self._server.pid)
+        own_sockets = None if self._sockets == self.data else str(self._sockets)
+        self._server = PostgresProcess(process.pid, str(self.log), own_sockets)
+        process.returncode = 0  # PostgresProcess waits for it
+        self._guardian = start_guardian()
+        self._guardian.watch(process.pid)
         self._wait_until_ready()
 
     def stop(self) -> None:
         """Stop the server, dropping its connections. Does nothing when it does not run."""
         if self._server is None:
             return
-        self._server.send_signal(signal.SIGINT)  # Postgres's "fast" shutdown
-        try:
-            self._server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._server.send_signal(signal.SIGQUIT)  # "immediate": the next start recovers
-            self._server.wait(STOP_SECONDS)
+        self._server.stop()
         self._forget()
 
     def has_died(self) -> bool:
         """Whether the server ended before `stop`."""
-        return self._server is not None and self._server.poll() is not None
+        return self._server is not None and self._server.has_ended()
+
+    def hand_over(self, command: Sequence[str], note: str) -> Handover:
+        """What the supervisor needs to run `command` on this server, and to stop the server in the end.
+
+        The guardian's pipe stays open when this process turns itself into another.
+        """
+        if self._guardian is None:
+            return Handover(command, note, self._running())
+        os.set_inheritable(self._guardian.pipe, True)
+        return Handover(command, note, self._running(), (self._guardian.pid, self._guardian.pipe))
 
     def _forget(self) -> None:
         self._server = None
         if self._guardian is not None:
             self._guardian.dismiss()
             self._guardian = None
-        if self._sockets != self.data:
-            shutil.rmtree(self._sockets, ignore_errors=True)
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> PostgresProcess:
         if self._server is None:
             raise OperatorError("The embedded Postgres is not running.")
         return self._server
@@ -126,8 +132,8 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_SECONDS
         server = self._running()
         while not _is_ready(self.data, server.pid):
-            if server.poll() is not None:
-                self._forget()
+            if server.has_ended():
+                self.stop()
                 raise OperatorError(f"The embedded Postgres did not start:\n{self._last_words()}")
             if time.monotonic() > deadline:
                 self.stop()

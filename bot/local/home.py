@@ -20,8 +20,8 @@ def make_home(settings: Settings) -> Path:
 
 
 @contextmanager
-def locked(home: Path) -> Iterator[None]:
-    """Hold the home's lock. The kernel frees it when this process ends. Raises OperatorError."""
+def locked(home: Path) -> Iterator[int]:
+    """Hold the home's lock, an open file; the kernel frees it when we end. Raises OperatorError."""
     with open_private(home / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -34,15 +34,11 @@ def locked(home: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(b"%d" % os.getpid())
         lock.flush()
-        yield
+        yield lock.fileno()
 
 
-@contextmanager
-def announced(home: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """While the block runs, let other commands on this machine, such as `ripe why`, find the running bot."""
+def announce(home: Path, environment: Mapping[str, str]) -> Path:
+    """Write a note, so that other commands on this machine, such as `ripe why`, find the running bot."""
     path = running_file(home)
     write_private(path, json.dumps(environment, indent=2))
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+    return path

@@ -1,37 +1,18 @@
-"""The processes of a whole Ripe on one machine, and what each of them finds in its environment."""
+"""The process that `ripe up` keeps running, and what it finds in its environment."""
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from bot.local.generated import find_or_make_sandbox_credentials
-from bot.local.supervisor import Child
-from bot.settings import Settings, child_environment, require_database
+from bot.settings import Settings, require_database
 from bot.web.server import find_free_port, is_free
 
 HOST = "127.0.0.1"
 
-Commands = Mapping[str, Sequence[str]]
-"""Name and command line of each process."""
 
-
-def usual_commands() -> dict[str, list[str]]:
-    """Every process of Ripe. `sandbox` and `story` run on the sandbox only."""
-    names = ("web", "worker", "sandbox", "story")
-    return {name: [sys.executable, "-m", "bot", name] for name in names}
-
-
-def make_children(settings: Settings, commands: Commands, environment: Mapping[str, str]) -> list[Child]:
-    """Those of `commands` that such a Ripe needs. `environment` is added to our own."""
-    needed = _needed(settings, commands)
-    whole = child_environment(environment)
-    return [Child(name, command, whole) for name, command in commands.items() if name in needed]
-
-
-def _needed(settings: Settings, commands: Commands) -> Collection[str]:
-    if settings.ripe_setup:
-        return ("web",)
-    return commands if settings.is_sandbox else commands.keys() - {"sandbox", "story"}
+def usual_command() -> list[str]:
+    """All of Ripe in one process."""
+    return [sys.executable, "-m", "bot", "parts"]
 
 
 def make_environment(settings: Settings, home: Path) -> dict[str, str]:

@@ -1,20 +1,24 @@
-"""Runs a few processes as one. Each line of output stands behind the name of its process."""
+"""Keeps Ripe's process running: `python -m bot.local.supervisor HANDOVER`, into which `ripe up` turns itself.
 
-import asyncio
+It stays as long as Ripe runs, so it imports the standard library only, and little of that.
+"""
+
+import codecs
+import os
+import select
 import signal
+import subprocess
+import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from bot.local.guardian import Guardian
-from bot.model import OperatorError
+from bot.local.guardian import Guardian, start_guardian
+from bot.local.handover import Handover, load_handover
 
 STEADY_SECONDS = 10.0
 """A process that has run so long once worked. If it ends later, a new one may work again."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 30.0
-"""Before a process is started again; the wait doubles."""
+"""Before the process is started again; the wait doubles."""
 MOST_RESTARTS = 6
 """In a row, of a process that never runs for STEADY_SECONDS."""
 MOST_SHOWN = 300
@@ -23,43 +27,69 @@ STOP_SECONDS = 10.0
 """A worker gives its jobs 8 s to end. A process that still runs after this time is killed."""
 CHUNK = 65_536
 
-
-@dataclass(frozen=True)
-class Child:
-    """A process to run. `environment` is the whole of it, not an addition to ours."""
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HEARD = (*STOPS, signal.SIGCHLD)
 
 
-async def supervise(children: Sequence[Child], stop: asyncio.Event, show: Callable[[str], None]) -> None:
-    """Run `children` until `stop` is set, then end them all. Each line they print goes to `show`.
-
-    One that is killed, or ends after it has run for a while, is started again. Raises OperatorError if one
-    ends right after its start, or again and again. No child outlives us, even if we are killed.
-    """
-    supervised = _Supervised(show, max(len(child.name) for child in children))
-    runs = [asyncio.create_task(supervised.keep(child)) for child in children]
+def main() -> int:
+    """Run until a signal stops it, and end everything. Returns the exit code."""
+    handover = load_handover(sys.argv[1])
+    signals = Signals()
+    guardian = start_guardian() if handover.guardian is None else Guardian(*handover.guardian)
+    supervisor = Supervisor(handover, signals, guardian)
     try:
-        await _first_of(runs, stop)
+        problem = supervisor.keep()
     finally:
-        await _end(supervised, runs, show)
-        supervised.guardian.dismiss()
+        supervisor.end()
+    if problem:
+        show(problem)
+        return 1
+    if signals.stops > 1:
+        return 130
+    show("Stopped.")
+    return 0
 
 
-@dataclass
-class _Ended:
+def show(text: str) -> None:
+    """Show a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class Signals:
+    """Counts the signals that ask for an end, and wakes whoever waits when a child ends."""
+
+    def __init__(self) -> None:
+        self.stops = 0
+        self._pipe, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing)
+        for number in HEARD:
+            signal.signal(number, lambda *_: None)
+        # `ripe up` blocked them, so that none was lost on the way to here.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+
+    def wait(self, seconds: float | None, output: int | None = None) -> bool:
+        """Wait for a signal, or for something to read from `output`. Returns whether there is something."""
+        watched = [self._pipe] if output is None else [self._pipe, output]
+        readable, _, _ = select.select(watched, [], [], seconds)
+        if self._pipe in readable:
+            self.stops += sum(number in STOPS for number in os.read(self._pipe, CHUNK))
+        return output in readable
+
+
+class Ended:
     """The end of a process: its exit code, its last line, and how many seconds it ran."""
 
-    code: int
-    last_line: str
-    ran_for: float
+    def __init__(self, code: int, last_line: str, ran_for: float) -> None:
+        self.code = code
+        self.last_line = last_line.strip().rstrip(".")[:MOST_SHOWN]
+        self.ran_for = ran_for
 
     def __str__(self) -> str:
-        how = f"ended with exit code {self.code}"
+        how = f"Ripe ended with exit code {self.code}"
         if self.code < 0:
-            how = f"was ended by {signal.Signals(-self.code).name}"
+            how = f"Ripe was ended by {signal.Signals(-self.code).name}"
         return f"{how}: {self.last_line}" if self.last_line else how
 
     @property
@@ -68,95 +98,148 @@ class _Ended:
         return self.code >= 0 and self.ran_for < STEADY_SECONDS
 
 
-@dataclass
-class _Supervised:
-    """The processes that run now, by name. `width` is that of the longest name."""
+class Supervisor:
+    """Keeps the process of a handover running until a signal asks for an end."""
 
-    show: Callable[[str], None]
-    width: int
-    guardian: Guardian = field(default_factory=Guardian)
-    processes: dict[str, Process] = field(default_factory=dict)
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self, handover: Handover, signals: Signals, guardian: Guardian) -> None:
+        self._handover = handover
+        self._signals = signals
+        self._guardian = guardian
+        self._running: Running | None = None
 
-    async def keep(self, child: Child) -> None:
-        """Run it, again and again. Raises OperatorError when that has no sense any more."""
+    def keep(self) -> str:
+        """Run the process, again and again. Returns why it cannot go on; nothing after a signal."""
         restarts, wait = 0, FIRST_WAIT_SECONDS
-        while not self.ending.is_set():
-            ended = await self._run(child)
+        while not self._is_over():
+            ended = self._run()
+            if self._is_over():
+                break
             if ended.ran_for > STEADY_SECONDS:
                 restarts, wait = 0, FIRST_WAIT_SECONDS
-            if self.ending.is_set() or ended.is_hopeless or restarts == MOST_RESTARTS:
-                raise OperatorError(f"{child.name} {ended}. Everything was stopped.")
+            if ended.is_hopeless or restarts == MOST_RESTARTS:
+                return f"{ended}. Everything was stopped."
             restarts += 1
-            self.show(f"{child.name} {ended}. It is started again in {wait:.0f} s.")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self.ending.wait()
+            show(f"{ended}. It is started again in {wait:.0f} s.")
+            self._pause(wait)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+        # The true reason, even if the process died of it first.
+        lost = self._handover.postgres if self._has_lost_postgres() else None
+        return "" if lost is None else f"The embedded Postgres ended by itself: see {lost.log}"
 
-    async def _run(self, child: Child) -> _Ended:
-        """Pass on what it prints until it ends."""
-        started = time.monotonic()
-        process = await _start(child)
-        self.guardian.watch(process.pid)
-        self.processes[child.name] = process
-        if self.ending.is_set():  # all others got their signal meanwhile
-            _send(process, signal.SIGTERM)
-        prefix, rest, last = f"{child.name:<{self.width}} | ", b"", b""
-        # Not readline(): it gives up on lines that are longer than its buffer.
-        while process.stdout is not None and (chunk := await process.stdout.read(CHUNK)):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self.show(prefix + line.decode(errors="replace"))
-                last = line if line.strip() else last
-        if rest:
-            self.show(prefix + rest.decode(errors="replace"))
-        text = (rest or last).decode(errors="replace").strip().rstrip(".")[:MOST_SHOWN]
-        return _Ended(await process.wait(), text, time.monotonic() - started)
+    def end(self) -> None:
+        """End what still runs: the process, then its database."""
+        if self._running is not None:
+            self._running.kill()
+        if self._handover.postgres is not None:
+            self._handover.postgres.stop()
+        self._guardian.dismiss()
+        if os.path.exists(self._handover.note):
+            os.unlink(self._handover.note)
 
+    def _is_over(self) -> bool:
+        return self._signals.stops > 0 or self._has_lost_postgres()
 
-async def _start(child: Child) -> Process:
-    # In a session of its own: Ctrl-C in the terminal reaches only us, and we end all of them in good order.
-    return await asyncio.create_subprocess_exec(
-        *child.command,
-        env=child.environment,
-        stdin=DEVNULL,
-        stdout=PIPE,
-        stderr=STDOUT,
-        start_new_session=True,
-    )
+    def _has_lost_postgres(self) -> bool:
+        return self._handover.postgres is not None and self._handover.postgres.has_ended()
 
+    def _pause(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
+        while not self._is_over():
+            if (left := ends_at - time.monotonic()) <= 0:
+                return
+            self._signals.wait(left)
 
-async def _first_of(runs: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> None:
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        done, _ = await asyncio.wait({*runs, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.cancel()
-    if stopping not in done:
-        for run in done:
-            run.result()
+    def _run(self) -> Ended:
+        """Run the process once, and end it when a signal asks for that or Postgres is gone."""
+        running = self._running = Running(self._handover.command)
+        self._guardian.watch(running.pid)
+        while not running.has_ended():
+            if self._signals.wait(running.seconds_left(), running.output):
+                running.pass_on()
+            if self._is_over():
+                running.terminate()
+            if self._signals.stops > 1 or running.is_late():
+                show("Ripe still runs and is killed.")
+                running.kill()
+        return running.describe_end()
 
 
-async def _end(
-    supervised: _Supervised, runs: Sequence[asyncio.Task[None]], show: Callable[[str], None]
-) -> None:
-    supervised.ending.set()
-    for process in supervised.processes.values():
-        _send(process, signal.SIGTERM)
-    try:
-        if runs:
-            await asyncio.wait(runs, timeout=STOP_SECONDS)
-    finally:
-        # In `finally`: a second Ctrl-C ends the wait.
-        for name, process in supervised.processes.items():
-            if process.returncode is None:
-                show(f"{name} still runs and is killed.")
-                _send(process, signal.SIGKILL)
-    await asyncio.gather(*runs, return_exceptions=True)
+class Running:
+    """One run of the process, whose output is passed on."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._started_at = time.monotonic()
+        # In a session of its own: Ctrl-C in the terminal reaches only us, and we end it in good order.
+        self._process = subprocess.Popen(  # noqa: S603 - `ripe up` has chosen it
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            bufsize=0,
+        )
+        self._text = codecs.getincrementaldecoder("utf-8")("replace")
+        self._last, self._line = "", ""
+        self._kill_at: float | None = None
+        self._is_open = True
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
+    def output(self) -> int | None:
+        """The descriptor of its output; None once that is closed."""
+        return self._process.stdout.fileno() if self._is_open and self._process.stdout else None
+
+    def has_ended(self) -> bool:
+        """Whether the process has ended, and all that it printed was passed on."""
+        if self._process.poll() is None:
+            return False
+        while self.output is not None and select.select([self.output], [], [], 0)[0]:
+            self.pass_on()
+        return True
+
+    def pass_on(self) -> None:
+        """Pass on what there is to read."""
+        chunk = os.read(self._process.stdout.fileno(), CHUNK) if self._process.stdout else b""
+        self._is_open = bool(chunk)
+        text = self._text.decode(chunk, final=not chunk)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        *lines, self._line = (self._line + text).split("\n")
+        self._line = self._line[-CHUNK:]
+        self._last = next((line for line in reversed(lines) if line.strip()), self._last)
+
+    def terminate(self) -> None:
+        """Ask it to end, once. It is late STOP_SECONDS after that."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + STOP_SECONDS
+            self._process.terminate()
+
+    def seconds_left(self) -> float | None:
+        """Until it is late; None as long as it may run."""
+        return None if self._kill_at is None else max(self._kill_at - time.monotonic(), 0)
+
+    def is_late(self) -> bool:
+        """Whether it was asked to end and still runs."""
+        return self.seconds_left() == 0 and self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def describe_end(self) -> Ended:
+        """How it ended. Its output ends with a whole line from now on."""
+        if self._line:
+            sys.stdout.write("\n")
+        ran_for = time.monotonic() - self._started_at
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return Ended(self._process.wait(), self._line or self._last, ran_for)
 
 
-def _send(process: Process, what: signal.Signals) -> None:
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.send_signal(what)
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,23 +1,32 @@
-"""`ripe up`: everything on one machine. A Postgres of its own and, without credentials, the local sandbox."""
+"""`ripe up`: everything on one machine. A Postgres of its own and, without credentials, the local sandbox.
+
+This process prepares: database, keys, and /setup if it is wanted. Then it turns itself into the supervisor,
+which is small, and which runs the bot in a process of its own.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 from pydantic import SecretStr
 
 from bot.credentials import complete_settings
 from bot.local.embedded import EmbeddedPostgres
 from bot.local.generated import find_or_make_secret_key
-from bot.local.home import announced, locked, make_home
-from bot.local.processes import HOST, Commands, base_url, make_children, make_environment
+from bot.local.handover import Handover
+from bot.local.home import announce, locked, make_home
+from bot.local.processes import HOST, base_url, make_environment
 from bot.local.setup import check_setup, offer_setup
-from bot.local.supervisor import Child, supervise
+from bot.local.supervisor import HEARD
 from bot.migrations import migrate
 from bot.model import OperatorError
-from bot.settings import Settings
+from bot.settings import Settings, child_environment
 from bot.web.server import check_port
 from jobq import Database
 
@@ -29,46 +38,71 @@ Show = Callable[[str], None]
 
 
 async def run_up(
-    settings: Settings, commands: Commands, stop: asyncio.Event, show: Show, *, reopens: bool = False
+    settings: Settings, command: Sequence[str], stop: asyncio.Event, show: Show, *, reopens: bool = False
 ) -> None:
-    """Run `commands` on a database until `stop` is set, and say what happens to `show`.
+    """Prepare, and say what happens to `show`; then keep `command` running. Returns if `stop` is set before.
 
     If /setup is wanted, it comes first; `reopens` opens it even if it was finished before. Raises
     OperatorError. Afterwards no process is left.
     """
     home = make_home(settings)
-    with locked(home):
+    with locked(home) as lock:
         check_port(HOST if settings.is_sandbox else settings.ripe_host or HOST, settings.port)
         check_setup(settings, home)
         async with _database(settings, home, show) as (dsn, server):
             settings = _add_generated(settings, dsn, home)
             await _migrate(settings, show)
-            ripe = _Ripe(commands, home, server, show)
-            settings = await _set_up(settings, ripe, stop, reopens=reopens)
+            settings = await _set_up(settings, _SetupServer(home, server), stop, show, reopens=reopens)
+            await _block_signals()
             if not stop.is_set():
                 show(_greeting(settings))
-                await ripe.run(settings, stop=stop)
+                environment = make_environment(settings, home)
+                note = str(announce(home, environment))
+                os.set_inheritable(lock, True)
+                handover = server.hand_over(command, note) if server else Handover(command, note)
+                _become_supervisor(handover, environment)
         show("Stopped.")
 
 
-@dataclass(frozen=True)
-class _Ripe:
-    """The processes on one home. `server` is the database's if it is embedded."""
+async def _block_signals() -> None:
+    """Keep signals for the supervisor. Those that have come already are seen by the event loop first."""
+    await asyncio.get_running_loop().shutdown_default_executor()  # its threads would take signals
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    await asyncio.sleep(0.01)
 
-    commands: Commands
+
+def _become_supervisor(handover: Handover, environment: Mapping[str, str]) -> NoReturn:
+    """Go on as another program in this same process, which stays the parent of Postgres."""
+    command = [sys.executable, "-m", "bot.local.supervisor", handover.dump()]
+    sys.stdout.flush()
+    os.execve(command[0], command, child_environment(environment))  # noqa: S606 - no shell is wanted
+
+
+@dataclass(frozen=True)
+class _SetupServer:
+    """Serves /setup in this process. `server` is the database's if it is embedded."""
+
     home: Path
     server: EmbeddedPostgres | None
-    show: Show
 
     async def run(self, settings: Settings, *, stop: asyncio.Event) -> None:
-        """Run the processes that such settings need, until `stop` is set. Raises OperatorError."""
+        """Serve until `stop` is set. Raises OperatorError."""
+        # Only here: they take most of the time that a start takes.
+        from bot.local.parts import label_output, run_together
+        from bot.web.app import run_web
+
         environment = make_environment(settings, self.home)
-        children = make_children(settings, self.commands, environment)
-        with announced(self.home, environment):
-            if self.server is None:
-                await supervise(children, stop, self.show)
-            else:
-                await _supervise_with(self.server, children, stop, self.show)
+        given: dict[str, Any] = {name.lower(): value for name, value in environment.items()}
+        settings = Settings(**given)
+        label_output(settings)
+        note = announce(self.home, environment)
+        parts = {"web": run_web(settings, stop)}
+        if self.server is not None:
+            parts["postgres"] = _watch(self.server, stop)
+        try:
+            await run_together(parts, stop)
+        finally:
+            note.unlink()
 
 
 @asynccontextmanager
@@ -100,10 +134,12 @@ async def _migrate(settings: Settings, show: Show) -> None:
         show(f"Applied {name}")
 
 
-async def _set_up(settings: Settings, ripe: _Ripe, stop: asyncio.Event, *, reopens: bool) -> Settings:
+async def _set_up(
+    settings: Settings, server: _SetupServer, stop: asyncio.Event, show: Show, *, reopens: bool
+) -> Settings:
     """Offer /setup if it is wanted. Returns the settings with everything that was ever entered there."""
     async with Database(settings.direct_url or "", max_size=2):
-        await offer_setup(settings, ripe.run, stop, ripe.show, base_url(settings), reopens=reopens)
+        await offer_setup(settings, server.run, stop, show, base_url(settings), reopens=reopens)
         return await complete_settings(settings.model_copy(update={"ripe_setup": False}))
 
 
@@ -112,21 +148,9 @@ def _greeting(settings: Settings) -> str:
     return f"{address}  (local sandbox: nothing leaves this machine)" if settings.is_sandbox else address
 
 
-async def _supervise_with(
-    server: EmbeddedPostgres, children: list[Child], stop: asyncio.Event, show: Show
-) -> None:
-    """Supervise the processes, and end them if the embedded server dies. Raises OperatorError."""
-    watch = asyncio.create_task(_stop_if_dead(server, stop))
-    try:
-        await supervise(children, stop, show)
-    finally:
-        watch.cancel()
-        if server.has_died():  # the true reason, even when a process died of it first
-            raise OperatorError(f"The embedded Postgres ended by itself: see {server.log}")
-
-
-async def _stop_if_dead(server: EmbeddedPostgres, stop: asyncio.Event) -> None:
-    while True:
+async def _watch(server: EmbeddedPostgres, stop: asyncio.Event) -> None:
+    """Wait until `stop` is set. Raises OperatorError if the server ends before."""
+    while not stop.is_set():
         if server.has_died():
-            stop.set()
+            raise OperatorError(f"The embedded Postgres ended by itself: see {server.log}")
         await asyncio.sleep(LOOK_EVERY)

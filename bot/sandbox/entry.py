@@ -1,6 +1,6 @@
-"""The entry points of the sandbox: its process, its story, and its page in the web process.
+"""The entry points of the sandbox: its GitHub and Slack, its story, and its page in the web process.
 
-Each runs in a process of its own, so each imports its own part only.
+Each imports its own part only.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ async def run_sandbox(settings: Settings, port: int, stop: asyncio.Event) -> Non
     await app.run_sandbox(settings, port, stop)
 
 
-async def run_story(settings: Settings, stop: asyncio.Event, show: Callable[[str], None]) -> None:
+async def tell_story(app: "App", sandbox_url: str, stop: asyncio.Event, show: Callable[[str], None]) -> None:
     """Play a pull request and show what happens, until `stop` is set."""
     from bot.sandbox import story
 
-    await story.run_story(settings, stop, show)
+    await story.tell_story(app, sandbox_url, stop, show)
 
 
 def make_pages(app: "App") -> "Sequence[Blueprint]":

@@ -10,7 +10,7 @@ import httpx
 
 from bot.actions.apply_config import apply_config
 from bot.actions.import_people import import_people
-from bot.app import App, following_clock, open_app
+from bot.app import App
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
 from bot.clock import move_clock
@@ -18,14 +18,16 @@ from bot.encryption import tls_context
 from bot.github.store import list_repository_names
 from bot.people.store import list_people
 from bot.reviews.store import list_newest_pull_requests
-from bot.settings import Settings, SettingsError
 from bot.working_time import WorkingHours, local_day, local_instant
 
 Show = Callable[[str], None]
 
-LOOK_EVERY = 0.25
-"""Seconds between two looks for news."""
+LOOK_EVERY = 0.1
+"""Seconds between two looks whether all is up. Later, the sandbox's news says when to look."""
+SOON = 0.1
+"""Seconds after an item of news: what happens in them is looked at together."""
 ANSWER_WITHIN = 10.0
+NEWS = "/sandbox/news"
 MOST_PULL_REQUESTS = 20
 MARGIN = "  ┃ "
 EARLY_IN_THE_WEEK = (0, 1, 2)
@@ -52,17 +54,11 @@ repositories:
 """
 
 
-async def run_story(settings: Settings, stop: asyncio.Event, show: Show) -> None:
+async def tell_story(app: App, sandbox_url: str, stop: asyncio.Event, show: Show) -> None:
     """Print the story until `stop` is set."""
-    if settings.sandbox_url is None:
-        raise SettingsError("SANDBOX_URL: missing; `ripe up` starts the sandbox and sets it")
-    async with (
-        open_app(settings) as app,
-        following_clock(app, lambda: None),
-        httpx.AsyncClient(
-            base_url=settings.sandbox_url, timeout=ANSWER_WITHIN, verify=tls_context()
-        ) as sandbox,
-    ):
+    async with httpx.AsyncClient(
+        base_url=sandbox_url, timeout=ANSWER_WITHIN, verify=tls_context()
+    ) as sandbox:
         telling = asyncio.create_task(_Story(app, sandbox, show).run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -80,6 +76,7 @@ class _Story:
         self._show = show
         self._shown_decisions: set[int] = set()
         self._shown_dms: dict[str, str] = {}
+        self._is_outdated = asyncio.Event()
 
     async def run(self) -> None:
         """Play the beginning, unless an earlier run did; then show all that is new, for ever."""
@@ -90,8 +87,25 @@ class _Story:
             await self._skip_history()
         else:
             await self._play_beginning()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._hear_news())
+            while True:
+                self._is_outdated.clear()
+                await self._show_news()
+                await self._is_outdated.wait()
+                await asyncio.sleep(SOON)
+
+    async def _hear_news(self) -> None:
+        """Note each time that something happens in the sandbox: webhooks, calls, jobs, orders of people."""
+        last_id = ""
         while True:
-            await self._show_news()
+            with suppress(httpx.TransportError):
+                headers = {"Last-Event-ID": last_id}
+                async with self._sandbox.stream("GET", NEWS, headers=headers, timeout=None) as answer:
+                    async for line in answer.aiter_lines():
+                        if line.startswith("id: "):
+                            last_id = line.removeprefix("id: ")
+                            self._is_outdated.set()
             await asyncio.sleep(LOOK_EVERY)
 
     async def _wait_for_sandbox(self) -> None:

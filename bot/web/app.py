@@ -125,14 +125,17 @@ async def run_web(settings: Settings, stop: asyncio.Event, make_pages: MakePages
                 web = await create_setup_web(settings, database)
                 await serve_until(web, settings.host, settings.port, stop)
                 return
+    async with open_app(settings) as app, following_clock(app, lambda: None):
+        await serve_web(app, stop, make_pages)
+
+
+async def serve_web(app: App, stop: asyncio.Event, make_pages: MakePages | None = None) -> None:
+    """Serve the bot until `stop` is set."""
+    settings = app.settings
     async with (
-        open_app(settings) as app,
-        following_clock(app, lambda: None),
         recognizing_first_workspace(app),
-        hearing_slack(
-            slack := create_slack_app(app), app.settings.slack_app_token, app.settings.slack_api_url
-        ),
+        hearing_slack(slack := create_slack_app(app), settings.slack_app_token, settings.slack_api_url),
     ):
-        await announce(app, "web", listens_on=f"{app.settings.host}:{app.settings.port}")
+        await announce(app, "web", listens_on=f"{settings.host}:{settings.port}")
         pages = make_pages(app) if make_pages else ()
-        await serve_until(create_web(app, slack, pages), app.settings.host, settings.port, stop)
+        await serve_until(create_web(app, slack, pages), settings.host, settings.port, stop)
