@@ -57,6 +57,7 @@ async def every_job(ripe: Whole, pull: Pull) -> tuple[Job, ...]:
         catalog.remind_reviewer_job(RequestId(request)),
         catalog.tell_author_job(pull_request, NoticeKind.NO_ANSWER),
         catalog.tell_admin_of_silence_job(ripe.app.workspace_id),
+        catalog.ask_for_verdict_job(pull_request),
         catalog.tell_admin_job(ripe.app.workspace_id),
         catalog.tell_obstacle_job(pull_request),
         catalog.backfill_repository_job(installation, RepositoryId(repository)),
