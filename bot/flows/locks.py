@@ -6,9 +6,9 @@
 4. people, by id
 5. everything else: accounts by id, messages, absences, and at last jobs, which `Queue.save_all` sorts
 
-A transaction that changes several review requests locks their pull requests first. A pull request that is new is
-inserted after those that are stored were locked, by id as well. An undo locks its action
-before all of these, since nothing else locks actions. `tests/journeys/test_locks.py` watches the order.
+A transaction that changes several review requests locks their pull requests first. New pull requests are
+inserted after the stored ones were locked, by id as well. An undo locks its action before all of these, since
+nothing else locks actions. `tests/journeys/test_locks.py` watches the order.
 """
 
 from collections.abc import Iterable, Sequence

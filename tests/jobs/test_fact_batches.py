@@ -16,7 +16,6 @@ from bot.jobs.apply_fact import apply_fact, apply_facts, handle_facts
 from jobq import BatchResult, ClaimedJob, Database, RunAlone
 from jobq.claims import claim
 from jobq.testing import drain
-from tests.counting import counted
 from tests.jobs.facts import CHO, DEV, Bot, install_bot, refusing
 from tests.payloads import ANA, account
 from tests.promises import Promise
@@ -209,16 +208,6 @@ async def test_the_life_of_a_pull_request_fits_into_one_batch(bot: Bot) -> None:
     ended = await bot.db.fetch("SELECT reviewer_login, close_reason FROM review_request ORDER BY id")
     assert [tuple(row) for row in ended] == [("ana", "approved"), ("cho", "merged")]
     assert await bot.db.fetchval("SELECT count(*) FROM job WHERE job_type = 'apply_fact'") == 0
-
-
-async def test_fifty_facts_cost_as_many_statements_as_one(bot: Bot) -> None:
-    for number in range(100, 150):
-        await bot.deliver("pull_request", "opened", id=number, requested_reviewers=[ANA, DEV])
-    jobs = await claim_all(bot)
-    async with counted(bot.db) as count:
-        assert await apply_facts(jobs, queue=bot.queue) == [None] * 50
-    statements = [statement for statement in count.statements if not statement.startswith("NOTIFY")]
-    assert len(statements) <= 9, count.describe()
 
 
 async def test_a_fact_that_postgres_refuses_costs_only_itself(bot: Bot) -> None:
