@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import behaviour, throughput
 from bench.accept import measure_accept
 from bench.costs import measure_costs
+from bench.facts import measure_facts
 from bench.figures import Figure
 from bench.machine import Machine
 from bench.report import render_row, write_report
@@ -34,6 +35,7 @@ MEASURES: tuple[Measure, ...] = (
     behaviour.measure_rescue,
     measure_strangers,
     measure_accept,
+    measure_facts,
 )
 
 

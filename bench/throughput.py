@@ -38,8 +38,10 @@ class Sizes:
     future: int = 1_000_000
     singles: int = 2_000
     snapshot_jobs: int = 100_000
-    facts: int = 6_000
-    facts_seconds: int = 15
+    facts: int = 5_000
+    facts_alone: int = 800
+    """One by one, which is slow."""
+    facts_seconds: int = 10
     seconds: int = 30
 
 
@@ -53,6 +55,7 @@ QUICK = Sizes(
     singles=200,
     snapshot_jobs=10_000,
     facts=600,
+    facts_alone=100,
     facts_seconds=4,
     seconds=5,
 )

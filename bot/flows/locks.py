@@ -1,12 +1,14 @@
 """The one order in which rows are locked, so that no two transactions wait for each other.
 
-1. pull requests, by id
-2. review requests, by id
-3. people, by id
-4. everything else: messages, absences, and at last jobs, which `Queue.save_all` sorts
+1. repositories, by id
+2. pull requests, by id
+3. review requests, by id
+4. people, by id
+5. everything else: accounts by id, messages, absences, and at last jobs, which `Queue.save_all` sorts
 
-A transaction that changes several review requests locks their pull requests first. An undo locks its action
-before all of these, since nothing else locks actions. `tests/journeys/test_locks.py` watches the order.
+A transaction that changes several review requests locks their pull requests first. New pull requests are
+inserted after the stored ones were locked, by id as well. An undo locks its action before all of these, since
+nothing else locks actions. `tests/journeys/test_locks.py` watches the order.
 """
 
 from collections.abc import Iterable, Sequence

@@ -85,3 +85,13 @@ async def test_the_name_and_the_rules_move_together_or_not_at_all(bot: Bot) -> N
     assert await bot.rows() == before
     await bot.apply(guid)
     assert await rules(bot) == {"acme/core": RULES}
+
+
+async def test_a_name_that_newer_facts_have_confirmed_stays(bot: Bot) -> None:
+    late = await bot.deliver(
+        "pull_request", "edited", id=8, base={"repo": {"id": 301, "full_name": "acme/old"}}
+    )
+    confirmation = await bot.deliver("pull_request", "edited", requested_reviewers=[ANA])
+    await bot.apply(confirmation)
+    await bot.apply(late)
+    assert await rules(bot) == {"acme/api": RULES}

@@ -16,6 +16,7 @@ from jobq import (
     ClaimedJob,
     Database,
     Discard,
+    Handler,
     InBatches,
     Job,
     LeaseLostError,
@@ -462,3 +463,27 @@ async def test_a_batch_counts_as_one_handler(queue: Queue) -> None:
         assert (lane.leased, len(blocker.ran)) == (30, 2)
         blocker.release()
         await blocker.reached(3)
+
+
+async def test_jobs_gather_while_the_only_batch_that_may_run_runs(queue: Queue) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(jobs: Sequence[ClaimedJob]) -> list[BatchResult]:
+        await go_on.wait()
+        return [None for _ in jobs]
+
+    batches, recorder = Batches(wait), Recorder()
+    handlers: dict[str, Handler] = {"note": InBatches(batches, concurrency=1), "other": recorder}
+    async with working(queue, handlers, prefetch=100):
+        await queue.save(Job(job_type="note", arguments={"n": 7}))
+
+        async def has_begun() -> bool:
+            return batches.ran != []
+
+        await until(has_begun)
+        await queue.save_all(numbered(5))
+        await queue.save(Job(job_type="other", arguments={"n": 9}))
+        await recorder.reached(1)  # another type does not wait behind it
+        assert batches.ran == [[7]]
+        go_on.set()
+        assert [sorted(numbers) for numbers in await batches.reached(6)] == [[7], [0, 1, 2, 3, 4]]

@@ -50,7 +50,7 @@ class Bot:
         """Stores a delivery and its job; returns its GUID.
 
         `changes` are of the pull request, or of the payload itself for events that are about none. `of` is
-        the account whose review is requested.
+        the account whose review is requested, `review` changes the review.
         """
         self.minutes += 1
         delivery = Delivery(
@@ -68,13 +68,13 @@ class Bot:
     def _payload(self, event: str, action: str, changes: dict[str, Any]) -> dict[str, Any]:
         if event in ("installation", "installation_repositories", "repository"):
             return installation_payload(action) | changes
-        more = {"requested_reviewer": changes.pop("of", None)}
+        more, of_review = {"requested_reviewer": changes.pop("of", None)}, changes.pop("review", {})
         updated_at = NOON + timedelta(minutes=self.minutes)
         of_pull_request: dict[str, Any] = {"updated_at": updated_at.isoformat()} | changes
         if event == "pull_request":
             return pull_request_payload(action, more=more, **of_pull_request)
         payload = review_payload(action=action, **of_pull_request)
-        payload["review"]["submitted_at"] = of_pull_request["updated_at"]
+        payload["review"] |= {"submitted_at": of_pull_request["updated_at"]} | of_review
         return payload
 
     async def apply(self, guid: str) -> DeliveryOutcome:
@@ -89,9 +89,13 @@ class Bot:
 
     async def work(self) -> None:
         """Runs the jobs of facts that are ripe. The jobs that follow from those stay in the queue."""
-        handlers: dict[str, Handler] = dict.fromkeys(FOLLOWING, self._wait)
-        handlers["apply_fact"] = partial(apply_fact, queue=self.queue, clock=self.clock)
-        await drain(self.queue, handlers)
+        single = partial(apply_fact, queue=self.queue, clock=self.clock)
+        await drain(self.queue, {**self.waiting, "apply_fact": single})
+
+    @property
+    def waiting(self) -> dict[str, Handler]:
+        """Handlers that leave the jobs that follow from facts in the queue."""
+        return dict.fromkeys(FOLLOWING, self._wait)
 
     async def _wait(self, job: ClaimedJob) -> Postpone:
         return Postpone(self.clock.now() + timedelta(days=1))

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from bot.flows.catalog import Lane
 from bot.github.deliveries import DeliveryOutcome
+from bot.jobs.apply_fact import apply_facts
 from jobq import Database
+from jobq.claims import claim
 from tests.counting import counted
 from tests.jobs.facts import CHO, DEV, Bot, install_bot
 from tests.payloads import ANA
@@ -73,3 +76,15 @@ async def test_an_edit_that_ends_two_snoozes(bot: Bot) -> None:
     assert (
         await cost_of(bot, "pull_request", "edited", requested_reviewers=[ANA, CHO], title="Round down") <= 9
     )
+
+
+async def test_fifty_facts_at_once_cost_as_much_as_one_and_their_jobs_are_finished(bot: Bot) -> None:
+    await cost_of(bot, "pull_request", "opened", requested_reviewers=[ANA, DEV])
+    await bot.db.execute("DELETE FROM job")
+    for number in range(100, 150):
+        await bot.deliver("pull_request", "opened", id=number, requested_reviewers=[ANA, DEV])
+    async with bot.db.connection() as connection:
+        jobs = (await claim(connection, Lane.FACTS, bot.queue.now(), 50)).jobs
+    async with counted(bot.db) as count:
+        assert await apply_facts(jobs, queue=bot.queue) == [None] * 50
+    assert sum(not statement.startswith("NOTIFY") for statement in count.statements) <= 9, count.describe()
