@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import behaviour, throughput
+from bench.accept import measure_accept
 from bench.costs import measure_costs
 from bench.figures import Figure
 from bench.machine import Machine
@@ -32,6 +33,7 @@ MEASURES: tuple[Measure, ...] = (
     behaviour.measure_stop,
     behaviour.measure_rescue,
     measure_strangers,
+    measure_accept,
 )
 
 

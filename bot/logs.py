@@ -17,7 +17,7 @@ LogFormat = Literal["auto", "json", "text"]
 
 HIDDEN = "[hidden]"
 
-CHATTY = ("httpx", "httpcore", "asyncio", "hypercorn.error")
+CHATTY = ("httpx", "httpcore", "asyncio", "uvicorn.error")
 """Libraries that say at INFO what we say ourselves, with ids."""
 CANDID = ("slack_bolt", "slack_sdk", "github")
 """Libraries that print at DEBUG whole requests and answers: what people wrote, and their addresses."""

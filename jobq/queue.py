@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from jobq.sql import (
     SAVE,
     SAVE_ALL,
     STATS,
+    save_with,
 )
 from jobq.timing import Timing
 
@@ -121,6 +122,30 @@ class Queue:
             [job.base_retry_minutes for job in jobs],
         )
         self._notify_after_commit(rows, now)
+
+    async def save_with(self, statement: str, jobs: Mapping[str, Job], *arguments: object) -> list[Any]:
+        """Store rows and queue their jobs in one statement: one round trip, both or neither.
+
+        `statement` is yours: an INSERT, UPDATE or DELETE with a RETURNING that has a text column `job_key`.
+        The job with that key is queued, as `save` would; null queues none. Returns the rows.
+        """
+        now = self.now()
+        ordered = jobs.values()
+        rows = await self.database.fetch(
+            save_with(statement),
+            list(jobs),
+            [job.lane for job in ordered],
+            [job.job_type for job in ordered],
+            [_json(job) for job in ordered],
+            [job.ripe_at_when_saved(now) for job in ordered],
+            now,
+            [job.max_retries for job in ordered],
+            [job.base_retry_minutes for job in ordered],
+            *arguments,
+        )
+        queued = [jobs[row["job_key"]] for row in rows if row["job_key"] is not None]
+        self._notify_after_commit([(job.lane, job.ripe_at_when_saved(now) or now) for job in queued], now)
+        return rows
 
     async def cancel(self, job: Job) -> bool:
         """Delete `job`. A running handler goes on, but its result is lost. Returns whether it was queued."""

@@ -98,6 +98,8 @@ NOT_QUERIES = set(
         "remove_repositories",
         "insert_delivery",
         "record_outcomes",
+        "take_delivery",
+        "take_deliveries",
         "forget_installations",
         "give_installation",
         "give_stored_installation",

@@ -35,6 +35,7 @@ OWNERS = {
 MAY_WRITE = {
     "flows/account_forgetting": "deletes what is known of an account, in all rooms",
     "flows/workspace_forgetting": "deletes what is known of a workspace, in all rooms",
+    "flows/take_delivery delivery": "finds the workspace and stores the delivery in one statement",
     "jobs/tidy": "deletes what was kept long enough, in all rooms",
 }
 """A module, or a module and a table, that writes where another one is the owner; and why."""

@@ -45,7 +45,7 @@ from tests.tenant_exceptions import ELSEWHERE, NOT_QUERIES, OF_ALL
 from tests.tenants import ANA, BEN, ERA, REPOSITORY, Tenant, found_tenant
 
 HOUSE = Path(bot.__file__).parent
-SQL = re.compile(r"\.(fetch|fetchval|fetchrow|execute|executemany)\(")
+SQL = re.compile(r"\.(fetch|fetchval|fetchrow|execute|executemany|save_with)\(")
 FAR = 7_000_000
 """All ids of the other workspace are above this, so that they stand out."""
 

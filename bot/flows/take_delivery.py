@@ -1,14 +1,29 @@
-"""Stores a delivery with the job that applies its fact."""
+"""Stores deliveries with the jobs that apply their facts."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic_core import to_json
+
+from bot.flows import workspaces
 from bot.flows.account_access import admit
 from bot.flows.catalog import apply_fact_job
 from bot.flows.workspaces import find_workspace_of_installation
 from bot.github.deliveries import Delivery, DeliveryOutcome, insert_delivery
-from bot.github.model import owner_of
+from bot.github.model import Account, Fact, owner_of
 from jobq import Queue, write_transaction
 
 NO_WORKSPACE = "joins no workspace yet"
 """The note of a delivery whose installation belongs to no workspace."""
+
+
+def _read_statement() -> str:
+    """With find_workspace.sql asked about each row, so that there is one place that finds workspaces."""
+    find = workspaces.FIND.replace("$1", "new.installation_id").replace("$2", "new.account_id")
+    return Path(__file__).with_suffix(".sql").read_text().replace("{find_workspace}", find)
+
+
+STORE = _read_statement()
 
 
 @write_transaction
@@ -20,6 +35,38 @@ async def take_delivery(delivery: Delivery, queue: Queue) -> DeliveryOutcome | N
     if delivery.outcome is DeliveryOutcome.QUEUED:
         await queue.save(apply_fact_job(delivery.guid))
     return delivery.outcome
+
+
+async def take_deliveries(deliveries: Sequence[Delivery], queue: Queue) -> dict[str, DeliveryOutcome]:
+    """Stores these deliveries and their jobs in one statement, or none of them. Each GUID may come once.
+
+    Returns the outcome of each that is stored now. Left out are those whose GUID is stored already, and facts
+    of an installation that belongs to no workspace yet: `take_delivery` decides about these.
+    """
+    owners = [_owner_of(delivery.fact) for delivery in deliveries]
+    rows = await queue.save_with(
+        STORE,
+        {delivery.guid: apply_fact_job(delivery.guid) for delivery in deliveries},
+        [delivery.guid for delivery in deliveries],
+        [delivery.event for delivery in deliveries],
+        [delivery.action for delivery in deliveries],
+        [delivery.received_at for delivery in deliveries],
+        [to_json(delivery.fact).decode() if delivery.fact else None for delivery in deliveries],
+        [delivery.outcome for delivery in deliveries],
+        [delivery.note for delivery in deliveries],
+        [installation_of(delivery.fact) for delivery in deliveries],
+        [account.id if account else None for account in owners],
+    )
+    return {row["guid"]: DeliveryOutcome(row["outcome"]) for row in rows}
+
+
+def installation_of(fact: Fact | None) -> int | None:
+    """None if there is no fact, or if it is a ping."""
+    return getattr(fact, "installation_id", None)
+
+
+def _owner_of(fact: Fact | None) -> Account | None:
+    return owner_of(fact) if fact else None
 
 
 async def _for_its_workspace(delivery: Delivery, queue: Queue) -> Delivery:

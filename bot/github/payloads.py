@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from bot.github import model, wire
 from bot.github.cleaning import read_json
 from bot.github.tolerance import Oddities
+from bot.github.usual import read_usual
 
 log = structlog.get_logger()
 
@@ -58,6 +59,12 @@ def parse_noted_event(event: str, body: bytes | bytearray) -> ParsedEvent:
         return ParsedEvent(model.Ping())
     if event not in _FOLLOWED:
         return ParsedEvent(None)
+    fact = read_usual(event, body)
+    return parse_carefully(event, body) if fact is None else ParsedEvent(fact)
+
+
+def parse_carefully(event: str, body: bytes | bytearray) -> ParsedEvent:
+    """The fact of a followed event, without what cannot be read. Raises MalformedPayloadError."""
     try:
         return _parse(event, body)
     except ValidationError as error:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from pydantic import SecretStr
 
@@ -23,9 +24,7 @@ class SignatureCheck:
 
     def __init__(self, header: str | None, secrets: Iterable[SecretStr]) -> None:
         self._header = header or ""
-        self._sums = [
-            hmac.new(secret.get_secret_value().encode(), digestmod=hashlib.sha256) for secret in secrets
-        ]
+        self._sums = [_keyed(secret.get_secret_value()).copy() for secret in secrets]
 
     @property
     def is_possible(self) -> bool:
@@ -43,6 +42,12 @@ class SignatureCheck:
         return self.is_possible and any(
             [hmac.compare_digest(self._header, "sha256=" + each.hexdigest()) for each in self._sums]
         )
+
+
+@lru_cache(maxsize=16)
+def _keyed(secret: str) -> hmac.HMAC:
+    """The sum of an empty body: copying it takes half the time of making it."""
+    return hmac.new(secret.encode(), digestmod=hashlib.sha256)
 
 
 def is_signed(body: bytes, header: str | None, secrets: Iterable[SecretStr]) -> bool:

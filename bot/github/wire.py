@@ -34,6 +34,16 @@ _WITHOUT_WRITE = frozenset({"CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTO
 """https://docs.github.com/en/graphql/reference/enums#commentauthorassociation"""
 
 
+def is_bot(kind: str | None, login: str) -> bool:
+    """Whether an account with this `type` and login is a bot."""
+    return kind == "Bot" or login.endswith("[bot]")
+
+
+def may_write(association: str | None) -> bool:
+    """Whether a reviewer may write to the repository. A new or missing association counts."""
+    return association not in _WITHOUT_WRITE
+
+
 class Wire(BaseModel):
     # GitHub adds fields at will. A field that is not listed here is dropped and never seen again.
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
@@ -57,8 +67,7 @@ class Account(Wire):
         return account
 
     def account(self) -> model.Account:
-        is_bot = self.type == "Bot" or self.login.endswith("[bot]")
-        return model.Account(id=self.id, login=self.login, is_bot=is_bot)
+        return model.Account(id=self.id, login=self.login, is_bot=is_bot(self.type, self.login))
 
 
 class Team(Wire):
@@ -246,7 +255,7 @@ class Review(Wire):
             author=self.user.account() if self.user else model.GHOST,
             state=self.state,
             submitted_at=self.submitted_at or otherwise_at,
-            may_write=self.user is not None and self.author_association not in _WITHOUT_WRITE,
+            may_write=self.user is not None and may_write(self.author_association),
         )
 
 

@@ -31,7 +31,7 @@ from bot.web.setup.ports import SetupPorts
 from bot.web.setup.slack_step import LARGEST_CHALLENGE, challenge_blueprint
 from bot.web.slack import create_slack_app, slack_blueprint, socket_mode_blueprint
 from bot.web.slack_install import recognizing_first_workspace, slack_install_blueprint
-from bot.web.webhooks import webhooks_blueprint
+from bot.web.webhooks import NO_DATABASE, accept_webhooks
 from jobq import Database, Queue, is_transient
 
 log = structlog.get_logger()
@@ -53,13 +53,13 @@ def create_web(app: App, slack: SlackApp, pages: Sequence[Blueprint] = ()) -> Qu
     web.register_blueprint(health_blueprint(app.database, settings.public_url))
     web.register_blueprint(findings_blueprint(app))
     web.register_blueprint(metrics_blueprint(_exposition(app), settings.metrics_token))
-    web.register_blueprint(webhooks_blueprint(settings.github_webhook_secret, app.queue, app.clock))
     web.register_blueprint(_slack_blueprint(settings, slack))
     web.register_blueprint(slack_install_blueprint(settings, app.workspaces, app.queue, app.clock))
     web.register_blueprint(identity_blueprint(app))
     for page in pages or [closed_blueprint(settings.github_web_url)]:
         web.register_blueprint(page)
     web.register_blueprint(installed_blueprint(settings.github_web_url))
+    accept_webhooks(web, settings.github_webhook_secret, app.queue, app.clock)
     finish_web(web, app.database, CAPS)
     return web
 
@@ -71,10 +71,10 @@ async def create_setup_web(settings: Settings, database: Database) -> Quart:
     ports = SetupPorts(settings, database, open_store(settings), list(entered.github_webhook_secret))
     clock = Clock()
     web.register_blueprint(health_blueprint(database, settings.public_url))
-    web.register_blueprint(webhooks_blueprint(ports.webhook_secrets, Queue(database, clock.now), clock))
     web.register_blueprint(challenge_blueprint())
     web.register_blueprint(setup_blueprint(ports))
     web.register_blueprint(installed_blueprint(settings.github_web_url))
+    accept_webhooks(web, ports.webhook_secrets, Queue(database, clock.now), clock)
     finish_web(web, database, {**CAPS, slack_requests.PATH: LARGEST_CHALLENGE})
     return web
 
@@ -103,11 +103,9 @@ def _slack_blueprint(settings: Settings, slack: SlackApp) -> Blueprint:
 
 
 def _answer_without_database(error: Exception) -> Response:
-    # GitHub lists the failed delivery, and a person can redeliver it there.
     log.warning("a request was not served", error=describe_error(error))
-    return Response(
-        "Postgres cannot be reached; nothing was stored\n", status=503, headers={"Retry-After": "5"}
-    )
+    return Response(f"{NO_DATABASE}
+", status=503, headers={"Retry-After": "5"})
 
 
 async def _answer_after_error(error: Exception) -> Response | HTTPException:

@@ -7,26 +7,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import ClassVar, cast
 
-from hypercorn.typing import (
-    ASGIFramework,
-    ASGIReceiveCallable,
-    ASGIReceiveEvent,
-    ASGISendCallable,
-    ASGISendEvent,
-    HTTPRequestEvent,
-    HTTPScope,
-    Scope,
-    WebsocketScope,
-)
 from quart import Quart
 
+from bot.web.asgi import ASGIApp, Event, Receive, Scope, Send
 from bot.web.bodies import BODY_SECONDS, Body, BodyMemory
 
 LARGEST_BODY = 64 * 1024
 """Bytes, on a path without a cap of its own. Bodies that promise no more are not counted: Quart alone reads
 them, within BODY_TIMEOUT."""
 DROP_FOR = 5.0
-"""Seconds in which Hypercorn closes a connection once it may."""
+"""Seconds for which the rest of a refused body is read."""
 LINGER = 1.0
 """Seconds in which the rest of a refused body is read and dropped, so that its sender sees the answer."""
 
@@ -38,7 +28,7 @@ _HOST = re.compile(
 _LONG_NAME = re.compile("[^/]{256}")
 """No page has such a name, and file systems fail on it."""
 _REASONS = {
-    400: "only HTTP/1.1 is spoken here",
+    400: "only HTTP/1.1 is spoken here, with one Host",
     403: "the Host is no name of this server",
     404: "there is no such page",
     408: "the body came too slowly",
@@ -60,9 +50,9 @@ def limit_requests(
     `caps` are bytes by path. A path that ends with a slash is that of everything under it. A body must arrive
     `within` seconds. Each request is served in the context of `around`.
     """
-    limits = _Limits(cast(ASGIFramework, web.asgi_app), caps or {}, otherwise, within, around)
+    limits = _Limits(cast(ASGIApp, web.asgi_app), caps or {}, otherwise, within, around)
     # Quart's documented place for middleware. Its own cap is one for all paths.
-    web.asgi_app = limits  # type: ignore[method-assign]
+    web.asgi_app = limits  # type: ignore[method-assign, assignment]
     web.config["MAX_CONTENT_LENGTH"] = max(otherwise, *(caps or {}).values(), 0)
     web.config["BODY_TIMEOUT"] = within
 
@@ -70,7 +60,7 @@ def limit_requests(
 class _Limits:
     def __init__(
         self,
-        app: ASGIFramework,
+        app: ASGIApp,
         caps: Mapping[str, int],
         otherwise: int,
         within: float,
@@ -83,7 +73,7 @@ class _Limits:
         self._around = around
         self._memory = BodyMemory()
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         cap, length, refusal = (0, 0, None) if scope["type"] == "lifespan" else self._examine(scope)
         with self._around():
             if refusal is not None and scope["type"] == "http":
@@ -93,14 +83,16 @@ class _Limits:
             elif length <= LARGEST_BODY:
                 await self._app(scope, receive, send)
             else:
-                await self._serve_counted(cap, cast(HTTPScope, scope), receive, send)
+                await self._serve_counted(cap, scope, receive, send)
 
-    def _examine(self, scope: HTTPScope | WebsocketScope) -> tuple[int, float, int | None]:
+    def _examine(self, scope: Scope) -> tuple[int, float, int | None]:
         """The cap of a request's path, the length of its body, and the status with which it is refused."""
         headers, path = dict(scope["headers"]), scope["path"]
+        hosts = [name for name, _ in scope["headers"]].count(b"host")
         cap = self._caps.get(path) or self._find_cap(path)
         length = float(headers.get(b"content-length", b"inf" if b"transfer-encoding" in headers else b"0"))
-        if scope["http_version"] not in VERSIONS:
+        # HTTP/1.1 wants one Host. Of several, we and a proxy before us might each believe another one.
+        if scope["http_version"] not in VERSIONS or hosts != 1:
             return cap, length, 400
         if not _HOST.fullmatch(headers.get(b"host", b"")):
             return cap, length, 403
@@ -108,9 +100,7 @@ class _Limits:
             return cap, length, 404
         return cap, length, 413 if cap < length < math.inf else None
 
-    async def _serve_counted(
-        self, cap: int, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def _serve_counted(self, cap: int, scope: Scope, receive: Receive, send: Send) -> None:
         ends_at = asyncio.get_running_loop().time() + self._within
         exchange = _Exchange(self._memory, Body(ends_at), cap, receive, send)
         with self._memory.entered(exchange.body):
@@ -125,9 +115,7 @@ class _Limits:
 class _Exchange:
     """A request and its answer. If the body is refused, the application sees a client that has gone."""
 
-    def __init__(
-        self, memory: BodyMemory, body: Body, cap: int, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    def __init__(self, memory: BodyMemory, body: Body, cap: int, receive: Receive, send: Send) -> None:
         self.body = body
         self._memory = memory
         self._cap = cap
@@ -136,11 +124,11 @@ class _Exchange:
         self._is_answered = False
         self._end_of_body = asyncio.Event()
 
-    async def receive(self) -> ASGIReceiveEvent:
+    async def receive(self) -> Event:
         """The next part of the body."""
         if self.body.is_complete:
             return await self._receive()
-        event: ASGIReceiveEvent = {"type": "http.disconnect"}
+        event: Event = {"type": "http.disconnect"}
         if self.body.refusal is None:
             async with self.body.arriving():
                 event = await self._receive()
@@ -148,7 +136,7 @@ class _Exchange:
                     event = await self._take(event)
         return event if self.body.refusal is None else {"type": "http.disconnect"}
 
-    async def send(self, event: ASGISendEvent) -> None:
+    async def send(self, event: Event) -> None:
         """Send a part of the answer. An answer that came before the end of the body ends after it."""
         self._is_answered = True
         if event["type"] == "http.response.body" and not event.get("more_body", False):
@@ -166,7 +154,7 @@ class _Exchange:
         else:
             _Rest(self._receive)
 
-    async def _take(self, event: HTTPRequestEvent) -> HTTPRequestEvent:
+    async def _take(self, event: Event) -> Event:
         if not event.get("more_body", False):
             self.body.is_complete = True
             self._end_of_body.set()
@@ -178,7 +166,7 @@ class _Exchange:
         return event
 
 
-async def _refuse(status: int, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+async def _refuse(status: int, receive: Receive, send: Send) -> None:
     text = f"{_REASONS[status]}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
     headers += [(b"connection", b"close"), *([(b"retry-after", b"5")] if status == 503 else [])]
@@ -191,14 +179,11 @@ async def _refuse(status: int, receive: ASGIReceiveCallable, send: ASGISendCalla
 
 
 class _Rest:
-    """The rest of a body, which is read and dropped until the connection ends.
-
-    Hypercorn queues ten parts of a body. While nobody takes them, it can neither read on nor close.
-    """
+    """The rest of a body, which is read and dropped until the connection ends."""
 
     _running: ClassVar[set[asyncio.Task[None]]] = set()
 
-    def __init__(self, receive: ASGIReceiveCallable) -> None:
+    def __init__(self, receive: Receive) -> None:
         self._end = asyncio.Event()
         task = asyncio.get_running_loop().create_task(self._drop(receive))
         self._running.add(task)
@@ -209,7 +194,7 @@ class _Rest:
             async with asyncio.timeout(within):
                 await self._end.wait()
 
-    async def _drop(self, receive: ASGIReceiveCallable) -> None:
+    async def _drop(self, receive: Receive) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(DROP_FOR):
                 while (event := await receive())["type"] == "http.request":

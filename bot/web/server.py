@@ -1,22 +1,19 @@
-"""Carries an ASGI application over HTTP with Hypercorn, which only processes that serve import."""
+"""Carries an application over HTTP with uvicorn, which only processes that serve import."""
 
 import asyncio
-import logging
 import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bot.model import OperatorError
 
 if TYPE_CHECKING:
-    from hypercorn.config import Config
-    from hypercorn.typing import Framework
+    from quart import Quart
 
-READ_TIMEOUT = 15
-"""Seconds without a byte from the client. Half-sent heads end sooner, after Hypercorn's five seconds, and
-half-sent bodies after `bodies.BODY_SECONDS`."""
+    from bot.web.asgi import ASGIApp
+
 GRACE_SECONDS = 1.5
 """Seconds that a running request gets once we stop. Idle connections are closed at once."""
 FIRST_PORT, PORTS = 20_000, 12_000
@@ -29,7 +26,7 @@ class PortInUseError(OperatorError):
 
 
 async def serve_until(
-    app: "Framework", host: str, port: int, stop: asyncio.Event, grace: float = GRACE_SECONDS
+    app: "Quart", host: str, port: int, stop: asyncio.Event, grace: float = GRACE_SECONDS
 ) -> None:
     """Serve `app` until `stop` is set, then let running requests end. Raises PortInUseError."""
     await _serve(app, _listen(host, port), stop, grace)
@@ -37,7 +34,7 @@ async def serve_until(
 
 @asynccontextmanager
 async def serving(
-    app: "Framework", host: str = "127.0.0.1", port: int = 0, grace: float = GRACE_SECONDS
+    app: "Quart", host: str = "127.0.0.1", port: int = 0, grace: float = GRACE_SECONDS
 ) -> AsyncIterator[str]:
     """Serve `app` for as long as the block lasts; yields its base URL. Port 0 is any free one."""
     listening = _listen(host, port)
@@ -83,38 +80,8 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _serve(app: "Framework", listening: socket.socket, stop: asyncio.Event, grace: float) -> None:
-    from hypercorn.asyncio import serve
+async def _serve(app: "Quart", listening: socket.socket, stop: asyncio.Event, grace: float) -> None:
+    from bot.web.http1 import serve_http
 
-    from bot.web.http1 import speak_http1_only
-
-    speak_http1_only()
-    server = asyncio.create_task(serve(app, _config(listening, grace), shutdown_trigger=stop.wait))
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({server, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        # Since Python 3.12 a server waits for its connections before its own grace begins.
-        await asyncio.wait({server}, timeout=grace + 0.5)
-    finally:
-        stopping.cancel()
-        server.cancel()
-    await _outcome(server)
-
-
-async def _outcome(server: asyncio.Task[None]) -> None:
-    await asyncio.wait({server})
-    if not server.cancelled():
-        server.result()
-
-
-def _config(listening: socket.socket, grace: float) -> "Config":
-    from hypercorn.config import Config
-
-    config = Config()
-    config.bind = [f"fd://{listening.detach()}"]
-    config.read_timeout = READ_TIMEOUT
-    config.graceful_timeout = grace
-    config.shutdown_timeout = grace
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.include_server_header = False
-    return config
+    websockets = any(rule.websocket for rule in app.url_map.iter_rules())
+    await serve_http(cast("ASGIApp", app), listening, stop, grace, websockets=websockets)

@@ -1,5 +1,7 @@
 """The statements of the queue, one file each."""
 
+import re
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -25,5 +27,14 @@ REVIVE = _read("revive")
 RIPE_LANES = _read("ripe_lanes")
 SAVE = _read("save")
 SAVE_ALL = _read("save_all")
+SAVE_WITH = _read("save_with")
 STATS = _read("stats")
 STILL_LEASED = _read("still_leased")
+
+
+@lru_cache
+def save_with(statement: str) -> str:
+    """The statement that runs an application's `statement` and queues the jobs of the rows it returns."""
+    first = max(int(number) for number in re.findall(r"\$(\d+)", SAVE_WITH))
+    after_ours = re.sub(r"\$(\d+)", lambda match: f"${int(match[1]) + first}", statement)
+    return SAVE_WITH.replace("{statement}", after_ours)

@@ -5,11 +5,12 @@ import asyncio
 import asyncpg
 import pytest
 
-from bot.flows.take_delivery import take_delivery
+from bot.flows.take_delivery import take_deliveries, take_delivery
 from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery
 from bot.github.model import Account, Fact, InstallationAction, InstallationFact, Ping
 from bot.model import AccountId, InstallationId
 from jobq import Database, Queue
+from tests.counting import counted
 from tests.factories import MONDAY
 from tests.jobs.facts import refusing
 
@@ -19,9 +20,13 @@ CREATED = InstallationFact(
 )
 
 
-def delivery(fact: Fact | None = CREATED, outcome: DeliveryOutcome = DeliveryOutcome.QUEUED) -> Delivery:
+def delivery(
+    fact: Fact | None = CREATED,
+    outcome: DeliveryOutcome = DeliveryOutcome.QUEUED,
+    guid: str = "guid-1",
+) -> Delivery:
     return Delivery(
-        guid="guid-1", workspace_id=None, event="installation", action="created", received_at=MONDAY,
+        guid=guid, workspace_id=None, event="installation", action="created", received_at=MONDAY,
         fact=fact, outcome=outcome,
     )  # fmt: skip
 
@@ -80,3 +85,39 @@ async def test_a_fact_of_an_installation_without_a_workspace_is_dropped(queue: Q
     assert (stored.fact, stored.note) == (None, "joins no workspace yet")
     asked = [queued.job.arguments["workspace_id"] for queued in await queue.queued()]
     assert asked == [1, 2], "the admins of both"
+
+
+async def test_many_are_stored_with_one_statement_each_as_if_it_came_alone(queue: Queue) -> None:
+    await take_delivery(delivery(guid="known"), queue)
+    await take_deliveries([delivery(None, DeliveryOutcome.REJECTED, "unreadable")], queue)
+    batch = [
+        delivery(guid="new"),
+        delivery(guid="known"),
+        delivery(guid="unreadable"),
+        delivery(None, DeliveryOutcome.IGNORED, "star"),
+        delivery(Ping(), DeliveryOutcome.APPLIED, "ping"),
+        delivery(None, DeliveryOutcome.REJECTED, "odd"),
+    ]
+    async with counted(queue.database) as count:
+        taken = await take_deliveries(batch, queue)
+    assert taken == {
+        "new": "queued", "unreadable": "queued", "star": "ignored", "ping": "applied", "odd": "rejected",
+    }  # fmt: skip
+    assert sorted(map(str, await queued_guids(queue))) == ["known", "new", "unreadable"]
+    assert [statement[:6] for statement in count.statements if "NOTIFY" not in statement] == ["-- Run"]
+
+
+async def test_two_batches_with_the_same_guids_in_another_order_do_not_deadlock(queue: Queue) -> None:
+    await take_delivery(delivery(guid="of the first account"), queue)
+    guids = [f"guid-{number}" for number in range(40)]
+    batches = [[delivery(guid=guid) for guid in order] for order in (guids, guids[::-1])]
+    for _ in range(5):
+        taken = await asyncio.gather(*(take_deliveries(batch, queue) for batch in batches))
+        assert sorted(guid for each in taken for guid in each) == sorted(guids)
+        await queue.database.execute("DELETE FROM delivery")
+
+
+async def test_a_fact_of_an_unknown_installation_is_left_to_the_careful_way(queue: Queue) -> None:
+    batch = [delivery(guid="new"), delivery(Ping(), DeliveryOutcome.APPLIED, "ping")]
+    assert await take_deliveries(batch, queue) == {"ping": "applied"}
+    assert await take_delivery(batch[0], queue) is DeliveryOutcome.QUEUED

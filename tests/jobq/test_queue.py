@@ -1,6 +1,7 @@
 """The calls of an application to the queue, and the statements of a worker against it."""
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -9,6 +10,7 @@ import pytest
 from jobq import ClaimedJob, Database, Job, Queue
 from jobq.claims import claim, settle
 from jobq.settlement import Outcome, Settlement
+from jobq.sql import SAVE, SAVE_ALL, SAVE_WITH
 from jobq.testing import drain
 from tests.jobq.working import NOON, Clock, expire_leases, list_rows, load_only_row
 
@@ -329,3 +331,32 @@ async def test_a_locked_row_is_neither_settled_nor_lost_and_does_not_hold_up_oth
     assert written == {jobs[1].id, jobs[2].id}
     assert lost == set()
     assert await settle_jobs(queue, done[0]) == ({jobs[0].id}, set())
+
+
+NAMES = "INSERT INTO name SELECT unnest($1::text[]) ON CONFLICT DO NOTHING RETURNING name, name AS job_key"
+
+
+async def save_names(queue: Queue, *names: str) -> list[str]:
+    jobs = {name: Job(job_type="greet", arguments={"name": name}) for name in names}
+    return [row["name"] for row in await queue.save_with(NAMES, jobs, list(names))]
+
+
+async def test_rows_and_their_jobs_are_saved_with_one_statement(queue: Queue) -> None:
+    await queue.database.execute("CREATE TABLE name (name text PRIMARY KEY)")
+    await queue.save(Job(job_type="greet", arguments={"name": "cho"}).runs_in(hours=1))
+    assert await save_names(queue, "ana", "ben") == ["ana", "ben"]
+    assert await save_names(queue, "ana", "cho") == ["cho"]
+    due = {row["arguments"]: row["due_at"] for row in await list_rows(queue.database)}
+    assert due == {f'{{"name": "{name}"}}': NOON for name in ("ana", "ben", "cho")}
+
+
+async def test_a_row_without_a_key_has_no_job(queue: Queue) -> None:
+    rows = await queue.save_with("SELECT NULL AS job_key, $1 + 1 AS more", {"a": JOB}, 1)
+    assert [row["more"] for row in rows] == [2]
+    assert await list_rows(queue.database) == []
+
+
+def test_every_statement_that_saves_treats_a_job_that_is_queued_alike() -> None:
+    conflict = re.compile(r"ON CONFLICT .*?coalesce\(job.ripe_at, job.created_at\)", re.DOTALL)
+    clauses = {re.sub(r"\s+", " ", conflict.findall(each)[0]) for each in (SAVE, SAVE_ALL, SAVE_WITH)}
+    assert len(clauses) == 1

@@ -9,7 +9,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from hypercorn.typing import Framework
 from pydantic import SecretStr
 from quart import Quart
 
@@ -33,7 +32,7 @@ from bot.sandbox.github.seed import seed
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.webhooks import Webhooks
 from bot.web.server import serving
-from bot.web.webhooks import webhooks_blueprint
+from bot.web.webhooks import accept_webhooks
 from jobq import ClaimedJob, Database, Handler, Queue, Settlement
 from jobq.testing import drain
 
@@ -138,8 +137,8 @@ async def founded_acme(db: Database) -> AsyncIterator[Acme]:
     clock = StoppedClock()
     queue, workspace_id = Queue(db, clock.now), await find_first_workspace()
     bot = Quart("bot")
-    bot.register_blueprint(webhooks_blueprint([SECRET], queue, clock))
-    async with serving(_ambient(bot, db)) as bot_address:
+    accept_webhooks(bot, [SECRET], queue, clock)
+    async with serving(bot) as bot_address:
         webhooks = Webhooks(f"{bot_address}/github/webhooks", SECRET, clock.now)
         world = GitHubWorld(
             seed(APP_ID), webhooks, clock.now, api="http://github.test", web="http://web.test"
@@ -162,11 +161,3 @@ async def founded_acme(db: Database) -> AsyncIterator[Acme]:
             finally:
                 await gateway.close()
                 await webhooks.close()
-
-
-def _ambient(bot: Quart, db: Database) -> Framework:
-    async def serve(scope: Any, receive: Any, send: Any) -> None:
-        with db.ambient():
-            await bot(scope, receive, send)
-
-    return serve

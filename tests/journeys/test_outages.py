@@ -18,7 +18,7 @@ from bot.github.signature import sign
 from bot.web.app import CAPS, finish_web
 from bot.web.health import health_blueprint
 from bot.web.server import serving
-from bot.web.webhooks import ANSWER_WITHIN, PATH, webhooks_blueprint
+from bot.web.webhooks import ANSWER_WITHIN, PATH, accept_webhooks
 from jobq import Database, Queue
 from tests.jobq.torture.proxy import proxied
 from tests.payloads import pull_request_payload
@@ -32,7 +32,7 @@ BODY = json.dumps(pull_request_payload("opened")).encode()
 async def receiving(dsn: str, within: float = ANSWER_WITHIN) -> AsyncIterator[httpx.AsyncClient]:
     async with Database(dsn) as database:
         web = Quart("test")
-        web.register_blueprint(webhooks_blueprint([SECRET], Queue(database), Clock(), within=within))
+        accept_webhooks(web, [SECRET], Queue(database), Clock(), within=within)
         web.register_blueprint(health_blueprint(database))
         finish_web(web, database, CAPS)
         async with (

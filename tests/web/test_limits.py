@@ -18,7 +18,7 @@ from bot.web.app import CAPS
 from bot.web.bodies import BODY_SECONDS
 from bot.web.limits import LARGEST_BODY, limit_requests
 from bot.web.server import serving
-from bot.web.webhooks import PATH, webhooks_blueprint
+from bot.web.webhooks import PATH, accept_webhooks
 from jobq import Database, Queue
 from tests.payloads import pull_request_payload
 from tests.promises import Promise
@@ -35,7 +35,7 @@ WITHIN = 5.0
 @asynccontextmanager
 async def receiving(db: Database, within: float = BODY_SECONDS) -> AsyncIterator[str]:
     web = Quart("test")
-    web.register_blueprint(webhooks_blueprint([SECRET], Queue(db), Clock()))
+    accept_webhooks(web, [SECRET], Queue(db), Clock())
 
     @web.post("/echo")
     async def echo() -> str:

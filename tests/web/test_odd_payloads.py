@@ -13,7 +13,7 @@ from quart.typing import TestClientProtocol as Client
 from bot.github import wire
 from bot.github.deliveries import Delivery, DeliveryOutcome, find_delivery
 from bot.github.signature import sign
-from bot.web.webhooks import webhooks_blueprint
+from bot.web.webhooks import accept_webhooks
 from jobq import Database
 from tests.jobs.facts import Bot, install_bot
 from tests.payloads import ANA, CANARY, installation_payload, pull_request_payload, review_payload
@@ -172,7 +172,7 @@ async def door(db: Database) -> AsyncIterator[Door]:
     with db.ambient():
         bot = await install_bot(db)
         web = Quart("test")
-        web.register_blueprint(webhooks_blueprint([SECRET], bot.queue, bot.clock))
+        accept_webhooks(web, [SECRET], bot.queue, bot.clock)
         yield Door(web.test_client(), bot)
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import asyncpg
 import pytest
@@ -14,7 +15,7 @@ from bot.clock import Clock
 from bot.github.deliveries import find_delivery
 from bot.github.signature import sign
 from bot.web.limits import limit_requests
-from bot.web.webhooks import LARGEST_BODY, PATH, webhooks_blueprint
+from bot.web.webhooks import LARGEST_BODY, PATH, accept_webhooks
 from jobq import Database, Job, Queue
 from tests.payloads import pull_request_payload
 
@@ -24,7 +25,7 @@ OLD, NEW = SecretStr("old secret"), SecretStr("new secret")
 @pytest.fixture
 async def client(db: Database) -> AsyncIterator[Client]:
     web = Quart("test")
-    web.register_blueprint(webhooks_blueprint([NEW, OLD], Queue(db), Clock()))
+    accept_webhooks(web, [NEW, OLD], Queue(db), Clock())
     limit_requests(web, {PATH: LARGEST_BODY})
     with db.ambient():
         yield web.test_client()
@@ -143,16 +144,16 @@ async def test_only_allow_listed_fields_are_kept(db: Database, client: Client) -
 
 
 class FailingQueue(Queue):
-    """Fails to save a job as many times as there are `errors`."""
+    """Fails to save jobs as many times as there are `errors`."""
 
     def __init__(self, db: Database, *errors: Exception) -> None:
         super().__init__(db)
         self.errors = list(errors)
 
-    async def save(self, job: Job) -> None:
+    async def save_with(self, statement: str, jobs: Mapping[str, Job], *arguments: object) -> list[Any]:
         if self.errors:
             raise self.errors.pop(0)
-        await super().save(job)
+        return await super().save_with(statement, jobs, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ class FailingQueue(Queue):
 )
 async def test_a_database_that_fails_for_a_moment_costs_no_delivery(db: Database, error: Exception) -> None:
     web = Quart("test")
-    web.register_blueprint(webhooks_blueprint([NEW], FailingQueue(db, error), Clock()))
+    accept_webhooks(web, [NEW], FailingQueue(db, error), Clock())
     with db.ambient():
         assert await post(web.test_client(), opened()) == 202
     assert (await count(db, "delivery"), await count(db, "job")) == (1, 1)
@@ -175,7 +176,7 @@ async def test_a_database_that_fails_for_a_moment_costs_no_delivery(db: Database
 
 async def test_a_database_that_goes_on_failing_is_no_success(db: Database) -> None:
     web, gone = Quart("test"), asyncpg.AdminShutdownError("terminating connection")
-    web.register_blueprint(webhooks_blueprint([NEW], FailingQueue(db, gone, gone), Clock()))
+    accept_webhooks(web, [NEW], FailingQueue(db, gone, gone), Clock())
     with db.ambient():
-        assert await post(web.test_client(), opened()) == 500
+        assert await post(web.test_client(), opened()) == 503
     assert await count(db, "delivery") == 0

@@ -53,7 +53,6 @@ async def slack(world: SlackWorld, port: int, bolt: AsyncApp) -> AsyncIterator[A
     """The real client. Slack and the bot share one server here."""
     app = Quart("local")
     app.register_blueprint(slack_blueprint(world), url_prefix="/slack")
-    app.after_serving(world.close)
 
     @app.post("/slack/events")
     async def events() -> Response:
@@ -64,6 +63,7 @@ async def slack(world: SlackWorld, port: int, bolt: AsyncApp) -> AsyncIterator[A
     async with serving(app, port=port) as url:
         world.base_url = f"{url}/slack"
         yield make_client(port)
+    await world.close()
 
 
 @pytest.fixture

@@ -1,0 +1,27 @@
+-- Run a statement of the application, and queue the jobs of the rows that it returns, each as save.sql does. It stands
+-- in `stored`, and its parameters come after these.
+-- $1 keys, $2 lanes, $3 types, $4 arguments, $5 when they are ripe (null: now), $6 now, $7 max_retries,
+-- $8 base_retry_minutes
+WITH stored AS (
+{statement}
+), saved AS (
+    INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes)
+    SELECT DISTINCT ON (signature)
+           lane, job_type, arguments, ripe_at, $6, max_retries, base_retry_minutes
+    FROM (
+        SELECT new.*, md5(job_type || E'\x1f' || arguments::text) AS signature
+        FROM unnest($1::text[], $2::smallint[], $3::text[], $4::jsonb[], $5::timestamptz[], $7::int[], $8::int[])
+            AS new (job_key, lane, job_type, arguments, ripe_at, max_retries, base_retry_minutes)
+        JOIN stored USING (job_key)
+    ) AS signed
+    ORDER BY signature, coalesce(ripe_at, $6)
+    ON CONFLICT (unique_signature) DO UPDATE SET
+        again_at = CASE WHEN job.leased_until IS NOT NULL
+                        THEN least(job.again_at, coalesce(excluded.ripe_at, excluded.created_at)) END,
+        ripe_at  = CASE WHEN job.leased_until IS NOT NULL THEN job.ripe_at
+                        -- Not null: its age would then count from its first save.
+                        ELSE coalesce(excluded.ripe_at, excluded.created_at) END
+    WHERE job.leased_until IS NOT NULL
+       OR coalesce(excluded.ripe_at, excluded.created_at) < coalesce(job.ripe_at, job.created_at)
+)
+SELECT * FROM stored
