@@ -25,6 +25,7 @@ from bot.local.embedded import embedded_postgres
 Measure = Callable[[Machine, Sizes], Awaitable[list[Figure]]]
 
 MEASURES: tuple[Measure, ...] = (
+    throughput.measure_log,
     throughput.measure_future,
     throughput.measure_snapshot,
     throughput.measure_two_workers,
@@ -54,7 +55,9 @@ async def run(machine: Machine, sizes: Sizes, *, does_write: bool) -> bool:
         measured = await measure(machine, sizes)
         _show_all(measured, started_at)
         figures += measured
-    costs = await measure_costs(machine, sizes)
+    costs, worker_cost = await measure_costs(machine, sizes)
+    _show_all([worker_cost], started_at)
+    figures.append(worker_cost)
     show("µs of processor time per job: " + ", ".join(f"{name} {cost:.1f}" for name, cost in costs.items()))
     if does_write:
         postgres = await machine.ask("SHOW server_version")

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from bench.subjects.model import Subject
+from bench.subjects.model import ForeignSubject, Peer
 from bot.local.embedded import EmbeddedPostgres
 
 PAGE = 5_000
@@ -52,7 +52,7 @@ class Machine:
         self._server = server
 
     @asynccontextmanager
-    async def database(self, subject: Subject) -> AsyncIterator[str]:
+    async def database(self, subject: Peer) -> AsyncIterator[str]:
         """The address of a new database with the tables of `subject`; dropped afterwards."""
         name = f"bench_{subject.name}_{os.urandom(3).hex()}"
         await self.execute(f"CREATE DATABASE {name}")
@@ -83,7 +83,7 @@ class Machine:
         await self.execute("VACUUM ANALYZE", dsn)
         await self.execute("CHECKPOINT", dsn)
 
-    async def fill(self, subject: Subject, dsn: str, count: int, days_ahead: int = 0, first: int = 0) -> None:
+    async def fill(self, subject: Peer, dsn: str, count: int, days_ahead: int = 0, first: int = 0) -> None:
         """Enqueue `count` numbered jobs."""
         async with subject.enqueuing(dsn) as enqueuer:
             for start in range(first, first + count, PAGE):
@@ -92,10 +92,13 @@ class Machine:
 
     @asynccontextmanager
     async def worker(
-        self, subject: Subject, dsn: str, body: str = "counting", expected: int = 10
+        self, subject: Peer, dsn: str, body: str = "counting", expected: int = 10
     ) -> AsyncIterator[WorkerProcess]:
         """A worker process, up; killed afterwards if it has not been stopped."""
-        command = [sys.executable, "-m", "bench.process", subject.name, dsn, body, str(expected)]
+        if isinstance(subject, ForeignSubject):
+            command = subject.command(dsn, body, expected)
+        else:
+            command = [sys.executable, "-m", "bench.process", subject.name, dsn, body, str(expected)]
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, limit=2**24)
         worker = WorkerProcess(process)
         try:
@@ -106,7 +109,7 @@ class Machine:
                 process.kill()
             await process.wait()
 
-    async def finished(self, subject: Subject, dsn: str, look_every: float = 0.002) -> None:
+    async def finished(self, subject: Peer, dsn: str, look_every: float = 0.002) -> None:
         """Wait until nothing ripe is left. While a drain is under way look seldom: it costs Postgres time."""
         connection = await asyncpg.connect(dsn)
         try:

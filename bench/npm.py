@@ -9,7 +9,7 @@ from pathlib import Path
 FOLDER = Path(sys.prefix) / "npm"
 SCRIPTS = Path(__file__).parent / "javascript"
 OLDEST_NODE = 20
-VERSIONS = {"probot": "14.3.2"}
+VERSIONS = {"graphile-worker": "0.18.0", "probot": "14.3.2"}
 """The exact versions that are measured."""
 
 

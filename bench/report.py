@@ -10,11 +10,12 @@ import pygal
 from pygal.style import Style
 
 from bench.figures import Figure, Rounds
+from bench.npm import VERSIONS
 from bench.throughput import Sizes
 
 DOCS = Path(__file__).parent.parent / "docs"
 CHART = "images/benchmarks.svg"
-COLOURS = ("#2f6f4f", "#b0793b", "#7a7a8c")
+COLOURS = ("#2f6f4f", "#b0793b", "#4f6fa0", "#7a7a8c")
 
 HEAD = """\
 # Benchmarks of the queue
@@ -53,13 +54,22 @@ def write_report(
         machine=f"{psutil.cpu_count()} processors, Python {platform.python_version()}, uvloop",
         postgres=postgres,
         rounds=sizes.rounds,
-        peers=", ".join(f"{name} {version(name)}" for name in ("pgqueuer", "procrastinate")),
+        peers=", ".join(_list_peers(rates)),
         chart=CHART,
     )
     text += "".join(render_row(figure) + "\n" for figure in figures)
     text += COSTS.format(jobs=sizes.jobs)
     text += "".join(f"| {name} | {cost:.1f} |\n" for name, cost in costs.items())
     (DOCS / "benchmarks.md").write_text(text)
+
+
+def _list_peers(rates: Rounds) -> list[str]:
+    peers = [f"{name} {version(name)}" for name in ("pgqueuer", "procrastinate")]
+    if "graphile_worker" in rates.values:
+        peers.append(
+            f"graphile-worker {VERSIONS['graphile-worker']} (local queue of 500, batched completion)"
+        )
+    return peers
 
 
 def render_row(figure: Figure) -> str:

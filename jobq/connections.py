@@ -1,8 +1,7 @@
 """asyncpg connections that suit a queue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import asyncpg
@@ -18,7 +17,14 @@ Connection: TypeAlias = Any
 class ConnectionSource(Protocol):
     """Lends connections to a Database: its pool, or in tests one shared connection."""
 
-    def acquire(self) -> AbstractAsyncContextManager[Connection]: ...
+    def take_free(self) -> Connection | None:
+        """A connection that is free now, or None."""
+
+    async def take(self) -> Connection:
+        """A connection, as soon as there is one."""
+
+    async def give_back(self, connection: Connection, *, is_sound: bool) -> None:
+        """The borrower is done. `is_sound` says that nothing failed meanwhile."""
 
 
 class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg publishes no types
@@ -42,11 +48,18 @@ class SharedConnection:
         self._connection = connection
         self._lock = asyncio.Lock()
 
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
+    def take_free(self) -> Connection | None:
+        """None: tasks take turns."""
+        return None
+
+    async def take(self) -> Connection:
         """The connection, as soon as it is free."""
-        async with self._lock:
-            yield self._connection
+        await self._lock.acquire()
+        return self._connection
+
+    async def give_back(self, connection: Connection, *, is_sound: bool) -> None:
+        """Let the next task have it."""
+        self._lock.release()
 
 
 class DedicatedConnection:

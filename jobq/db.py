@@ -20,6 +20,7 @@ from jobq.connections import (
     ignore_error,
 )
 from jobq.errors import DatabaseUnavailableError, TransactionDoomedError, unavailable_if_refused
+from jobq.free_connections import FreeConnections
 from jobq.outage import Outage
 from jobq.waiting import wait_without_cancelling
 
@@ -90,6 +91,7 @@ class Database:
             "connection_class": CheckedConnection,
         }
         self._pool: Any = None
+        self._free: FreeConnections | None = None
         self._connections: ConnectionSource | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._outer_database: Database | None = None
@@ -104,17 +106,18 @@ class Database:
                 self.dsn, min_size=0, max_size=self._max_size, reset=_keep_session, **self._options
             )
             async with self._pool.acquire():
-                self._connections = self._pool
+                self._free = self._connections = FreeConnections(self._pool, self._max_size)
 
     async def close(self) -> None:
         """Let background work end, then disconnect. Connections still borrowed after a second are cut."""
         if self._background:
             await asyncio.wait(self._background, timeout=1.0)
-        pool, self._pool, self._connections = self._pool, None, None
-        if pool is None:
+        pool, free, self._pool, self._free, self._connections = self._pool, self._free, None, None, None
+        if pool is None or free is None:
             return
         try:
             async with asyncio.timeout(1.0):
+                await free.close()
                 await pool.close()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             pool.terminate()
@@ -267,7 +270,7 @@ class Database:
         Until then all tasks take turns on one connection, and the outermost transaction of a task is a
         savepoint.
         """
-        pool = self._connections
+        usual = self._connections
         async with self._borrow() as connection:
             undo = connection.transaction()
             await undo.start()
@@ -277,7 +280,7 @@ class Database:
             finally:
                 if self._background:
                     await asyncio.wait(self._background, timeout=1.0)
-                self._connections = pool
+                self._connections = usual
                 await undo.rollback()
 
     @asynccontextmanager
@@ -298,17 +301,21 @@ class Database:
 
     @asynccontextmanager
     async def _borrow(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
-        if self._connections is None:
+        source = self._connections
+        if source is None:
             raise DatabaseUnavailableError("the database is not open")
-        borrowed = self._connections.acquire()
-        with unavailable_if_refused():
-            async with asyncio.timeout(self.command_timeout):
-                connection = await borrowed.__aenter__()
+        connection = source.take_free()
+        if connection is None:
+            with unavailable_if_refused():
+                async with asyncio.timeout(self.command_timeout):
+                    connection = await source.take()
         watched = _borrowed.get()
         if watched is not None:
             watched.add(connection)
+        is_sound = False
         try:
             yield connection
+            is_sound = True
         except asyncpg.ReadOnlySQLTransactionError as error:
             if read_only:
                 raise
@@ -317,12 +324,12 @@ class Database:
         finally:
             if watched is not None:
                 watched.discard(connection)
-            await borrowed.__aexit__(None, None, None)
+            await source.give_back(connection, is_sound=is_sound)
 
     async def _forget_connections(self) -> None:
         """Connect anew, each connection when it is next used: this server was demoted after a failover."""
-        if self._pool is not None:
-            await self._pool.expire_connections()
+        if self._free is not None:
+            await self._free.expire()
 
     def _transaction(self) -> _Transaction | None:
         current = _ambient_transaction.get()

@@ -1,5 +1,6 @@
 """Wake-ups: how workers learn at once that a job is due. Without them polling finds it some seconds later."""
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from jobq.listener import listen
 log = logging.getLogger(__name__)
 
 CHANNEL = "jobq"
+MERGE_WITHIN = 0.005
+"""Seconds after a NOTIFY during which wake-ups wait for the next, because each takes a commit's locks."""
 
 
 class WakeUp(NamedTuple):
@@ -56,7 +59,7 @@ class Notifier:
         await listen(self._database, CHANNEL, on_notify, retry_after)
 
     def notify(self, wake_up: WakeUp) -> None:
-        """Wake all workers now. Wake-ups that come during a NOTIFY are sent together in the next one."""
+        """Wake all workers now. Wake-ups that come during a NOTIFY or soon after share the next one."""
         for on_wake_up in self._subscribers:
             on_wake_up(wake_up)
         self._unsent[wake_up.lane] = _merge(self._unsent.get(wake_up.lane), wake_up)
@@ -74,6 +77,7 @@ class Notifier:
                 )
                 self._unsent.clear()
                 await self._database.execute(notify)
+                await asyncio.sleep(MERGE_WITHIN)
         except (DatabaseUnavailableError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("wake-up not sent, other workers will poll: %s", type(error).__name__)
         finally:
