@@ -68,7 +68,7 @@ async def bring_to_rest(
 
 
 async def _wait_to_edit(decided: "_Decided", now: datetime) -> datetime | None:
-    """When to edit the newest DM about a pull request that changes in a loop. None: now, as for all others."""
+    """When to edit the newest DM about a pull request that changes in a loop. None: now, as all others."""
     step, state = decided.step, decided.state
     if not isinstance(step, Edit) or state.is_over or state.sent[-1].id not in step.message_ids:
         return None
