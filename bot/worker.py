@@ -36,6 +36,7 @@ from bot.flows.catalog import (
     TELL_ADMIN_OF_ACCOUNTS,
     TELL_ADMIN_OF_SILENCE,
     TELL_AUTHOR,
+    TELL_HOLDER,
     TELL_OBSTACLE,
     TIDY,
     WELCOME_DIGEST,
@@ -79,6 +80,7 @@ from bot.jobs.tell_admin import tell_admin
 from bot.jobs.tell_admin_of_accounts import tell_admin_of_accounts
 from bot.jobs.tell_admin_of_silence import tell_admin_of_silence
 from bot.jobs.tell_author import tell_author
+from bot.jobs.tell_holder import tell_holder
 from bot.jobs.tell_obstacle import tell_obstacle
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
@@ -139,6 +141,7 @@ def _build_handlers(app: App) -> Mapping[str, Handler]:
         ),
         TELL_ADMIN_OF_SILENCE: within.send_unless_paused(partial(tell_admin_of_silence, clock=clock)),
         TELL_AUTHOR: within.send_unless_paused(partial(tell_author, queue=queue, clock=clock)),
+        TELL_HOLDER: within.send(partial(tell_holder, clock=clock)),
         TELL_OBSTACLE: within.send_unless_paused(partial(tell_obstacle, clock=clock)),
         WELCOME_DIGEST: list_reviews,
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},

@@ -60,6 +60,7 @@ TELL_ADMIN = "tell_admin"
 TELL_ADMIN_OF_ACCOUNTS = "tell_admin_of_accounts"
 TELL_ADMIN_OF_SILENCE = "tell_admin_of_silence"
 TELL_AUTHOR = "tell_author"
+TELL_HOLDER = "tell_holder"
 TELL_OBSTACLE = "tell_obstacle"
 TIDY = "tidy"
 WELCOME_DIGEST = "welcome_digest"
@@ -102,6 +103,7 @@ SUBJECT: Mapping[str, Subject] = {
     TELL_ADMIN_OF_ACCOUNTS: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     TELL_ADMIN_OF_SILENCE: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     TELL_AUTHOR: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
+    TELL_HOLDER: Subject(SubjectKind.PERSON, "person_id"),
     TELL_OBSTACLE: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     WELCOME_DIGEST: Subject(SubjectKind.PERSON, "person_id"),
 }
@@ -160,6 +162,12 @@ def tell_admin_of_accounts_job(workspace_id: WorkspaceId) -> Job:
 def tell_admin_of_silence_job(workspace_id: WorkspaceId) -> Job:
     """Tells an admin on which pull requests nobody acts while their authors get no DMs."""
     return Job(job_type=TELL_ADMIN_OF_SILENCE, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
+
+
+def tell_holder_job(person_id: PersonId, account_id: AccountId) -> Job:
+    """Tells a person that an account of theirs was connected with somebody else."""
+    arguments = {"person_id": person_id, "account_id": account_id}
+    return Job(job_type=TELL_HOLDER, arguments=arguments, lane=Lane.CALLS)
 
 
 def backfill_repository_job(

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from bot.actions.import_people import import_people
 from bot.flows.catalog import repair_job
 from bot.sandbox.slack.model import User
 from tests.journeys.on_github import ask_link, go_there_and_back, press, state_in, type_reviews_command
@@ -116,3 +117,17 @@ async def test_who_connects_their_own_account_gets_one_dm(ripe: Whole, browser: 
     done = await go_there_and_back(browser, await ask_link(ripe, "ana"), "ana")
     assert done.status_code == 200
     assert warnings(ripe, "ana") == []
+
+
+async def test_the_holder_hears_of_an_import_that_gives_the_account_away(ripe: Whole) -> None:
+    app, people = ripe.app, "github_login,email\nana,dev@acme.example\n"
+    for _ in range(2):
+        with app.database.ambient():
+            imported = await import_people(
+                people, "people.csv", app.workspace_id, apply=True,
+                github=app.github, slack=app.slack, queue=app.queue, clock=app.clock,
+            )  # fmt: skip
+        assert imported.is_ok
+        await ripe.settle()
+    (text,) = warnings(ripe, "ana")
+    assert "is now connected with dev" in text.replace("*", "")
