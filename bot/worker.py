@@ -28,6 +28,7 @@ from bot.flows.catalog import (
     POLL_INSTALLATION,
     POLL_REPOSITORY,
     REFRESH_PROFILES,
+    REFRESH_WORKSPACES,
     REMIND_REVIEWER,
     REPAIR,
     SCHEDULE_DIGESTS,
@@ -70,6 +71,8 @@ from bot.jobs.poll import poll
 from bot.jobs.poll_installation import poll_installation
 from bot.jobs.poll_repository import poll_repository
 from bot.jobs.refresh_profiles import refresh_profiles
+from bot.jobs.refresh_workspaces import EVERY as REFRESH_EVERY
+from bot.jobs.refresh_workspaces import refresh_workspaces
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
@@ -166,6 +169,13 @@ def build_recurring(app: App) -> tuple[Recurring, ...]:
         listening,
         Recurring(COMPARE_WITH_GITHUB, COMPARE_EVERY, comparing, clock.now, lane=Lane.CALLS),
         Recurring(NOTICE_DOWNTIME, DOWNTIME_EVERY, noticing, clock.now, lane=Lane.FACTS),
+        Recurring(
+            REFRESH_WORKSPACES,
+            REFRESH_EVERY,
+            partial(refresh_workspaces, queue=queue),
+            clock.now,
+            lane=Lane.FACTS,
+        ),
         Recurring(SCHEDULE_DIGESTS, DIGESTS_EVERY, digests, clock.now, lane=Lane.FACTS),
         Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),
         Recurring(REPAIR, REPAIR_EVERY, partial(repair, queue=queue), clock.now, lane=Lane.FACTS),

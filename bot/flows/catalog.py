@@ -52,6 +52,7 @@ POLL = "poll"
 POLL_INSTALLATION = "poll_installation"
 POLL_REPOSITORY = "poll_repository"
 REFRESH_PROFILES = "refresh_profiles"
+REFRESH_WORKSPACES = "refresh_workspaces"
 REMIND_REVIEWER = "remind_reviewer"
 REPAIR = "repair"
 SCHEDULE_DIGESTS = "schedule_digests"
@@ -224,6 +225,11 @@ def poll_repository_job(installation_id: InstallationId, repository_id: Reposito
 def refresh_profiles_job(workspace_id: WorkspaceId) -> Job:
     """Asks Slack whether the people of a workspace are still active and no guests."""
     return Job(job_type=REFRESH_PROFILES, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
+
+
+def refresh_workspaces_job() -> Job:
+    """Looks after every workspace. It recurs by itself; saved for now, it runs once more."""
+    return Job(job_type=REFRESH_WORKSPACES, arguments={}, lane=Lane.FACTS)
 
 
 def repair_job() -> Job:

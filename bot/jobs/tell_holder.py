@@ -19,7 +19,7 @@ class Arguments(BaseModel):
 
 
 async def tell_holder(job: ClaimedJob, *, slack: outbox.Slack | None, clock: Clock) -> HandlerResult:
-    """Sends the DM at once, also outside working hours: somebody may be reading what is theirs."""
+    """Sends the DM at once, even outside working hours: somebody may be reading what is theirs."""
     if slack is None:
         return Discard("shadow mode")
     prepared = await _prepare(job.read(Arguments), clock)

@@ -43,6 +43,6 @@ def test_the_operator_allows_an_account_and_makes_a_link(tmp_path: Path, dsn: st
         "evil-corp (666): waiting since 2026-03-02" in ripe(tmp_path, "accounts", "list", **settings).stdout
     )
     allowed = ripe(tmp_path, "accounts", "allow", "Evil-Corp", **settings)
-    assert allowed.stdout.startswith("Ripe works for evil-corp from now on.")
+    assert "Ripe works for evil-corp from now on." in allowed.stdout
     link = ripe(tmp_path, "slack-link", **settings).stdout
     assert re.search(r"https://ripe\.example\.com/slack/install\?invite=[\w-]{43}\n", link)

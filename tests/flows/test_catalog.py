@@ -38,6 +38,7 @@ ABOUT_NOTHING = {
     catalog.FIND_MISSED_DELIVERIES,
     catalog.NOTICE_DOWNTIME,
     catalog.POLL,
+    catalog.REFRESH_WORKSPACES,
     catalog.REPAIR,
     catalog.SCHEDULE_DIGESTS,
     catalog.TIDY,

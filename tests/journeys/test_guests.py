@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from bot.actions.import_people import import_people
-from bot.flows.catalog import repair_job
+from bot.flows.catalog import refresh_workspaces_job
 from bot.sandbox.slack.model import User
 from tests.journeys.on_github import ask_link, go_there_and_back, press, state_in, type_reviews_command
 from tests.journeys.whole import Whole
@@ -56,9 +56,9 @@ async def test_who_becomes_a_guest_gets_no_more_dms(ripe: Whole, is_heard: bool)
         await ripe.slack.change_user("cho", is_ultra_restricted=True)
     else:
         change_silently(ripe, "cho", is_ultra_restricted=True)
-        await ripe.app.queue.save(repair_job())
+        await ripe.app.queue.save(refresh_workspaces_job())
         await ripe.settle()
-        await ripe.app.queue.save(repair_job())
+        await ripe.app.queue.save(refresh_workspaces_job())
     await ripe.pass_time(days=1)
     reminders = ripe.reminders("cho")
     ripe.github.open_pull_request("acme/api", "ben", "For Cho", ["x.py"], reviewers=["cho"])
@@ -73,7 +73,7 @@ async def test_people_of_before_who_were_guests_stay(ripe: Whole) -> None:
     """They were connected before anybody looked at it, so an admin has connected them."""
     await ripe.app.database.execute("UPDATE person SET guest_allowed = NULL")
     change_silently(ripe, "cho", is_restricted=True)
-    await ripe.app.queue.save(repair_job())
+    await ripe.app.queue.save(refresh_workspaces_job())
     await ripe.settle()
     await ripe.open_pull_request("docs/intro.md")
     assert len(ripe.live("cho")) == 1
