@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.doctor.model import Finding, ok, warning
-from bot.doctor.people import name_some
+from bot.doctor.model import Finding, name_some, ok, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.workspaces import list_present_workspaces
 from bot.github.access import AccessState, AccountAccess, list_access
