@@ -28,6 +28,7 @@ from bot.flows.catalog import (
     POLL_INSTALLATION,
     POLL_REPOSITORY,
     REFRESH_PROFILES,
+    REFRESH_WORKSPACES,
     REMIND_REVIEWER,
     REPAIR,
     SCHEDULE_DIGESTS,
@@ -36,6 +37,7 @@ from bot.flows.catalog import (
     TELL_ADMIN_OF_ACCOUNTS,
     TELL_ADMIN_OF_SILENCE,
     TELL_AUTHOR,
+    TELL_HOLDER,
     TELL_OBSTACLE,
     TIDY,
     WELCOME_DIGEST,
@@ -69,6 +71,8 @@ from bot.jobs.poll import poll
 from bot.jobs.poll_installation import poll_installation
 from bot.jobs.poll_repository import poll_repository
 from bot.jobs.refresh_profiles import refresh_profiles
+from bot.jobs.refresh_workspaces import EVERY as REFRESH_EVERY
+from bot.jobs.refresh_workspaces import refresh_workspaces
 from bot.jobs.remind_reviewer import remind_reviewer
 from bot.jobs.repair import EVERY as REPAIR_EVERY
 from bot.jobs.repair import repair
@@ -79,6 +83,7 @@ from bot.jobs.tell_admin import tell_admin
 from bot.jobs.tell_admin_of_accounts import tell_admin_of_accounts
 from bot.jobs.tell_admin_of_silence import tell_admin_of_silence
 from bot.jobs.tell_author import tell_author
+from bot.jobs.tell_holder import tell_holder
 from bot.jobs.tell_obstacle import tell_obstacle
 from bot.jobs.tidy import EVERY as TIDY_EVERY
 from bot.jobs.tidy import tidy
@@ -139,6 +144,7 @@ def _build_handlers(app: App) -> Mapping[str, Handler]:
         ),
         TELL_ADMIN_OF_SILENCE: within.send_unless_paused(partial(tell_admin_of_silence, clock=clock)),
         TELL_AUTHOR: within.send_unless_paused(partial(tell_author, queue=queue, clock=clock)),
+        TELL_HOLDER: within.send(partial(tell_holder, clock=clock)),
         TELL_OBSTACLE: within.send_unless_paused(partial(tell_obstacle, clock=clock)),
         WELCOME_DIGEST: list_reviews,
         **{recurring.job_type: recurring.handler for recurring in build_recurring(app)},
@@ -163,6 +169,13 @@ def build_recurring(app: App) -> tuple[Recurring, ...]:
         listening,
         Recurring(COMPARE_WITH_GITHUB, COMPARE_EVERY, comparing, clock.now, lane=Lane.CALLS),
         Recurring(NOTICE_DOWNTIME, DOWNTIME_EVERY, noticing, clock.now, lane=Lane.FACTS),
+        Recurring(
+            REFRESH_WORKSPACES,
+            REFRESH_EVERY,
+            partial(refresh_workspaces, queue=queue),
+            clock.now,
+            lane=Lane.FACTS,
+        ),
         Recurring(SCHEDULE_DIGESTS, DIGESTS_EVERY, digests, clock.now, lane=Lane.FACTS),
         Recurring(TIDY, TIDY_EVERY, partial(tidy, queue=queue, clock=clock), clock.now, lane=Lane.FACTS),
         Recurring(REPAIR, REPAIR_EVERY, partial(repair, queue=queue), clock.now, lane=Lane.FACTS),

@@ -142,6 +142,7 @@ OF_ALL = {
     "list_present_workspaces",
     "is_first_account",  # of the whole bot
     "list_asked_workspaces",  # every workspace that an account waits for
+    "list_unallowed_accounts",  # ids alone, to leave them out
     "list_unaware_workspaces",  # each has a job of its own
     "list_foreign",  # says of ids that GitHub told whether they are somebody else's
     "list_sealed_tokens",  # to renew them

@@ -11,6 +11,7 @@ from bot.flows.catalog import (
     COMPARE_WITH_GITHUB,
     FIND_MISSED_DELIVERIES,
     NOTICE_DOWNTIME,
+    REFRESH_WORKSPACES,
     REPAIR,
     SCHEDULE_DIGESTS,
     TIDY,
@@ -45,7 +46,7 @@ async def test_a_worker_that_starts_queues_what_recurs_and_looks_for_missed_deli
     queue = Queue(db)
     recurring = await queue.queued()
     later = {queued.job.job_type for queued in recurring if queued.due_at > queue.now()}
-    assert later == {COMPARE_WITH_GITHUB, NOTICE_DOWNTIME, REPAIR, SCHEDULE_DIGESTS, TIDY}
+    assert later == {COMPARE_WITH_GITHUB, NOTICE_DOWNTIME, REFRESH_WORKSPACES, REPAIR, SCHEDULE_DIGESTS, TIDY}
     now = {queued.job.job_type for queued in recurring} - later
     assert now == {FIND_MISSED_DELIVERIES}, "a start asks at once what arrived meanwhile"
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
 from bot.clock import Clock
-from bot.flows.catalog import remind_reviewer_job
+from bot.flows.catalog import remind_reviewer_job, tell_holder_job
 from bot.flows.open_requests import list_open_request_ids_of_person, list_unmapped_reviewers
 from bot.github.model import Account, RefusedError
 from bot.github.store import find_any_installation
@@ -137,6 +137,8 @@ async def _apply(plan: ImportPlan, workspace_id: WorkspaceId, queue: Queue) -> N
             workspace_id, mapping.slack_user_id, mapping.name, mapping.zone, guest_allowed=mapping.is_guest
         )
         await store.map_account(workspace_id, mapping.account_id, mapping.login, person_id)
+        if before is not None and before.id != person_id:
+            await queue.save(tell_holder_job(before.id, mapping.account_id))
         for concerned_id in {person_id, before.id} if before else {person_id}:
             concerned.update(await list_open_request_ids_of_person(concerned_id))
     await queue.save_all(remind_reviewer_job(request_id) for request_id in sorted(concerned))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.doctor.model import CheckSkippedError, Finding, State, failed, ok, skipped, warning
 from bot.doctor.ports import DoctorPorts
 from bot.flows.visibility import Address, find_address
+from bot.github.access import list_unallowed_accounts
 from bot.github.inspection import (
     ListedInstallation,
     Registration,
@@ -114,6 +115,7 @@ async def check_installations(ports: DoctorPorts) -> Sequence[Finding]:
         return [skipped(INSTALLATIONS, f"needs {APP}")]
     except Postpone as error:
         return [failed(INSTALLATIONS, *describe_outage(error))]
+    installations = await _leave_out_strangers(installations, ports)
     if not installations:
         return [failed(INSTALLATIONS, "none", "Install the App on an account, from its page on GitHub.")]
     judged = await asyncio.gather(
@@ -123,6 +125,17 @@ async def check_installations(ports: DoctorPorts) -> Sequence[Finding]:
     if not problems:
         return [ok(INSTALLATIONS, ", ".join(installation.login for installation in installations))]
     return [_merge(problems)]
+
+
+async def _leave_out_strangers(
+    installations: tuple[ListedInstallation, ...], ports: DoctorPorts
+) -> tuple[ListedInstallation, ...]:
+    """Without those on accounts that no admin has allowed, which another check lists."""
+    if len(installations) < 2 or ports.database is None:
+        return installations
+    with ports.database.ambient():
+        unallowed = await list_unallowed_accounts()
+    return tuple(each for each in installations if each.account is None or each.account.id not in unallowed)
 
 
 def _merge(problems: Sequence[Finding]) -> Finding:

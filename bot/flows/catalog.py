@@ -52,6 +52,7 @@ POLL = "poll"
 POLL_INSTALLATION = "poll_installation"
 POLL_REPOSITORY = "poll_repository"
 REFRESH_PROFILES = "refresh_profiles"
+REFRESH_WORKSPACES = "refresh_workspaces"
 REMIND_REVIEWER = "remind_reviewer"
 REPAIR = "repair"
 SCHEDULE_DIGESTS = "schedule_digests"
@@ -60,6 +61,7 @@ TELL_ADMIN = "tell_admin"
 TELL_ADMIN_OF_ACCOUNTS = "tell_admin_of_accounts"
 TELL_ADMIN_OF_SILENCE = "tell_admin_of_silence"
 TELL_AUTHOR = "tell_author"
+TELL_HOLDER = "tell_holder"
 TELL_OBSTACLE = "tell_obstacle"
 TIDY = "tidy"
 WELCOME_DIGEST = "welcome_digest"
@@ -102,6 +104,7 @@ SUBJECT: Mapping[str, Subject] = {
     TELL_ADMIN_OF_ACCOUNTS: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     TELL_ADMIN_OF_SILENCE: Subject(SubjectKind.WORKSPACE, "workspace_id"),
     TELL_AUTHOR: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
+    TELL_HOLDER: Subject(SubjectKind.PERSON, "person_id"),
     TELL_OBSTACLE: Subject(SubjectKind.PULL_REQUEST, "pull_request_id"),
     WELCOME_DIGEST: Subject(SubjectKind.PERSON, "person_id"),
 }
@@ -162,6 +165,12 @@ def tell_admin_of_silence_job(workspace_id: WorkspaceId) -> Job:
     return Job(job_type=TELL_ADMIN_OF_SILENCE, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
 
 
+def tell_holder_job(person_id: PersonId, account_id: AccountId) -> Job:
+    """Tells a person that an account of theirs was connected with somebody else."""
+    arguments = {"person_id": person_id, "account_id": account_id}
+    return Job(job_type=TELL_HOLDER, arguments=arguments, lane=Lane.CALLS)
+
+
 def backfill_repository_job(
     installation_id: InstallationId, repository_id: RepositoryId, page: int = 1
 ) -> Job:
@@ -216,6 +225,11 @@ def poll_repository_job(installation_id: InstallationId, repository_id: Reposito
 def refresh_profiles_job(workspace_id: WorkspaceId) -> Job:
     """Asks Slack whether the people of a workspace are still active and no guests."""
     return Job(job_type=REFRESH_PROFILES, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
+
+
+def refresh_workspaces_job() -> Job:
+    """Looks after every workspace. It recurs by itself; saved for now, it runs once more."""
+    return Job(job_type=REFRESH_WORKSPACES, arguments={}, lane=Lane.FACTS)
 
 
 def repair_job() -> Job:

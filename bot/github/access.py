@@ -193,6 +193,14 @@ async def list_asked_workspaces(account_id: AccountId) -> tuple[WorkspaceId, ...
     return tuple(WorkspaceId(row["workspace_id"]) for row in rows)
 
 
+async def list_unallowed_accounts() -> frozenset[AccountId]:
+    """The accounts that wait or were refused, and for which no workspace works."""
+    rows = await current_database().fetch(
+        "SELECT account_id FROM account_access GROUP BY account_id HAVING bool_and(state <> 'allowed')"
+    )
+    return frozenset(AccountId(row["account_id"]) for row in rows)
+
+
 async def list_unaware_workspaces() -> tuple[WorkspaceId, ...]:
     """The workspaces in which an account waits and no admin has heard of it."""
     rows = await current_database().fetch(

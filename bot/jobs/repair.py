@@ -8,10 +8,8 @@ from datetime import timedelta
 
 import structlog
 
-from bot.flows.catalog import refresh_profiles_job, remind_reviewer_job, tell_admin_of_accounts_job
+from bot.flows.catalog import remind_reviewer_job
 from bot.flows.refused_people import decide_refused_anew
-from bot.flows.workspaces import list_present_workspaces
-from bot.github.access import list_unaware_workspaces
 from bot.reviews.store import list_open_request_ids
 from jobq import ClaimedJob, Queue, write_transaction
 
@@ -30,9 +28,6 @@ async def repair(job: ClaimedJob, *, queue: Queue, page: int = PAGE) -> None:
         await queue.save_all(remind_reviewer_job(request_id) for request_id in ids)
         count, last = count + len(ids), ids[-1]
     await _decide_refused_anew(queue)
-    await queue.save_all(map(refresh_profiles_job, await list_present_workspaces()))
-    # Their admins may not have heard of them in shadow mode.
-    await queue.save_all(map(tell_admin_of_accounts_job, await list_unaware_workspaces()))
     log.info("jobs of all open review requests saved", count=count)
 
 

@@ -221,7 +221,8 @@ class NoticeKind(StrEnum):
     and why); and GITHUB_REFUSES to help Ripe with it. DIGEST lists reviews that get no DM of their own;
     BACKLOG is a digest with reviews that waited before Ripe was installed. GREETING goes to the person who
     installed it. An admin hears of REFUSALS of GitHub and Slack, of ACCOUNTS that wait to be
-    allowed, and what is UNHEARD because its author gets no DMs.
+    allowed, and what is UNHEARD because its author gets no DMs. ACCOUNT_MOVED goes to the
+    person whose GitHub account was connected with somebody else.
     """
 
     NOBODY_REACHABLE = "nobody_reachable"
@@ -235,6 +236,7 @@ class NoticeKind(StrEnum):
     DIGEST = "digest"
     REFUSALS = "refusals"
     ACCOUNTS = "accounts"
+    ACCOUNT_MOVED = "account_moved"
 
 
 ObstacleNoticeKind = Literal[NoticeKind.GITHUB_REFUSES]

@@ -1,10 +1,10 @@
-"""Renders the GitHub accounts that wait for an admin, and the answers to those who decide about them."""
+"""Renders messages about GitHub accounts: those that wait for an admin, and those that got another owner."""
 
 from collections.abc import Sequence
 
 from bot.model import Value
 from bot.slack.escape import disarm
-from bot.slack.messages import MOST_IN_NAME, Block, Rendered, button, context, section
+from bot.slack.messages import MOST_IN_NAME, Block, Rendered, button, context, render_text, section
 
 MOST_ASKED = 5
 """Accounts with buttons in one message."""
@@ -38,6 +38,20 @@ def render_buttons(waiting: Sequence[WaitingAccount]) -> list[Block]:
     if len(waiting) > MOST_ASKED:
         blocks.append(context(f"and {len(waiting) - MOST_ASKED} more: `/reviews admin accounts`"))
     return blocks
+
+
+def render_moved(login: str, name: str, slack_user_id: str, *, is_connected: bool) -> Rendered:
+    """Tells the owner of an account that somebody else connected it in Slack, or tried to."""
+    account, who = disarm(login, MOST_IN_NAME), f"*{disarm(name, MOST_IN_NAME)}* (<@{slack_user_id}>)"
+    happened = (
+        f"The GitHub account *{account}* is now connected with {who} in Slack, who gets its reviews."
+        if is_connected
+        else f"Somebody tried to connect the GitHub account *{account}* with {who} in Slack. Nothing changed."
+    )
+    return render_text(
+        f"{happened} You hear of it because this account is or was yours. Was that not you? Tell an admin of"
+        " this Slack workspace, and sign out everywhere on GitHub (Settings, Sessions)."
+    )
 
 
 def _buttons(account: WaitingAccount) -> Block:

@@ -28,6 +28,7 @@ ABOUT = [
     (catalog.tell_admin_of_silence_job(WorkspaceId(7)), SubjectKind.WORKSPACE),
     (catalog.tell_author_job(PullRequestId(7), NoticeKind.NO_ANSWER), SubjectKind.PULL_REQUEST),
     (catalog.digest_job(PersonId(7)), SubjectKind.PERSON),
+    (catalog.tell_holder_job(PersonId(7), AccountId(8)), SubjectKind.PERSON),
     (catalog.tell_obstacle_job(PullRequestId(7)), SubjectKind.PULL_REQUEST),
     (catalog.welcome_digest_job(PersonId(7)), SubjectKind.PERSON),
 ]
@@ -37,6 +38,7 @@ ABOUT_NOTHING = {
     catalog.FIND_MISSED_DELIVERIES,
     catalog.NOTICE_DOWNTIME,
     catalog.POLL,
+    catalog.REFRESH_WORKSPACES,
     catalog.REPAIR,
     catalog.SCHEDULE_DIGESTS,
     catalog.TIDY,

@@ -5,12 +5,15 @@ import pytest
 
 from bot.actions.accounts import decide_about_account, describe_accounts
 from bot.doctor.accounts import check_accounts
+from bot.doctor.github import check_installations
 from bot.doctor.model import State
 from bot.doctor.ports import DoctorPorts
 from bot.flows.catalog import compare_with_github_job
+from bot.jobs.poll import poll
 from bot.model import UserError
 from bot.sandbox.github.model import Installation, Pull, Repo, User
 from bot.sandbox.slack.model import Message
+from jobq import ClaimedJob
 from tests.journeys.two_workspaces import beta_id, install, type_command
 from tests.journeys.whole import Whole
 
@@ -211,6 +214,44 @@ async def test_an_unknown_account_is_refused_with_those_that_wait(ripe: Whole, n
         await decide_about_account(
             ripe.app.workspace_id, "allow", named, "me", queue=ripe.app.queue, now=ripe.clock.now()
         )
+
+
+async def test_a_name_with_two_meanings_is_asked_about(ripe: Whole) -> None:
+    """The first was renamed, and no event has said so; the second took its name."""
+    await install_on(ripe)
+    await install_on(ripe, User(id=667, login="Evil-Corp", type="Organization"), number=9002)
+    answer = await type_command(ripe.slack, "olga", "/reviews", "admin allow evil-corp")
+    assert "`id:666`, `id:667`" in answer or "id:666, id:667" in answer
+    await type_command(ripe.slack, "olga", "/reviews", "admin allow id:667")
+    assert (await states(ripe))["evil-corp"] == "waiting"
+
+
+@pytest.mark.parametrize("login", ["12-dec", "mon-fri", "a" * 39, "2h", "off"])
+async def test_any_login_can_be_typed(ripe: Whole, login: str) -> None:
+    await install_on(ripe, User(id=668, login=login, type="Organization"))
+    await type_command(ripe.slack, "olga", "/reviews", f"admin allow {login}")
+    assert (await states(ripe))[login] == "allowed"
+
+
+async def test_polling_asks_an_admin_and_does_not_look_at_a_strangers_repositories(ripe: Whole) -> None:
+    ripe.github.webhooks.hold()
+    await install_on(ripe, heard=False)
+    polling = ClaimedJob(1, "poll", "{}", ripe.clock.now(), ripe.clock.now(), 1, 1, 1, 13, 5, None)
+    for _ in range(2):
+        with ripe.app.database.ambient():
+            await poll(polling, github=ripe.app.github, queue=ripe.app.queue, clock=ripe.clock)
+        await ripe.settle()
+    assert len(questions(ripe)) == 1
+    assert await ripe.app.database.fetchval("SELECT count(*) FROM delivery WHERE event = 'poll'") == 0
+    assert await ripe.app.database.fetchval("SELECT count(*) FROM repository WHERE id = 90010") == 0
+
+
+async def test_a_strangers_suspended_installation_is_no_fault_of_this_bot(ripe: Whole) -> None:
+    stranger = await install_on(ripe)
+    stranger.suspended_at, stranger.suspended_by = ripe.clock.now(), "eli"
+    ports = DoctorPorts(ripe.app.settings, ripe.clock, ripe.app.database, None, ripe.app.github, None)
+    (finding,) = await check_installations(ports)
+    assert (finding.state, finding.detail) == (State.OK, "acme")
 
 
 # Two workspaces

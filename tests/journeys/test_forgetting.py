@@ -13,6 +13,7 @@ from bot.model import InstallationId, UserError
 from bot.sandbox.github.server import Fault as GitHubFault
 from bot.sandbox.slack.model import Fault
 from jobq import ClaimedJob, Discard
+from tests.journeys.two_workspaces import type_command
 from tests.journeys.whole import MONDAY_MORNING, Whole
 
 THEIRS = ("installation", "repository", "pull_request", "review_request", "review", "assignment", "message")
@@ -106,6 +107,8 @@ async def test_another_account_is_left_alone(ripe: Whole) -> None:
     ripe.github.document.organization.id, ripe.github.document.organization.login = 900, "other"
     other = ripe.github.install(["acme/web"])
     other.account = ripe.github.document.organization.model_copy()
+    await ripe.settle()
+    await type_command(ripe.slack, "olga", "/reviews", "admin allow other")
     await ripe.settle()
     ripe.github.document.organization.id, ripe.github.document.organization.login = 100, "acme"
     uninstall(ripe)

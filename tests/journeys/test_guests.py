@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from bot.flows.catalog import repair_job
+from bot.actions.import_people import import_people
+from bot.flows.catalog import refresh_workspaces_job
 from bot.sandbox.slack.model import User
 from tests.journeys.on_github import ask_link, go_there_and_back, press, state_in, type_reviews_command
 from tests.journeys.whole import Whole
@@ -55,9 +56,9 @@ async def test_who_becomes_a_guest_gets_no_more_dms(ripe: Whole, is_heard: bool)
         await ripe.slack.change_user("cho", is_ultra_restricted=True)
     else:
         change_silently(ripe, "cho", is_ultra_restricted=True)
-        await ripe.app.queue.save(repair_job())
+        await ripe.app.queue.save(refresh_workspaces_job())
         await ripe.settle()
-        await ripe.app.queue.save(repair_job())
+        await ripe.app.queue.save(refresh_workspaces_job())
     await ripe.pass_time(days=1)
     reminders = ripe.reminders("cho")
     ripe.github.open_pull_request("acme/api", "ben", "For Cho", ["x.py"], reviewers=["cho"])
@@ -72,7 +73,7 @@ async def test_people_of_before_who_were_guests_stay(ripe: Whole) -> None:
     """They were connected before anybody looked at it, so an admin has connected them."""
     await ripe.app.database.execute("UPDATE person SET guest_allowed = NULL")
     change_silently(ripe, "cho", is_restricted=True)
-    await ripe.app.queue.save(repair_job())
+    await ripe.app.queue.save(refresh_workspaces_job())
     await ripe.settle()
     await ripe.open_pull_request("docs/intro.md")
     assert len(ripe.live("cho")) == 1
@@ -116,3 +117,17 @@ async def test_who_connects_their_own_account_gets_one_dm(ripe: Whole, browser: 
     done = await go_there_and_back(browser, await ask_link(ripe, "ana"), "ana")
     assert done.status_code == 200
     assert warnings(ripe, "ana") == []
+
+
+async def test_the_holder_hears_of_an_import_that_gives_the_account_away(ripe: Whole) -> None:
+    app, people = ripe.app, "github_login,email\nana,dev@acme.example\n"
+    for _ in range(2):
+        with app.database.ambient():
+            imported = await import_people(
+                people, "people.csv", app.workspace_id, apply=True,
+                github=app.github, slack=app.slack, queue=app.queue, clock=app.clock,
+            )  # fmt: skip
+        assert imported.is_ok
+        await ripe.settle()
+    (text,) = warnings(ripe, "ana")
+    assert "is now connected with dev" in text.replace("*", "")

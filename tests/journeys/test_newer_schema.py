@@ -59,6 +59,9 @@ async def every_job(ripe: Whole, pull: Pull) -> tuple[Job, ...]:
         catalog.tell_admin_of_silence_job(ripe.app.workspace_id),
         catalog.ask_for_verdict_job(pull_request),
         catalog.tell_admin_job(ripe.app.workspace_id),
+        catalog.tell_admin_of_accounts_job(ripe.app.workspace_id),
+        catalog.refresh_profiles_job(ripe.app.workspace_id),
+        catalog.tell_holder_job(PersonId(person), AccountId(ripe.github.users["ben"].id)),
         catalog.tell_obstacle_job(pull_request),
         catalog.backfill_repository_job(installation, RepositoryId(repository)),
         catalog.welcome_digest_job(PersonId(person)),
@@ -73,6 +76,7 @@ async def every_job(ripe: Whole, pull: Pull) -> tuple[Job, ...]:
         catalog.compare_repository_job(installation, RepositoryId(repository)),
         catalog.find_missed_deliveries_job(),
         Job(job_type=catalog.NOTICE_DOWNTIME, lane=catalog.Lane.FACTS),
+        catalog.refresh_workspaces_job(),
         Job(job_type=catalog.SCHEDULE_DIGESTS, lane=catalog.Lane.FACTS),
         Job(job_type=catalog.TIDY, lane=catalog.Lane.FACTS),
     )

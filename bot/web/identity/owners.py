@@ -13,10 +13,9 @@ from bot.github.oauth import Identity
 from bot.model import WorkspaceId
 from bot.people.accounts import list_holders
 from bot.people.store import list_people_by_id
+from bot.slack.accounts import render_moved
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
-from bot.slack.escape import disarm
 from bot.slack.gateway import SlackGateway, SlackUser
-from bot.slack.messages import MOST_IN_NAME, render_text
 from jobq import Postpone
 
 log = structlog.get_logger()
@@ -45,19 +44,9 @@ async def warn_owners(
     owners: Collection[str], login: str, user: SlackUser, slack: SlackGateway, *, is_linked: bool
 ) -> None:
     """Send each owner a DM, as far as Slack takes it."""
-    account, name = disarm(login, MOST_IN_NAME), disarm(user.name, MOST_IN_NAME)
-    who = f"*{name}* (<@{user.id}>)"
-    happened = (
-        f"The GitHub account *{account}* is now connected with {who} in Slack, who gets its reviews."
-        if is_linked
-        else f"Somebody tried to connect the GitHub account *{account}* with {who} in Slack. Nothing changed."
-    )
-    text = (
-        f"{happened} You hear of it because this account is or was yours. Was that not you? Tell an admin of"
-        " this Slack workspace, and sign out everywhere on GitHub (Settings, Sessions)."
-    )
+    rendered = render_moved(login, user.name, user.id, is_connected=is_linked)
     for owner in sorted(owners):
         try:
-            await slack.post_dm(await slack.open_dm(owner), render_text(text))
+            await slack.post_dm(await slack.open_dm(owner), rendered)
         except _FAILURES as error:
             log.warning("no DM to the owner of an account", error=f"{type(error).__name__}: {error}")
