@@ -1,6 +1,6 @@
 -- Lease the ripest jobs of a lane, and return when the next one ripens, so that an idle worker needs no other statement.
--- A job with a concurrency key needs a slot. Returns whether any has arrived without one; a claim from the start of the
--- lane also returns whether any is blocked.
+-- A job with a concurrency key needs a slot. Returns whether any has arrived without one, and, if the claim begins at the
+-- start of the lane, whether any is blocked.
 -- `= ANY (ARRAY(SELECT ... LIMIT))` stays on the index under a generic plan; `IN (SELECT ... LIMIT)` does not.
 -- $1 lane, $2 now, ($3, $4) the position to start after, $5 limit, $6 lease, $7 the error to store if the lease expired,
 -- $8 synchronous_commit for this statement (null: the session's)
