@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jobq.admission import admit, list_blocked_keys
+from jobq.admission import admit_in_test, list_blocked_keys
 from jobq.connections import Connection
 from jobq.job import ClaimedJob
 from jobq.settlement import LEASE_EXPIRED, Outcome, Settlement
@@ -83,11 +83,12 @@ async def confirm(connection: Connection, jobs: Sequence[ClaimedJob]) -> set[int
 
 
 async def claim_one(connection: Connection, now: datetime) -> ClaimedJob | None:
-    """Lease the ripest job of all lanes, or return None."""
+    """Lease the ripest job of all lanes, or return None. For tests: no worker may run meanwhile."""
     for row in await connection.fetch(RIPE_LANES, now):
         lane = max(row["lane"], ~row["lane"])
         if row["needs_slot"]:
-            await admit(connection, lane, now, await list_blocked_keys(connection, lane))
+            keys = await list_blocked_keys(connection, lane) if row["lane"] < 0 else ()
+            await admit_in_test(connection, lane, now, keys)
         result = await claim(connection, lane, now, 1)
         if result.jobs:
             return result.jobs[0]
