@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jobq.admission import admit_in_test, list_blocked_keys
 from jobq.connections import Connection
 from jobq.job import ClaimedJob
 from jobq.settlement import LEASE_EXPIRED, Outcome, Settlement
@@ -28,6 +29,10 @@ class ClaimResult:
 
     jobs: list[ClaimedJob]
     next_due_at: datetime | None
+    has_arrived: bool = False
+    """Whether a ripe job with a concurrency key waits to be admitted."""
+    has_blocked: bool = False
+    """Whether jobs wait until a slot of their concurrency key is free. Only a claim from START finds out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,10 @@ async def claim(
     """
     commit = None if is_durable else "off"
     rows = await connection.fetch(CLAIM, lane, now, *after, limit, lease, LEASE_EXPIRED, commit)
-    jobs = [ClaimedJob(*row[:-1]) for row in rows if row["id"] is not None]
+    jobs = [ClaimedJob(*row[:-3]) for row in rows if row["id"] is not None]
     jobs.sort(key=_due_at_and_id)
-    return ClaimResult(jobs, rows[0]["next_due_at"])
+    first = rows[0]
+    return ClaimResult(jobs, first["next_due_at"], first["has_arrived"], first["has_blocked"])
 
 
 async def confirm(connection: Connection, jobs: Sequence[ClaimedJob]) -> set[int]:
@@ -77,9 +83,13 @@ async def confirm(connection: Connection, jobs: Sequence[ClaimedJob]) -> set[int
 
 
 async def claim_one(connection: Connection, now: datetime) -> ClaimedJob | None:
-    """Lease the ripest job of all lanes, or return None."""
+    """Lease the ripest job of all lanes, or return None. For tests: no worker may run meanwhile."""
     for row in await connection.fetch(RIPE_LANES, now):
-        result = await claim(connection, row["lane"], now, 1)
+        lane = max(row["lane"], ~row["lane"])
+        if row["needs_slot"]:
+            keys = await list_blocked_keys(connection, lane) if row["lane"] < 0 else ()
+            await admit_in_test(connection, lane, now, keys)
+        result = await claim(connection, lane, now, 1)
         if result.jobs:
             return result.jobs[0]
     return None

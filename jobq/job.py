@@ -17,6 +17,10 @@ class Job(BaseModel):
 
     `lane` decides which workers take it. A job that fails is retried after `base_retry_minutes * tries**2`
     minutes, at most `max_retries` times.
+
+    At most `concurrency_limit` jobs of a lane with the same `concurrency_key` run at once, in all processes
+    together. The others wait, and no job of another key waits behind them. The key is no part of a job's
+    identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -26,6 +30,8 @@ class Job(BaseModel):
     lane: Annotated[int, Field(ge=0, le=32_767)] = 0
     max_retries: Annotated[int, Field(ge=0, le=1_000)] = 13
     base_retry_minutes: Annotated[int, Field(ge=0, le=1_440)] = 5
+    concurrency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    concurrency_limit: Annotated[int, Field(ge=1, le=1_000)] = 1
     delay: timedelta | None = None
     """Counts from the moment the job is saved. Set by `runs_in`."""
     ripe_at: AwareDatetime | None = None
@@ -66,6 +72,7 @@ class ClaimedJob:
     last_error: str | None
     give_backs: int = 0
     """How often in a row it was given back after a deadlock or a lost connection."""
+    concurrency_key: str | None = None
     is_finishing: bool = field(default=False, init=False, compare=False)
     """A transaction has deleted its row. If it commits, the job is finished."""
     is_finished: bool = field(default=False, init=False, compare=False)

@@ -48,6 +48,8 @@ class LaneStats:
     dead: int
     oldest_ripe_age: timedelta | None
     """How long the ripest job has been waiting; None if none is ready."""
+    blocked: int = 0
+    """Ripe and waiting for a slot of their concurrency key. They are not counted as ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,16 @@ class Queue:
         now = self.now()
         ripe_at = job.ripe_at_when_saved(now)
         row = await self.database.fetchrow(
-            SAVE, job.lane, job.job_type, _json(job), ripe_at, now, job.max_retries, job.base_retry_minutes
+            SAVE,
+            job.lane,
+            job.job_type,
+            _json(job),
+            ripe_at,
+            now,
+            job.max_retries,
+            job.base_retry_minutes,
+            job.concurrency_key,
+            _limit(job),
         )
         self._notify_after_commit([row] if row else [], now)
 
@@ -120,6 +131,8 @@ class Queue:
             now,
             [job.max_retries for job in jobs],
             [job.base_retry_minutes for job in jobs],
+            [job.concurrency_key for job in jobs],
+            [_limit(job) for job in jobs],
         )
         self._notify_after_commit(rows, now)
 
@@ -149,7 +162,10 @@ class Queue:
 
     async def cancel(self, job: Job) -> bool:
         """Delete `job`. A running handler goes on, but its result is lost. Returns whether it was queued."""
-        return await self.database.fetchrow(CANCEL, job.job_type, _json(job)) is not None
+        row = await self.database.fetchrow(CANCEL, job.job_type, _json(job))
+        if row is not None and row["had_slot"]:
+            self._sweep_after_commit(row["lane"])
+        return row is not None
 
     async def reschedule(self, job: Job, ripe_at: datetime) -> bool:
         """Set the time of a queued job, to earlier or later. For a running job, it is when it runs again.
@@ -159,7 +175,9 @@ class Queue:
         row = await self.database.fetchrow(RESCHEDULE, job.job_type, _json(job), bounded(ripe_at))
         if row is None:
             return False
-        self._notify_after_commit([row], self.now())
+        self._notify_after_commit([row[:2]], self.now())
+        if row["may_have_freed_slot"]:
+            self._sweep_after_commit(row["lane"])
         return True
 
     async def finish(self, jobs: Iterable[ClaimedJob]) -> None:
@@ -182,9 +200,11 @@ class Queue:
         self.database.after_commit(lambda: _mark_finished(leased.values()))
         again = [(row["lane"], row["again_at"]) for row in rows if row["again_at"] is not None]
         self._notify_after_commit(again, now)
+        for lane in {job.lane for job in leased.values() if job.concurrency_key is not None}:
+            self._sweep_after_commit(lane)
 
     async def get_one_ripe_job(self) -> Job | None:
-        """Delete and return the ripest job of all lanes, or None.
+        """Delete and return the ripest job of all lanes that may start now, or None.
 
         In a transaction that is rolled back, the job stays in the queue. Until the transaction ends, saving
         the same job blocks.
@@ -208,6 +228,7 @@ class Queue:
                 leased=row["leased"],
                 dead=row["dead"],
                 oldest_ripe_age=None if row["oldest_due_at"] is None else now - row["oldest_due_at"],
+                blocked=row["blocked"],
             )
             for row in await self.database.fetch(STATS, now)
         ]
@@ -278,6 +299,10 @@ class Queue:
         for wake_up in itertools.starmap(WakeUp, soonest.items()):
             self.database.after_commit(functools.partial(self.notifier.notify, wake_up))
 
+    def _sweep_after_commit(self, lane: int) -> None:
+        """A slot was freed without a worker. A sweep gives it to the next job."""
+        self.database.after_commit(functools.partial(self.notifier.notify, WakeUp(lane)))
+
 
 def _mark_finished(jobs: Iterable[ClaimedJob]) -> None:
     for job in jobs:
@@ -288,6 +313,10 @@ def _json(job: Job) -> str:
     return to_json(job.arguments).decode()
 
 
+def _limit(job: Job) -> int | None:
+    return None if job.concurrency_key is None else job.concurrency_limit
+
+
 def _job(row: Any) -> Job:
     return Job(
         job_type=row["job_type"],
@@ -296,6 +325,8 @@ def _job(row: Any) -> Job:
         max_retries=row["max_retries"],
         base_retry_minutes=row["base_retry_minutes"],
         ripe_at=row["ripe_at"],
+        concurrency_key=row["concurrency_key"],
+        concurrency_limit=row["concurrency_limit"] or 1,
     )
 
 

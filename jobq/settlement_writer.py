@@ -33,12 +33,14 @@ class SettlementWriter:
         leases: Leases,
         timing: Timing,
         on_written: Callable[[], object],
+        on_freed: Callable[[set[str]], object],
     ) -> None:
         self._queue = queue
         self._connection = connection
         self._leases = leases
         self._timing = timing
         self._on_written = on_written
+        self._on_freed = on_freed
         self._pending: dict[int, Settlement] = {}
         self._has_work = asyncio.Event()
         self._is_empty = asyncio.Event()
@@ -132,10 +134,13 @@ class SettlementWriter:
         return True
 
     def _apply(self, batch: Iterable[Settlement], result: SettleResult) -> None:
+        freed: set[str] = set()
         for settlement in batch:
             job = settlement.job
             if job.id in result.written:
                 self._leases.remove(job)
+                if job.concurrency_key is not None:
+                    freed.add(job.concurrency_key)
             elif job.id in result.lost:
                 self._leases.lose(job)
             else:
@@ -145,6 +150,7 @@ class SettlementWriter:
                 del self._pending[job.id]
         for job, due_at in result.requeued:
             self._queue.notifier.notify(WakeUp(job.lane, due_at))
+        self._on_freed(freed)
         self._note_if_empty()
         self._on_written()
 

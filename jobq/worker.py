@@ -5,7 +5,8 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
-from jobq.claims import ClaimResult, claim, confirm
+from jobq.admission import Admission
+from jobq.claims import START, ClaimResult, claim, confirm
 from jobq.connections import Connection, DedicatedConnection
 from jobq.cursor import ClaimCursor
 from jobq.deadlines import Deadlines
@@ -59,9 +60,15 @@ class Worker:
         self._connection = DedicatedConnection(connect)
         self._cursor = ClaimCursor(timing.sweep_every)
         self._leases = Leases(DedicatedConnection(connect), timing, queue.database.outage)
+        self._admission = Admission(queue, lane, DedicatedConnection(connect), timing)
         # A claim may be waiting until fewer settlements are unwritten, or until a handler ends.
         self._writer = SettlementWriter(
-            queue, DedicatedConnection(connect), self._leases, timing, on_written=self._on_written
+            queue,
+            DedicatedConnection(connect),
+            self._leases,
+            timing,
+            on_written=self._on_written,
+            on_freed=self._admission.hand_on,
         )
         self._log = SettlementLog()
         self._runner = Runner(
@@ -94,6 +101,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._leases.run())
                 group.create_task(self._writer.run())
+                group.create_task(self._admission.run())
                 group.create_task(self._deadlines.run())
                 listening = group.create_task(
                     self._queue.notifier.listen(self._on_wake_up, self._timing.retry_after)
@@ -101,6 +109,8 @@ class Worker:
                 await self._claim_until_stopped()
                 await self._runner.finish(self._grace)
                 await self._writer.wait_until_written(LAST_WRITE_WITHIN)
+                await self._admission.wait_until_done(LAST_WRITE_WITHIN)
+                self._admission.stop()
                 self._deadlines.stop()
                 self._leases.stop()
                 self._writer.stop()
@@ -180,6 +190,10 @@ class Worker:
             return False
         self._outage.succeed(self._part)
         self._cursor.finish_claim(result, limit, now)
+        if result.has_arrived:
+            self._admission.admit_arrived(since=after[0])
+        if result.has_blocked and after == START:
+            self._admission.sweep()
         claimed = [self._leases.add(job, sent_at) for job in result.jobs]
         await self._start(claimed)
         return is_durable or await self._confirm(claimed)

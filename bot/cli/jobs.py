@@ -29,7 +29,7 @@ def list_jobs(limit: Limit = 50) -> None:
         queued = await app.queue.queued(limit)
         show(_describe(lane) for lane in lanes)
         show(_list_queued(queued) if queued else ["Nothing is queued."])
-        total = sum(lane.ready + lane.future + lane.leased for lane in lanes)
+        total = sum(lane.ready + lane.blocked + lane.future + lane.leased for lane in lanes)
         if total > len(queued):
             typer.echo(f"These are the first {len(queued)} of {total}; --limit shows more.")
         return True
@@ -92,8 +92,9 @@ def _describe(lane: "LaneStats") -> str:
 
     oldest = lane.oldest_ripe_age
     age = "" if oldest is None else f", the oldest for {timedelta(seconds=int(oldest.total_seconds()))}"
+    blocked = f" {lane.blocked} wait for others of their account or workspace;" if lane.blocked else ""
     return (
-        f"lane {describe_lane(lane.lane)}: {lane.ready} ready{age}; {lane.future} later;"
+        f"lane {describe_lane(lane.lane)}: {lane.ready} ready{age};{blocked} {lane.future} later;"
         f" {lane.leased} running; {lane.dead} dead"
     )
 

@@ -5,7 +5,7 @@ A job's identity is its type and arguments, so saving one of these twice never q
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bot.model import (
     AccountId,
@@ -114,45 +114,108 @@ The other jobs belong to no workspace before they run: a delivery finds out, and
 """
 
 
+CALLING_AT_ONCE = 2
+"""Jobs that ask GitHub about single pull requests, for one installation. GitHub wants few calls at a time:
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api"""
+LISTING_AT_ONCE = 2
+"""Jobs that read lists from GitHub, for one installation. They take minutes, so they have a key of their own:
+an assignment must not wait until they end."""
+SENDING_AT_ONCE = 10
+"""Jobs that send for one workspace: half of a worker's slots, so that a slow Slack leaves the rest."""
+
+
+def _calling(installation_id: InstallationId | None) -> dict[str, Any]:
+    """The concurrency key of an installation. Without one, the job keeps the key of an earlier save."""
+    if installation_id is None:
+        return {}
+    return {"concurrency_key": f"github:{installation_id}", "concurrency_limit": CALLING_AT_ONCE}
+
+
+def _listing(installation_id: InstallationId) -> dict[str, Any]:
+    return {"concurrency_key": f"github-lists:{installation_id}", "concurrency_limit": LISTING_AT_ONCE}
+
+
+def _sending(workspace_id: WorkspaceId | None) -> dict[str, Any]:
+    if workspace_id is None:
+        return {}
+    return {"concurrency_key": f"slack:{workspace_id}", "concurrency_limit": SENDING_AT_ONCE}
+
+
 def apply_fact_job(guid: str) -> Job:
     """Applies the fact in the delivery with this GUID."""
     return Job(job_type=APPLY_FACT, arguments={"guid": guid}, lane=Lane.FACTS)
 
 
-def assign_reviewers_job(pull_request_id: PullRequestId) -> Job:
+def assign_reviewers_job(
+    pull_request_id: PullRequestId, installation_id: InstallationId | None = None
+) -> Job:
     """Chooses reviewers, and asks them on GitHub."""
-    return Job(job_type=ASSIGN_REVIEWERS, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=ASSIGN_REVIEWERS,
+        arguments={"pull_request_id": pull_request_id},
+        lane=Lane.CALLS,
+        **_calling(installation_id),
+    )
 
 
-def ask_for_verdict_job(pull_request_id: PullRequestId) -> Job:
+def ask_for_verdict_job(pull_request_id: PullRequestId, installation_id: InstallationId | None = None) -> Job:
     """Asks GitHub whether a pull request has enough approvals."""
-    return Job(job_type=ASK_FOR_VERDICT, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=ASK_FOR_VERDICT,
+        arguments={"pull_request_id": pull_request_id},
+        lane=Lane.CALLS,
+        **_calling(installation_id),
+    )
 
 
-def sync_pull_request_job(pull_request_id: PullRequestId) -> Job:
+def sync_pull_request_job(
+    pull_request_id: PullRequestId, installation_id: InstallationId | None = None
+) -> Job:
     """Asks GitHub for the current state of a pull request, which replaces ours."""
-    return Job(job_type=SYNC_PULL_REQUEST, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=SYNC_PULL_REQUEST,
+        arguments={"pull_request_id": pull_request_id},
+        lane=Lane.CALLS,
+        **_calling(installation_id),
+    )
 
 
-def remind_reviewer_job(request_id: RequestId) -> Job:
+def remind_reviewer_job(request_id: RequestId, workspace_id: WorkspaceId | None = None) -> Job:
     """Owns every DM about one review request. Saved for now, it looks at the request again."""
-    return Job(job_type=REMIND_REVIEWER, arguments={"request_id": request_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=REMIND_REVIEWER,
+        arguments={"request_id": request_id},
+        lane=Lane.CALLS,
+        **_sending(workspace_id),
+    )
 
 
-def tell_author_job(pull_request_id: PullRequestId, kind: AuthorNoticeKind) -> Job:
+def tell_author_job(
+    pull_request_id: PullRequestId, kind: AuthorNoticeKind, workspace_id: WorkspaceId | None = None
+) -> Job:
     """Notifies the author, once a round, if the notice is still true when it runs."""
     arguments = {"pull_request_id": pull_request_id, "kind": kind.value}
-    return Job(job_type=TELL_AUTHOR, arguments=arguments, lane=Lane.CALLS)
+    return Job(job_type=TELL_AUTHOR, arguments=arguments, lane=Lane.CALLS, **_sending(workspace_id))
 
 
-def tell_obstacle_job(pull_request_id: PullRequestId) -> Job:
+def tell_obstacle_job(pull_request_id: PullRequestId, workspace_id: WorkspaceId | None = None) -> Job:
     """Tells the author, once a round, that GitHub refuses to help with a pull request."""
-    return Job(job_type=TELL_OBSTACLE, arguments={"pull_request_id": pull_request_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=TELL_OBSTACLE,
+        arguments={"pull_request_id": pull_request_id},
+        lane=Lane.CALLS,
+        **_sending(workspace_id),
+    )
 
 
 def tell_admin_job(workspace_id: WorkspaceId) -> Job:
     """Tells an admin, at most once a day, what GitHub and Slack refuse."""
-    return Job(job_type=TELL_ADMIN, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=TELL_ADMIN,
+        arguments={"workspace_id": workspace_id},
+        lane=Lane.CALLS,
+        **_sending(workspace_id),
+    )
 
 
 def tell_admin_of_accounts_job(workspace_id: WorkspaceId) -> Job:
@@ -162,7 +225,12 @@ def tell_admin_of_accounts_job(workspace_id: WorkspaceId) -> Job:
 
 def tell_admin_of_silence_job(workspace_id: WorkspaceId) -> Job:
     """Tells an admin on which pull requests nobody acts while their authors get no DMs."""
-    return Job(job_type=TELL_ADMIN_OF_SILENCE, arguments={"workspace_id": workspace_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=TELL_ADMIN_OF_SILENCE,
+        arguments={"workspace_id": workspace_id},
+        lane=Lane.CALLS,
+        **_sending(workspace_id),
+    )
 
 
 def tell_holder_job(person_id: PersonId, account_id: AccountId) -> Job:
@@ -176,17 +244,21 @@ def backfill_repository_job(
 ) -> Job:
     """Reads a page of the pull requests that were open before the install; saves the job of the next page."""
     arguments = {"installation_id": installation_id, "repository_id": repository_id, "page": page}
-    return Job(job_type=BACKFILL_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
+    return Job(
+        job_type=BACKFILL_REPOSITORY, arguments=arguments, lane=Lane.CALLS, **_listing(installation_id)
+    )
 
 
-def digest_job(person_id: PersonId) -> Job:
+def digest_job(person_id: PersonId, workspace_id: WorkspaceId | None = None) -> Job:
     """Sends a person one list of the reviews that get no DM of their own."""
-    return Job(job_type=DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS)
+    return Job(job_type=DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS, **_sending(workspace_id))
 
 
-def welcome_digest_job(person_id: PersonId) -> Job:
+def welcome_digest_job(person_id: PersonId, workspace_id: WorkspaceId | None = None) -> Job:
     """The same list. It is saved if something is to be listed that waited before Ripe was installed."""
-    return Job(job_type=WELCOME_DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=WELCOME_DIGEST, arguments={"person_id": person_id}, lane=Lane.CALLS, **_sending(workspace_id)
+    )
 
 
 def greet_installer_job(installation_id: InstallationId, account_id: AccountId) -> Job:
@@ -198,7 +270,7 @@ def greet_installer_job(installation_id: InstallationId, account_id: AccountId) 
 def enter_installation_job(installation_id: InstallationId, page: int = 1) -> Job:
     """Reads a page of the repositories of an installation that joined; saves the job of the next page."""
     arguments = {"installation_id": installation_id, "page": page}
-    return Job(job_type=ENTER_INSTALLATION, arguments=arguments, lane=Lane.CALLS)
+    return Job(job_type=ENTER_INSTALLATION, arguments=arguments, lane=Lane.CALLS, **_listing(installation_id))
 
 
 def forget_installation_job(installation_id: InstallationId) -> Job:
@@ -213,13 +285,18 @@ def forget_workspace_job(workspace_id: WorkspaceId) -> Job:
 
 def poll_installation_job(installation_id: InstallationId) -> Job:
     """Asks GitHub which repositories an installation sees, and saves a job for each."""
-    return Job(job_type=POLL_INSTALLATION, arguments={"installation_id": installation_id}, lane=Lane.CALLS)
+    return Job(
+        job_type=POLL_INSTALLATION,
+        arguments={"installation_id": installation_id},
+        lane=Lane.CALLS,
+        **_listing(installation_id),
+    )
 
 
 def poll_repository_job(installation_id: InstallationId, repository_id: RepositoryId) -> Job:
     """Asks GitHub which pull requests of a repository have changed."""
     arguments = {"installation_id": installation_id, "repository_id": repository_id}
-    return Job(job_type=POLL_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
+    return Job(job_type=POLL_REPOSITORY, arguments=arguments, lane=Lane.CALLS, **_listing(installation_id))
 
 
 def refresh_profiles_job(workspace_id: WorkspaceId) -> Job:
@@ -245,13 +322,15 @@ def compare_with_github_job() -> Job:
 def compare_installation_job(installation_id: InstallationId, *, is_whole: bool) -> Job:
     """Compares an installation and its repositories with GitHub, and what is open there if `is_whole`."""
     arguments = {"installation_id": installation_id, "is_whole": is_whole}
-    return Job(job_type=COMPARE_INSTALLATION, arguments=arguments, lane=Lane.CALLS)
+    return Job(
+        job_type=COMPARE_INSTALLATION, arguments=arguments, lane=Lane.CALLS, **_listing(installation_id)
+    )
 
 
 def compare_repository_job(installation_id: InstallationId, repository_id: RepositoryId) -> Job:
     """Compares the open pull requests of a repository with GitHub."""
     arguments = {"installation_id": installation_id, "repository_id": repository_id}
-    return Job(job_type=COMPARE_REPOSITORY, arguments=arguments, lane=Lane.CALLS)
+    return Job(job_type=COMPARE_REPOSITORY, arguments=arguments, lane=Lane.CALLS, **_listing(installation_id))
 
 
 def find_missed_deliveries_job() -> Job:

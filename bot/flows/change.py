@@ -66,12 +66,12 @@ async def record_changes(decided: Sequence[DecidedChange]) -> list[AppliedChange
 def _follow_up(decided: DecidedChange, opened: Sequence[RequestId]) -> Iterator[Job]:
     after, change, open_requests = decided.after, decided.change, decided.open_requests
     for request_id in (*(request.id for request in open_requests), *opened):
-        yield remind_reviewer_job(request_id)
+        yield remind_reviewer_job(request_id, after.workspace_id)
     if any(asked.account.id not in decided.owners for asked in change.opened):
-        notice = tell_author_job(after.id, NoticeKind.NOBODY_REACHABLE)
+        notice = tell_author_job(after.id, NoticeKind.NOBODY_REACHABLE, after.workspace_id)
         yield notice.runs_in(minutes=GRACE_MINUTES)
     if after.requested_teams and len(open_requests) + len(opened) == len(change.closed):
-        only_teams = tell_author_job(after.id, NoticeKind.NOBODY_ACTS)
+        only_teams = tell_author_job(after.id, NoticeKind.NOBODY_ACTS, after.workspace_id)
         yield only_teams.runs_in(minutes=UNASKED_GRACE_MINUTES)
 
 

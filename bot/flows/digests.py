@@ -13,5 +13,7 @@ from jobq import Queue
 async def schedule_digests_for(person_ids: Iterable[PersonId], queue: Queue, now: datetime) -> None:
     """Queues one DM each, for when their next working day begins. A person who never works gets none."""
     people = await list_people_by_id(person_ids)
-    mornings = [(person.id, next_morning(person, now)) for person in people]
-    await queue.save_all(welcome_digest_job(identity).runs_at(at) for identity, at in mornings if at)
+    mornings = [(person, next_morning(person, now)) for person in people]
+    await queue.save_all(
+        welcome_digest_job(person.id, person.workspace_id).runs_at(at) for person, at in mornings if at
+    )

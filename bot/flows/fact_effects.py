@@ -64,7 +64,9 @@ def follow_up(after: PullRequest, fact: AnyFact, *, is_somebody_asked: bool) -> 
     if isinstance(fact, ReviewFact):
         # Only GitHub knows whether branch protection is satisfied, which quiets the other requests.
         is_verdict = fact.review.state is not ReviewState.COMMENTED
-        return (ask_for_verdict_job(after.id),) if is_somebody_asked and is_verdict else ()
+        return (
+            (ask_for_verdict_job(after.id, fact.installation_id),) if is_somebody_asked and is_verdict else ()
+        )
     if fact.action in _MAY_NEED_REVIEWERS and after.is_open and not after.is_draft:
-        return (assign_reviewers_job(after.id).runs_in(minutes=ASSIGN_AFTER_MINUTES),)
+        return (assign_reviewers_job(after.id, fact.installation_id).runs_in(minutes=ASSIGN_AFTER_MINUTES),)
     return ()

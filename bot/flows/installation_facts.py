@@ -117,7 +117,7 @@ async def _unsuspend(
     identity = fact.installation_id
     await mark_installation(identity, suspended_at=None)
     on_hold = await list_on_hold(identity)
-    syncs = [sync_pull_request_job(pull_request_id) for pull_request_id in on_hold]
+    syncs = [sync_pull_request_job(pull_request_id, identity) for pull_request_id in on_hold]
     added = await _add(workspace_id, identity, fact.repositories, heard_at)
     # Pull requests were opened during the suspension, and the event need not list the repositories.
     return (*syncs, *added, *_backfill(identity, await list_repository_ids(identity)))

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bot.flows.author_notices import find_news, list_earlier, was_sent
-from bot.flows.catalog import digest_job, sync_pull_request_job, tell_author_job
+from bot.flows.catalog import digest_job, tell_author_job
 from bot.flows.standstill import NoticeContent
+from bot.flows.visibility import prepare_sync
 from bot.model import PersonId, PullRequestId, Value
 from bot.people.model import Person
 from bot.reminders.model import AuthorNoticeKind
@@ -82,7 +83,8 @@ async def plan_late_notice(
         author.id,
         planned_at,
     )
-    await queue.save_all([sync_pull_request_job(pull_request.id), digest_job(author.id).runs_at(planned_at)])
+    digest = digest_job(author.id, author.workspace_id).runs_at(planned_at)
+    await queue.save_all([await prepare_sync(pull_request.id), digest])
 
 
 async def load_late_notices(person_id: PersonId, queue: Queue, now: datetime) -> LateNotices:
@@ -92,7 +94,7 @@ async def load_late_notices(person_id: PersonId, queue: Queue, now: datetime) ->
         return LateNotices()
     asked = [notice for notice in planned if now - notice.heard_at <= LATE_AFTER]
     unasked = [notice for notice in planned if notice not in asked]
-    await queue.save_all(sync_pull_request_job(notice.pull_request_id) for notice in unasked)
+    await queue.save_all([await prepare_sync(notice.pull_request_id) for notice in unasked])
     pull_requests = {row.id: row for row in await list_pull_requests_by_id(n.pull_request_id for n in asked)}
     items = []
     for notice in asked:

@@ -83,7 +83,7 @@ class LaneMetrics:
             self._show(describe_lane(lane.lane), lane)
 
     def _show(self, name: str, lane: LaneStats) -> None:
-        for state in ("ready", "future", "leased", "dead"):
+        for state in ("ready", "blocked", "future", "leased", "dead"):
             self._jobs.labels(name, state).set(getattr(lane, state))
         self._age.labels(name).set((lane.oldest_ripe_age or timedelta(0)).total_seconds())
 

@@ -30,7 +30,7 @@ async def list_waiting_jobs(pause: Pause, now: datetime) -> list[Job]:
     """
     rows = await current_database().fetch(
         """
-        SELECT lane, job_type, arguments
+        SELECT greatest(lane, ~lane) AS lane, job_type, arguments  -- ~lane: it is blocked
         FROM job JOIN unnest($3::text[], $4::text[], $5::text[]) AS subject (of_type, kind, argument)
             ON of_type = job_type
         WHERE (leased_until IS NOT NULL OR ripe_at = ANY ($2))

@@ -129,7 +129,8 @@ _INVISIBLE = AppliedChange("the App was removed from this repository", outcome=D
 def _with_doubts(change: AppliedChange, owned: OwnedFact, repository: RegisteredRepository) -> AppliedChange:
     """GitHub is asked if the fact contradicts itself or is partial."""
     is_doubtful = rules.contradicts_itself(owned.fact) or owned.fact.pull_request.is_partial
-    doubts = (sync_pull_request_job(owned.pull_request_id),) if is_doubtful and repository.is_visible else ()
+    sync = sync_pull_request_job(owned.pull_request_id, owned.fact.installation_id)
+    doubts = (sync,) if is_doubtful and repository.is_visible else ()
     return replace(change, jobs=(*repository.jobs, *change.jobs, *doubts))
 
 
@@ -248,4 +249,5 @@ async def _apply_older(steps: Sequence[_Step]) -> Applied:
 
 def _ask_github(step: _Step) -> AppliedChange:
     note = "contradicts another fact of the same second: GitHub is asked"
-    return AppliedChange(note, (sync_pull_request_job(step.id),), DeliveryOutcome.TIED)
+    sync = sync_pull_request_job(step.id, step.fact.installation_id)
+    return AppliedChange(note, (sync,), DeliveryOutcome.TIED)

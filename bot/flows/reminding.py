@@ -6,10 +6,11 @@ import structlog
 
 from bot.clock import Clock
 from bot.flows import outbox
-from bot.flows.catalog import digest_job, sync_pull_request_job, tell_author_job
+from bot.flows.catalog import digest_job, tell_author_job
 from bot.flows.obstacles import Call
 from bot.flows.paces import take_turn
 from bot.flows.reminder_state import load_reminder_states, peek_reminder_states
+from bot.flows.visibility import prepare_sync
 from bot.model import RequestId, Value
 from bot.people.model import Person
 from bot.people.store import mark_welcomed
@@ -129,7 +130,8 @@ async def _decide(request_id: RequestId, queue: Queue, clock: Clock, *, is_live:
     if is_live and state.person.welcomed_at is None:
         await mark_welcomed(state.person.id, now)
     if not state.contacts and (at := rules.no_answer_at(state, now)) is not None:
-        await queue.save(tell_author_job(state.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
+        notice = tell_author_job(state.pull_request.id, NoticeKind.NO_ANSWER, state.request.workspace_id)
+        await queue.save(notice.runs_at(at))
     return _Decided(step=step, state=state, message_id=message_id)
 
 
@@ -140,7 +142,8 @@ async def _tell_author(state: ReminderState, queue: Queue, now: datetime) -> Non
         return
     answered_by = stopped_at(state) if outlook.silence is Silence.ALL_SENT else None
     at = max(now + TELL_AFTER, answered_by or now)
-    await queue.save(tell_author_job(state.pull_request.id, NoticeKind.NOBODY_ACTS).runs_at(at))
+    notice = tell_author_job(state.pull_request.id, NoticeKind.NOBODY_ACTS, state.request.workspace_id)
+    await queue.save(notice.runs_at(at))
 
 
 async def _note(step: Step, state: ReminderState, queue: Queue, now: datetime) -> None:
@@ -151,7 +154,7 @@ async def _note(step: Step, state: ReminderState, queue: Queue, now: datetime) -
     if (until := planning.quiet_until(state, wait, now)) != state.quiet_until:
         await record_quiet_until(state.request.id, until)
     if wait is not None and wait.why is Silence.LATE:
-        await queue.save(sync_pull_request_job(state.pull_request.id))
+        await queue.save(await prepare_sync(state.pull_request.id))
     elif wait is not None and wait.why is Silence.IN_DIGEST:
         await _plan_digest(state, wait.until, queue)
     elif state.digest_planned_at is not None:
@@ -163,7 +166,7 @@ async def _plan_digest(state: ReminderState, at: datetime | None, queue: Queue) 
         return
     if at != state.digest_planned_at:
         await digests.plan_item(state.request, at)
-    await queue.save(digest_job(state.person.id).runs_at(at))
+    await queue.save(digest_job(state.person.id, state.request.workspace_id).runs_at(at))
 
 
 async def _take(decided: _Decided, slack: outbox.Slack | None, clock: Clock) -> None:

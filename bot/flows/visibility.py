@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from enum import Enum
 
+from bot.flows.catalog import sync_pull_request_job
 from bot.model import InstallationId, PullRequestId, Value
-from jobq import current_database
+from jobq import Job, current_database
 
 
 class Visibility(Enum):
@@ -101,6 +102,12 @@ async def release_hold(pull_request_id: PullRequestId) -> bool:
         pull_request_id,
     )
     return released is not None
+
+
+async def prepare_sync(pull_request_id: PullRequestId) -> Job:
+    """The job that asks GitHub about a pull request, with the concurrency key of its installation."""
+    address = await find_address(pull_request_id)
+    return sync_pull_request_job(pull_request_id, address.installation_id if address else None)
 
 
 async def find_address(pull_request_id: PullRequestId) -> Address | None:

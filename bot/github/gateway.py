@@ -62,7 +62,8 @@ from jobq import BackOff, utc_now
 T = TypeVar("T")
 
 THREADS = 16
-CALLS_PER_INSTALLATION = 2
+CALLS_PER_INSTALLATION = 4
+"""In this process. Jobs need not wait for it: their concurrency keys let no more of them start."""
 
 Requester.injectConnectionClasses(HTTPConnection, HTTPSConnection)  # type: ignore[arg-type]
 

@@ -55,5 +55,5 @@ async def _store(pull_request_id: PullRequestId, verdict: ReviewDecision | None,
         return False
     await store.save_pull_request(stored.model_copy(update={"review_decision": verdict}))
     requests = await store.list_open_requests(pull_request_id)
-    await queue.save_all(remind_reviewer_job(request.id) for request in requests)
+    await queue.save_all(remind_reviewer_job(request.id, request.workspace_id) for request in requests)
     return True

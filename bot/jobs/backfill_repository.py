@@ -93,7 +93,7 @@ async def _store(snapshot: PullRequestSnapshot, arguments: Arguments, queue: Que
     if stored is not None and snapshot.updated_at < stored.updated_at:
         return
     if stored and snapshot.updated_at == stored.updated_at and snapshot.state is not stored.state:
-        await queue.save(sync_pull_request_job(stored.id))
+        await queue.save(sync_pull_request_job(stored.id, arguments.installation_id))
         return
     after = rules.apply_answer(stored, repository.workspace_id, snapshot)
     await store.save_pull_request(after)
@@ -103,20 +103,22 @@ async def _store(snapshot: PullRequestSnapshot, arguments: Arguments, queue: Que
     change = rules.change_by_snapshot(
         after, None, snapshot.requested, requests, replies, is_partial=snapshot.is_partial
     )
-    await queue.save_all(await _record(after, change, now))
+    await queue.save_all(await _record(after, change, arguments.installation_id, now))
     people = {owners[asked.account.id] for asked in change.opened if asked.account.id in owners}
     await schedule_digests_for(people, queue, now)
 
 
-async def _record(after: PullRequest, change: rules.Change, now: datetime) -> list[Job]:
+async def _record(
+    after: PullRequest, change: rules.Change, installation_id: InstallationId, now: datetime
+) -> list[Job]:
     """Closes and opens requests. Opens them silently: no DM about them, and none to the author."""
     closed = [(request.id, reason) for request, reason in change.closed]
     await store.close_review_requests(closed, after.updated_at)
     opened = await store.open_review_requests(after, change.opened, after.updated_at)
-    jobs = [remind_reviewer_job(request_id) for request_id in (*opened, *dict(closed))]
+    jobs = [remind_reviewer_job(request_id, after.workspace_id) for request_id in (*opened, *dict(closed))]
     if opened:
         await store.silence_requests(opened)
         await backlog.insert_entries(after.workspace_id, opened, now)
         # The list shows no reviews: only the pull request itself says whether anybody is still needed.
-        jobs.append(sync_pull_request_job(after.id))
+        jobs.append(sync_pull_request_job(after.id, installation_id))
     return jobs

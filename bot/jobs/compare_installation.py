@@ -175,7 +175,8 @@ async def _apply(
 async def _compare_repositories(installation_id: InstallationId, queue: Queue) -> None:
     ids = await list_repository_ids(installation_id)
     # A list may show those on hold as they are stored; they wait for an answer all the same.
-    await queue.save_all(sync_pull_request_job(held) for held in await list_on_hold(installation_id))
+    held = await list_on_hold(installation_id)
+    await queue.save_all(sync_pull_request_job(each, installation_id) for each in held)
     await queue.save_all(
         compare_repository_job(installation_id, repository_id).runs_in(minutes=place * STAGGER_MINUTES)
         for place, repository_id in enumerate(ids)

@@ -57,7 +57,7 @@ async def compare_repository(
         await queue.save(compare_installation_job(identity, is_whole=False))
         return None
     comparison = compare(await list_beliefs(repository_id, [each.id for each in listed]), listed)
-    await queue.save_all(sync_pull_request_job(outdated) for outdated in comparison.outdated)
+    await queue.save_all(sync_pull_request_job(outdated, identity) for outdated in comparison.outdated)
     missed = [each for each in comparison.unknown if each.updated_at >= asked_at - TOUCHED_WITHIN]
     await _store_unknown(missed, arguments, asked_at, queue)
     mended = len(comparison.outdated) + len(missed)

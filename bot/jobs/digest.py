@@ -159,7 +159,7 @@ async def _begin(
         jobs = [job for state in listed.items for job in _following_jobs(state, now)]
         tomorrow = next_morning(person, now) if listed.notices.is_asking else None
         if moments := [at for at in (listed.next_at, tomorrow) if at is not None]:
-            jobs.append(digest_job(person.id).runs_at(min(moments)))
+            jobs.append(digest_job(person.id, person.workspace_id).runs_at(min(moments)))
         if jobs:
             await queue.save_all(jobs)
     return prepared
@@ -175,7 +175,8 @@ async def _mark(listed: _Listed, message_id: int) -> None:
 
 def _following_jobs(state: ReminderState, now: datetime) -> Sequence[Job]:
     """The request's own job, which waits for the next reminder; after a first contact the author's."""
-    jobs = [remind_reviewer_job(state.request.id)]
+    workspace_id = state.request.workspace_id
+    jobs = [remind_reviewer_job(state.request.id, workspace_id)]
     if not state.contacts and (at := rules.no_answer_at(state, now)) is not None:
-        jobs.append(tell_author_job(state.pull_request.id, NoticeKind.NO_ANSWER).runs_at(at))
+        jobs.append(tell_author_job(state.pull_request.id, NoticeKind.NO_ANSWER, workspace_id).runs_at(at))
     return jobs

@@ -95,8 +95,10 @@ async def _follow(
     if snapshot.updated_at > stored.updated_at:
         await end_snoozes_until_change([stored.id])
         if _may_need_reviewers(snapshot, stored):
-            await queue.save(assign_reviewers_job(stored.id).runs_in(minutes=ASSIGN_AFTER_MINUTES))
-    await queue.save(sync_pull_request_job(stored.id))
+            await queue.save(
+                assign_reviewers_job(stored.id, installation_id).runs_in(minutes=ASSIGN_AFTER_MINUTES)
+            )
+    await queue.save(sync_pull_request_job(stored.id, installation_id))
 
 
 def _may_need_reviewers(snapshot: PullRequestSnapshot, stored: PullRequest) -> bool:

@@ -74,13 +74,15 @@ async def sync_pull_request(job: ClaimedJob, *, github: GitHub, queue: Queue, cl
             raise Postpone(again_at, f"GitHub does not show it: {error}") from error
         await hold_pull_requests([pull_request_id])
         return Discard(f"GitHub does not show it: {error}")
-    note = await _store(pull_request_id, answer, queue)
+    note = await _store(pull_request_id, address.installation_id, answer, queue)
     log.info("pull request synced", pull_request_id=pull_request_id, change=note)
     return None
 
 
 @write_transaction
-async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) -> str:
+async def _store(
+    pull_request_id: PullRequestId, installation_id: InstallationId, answer: _Answer, queue: Queue
+) -> str:
     """Stores the answer unless a newer fact has been applied since. Returns what changed, in a few words."""
     snapshot = answer.snapshot
     stored = await store.lock_pull_request(pull_request_id)
@@ -90,7 +92,7 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     is_older = snapshot.updated_at < stored.updated_at
     if is_older and abs(queue.now() - stored.updated_at) < LAG:
         requests = await store.list_open_requests(stored.id)
-        await queue.save_all(remind_reviewer_job(request.id) for request in requests)
+        await queue.save_all(remind_reviewer_job(request.id, request.workspace_id) for request in requests)
         return "a newer fact was applied since"
     after = rules.apply_answer(stored, stored.workspace_id, snapshot)
     if answer.knows_verdict:
@@ -108,7 +110,7 @@ async def _store(pull_request_id: PullRequestId, answer: _Answer, queue: Queue) 
     obstacles = await list_obstacles(queue.now(), pull_request_id=stored.id)
     if any(obstacle.call is Call.FILES and obstacle.is_final for obstacle in obstacles):
         # An owner may have granted the permission by now.
-        await queue.save(assign_reviewers_job(stored.id))
+        await queue.save(assign_reviewers_job(stored.id, installation_id))
     return recorded.note
 
 
@@ -149,4 +151,4 @@ async def sync_and_release(job: ClaimedJob, *, github: GitHub, queue: Queue, clo
 async def _release(pull_request_id: PullRequestId, queue: Queue) -> None:
     if await release_hold(pull_request_id):
         requests = await store.list_open_requests(pull_request_id)
-        await queue.save_all(remind_reviewer_job(request.id) for request in requests)
+        await queue.save_all(remind_reviewer_job(request.id, request.workspace_id) for request in requests)

@@ -9,6 +9,9 @@ def _read(name: str) -> str:
     return (Path(__file__).parent / f"{name}.sql").read_text()
 
 
+ADMISSION_LOCK = _read("admission_lock")
+ADMIT = _read("admit")
+BLOCKED_KEYS = _read("blocked_keys")
 CANCEL = _read("cancel")
 CLAIM = _read("claim")
 CONFIRM = _read("confirm")

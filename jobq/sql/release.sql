@@ -1,5 +1,5 @@
 -- Let jobs wait again: postponed, to be retried, or given back. A save while the job ran may bring it forward, and
--- resets its tries. $1 ids, $2 fences, $3 when they are ripe, $4 tries, $5 errors,
+-- resets its tries. The slot of its concurrency key is free again. $1 ids, $2 fences, $3 when they are ripe, $4 tries, $5 errors,
 -- $6 how often in a row it was given back
 WITH released AS (
     SELECT job.id, leases.ripe_at, leases.tries, leases.last_error, leases.give_backs
@@ -16,7 +16,8 @@ SET ripe_at = least(job.again_at, released.ripe_at),
     give_backs = CASE WHEN job.again_at IS NULL THEN released.give_backs ELSE 0 END,
     last_error = coalesce(released.last_error, job.last_error),
     again_at = NULL,
-    leased_until = NULL
+    leased_until = NULL,
+    slot = NULL
 FROM released
 WHERE job.id = released.id
 RETURNING job.id, coalesce(job.ripe_at, job.created_at) AS again_at

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import asyncpg
 import pytest
@@ -181,7 +182,7 @@ class Outcomes:
 
 
 def claimed(**changes: int) -> ClaimedJob:
-    fields = {"tries": 1, "max_retries": 13, "base_retry_minutes": 5} | changes
+    fields: dict[str, Any] = {"tries": 1, "max_retries": 13, "base_retry_minutes": 5} | changes
     return ClaimedJob(
         id=1, job_type="note", arguments_json="{}", ripe_at=None, created_at=NOON, lane=0, fence=0,
         last_error=None, **fields,

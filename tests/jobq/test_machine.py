@@ -1,6 +1,7 @@
 """The queue against a model of it: a saved job runs after its last save, unless it is cancelled or dies.
 
-Hypothesis mixes saves, claims, settlements and crashes, with stale fences and a clock that jumps both ways.
+Hypothesis mixes saves, admissions, claims, settlements and crashes, with stale fences and a clock that jumps
+both ways. No more jobs of a concurrency key ever run than its limit allows.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from hypothesis.stateful import (
 )
 
 from jobq import ClaimedJob, Database, Job, LeaseLostError, Outcome, Postpone, Queue
+from jobq.admission import admit, list_blocked_keys
 from jobq.claims import claim, extend, settle
 from jobq.settlement import Settlement, give_back, settle_error, settle_result
 from tests.jobq.working import NOON
@@ -31,7 +33,15 @@ T = TypeVar("T")
 MINUTE = timedelta(minutes=1)
 EXAMPLES = 60
 FAR = timedelta(days=400)
-JOBS = [Job(job_type="remind", arguments={"id": n}, max_retries=3) for n in range(3)]
+MOST_AT_ONCE = 2
+"""Jobs with the key of those that have one."""
+JOBS = [Job(job_type="remind", arguments={"id": n}, max_retries=3) for n in range(2)]
+JOBS += [
+    job.model_copy(
+        update={"arguments": {"id": n}, "concurrency_key": "acme", "concurrency_limit": MOST_AT_ONCE}
+    )
+    for n, job in enumerate(JOBS + JOBS[:1], 2)
+]
 some_job = st.sampled_from(JOBS)
 some_minutes = st.integers(-5, 90)
 
@@ -99,6 +109,10 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(minutes=st.integers(-120, 600))
     def jump(self, minutes: int) -> None:
         self.now += minutes * MINUTE
+
+    @rule(is_sweep=st.booleans())
+    def admit(self, is_sweep: bool) -> None:
+        self.do(self.admit_jobs(is_sweep))
 
     @rule(target=claimed_jobs, limit=st.integers(1, 3))
     def claim(self, limit: int) -> tuple[ClaimedJob, ...]:
@@ -169,15 +183,26 @@ class QueueMachine(RuleBasedStateMachine):
         return self.claim_now(len(JOBS))
 
     @invariant()
-    def every_wanted_job_has_a_row(self) -> None:
-        if not hasattr(self, "queue"):
-            return
-        rows = {row["n"]: row for row in self.do(self.rows())}
+    def the_rows_are_right(self) -> None:
+        if hasattr(self, "queue"):
+            rows = {row["n"]: row for row in self.do(self.rows())}
+            self.every_wanted_job_has_a_row(rows)
+            self.no_more_jobs_of_a_key_run_than_its_limit(
+                [row for row in rows.values() if row["concurrency_key"] is not None]
+            )
+
+    def every_wanted_job_has_a_row(self, rows: dict[Any, Any]) -> None:
         for n, expected in self.model.items():
             if expected.is_wanted:
                 assert n in rows, f"job {n} is lost"
                 due_at = rows[n]["due_at"] if rows[n]["again_at"] is None else rows[n]["again_at"]
                 assert rows[n]["leased_until"] is not None or due_at <= expected.not_before
+
+    def no_more_jobs_of_a_key_run_than_its_limit(self, rows: list[Any]) -> None:
+        slots = [row["slot"] for row in rows if row["slot"] is not None]
+        assert len(slots) == len(set(slots)) <= MOST_AT_ONCE
+        assert all(row["slot"] is not None for row in rows if row["leased_until"] is not None)
+        assert all(row["lane"] == 0 for row in rows if row["slot"] is not None)
 
     def teardown(self) -> None:
         """In the end every wanted job runs."""
@@ -223,6 +248,11 @@ class QueueMachine(RuleBasedStateMachine):
         async with self.database.connection() as connection:
             return (await claim(connection, 0, self.now, limit)).jobs
 
+    async def admit_jobs(self, is_sweep: bool) -> None:
+        async with self.database.connection() as connection:
+            keys = await list_blocked_keys(connection, 0) if is_sweep else []
+            await admit(connection, 0, self.now, keys)
+
     async def extend(self, jobs: tuple[ClaimedJob, ...]) -> set[int]:
         async with self.database.connection() as connection:
             result = await extend(connection, jobs)
@@ -254,9 +284,11 @@ class QueueMachine(RuleBasedStateMachine):
     async def run_everything(self) -> set[int]:
         ran: set[int] = set()
         async with self.database.connection() as connection:
+            await self.admit_jobs(is_sweep=True)
             while jobs := (await claim(connection, 0, self.now, 10)).jobs:
                 ran |= {job.arguments["id"] for job in jobs}
                 await settle(connection, [settle_result(job, None, self.now) for job in jobs], self.now)
+                await self.admit_jobs(is_sweep=True)
         return ran
 
 

@@ -133,7 +133,7 @@ async def test_a_claim_from_the_cursor_does_not_read_the_dead_rows_before_it(ful
 
 LEASES = (list(range(1, 21)), [0] * 20)
 IDENTITY = ("note", '{"n": 1, "kind": "future"}')
-ONE_JOB = (0, *IDENTITY, None, NOON, 13, 5)
+ONE_JOB = (0, *IDENTITY, None, NOON, 13, 5, None, None)
 MANY_JOBS = (
     [0] * 20,
     ["note"] * 20,
@@ -142,10 +142,14 @@ MANY_JOBS = (
     NOON,
     [13] * 20,
     [5] * 20,
+    [None] * 20,
+    [None] * 20,
 )
 
 ARGUMENTS: dict[str, tuple[object, ...]] = {
     "MOVE_TO_DEAD": (*LEASES, [14] * 20, ["broken"] * 20, NOON),
+    "ADMIT": (0, NOON, ["a", "b"], 1_000, START[0]),
+    "BLOCKED_KEYS": (0,),
     "CANCEL": IDENTITY,
     "CLAIM": (0, NOON, *START, 20, LEASE, "expired", None),
     "DEAD": (20,),
@@ -165,7 +169,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
 }
 READS_EVERYTHING = {"QUEUED", "STATS"}
 """They list or count jobs for people, and run rarely."""
-READS_NO_JOB = {"DATABASE_HEALTH"}
+READS_NO_JOB = {"ADMISSION_LOCK", "DATABASE_HEALTH"}
 
 
 def test_these_tests_cover_every_statement() -> None:

@@ -70,7 +70,7 @@ async def noted(job: ClaimedJob) -> AsyncIterator[bool]:
     Yields whether it is the first of its job.
     """
     is_first = await begin(job)
-    say("started", job.id, job.fence)
+    say("started", job.id, job.fence, time.monotonic())
     try:
         yield is_first
     except asyncio.CancelledError:
