@@ -154,6 +154,8 @@ class Queue:
             now,
             [job.max_retries for job in ordered],
             [job.base_retry_minutes for job in ordered],
+            [job.concurrency_key for job in ordered],
+            [_limit(job) for job in ordered],
             *arguments,
         )
         queued = [jobs[row["job_key"]] for row in rows if row["job_key"] is not None]

@@ -1,17 +1,20 @@
 -- Run a statement of the application, and queue the jobs of the rows that it returns, each as save.sql does. It stands
 -- in `stored`, and its parameters come after these.
 -- $1 keys, $2 lanes, $3 types, $4 arguments, $5 when they are ripe (null: now), $6 now, $7 max_retries,
--- $8 base_retry_minutes
+-- $8 base_retry_minutes, $9 concurrency keys, $10 their limits
 WITH stored AS (
 {statement}
 ), saved AS (
-    INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes)
+    INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes,
+                     concurrency_key, concurrency_limit)
     SELECT DISTINCT ON (signature)
-           lane, job_type, arguments, ripe_at, $6, max_retries, base_retry_minutes
+           lane, job_type, arguments, ripe_at, $6, max_retries, base_retry_minutes, concurrency_key, concurrency_limit
     FROM (
         SELECT new.*, md5(job_type || E'\x1f' || arguments::text) AS signature
-        FROM unnest($1::text[], $2::smallint[], $3::text[], $4::jsonb[], $5::timestamptz[], $7::int[], $8::int[])
-            AS new (job_key, lane, job_type, arguments, ripe_at, max_retries, base_retry_minutes)
+        FROM unnest($1::text[], $2::smallint[], $3::text[], $4::jsonb[], $5::timestamptz[], $7::int[], $8::int[],
+                    $9::text[], $10::smallint[])
+            AS new (job_key, lane, job_type, arguments, ripe_at, max_retries, base_retry_minutes, concurrency_key,
+                    concurrency_limit)
         JOIN stored USING (job_key)
     ) AS signed
     ORDER BY signature, coalesce(ripe_at, $6)
@@ -20,7 +23,9 @@ WITH stored AS (
                         THEN least(job.again_at, coalesce(excluded.ripe_at, excluded.created_at)) END,
         ripe_at  = CASE WHEN job.leased_until IS NOT NULL THEN job.ripe_at
                         -- Not null: its age would then count from its first save.
-                        ELSE coalesce(excluded.ripe_at, excluded.created_at) END
+                        ELSE coalesce(excluded.ripe_at, excluded.created_at) END,
+        concurrency_key   = coalesce(job.concurrency_key, excluded.concurrency_key),
+        concurrency_limit = coalesce(job.concurrency_limit, excluded.concurrency_limit)
     WHERE job.leased_until IS NOT NULL
        OR coalesce(excluded.ripe_at, excluded.created_at) < coalesce(job.ripe_at, job.created_at)
 )

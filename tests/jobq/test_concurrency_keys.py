@@ -130,6 +130,15 @@ async def test_the_key_is_no_part_of_a_jobs_identity(queue: Queue) -> None:
     assert await queue.cancel(plain(1))
 
 
+async def test_a_job_saved_with_a_row_has_its_key(queue: Queue) -> None:
+    statement = (
+        "INSERT INTO job_dead SELECT 1, 0, 'x', '{}', NULL, $1, 1, 1, 1, NULL, $1 RETURNING 'a' AS job_key"
+    )
+    await queue.save_with(statement, {"a": keyed(1, limit=3)}, NOON)
+    (queued,) = await queue.queued()
+    assert (queued.job.concurrency_key, queued.job.concurrency_limit) == ("slow", 3)
+
+
 async def test_a_job_saved_while_it_runs_keeps_its_key(queue: Queue) -> None:
     await queue.save(keyed(0))
     (running,) = await admit_and_claim(queue)
