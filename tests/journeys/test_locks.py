@@ -27,10 +27,11 @@ from jobq import Database
 from tests.journeys.whole import Whole
 from tests.promises import Promise
 
-RANKS = {"pull_request": 1, "review_request": 2, "person": 3}
+RANKS = {"repository": 0, "pull_request": 1, "review_request": 2, "person": 3}
 LOCKING = re.compile(
     r"\bUPDATE\s+(?P<updated>\w+)\s+SET"
-    r"|\bFROM\s+(?P<selected>\w+)(?:(?!\bFROM\b).)*?FOR (?:NO KEY )?UPDATE(?: OF (?P<of>\w+))?(?! SKIP)",
+    r"|\bFROM\s+(?P<selected>\w+)(?:(?!\bFROM\b).)*?"
+    r"FOR (?:(?:NO KEY )?UPDATE|SHARE)(?: OF (?P<of>\w+))?(?! SKIP)",
     re.DOTALL,
 )
 
@@ -69,6 +70,11 @@ def find_disorder(transaction: list[str]) -> str | None:
         (["UPDATE person SET a = 1", LOCK_REQUESTS], False),
         (["UPDATE person SET a = 1", "UPDATE person SET b = 1", "SELECT FROM review_request"], True),
         (["UPDATE person SET a = 1", "SELECT id FROM pull_request FOR UPDATE SKIP LOCKED"], True),
+        (
+            ["SELECT FROM repository JOIN b ON x FOR SHARE OF repository", "UPDATE pull_request SET a = 1"],
+            True,
+        ),
+        (["UPDATE pull_request SET a = 1", "SELECT id FROM repository FOR SHARE"], False),
     ],
 )
 def test_the_watch_sees_locks_out_of_order(transaction: list[str], is_good: bool) -> None:
