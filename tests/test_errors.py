@@ -4,7 +4,7 @@ import importlib
 import io
 import json
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from slack_sdk.errors import SlackApiError
 
 import bot
-from bot.errors import describe_error, format_traceback, may_quote
+from bot.errors import HiddenInputError, describe_error, format_traceback, may_quote
 from bot.flows.hiding import hide_input
 from bot.github.model import FACT, RefusedError
 from bot.github.refusals import GraphQLRefusedError
@@ -26,7 +26,16 @@ from bot.logs import setup_logs
 from bot.model import Parsed
 from bot.slack.errors import NO_CODE, SlackRefusedError, parse_code
 from bot.worker import build_handlers
-from jobq import ClaimedJob, Discard, Handler, HandlerResult, Postpone, WithDeadline
+from jobq import (
+    BatchResult,
+    ClaimedJob,
+    Discard,
+    Handler,
+    HandlerResult,
+    InBatches,
+    Postpone,
+    WithDeadline,
+)
 from jobq.execution import run_handler
 from tests.journeys.whole import MONDAY_MORNING, whole_bot
 
@@ -188,6 +197,24 @@ async def test_no_type_of_job_quotes_its_arguments(dsn: str) -> None:
             ]
     assert [error for error in errors if CANARY in error] == []
     assert sum("KeyError" in error or "ValidationError" in error for error in errors) > 10
+
+
+async def test_a_batch_quotes_nothing_either() -> None:
+    async def fail(jobs: Sequence[ClaimedJob]) -> Sequence[BatchResult]:
+        raise KeyError(CANARY)
+
+    async def refuse(jobs: Sequence[ClaimedJob]) -> Sequence[BatchResult]:
+        return [None, Discard("gone"), ValueError(CANARY)]
+
+    handler = hide_input(InBatches(fail, size=7))
+    assert isinstance(handler, InBatches)
+    assert handler.size == 7
+    with pytest.raises(HiddenInputError, match=r"^KeyError$"):
+        await handler.batch([NOTE])
+    hidden = hide_input(InBatches(refuse))
+    assert isinstance(hidden, InBatches)
+    done, discarded, failed = await hidden.batch([NOTE] * 3)
+    assert (done, str(discarded), str(failed)) == (None, "gone", "ValueError")
 
 
 def test_a_deadline_stays_with_its_handler() -> None:

@@ -3,14 +3,13 @@
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows.catalog import remind_reviewer_job
 from bot.flows.obstacles import About, Call, ask_again_at, noting_obstacles
 from bot.flows.visibility import find_address
 from bot.github.model import RefusedError, ReviewDecision
-from bot.model import InstallationId, PullRequestId
+from bot.model import InstallationId, Parsed, PullRequestId
 from bot.reviews import store
 from jobq import ClaimedJob, Discard, Postpone, Queue, write_transaction
 
@@ -25,7 +24,7 @@ class GitHub(Protocol):
     ) -> ReviewDecision | None: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     pull_request_id: PullRequestId
 
 

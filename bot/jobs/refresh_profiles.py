@@ -3,10 +3,9 @@
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
 
 from bot.flows.profiles import follow_profile
-from bot.model import WorkspaceId
+from bot.model import Parsed, WorkspaceId
 from bot.people.store import list_people
 from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.gateway import SlackUser
@@ -21,7 +20,7 @@ class Slack(Protocol):
     async def list_users(self) -> list[SlackUser]: ...
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     workspace_id: WorkspaceId
 
 

@@ -6,7 +6,6 @@ from hashlib import sha256
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
 
 from bot.clock import Clock
 from bot.flows import admins, outbox
@@ -19,7 +18,7 @@ from bot.github.access import (
     lock_decisions,
     mark_access_reported,
 )
-from bot.model import WorkspaceId
+from bot.model import Parsed, WorkspaceId
 from bot.people.model import Person
 from bot.people.store import find_person_by_account, lock_person
 from bot.reminders.model import Notice, NoticeKind
@@ -39,7 +38,7 @@ class Slack(outbox.Slack, admins.Slack, Protocol):
     """The part of Slack that this job needs."""
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     workspace_id: WorkspaceId
 
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from bot.github.model import Review
-from bot.model import PullRequestId, RequestId
+from bot.model import HIDING, PullRequestId, RequestId
 from bot.reviews.model import CloseReason, PullRequest
 from bot.reviews.rules import Requested
 from jobq import current_database
 
-_AS_JSON = TypeAdapter(list[dict[str, object]])
+_AS_JSON = TypeAdapter(list[dict[str, object]], config=HIDING)
 
 
 class Opening(NamedTuple):

@@ -349,7 +349,8 @@ async def test_thousands_of_old_pull_requests_go_a_part_of_a_page_at_a_time(worl
     await world.db.execute(
         """
         INSERT INTO pull_request (workspace_id, id, repository_id, number, title, url, author_id,
-            author_login, author_is_bot, state, is_draft, head_sha, labels, requested_teams, created_at, updated_at)
+            author_login, author_is_bot, state, is_draft, head_sha, labels, requested_teams, created_at,
+            updated_at)
         SELECT workspace_id, 10000 + n, repository_id, n, title, url, author_id, author_login, author_is_bot,
             'closed', is_draft, head_sha, labels, requested_teams, created_at, updated_at
         FROM pull_request, generate_series(100, 2600) AS n
