@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture bench first-dm check lint types imports docs fmt lock clean
+.PHONY: help run test torture bench first-dm check lint types imports audit docs fmt lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -58,7 +58,10 @@ imports: $(DEV) ## check imports between floors and rooms, and unused or missing
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-check: lint types imports test ## everything that CI checks
+audit: $(DEV) ## look for known holes in the locked dependencies, where an advisory service can be reached
+	@$(BIN)/python -m tests.audit
+
+check: lint types imports audit test ## everything that CI checks
 
 docs: $(DEV) ## draw docs/pictures.md again
 	$(BIN)/python -m tests.docs.pictures
