@@ -27,7 +27,7 @@ CALLS_RATE = 50
 
 
 class Sizes(Protocol):
-    """What `bench.throughput.Sizes` has; importing it would import the queue's peers."""
+    """As `bench.throughput.Sizes`, whose import would bring in the queue's peers."""
 
     @property
     def rounds(self) -> int: ...

@@ -74,8 +74,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found or not _is_whole(head.lower(), body):
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if not separator or not _is_whole(head.lower(), body):
             return
         self._buffer = b""
         self.load.answer(int(head[9:12]), self.due_at)

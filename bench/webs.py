@@ -83,7 +83,7 @@ async def probot(home: Path) -> AsyncIterator[int]:
 
 
 async def load(port: int, connections: int, seconds: float, rate: float = 0) -> dict[str, Any]:
-    """What `bench.load` saw."""
+    """The report of `bench.load`."""
     command = [sys.executable, "-m", "bench.load", str(port), str(connections), str(seconds), str(rate)]
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     output, _ = await process.communicate()

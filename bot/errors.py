@@ -21,10 +21,6 @@ _MOST_FIELDS = 5
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-class HiddenInputError(Exception):
-    """A job failed with an error that may quote what somebody wrote. Its text has only the harmless part."""
-
-
 def describe_error(error: BaseException) -> str:
     """The type of an error, and its text if that quotes nobody."""
     text = _text_of(error)

@@ -14,12 +14,8 @@ from typing import BinaryIO
 from bot.model import OperatorError
 
 
-class ForeignFileError(OperatorError):
-    """A link, or a file of somebody else, lies where one of our files belongs."""
-
-
 def open_private(path: Path, *, is_emptied: bool = False) -> BinaryIO:
-    """Open a file to read and write, made if it is missing. Raises ForeignFileError."""
+    """Open a file to read and write, made if it is missing. Raises OperatorError if it is not ours."""
     flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if is_emptied else 0)
     handle = _open(path, flags)
     os.fchmod(handle, 0o600)
@@ -27,7 +23,7 @@ def open_private(path: Path, *, is_emptied: bool = False) -> BinaryIO:
 
 
 def read_private(path: Path) -> str:
-    """The text of a file. Raises FileNotFoundError and ForeignFileError."""
+    """The text of a file. Raises FileNotFoundError, and OperatorError if it is not ours."""
     with os.fdopen(_open(path, os.O_RDONLY)) as file:
         return file.read()
 
@@ -53,23 +49,23 @@ def _open(path: Path, flags: int) -> int:
         handle = os.open(path, flags, 0o600)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
-            raise ForeignFileError(_explain(path, "a link or a pipe")) from None
+            raise OperatorError(_explain(path, "a link or a pipe")) from None
         raise
     if _is_own_file(os.fstat(handle), path):
         return handle
     os.close(handle)
-    raise ForeignFileError(_explain(path, "no file, or a file of somebody else"))
+    raise OperatorError(_explain(path, "no file, or a file of somebody else"))
 
 
-def _is_own_file(found: os.stat_result, path: Path) -> bool:
+def _is_own_file(status: os.stat_result, path: Path) -> bool:
     user = os.geteuid()
     if path.parent.stat().st_mode & stat.S_ISVTX:  # /tmp, where everybody may make files
-        is_ours = found.st_uid == user and found.st_nlink == 1
+        is_ours = status.st_uid == user and status.st_nlink == 1
     else:
         # Root may keep its files in a folder of another user, such as a mounted one.
-        is_ours = user == 0 or found.st_uid in (user, 0)
-    return is_ours and stat.S_ISREG(found.st_mode)
+        is_ours = user == 0 or status.st_uid in (user, 0)
+    return is_ours and stat.S_ISREG(status.st_mode)
 
 
-def _explain(path: Path, found: str) -> str:
-    return f"{path} is {found}. Ripe does not open it: look who put it there, delete it, and start again."
+def _explain(path: Path, what: str) -> str:
+    return f"{path} is {what}. Ripe does not open it: look who put it there, delete it, and start again."

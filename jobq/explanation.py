@@ -1,4 +1,4 @@
-"""What the log line of a job says beside its outcome: until when it waits, and why. Pure."""
+"""The part of a job's log line beside its outcome: until when it waits, and why. Pure."""
 
 from jobq.settlement import Outcome, Settlement
 

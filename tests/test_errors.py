@@ -1,4 +1,4 @@
-"""What logs and stored jobs show of an error: its type and place, and nothing that somebody else wrote."""
+"""Logs and stored jobs show the harmless part of an error: its type and place, and nothing that somebody else wrote."""
 
 import importlib
 import io
@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from slack_sdk.errors import SlackApiError
 
 import bot
-from bot.errors import HiddenInputError, describe_error, format_traceback, may_quote
+from bot.errors import describe_error, format_traceback, may_quote
 from bot.flows.hiding import hide_input
 from bot.github.model import FACT, RefusedError
 from bot.github.refusals import GraphQLRefusedError
@@ -118,9 +118,9 @@ def test_a_logged_traceback_quotes_nothing() -> None:
 
 
 def modules() -> Iterator[Any]:
-    for found in pkgutil.walk_packages(bot.__path__, "bot."):
-        if not found.name.startswith(("bot.sandbox", "bot.__main__")):
-            yield importlib.import_module(found.name)
+    for module in pkgutil.walk_packages(bot.__path__, "bot."):
+        if not module.name.startswith(("bot.sandbox", "bot.__main__")):
+            yield importlib.import_module(module.name)
 
 
 def test_no_model_outside_the_sandbox_quotes_its_input() -> None:
@@ -172,7 +172,7 @@ async def test_a_failed_job_stores_the_type_and_the_place_of_its_error() -> None
         raise KeyError(CANARY)
 
     error = await run_one(hide_input(fail))
-    assert error.startswith("HiddenInputError: KeyError (")
+    assert error.startswith("RuntimeError: KeyError (")
     assert "test_errors.py" in error
     assert error.endswith("in fail)")
 
@@ -209,7 +209,7 @@ async def test_a_batch_quotes_nothing_either() -> None:
     handler = hide_input(InBatches(fail, size=7))
     assert isinstance(handler, InBatches)
     assert handler.size == 7
-    with pytest.raises(HiddenInputError, match=r"^KeyError$"):
+    with pytest.raises(RuntimeError, match=r"^KeyError$"):
         await handler.batch([NOTE])
     hidden = hide_input(InBatches(refuse))
     assert isinstance(hidden, InBatches)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from bot.encryption import find_secret_key
-from bot.files import ForeignFileError, make_private_folder, open_private, read_private, write_private
+from bot.files import make_private_folder, open_private, read_private, write_private
 from bot.local.embedded import EmbeddedPostgres
 from bot.local.generated import find_or_make_sandbox_credentials, find_or_make_secret_key
 from bot.local.home import announce, locked, make_home
+from bot.model import OperatorError
 from bot.sandbox.documents import find_document, save_document
 from bot.sandbox.github.seed import seed
 from bot.settings import Settings, load_settings_of_running_bot
@@ -36,7 +37,7 @@ def test_a_link_in_the_place_of_a_file_is_refused_and_its_target_stays(
     if not is_dangling:
         target.write_text("precious")
     (tmp_path / name).symlink_to(target)
-    with pytest.raises(ForeignFileError, match=f"{name} is a link or a pipe.*delete it"):
+    with pytest.raises(OperatorError, match=f"{name} is a link or a pipe.*delete it"):
         OPENED[name](tmp_path)
     assert target.exists() is not is_dangling
     assert is_dangling or target.read_text() == "precious"
@@ -45,7 +46,7 @@ def test_a_link_in_the_place_of_a_file_is_refused_and_its_target_stays(
 def test_the_key_of_a_process_beside_ripe_up_is_no_link(tmp_path: Path) -> None:
     assert find_secret_key(tmp_path) == []
     (tmp_path / "secret-key").symlink_to("/etc/hostname")
-    with pytest.raises(ForeignFileError):
+    with pytest.raises(OperatorError):
         find_secret_key(tmp_path)
 
 
@@ -53,7 +54,7 @@ def test_the_note_of_a_running_bot_is_no_link(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RIPE_HOME", str(tmp_path))
     (tmp_path / "running.json").symlink_to("/etc/hostname")
-    with pytest.raises(ForeignFileError):
+    with pytest.raises(OperatorError):
         load_settings_of_running_bot()
     # A new note takes the place of the link.
     announce(tmp_path, {"PORT": "1"})
@@ -64,7 +65,7 @@ def test_the_note_of_a_running_bot_is_no_link(tmp_path: Path, monkeypatch: pytes
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "lock")
     for open_it in (open_private, read_private):
-        with pytest.raises(ForeignFileError):
+        with pytest.raises(OperatorError):
             open_it(tmp_path / "lock")
 
 
@@ -74,12 +75,12 @@ def test_in_a_folder_for_everybody_only_a_file_of_ones_own_is_opened(tmp_path: P
     open_private(path).close()
     open_private(path).close()
     os.link(path, tmp_path / "again")
-    with pytest.raises(ForeignFileError, match="somebody else"):
+    with pytest.raises(OperatorError, match="somebody else"):
         open_private(path)
     if os.geteuid() == 0:
         (tmp_path / "again").unlink()
         os.chown(path, 12345, 12345)
-        with pytest.raises(ForeignFileError, match="somebody else"):
+        with pytest.raises(OperatorError, match="somebody else"):
             open_private(path)
 
 

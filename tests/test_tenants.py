@@ -26,7 +26,7 @@ from bot.flows.open_requests import (
 )
 from bot.flows.paces import find_free_at
 from bot.flows.reminder_state import load_reminder_states, peek_reminder_states, read_reminder_states
-from bot.flows.visibility import find_address, find_visibility, list_on_hold
+from bot.flows.visibility import find_address, find_visibility, list_on_hold, prepare_sync
 from bot.github import access, deliveries, joining, polling, watch
 from bot.github import store as installations
 from bot.github.store import list_repository_names
@@ -147,6 +147,7 @@ QUERIES: dict[Callable[..., Awaitable[object]], Ask] = {
     notices.count_notices: lambda a: notices.count_notices(a.ana, [NoticeKind.NO_ANSWER], MONDAY),
     list_on_hold: lambda a: list_on_hold(a.installation_id),
     find_address: lambda a: find_address(a.pull_request.id),
+    prepare_sync: lambda a: prepare_sync(a.pull_request.id),
     installations.find_visible_repository: lambda a: installations.find_visible_repository(
         a.installation_id, a.repository_id
     ),

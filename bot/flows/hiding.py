@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.errors import HiddenInputError, describe_error, may_quote
+from bot.errors import describe_error, may_quote
 from jobq import (
     BatchHandler,
     BatchResult,
@@ -48,4 +48,4 @@ def _without_input(error: Exception) -> Exception:
     """The same error if its text quotes nobody, or if the queue has to recognize it."""
     if is_transient(error) or not may_quote(error):
         return error
-    return HiddenInputError(describe_error(error)).with_traceback(error.__traceback__)
+    return RuntimeError(describe_error(error)).with_traceback(error.__traceback__)

@@ -1,11 +1,9 @@
 """Tells a person that a GitHub account, which was theirs, was connected with somebody else."""
 
-from pydantic import BaseModel
-
 from bot.clock import Clock
 from bot.flows import outbox
 from bot.flows.notices import PreparedNotice, begin_notice, follow_up, send_notice
-from bot.model import AccountId, PersonId
+from bot.model import AccountId, Parsed, PersonId
 from bot.people.store import find_person_by_account, list_logins, list_people_by_id, lock_person
 from bot.reminders.model import Notice, NoticeKind
 from bot.reminders.notices import find_notice
@@ -13,7 +11,7 @@ from bot.slack.accounts import render_moved
 from jobq import ClaimedJob, Discard, HandlerResult, write_transaction
 
 
-class Arguments(BaseModel):
+class Arguments(Parsed):
     person_id: PersonId
     account_id: AccountId
 

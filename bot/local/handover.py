@@ -1,4 +1,4 @@
-"""What `ripe up` leaves to the supervisor, into which it turns itself. Imports the standard library only."""
+"""The state that `ripe up` hands to the supervisor, into which it turns itself. Imports the standard library only."""
 
 import json
 import os
@@ -72,6 +72,6 @@ class Handover:
 
 
 def load_handover(text: str) -> Handover:
-    """What `dump` wrote, in the same process."""
+    """Read the output of `dump`, in the same process."""
     command, note, server, guardian = json.loads(text)
     return Handover(command, note, PostgresProcess(*server) if server else None, guardian)

@@ -28,10 +28,6 @@ Part = Coroutine[Any, Any, None]
 _part: ContextVar[str] = ContextVar("part", default="ripe")
 
 
-class PartStoppedError(OperatorError):
-    """A part ended though nobody asked it to, and took the others with it."""
-
-
 class LabelledLines:
     """A stream of lines, each behind the name of the part that wrote it. `width` is that of the names."""
 
@@ -68,7 +64,7 @@ def label_output(settings: Settings) -> LabelledLines:
 
 
 async def run_parts(settings: Settings, stop: asyncio.Event) -> None:
-    """Run every part that such settings need until `stop` is set. Raises PartStoppedError."""
+    """Run every part that such settings need until `stop` is set. Raises OperatorError."""
     lines = label_output(settings)
     async with open_app(settings) as app:
         await run_together(_list_parts(app, stop, lines.show), stop)
@@ -77,7 +73,7 @@ async def run_parts(settings: Settings, stop: asyncio.Event) -> None:
 async def run_together(parts: Mapping[str, Part], stop: asyncio.Event) -> None:
     """Run these until they have ended by themselves, as they do once `stop` is set.
 
-    If one ends before, all are stopped. Raises PartStoppedError, which names it and says why.
+    If one ends before, all are stopped. Raises OperatorError, which names it and says why.
     """
     tasks = [asyncio.create_task(_named(name, part), name=name) for name, part in parts.items()]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -86,7 +82,7 @@ async def run_together(parts: Mapping[str, Part], stop: asyncio.Event) -> None:
     await asyncio.wait(tasks)
     if not was_asked:
         first = next(iter(done))
-        raise PartStoppedError(f"{first.get_name()} ended: {first.result() or 'nobody asked it to'}")
+        raise OperatorError(f"{first.get_name()} ended: {first.result() or 'nobody asked it to'}")
 
 
 async def _named(name: str, part: Part) -> str:

@@ -57,7 +57,7 @@ def show(text: str) -> None:
 
 
 class Signals:
-    """Counts the signals that ask for an end, and wakes whoever waits when a child ends."""
+    """Counts the signals that ask for an end, and wakes its waiter when a child ends."""
 
     def __init__(self) -> None:
         self.stops = 0

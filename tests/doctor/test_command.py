@@ -111,7 +111,7 @@ def test_without_any_settings_the_fix_says_how_to_start(tmp_path: Path) -> None:
 def test_help_lists_the_exit_codes(tmp_path: Path) -> None:
     help_text = " ".join(ripe(tmp_path, "doctor", "--help").stdout.split())
     assert (
-        "Exits with 0 when all is well, 1 when something failed, 2 when there are only warnings." in help_text
+        "exits with 0 when all is well, 1 when something failed, 2 when there are only warnings." in help_text
     )
 
 

@@ -35,7 +35,7 @@ FOUND: list[Fault] = [
     (faults.a_repository_without_rules, "rules", WARNING, "asks nobody there: acme/web", "config apply FILE"),
     (faults.rules_without_a_rule, "rules", WARNING, "no repository has rules", "`ripe config apply FILE`"),
     (faults.a_token_that_no_key_decrypts, "settings.secret_keys", FAILED, "token of workspace 1", "Add the"),
-    (faults.a_token_and_no_keys, "settings.secret_keys", FAILED, "the Slack token of", "/slack/install"),
+    (faults.a_token_and_no_keys, "settings.secret_keys", FAILED, "the Slack token of", "ripe slack-link"),
     (faults.a_rule_that_names_a_stranger, "people.unmapped", WARNING, "cho (named in rules)", "`ripe people"),
     (faults.a_colleague_who_left, "people.deactivated", WARNING, "Slack: cho", "`ripe config apply FILE`"),
     (
