@@ -1,4 +1,4 @@
-"""Logs and stored jobs show the harmless part of an error: its type and place, and nothing that somebody else wrote."""
+"""Logs and stored jobs show the type and place of an error, and nothing that somebody else wrote."""
 
 import importlib
 import io

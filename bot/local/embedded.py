@@ -108,7 +108,7 @@ class EmbeddedPostgres:
         return self._server is not None and self._server.has_ended()
 
     def hand_over(self, command: Sequence[str], note: str) -> Handover:
-        """The arguments with which the supervisor runs `command` on this server, and stops the server in the end.
+        """The arguments with which the supervisor runs `command` on this server and stops the server.
 
         The guardian's pipe stays open when this process turns itself into another.
         """

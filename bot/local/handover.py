@@ -1,4 +1,4 @@
-"""The state that `ripe up` hands to the supervisor, into which it turns itself. Imports the standard library only."""
+"""The state that `ripe up` hands to the supervisor when it turns into it. Imports the standard library only."""
 
 import json
 import os
