@@ -241,7 +241,8 @@ async def test_polling_asks_an_admin_and_does_not_look_at_a_strangers_repositori
         with ripe.app.database.ambient():
             await poll(polling, github=ripe.app.github, queue=ripe.app.queue, clock=ripe.clock)
         await ripe.settle()
-    assert len(questions(ripe)) == 1
+        assert len(questions(ripe)) == 1
+    assert not [call for call in ripe.server.calls if "9001" in call], "nothing is asked on its behalf"
     assert await ripe.app.database.fetchval("SELECT count(*) FROM delivery WHERE event = 'poll'") == 0
     assert await ripe.app.database.fetchval("SELECT count(*) FROM repository WHERE id = 90010") == 0
 
