@@ -1,8 +1,8 @@
 """`/reviews admin`: the admins of a workspace pause Ripe, resume it, and switch live and shadow mode."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,6 +17,7 @@ from bot.slack.errors import SlackOutcomeUnknownError, SlackRefusedError
 from bot.slack.escape import disarm
 from bot.slack.gateway import SlackUser
 from bot.slack.messages import MOST_IN_NAME, Block, Rendered, button, plain_text, render_text
+from bot.slack.tasks import BackgroundTasks
 from bot.slack.times import describe_instant
 from bot.slack.workspaces import ConnectedWorkspace
 from jobq import Postpone, Queue, write_transaction
@@ -36,6 +37,17 @@ _MODES: Mapping[Mode, str] = {
 }
 
 
+SLACK_WITHIN = 0.8
+"""Seconds that Slack has to say who asks. Together with Postgres's time, less than the three seconds that a
+person waits for an answer."""
+PAUSES_FOR = timedelta(days=1)
+"""A confirmed admin may pause for so long while Slack does not answer: a pause harms nobody."""
+
+
+class SilentSlackError(UserError):
+    """Slack does not say in time who asks."""
+
+
 @dataclass(frozen=True)
 class AdminActions:
     """The commands for admins and owners of a workspace. `now` is the application's clock.
@@ -47,19 +59,39 @@ class AdminActions:
     switch: ModeSwitch
     queue: Queue
     now: Callable[[], datetime]
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
+    seen: dict[tuple[WorkspaceId, str], tuple[SlackUser, datetime]] = field(default_factory=dict)
+    """The admins whom Slack confirmed to this process, and when."""
 
     async def check(self, workspace: ConnectedWorkspace, slack_user_id: str) -> SlackUser:
-        """The admin or owner who asks. Raises UserError for anybody else.
+        """The admin or owner who asks. Raises UserError for anybody else, and if Slack does not say in time.
 
         Asks Slack each time, so it must not be called in a transaction.
         """
+        look = await self.tasks.run(workspace.slack.find_user(slack_user_id), SLACK_WITHIN)
         try:
-            user = await workspace.slack.find_user(slack_user_id)
+            user = look.result() if look.done() else None
         except (SlackRefusedError, SlackOutcomeUnknownError, Postpone):
-            raise UserError("Slack does not tell who you are: nothing was changed. Try again.") from None
-        if user is None or not user.is_admin:
-            raise UserError("Only admins and owners of this Slack workspace can do that.")
+            user = None
+        else:
+            if look.done() and (user is None or not user.is_admin):
+                raise UserError("Only admins and owners of this Slack workspace can do that.")
+        if user is None:
+            raise SilentSlackError("Slack does not tell who you are: nothing was changed. Try again.")
+        self.seen[workspace.id, slack_user_id] = (user, self.now())
         return user
+
+    async def check_for(
+        self, command: AdminCommand, workspace: ConnectedWorkspace, slack_user_id: str
+    ) -> SlackUser:
+        """The same, except that somebody who was an admin today may pause even while Slack hangs."""
+        try:
+            return await self.check(workspace, slack_user_id)
+        except SilentSlackError:
+            user, seen_at = self.seen.get((workspace.id, slack_user_id), (None, self.now()))
+            if command.word != "pause" or user is None or self.now() - seen_at > PAUSES_FOR:
+                raise
+            return user
 
     async def check_first(self, workspace: ConnectedWorkspace, slack_user_id: str) -> SlackUser:
         """The same for what concerns the whole bot, which only admins of the first workspace decide."""

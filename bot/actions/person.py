@@ -74,7 +74,7 @@ class PersonActions:
             match command:
                 case AdminCommand():
                     # Asks Slack, so it comes before the transaction.
-                    admin = await self._admins.check(request.workspace, user_id)
+                    admin = await self._admins.check_for(command, request.workspace, user_id)
                     work = partial(self._admins.obey, workspace_id, admin, command)
                     return await self._once.run(workspace_id, request.key, work)
                 case InviteWorkspace():

@@ -24,6 +24,7 @@ MOST_SHOWN = 50
 class Move(BaseModel):
     """How far ahead to move the clock."""
 
+    days: float = Field(default=0, ge=0, le=366)
     hours: float = Field(default=0, ge=0, le=24 * 366)
     minutes: float = Field(default=0, ge=0, le=60 * 24)
 
@@ -45,7 +46,9 @@ def sandbox_blueprint(app: App, sandbox_url: str) -> Blueprint:
             move = Move.model_validate_json(await request.get_data(as_text=False))
         except ValidationError as error:
             return jsonify({"error": str(error.errors(include_url=False, include_input=False))}), 400
-        shift = await move_clock(app.database, timedelta(hours=move.hours, minutes=move.minutes))
+        shift = await move_clock(
+            app.database, timedelta(days=move.days, hours=move.hours, minutes=move.minutes)
+        )
         app.clock.shift = shift
         return jsonify({"now": app.clock.now().isoformat()})
 

@@ -1,14 +1,16 @@
 """The state that the sandbox's page shows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.app import App
+from bot.assignment.config import RepositoryConfig
 from bot.assignment.model import Assignment
 from bot.assignment.rules import describe_decision
 from bot.assignment.store import list_assignments
 from bot.flows.catalog import ASSIGN_REVIEWERS, REMIND_REVIEWER
+from bot.flows.current_rules import list_rules
 from bot.flows.reminder_state import read_reminder_states
 from bot.people.model import Person
 from bot.people.store import find_person_by_slack_user, list_people
@@ -37,9 +39,32 @@ async def load_page(app: App, snapshot: Json) -> Json:
     return {
         **snapshot,
         "now": now.isoformat(),
+        "mode": app.switch.resolve(None),
+        "rules": await _describe_rules(app, snapshot["repositories"]),
         "people": [_show_person(user, people.get(user["id"]), now) for user in snapshot["people"]],
         "pulls": [{**pull, **reviews.get(pull["label"], {})} for pull in snapshot["pulls"]],
     }
+
+
+async def _describe_rules(app: App, repositories: Iterable[str]) -> dict[str, str]:
+    """Who reviews what, by the name of the repository."""
+    configs = await list_rules(app.workspace_id)
+    return {name: describe_rules(name, configs.get(name.lower())) for name in repositories}
+
+
+def describe_rules(name: str, config: RepositoryConfig | None) -> str:
+    """The rules of a repository in one line, such as `acme/api: Ana, Cho for billing/**.`."""
+    if config is None or not config.rules:
+        return f"{name} has no rules, so Ripe asks nobody."
+    shares = (
+        f"{', '.join(_called(login) for login in rule.people)} for {_describe_paths(rule.paths)}"
+        for rule in config.rules
+    )
+    return f"{name}: {'; '.join(shares)}."
+
+
+def _describe_paths(paths: Sequence[str]) -> str:
+    return "all files" if "**" in paths else ", ".join(paths)
 
 
 async def working_hours_from_now(app: App, user: Json, hours: float) -> timedelta | None:

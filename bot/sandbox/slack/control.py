@@ -32,8 +32,15 @@ class Click(_Act):
 
 
 class Command(_Act):
+    """`/snooze` and `2h`, or both in `command`, as people type them."""
+
     command: str
     text: str = ""
+
+    def split(self) -> tuple[str, str]:
+        """The command, and the text after it."""
+        name, _, rest = self.command.partition(" ")
+        return name, f"{rest} {self.text}".strip()
 
 
 class Submit(_Act):
@@ -85,7 +92,7 @@ async def _click(world: SlackWorld, given: Click) -> Json:
 
 
 async def _command(world: SlackWorld, given: Command) -> Json:
-    return _show(world, await world.run_command(given.user, given.command, given.text))
+    return _show(world, await world.run_command(given.user, *given.split()))
 
 
 async def _submit(world: SlackWorld, given: Submit) -> Json:

@@ -15,13 +15,35 @@ export function follow(onItem) {
   window.addEventListener("pagehide", () => source.close());
 }
 
+const shown = new Map();
+let shownZone = null;
+
 /** Adds an item at the top. */
 export function addToLog(item, zone) {
   const log = document.getElementById("log");
-  log.prepend(el("li", { class: item.is_ok ? "" : "failed" },
-    el("time", { text: clock(item.at, zone) }),
+  const line = el("li", { class: item.is_ok ? "" : "failed" },
+    el("time", {}),
     el("span", { class: `kind kind-${item.kind}`, text: KINDS[item.kind] }),
     el("span", { class: "what", text: item.text }),
-    el("span", { class: "outcome", text: item.until ? `${item.outcome} to ${when(item.until, item.at, zone)}` : item.outcome })));
-  while (log.children.length > MOST_SHOWN) log.lastElementChild.remove();
+    el("span", { class: "outcome" }));
+  log.prepend(line);
+  shown.set(line, item);
+  showTimes(line, item, zone);
+  while (log.children.length > MOST_SHOWN) {
+    shown.delete(log.lastElementChild);
+    log.lastElementChild.remove();
+  }
+}
+
+/** Shows all items in another zone, so that two never stand side by side. */
+export function showLogIn(zone) {
+  if (zone === shownZone) return;
+  shownZone = zone;
+  for (const [line, item] of shown) showTimes(line, item, zone);
+}
+
+function showTimes(line, item, zone) {
+  line.querySelector("time").textContent = clock(item.at, zone);
+  const until = item.until ? ` to ${when(item.until, item.at, zone)}` : "";
+  line.querySelector(".outcome").textContent = `${item.outcome}${until}`;
 }

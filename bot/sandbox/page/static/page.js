@@ -1,13 +1,14 @@
 // The sandbox's page: what is selected, what is shown, and what its buttons do.
 import { get, post } from "./api.js";
 import { showOptions } from "./dom.js";
-import { addToLog, follow } from "./log.js";
+import { addToLog, follow, showLogIn } from "./log.js";
 import { called } from "./people.js";
 import { showCourse, showDecision, showPicker, showPull } from "./pull.js";
 import { Slack } from "./slack.js";
 import { city, clock, shortDay } from "./time.js";
 
 const byId = (id) => document.getElementById(id);
+const LOCAL = byId("mode").textContent;
 const SOON = 120; // milliseconds in which what happens is shown at once, together
 
 let state = JSON.parse(byId("state").textContent);
@@ -62,8 +63,15 @@ function showAllOfIt() {
   if (actor !== person.name && state.logins.includes(person.name)) byId("act-by").value = actor = person.name;
   byId("slack-whose").textContent = `as ${called(person.name)} sees it`;
   showEvents(pull, person);
+  showLogIn(person.zone);
+  showRules();
+  byId("mode").textContent = state.mode === "shadow" ? "shadow mode: Ripe decides, and sends nothing" : LOCAL;
   showClock();
   announce(person);
+}
+
+function showRules() {
+  byId("open-rules").textContent = state.rules[byId("open-repository").value] ?? "";
 }
 
 function showEvents(pull, person) {
@@ -180,6 +188,7 @@ byId("decision").addEventListener("click", (event) => {
   if (event.target.id === "minute") order("/sandbox/clock", { minutes: 1 });
 });
 byId("pull-picker").addEventListener("change", (event) => choosePull(event.target.value));
+byId("open-repository").addEventListener("change", showRules);
 byId("open").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = new FormData(event.target);
