@@ -22,6 +22,8 @@ from bot.local.embedded import embedded_postgres
 CONNECTIONS = 64
 RATE = 200
 """Deliveries a second of the open loop."""
+STARTS_WITHIN = 5
+"""Seconds until web and worker have imported, connected and planned everything."""
 CALLS_RATE = 50
 """Deliveries a second of which each leads to a DM."""
 
@@ -103,6 +105,7 @@ async def _measure_steady(machine: Machine, home: Path, sizes: Sizes) -> Figure:
     p50, p99 = Rounds(), Rounds()
     for _ in range(sizes.rounds):
         async with machine.database(JOBQ) as dsn, webs.ripe(dsn, home) as port, webs.worker(dsn, home):
+            await webs.load(port, CONNECTIONS, STARTS_WITHIN, RATE / 10)
             report = await webs.load(port, CONNECTIONS, sizes.seconds / 2, RATE)
         p50.add("ripe", 1000 * percentile(report["times"], 50))
         p99.add("ripe", 1000 * percentile(report["times"], 99))

@@ -133,6 +133,7 @@ OF_ALL = {
     "load_watch",  # of the whole bot
     "list_stored_guids",  # of deliveries that GitHub lists for the whole App
     "list_asked",  # likewise
+    "list_known_guids",  # likewise
     "list_rejected_guids",  # for the operator, who replays them
     "list_open_request_ids",  # `repair` looks at every request; each has a job of its own
     "list_people_to_notify",  # likewise

@@ -15,7 +15,11 @@ from bot.flows.catalog import (
     tell_admin_of_accounts_job,
 )
 from bot.flows.repositories import leave_repositories
-from bot.flows.workspaces import find_only_workspace, list_present_workspaces
+from bot.flows.workspaces import (
+    find_only_workspace,
+    find_workspace_of_installation,
+    list_present_workspaces,
+)
 from bot.github import access as store
 from bot.github.access import AccessState, AccountAccess
 from bot.github.joining import give_stored_installation
@@ -35,7 +39,11 @@ async def admit(fact: Fact, queue: Queue, now: datetime) -> WorkspaceId | None:
     if isinstance(fact, Ping):
         return None
     await store.lock_decisions()
-    account, only_id = owner_of(fact), await find_only_workspace()
+    account = owner_of(fact)
+    decided = await find_workspace_of_installation(fact.installation_id, account.id if account else None)
+    if decided is not None:
+        return decided  # while this waited for the lock, for example by the fact before it
+    only_id = await find_only_workspace()
     if only_id is not None and await store.is_first_account():
         if account is not None:
             await store.allow_account(only_id, account, now)

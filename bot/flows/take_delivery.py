@@ -54,15 +54,10 @@ async def take_deliveries(deliveries: Sequence[Delivery], queue: Queue) -> dict[
         [to_json(delivery.fact).decode() if delivery.fact else None for delivery in deliveries],
         [delivery.outcome for delivery in deliveries],
         [delivery.note for delivery in deliveries],
-        [installation_of(delivery.fact) for delivery in deliveries],
+        [getattr(delivery.fact, "installation_id", None) for delivery in deliveries],
         [account.id if account else None for account in owners],
     )
     return {row["guid"]: DeliveryOutcome(row["outcome"]) for row in rows}
-
-
-def installation_of(fact: Fact | None) -> int | None:
-    """None if there is no fact, or if it is a ping."""
-    return getattr(fact, "installation_id", None)
 
 
 def _owner_of(fact: Fact | None) -> Account | None:

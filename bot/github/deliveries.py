@@ -96,6 +96,14 @@ def _delivery(fields: dict[str, Any]) -> Delivery:
     return Delivery(fact=FACT.validate_json(stored, extra="ignore") if stored else None, **fields)
 
 
+async def list_known_guids(guids: Iterable[str]) -> set[str]:
+    """Those that are stored and were not rejected: to store them again would change nothing."""
+    rows = await current_database().fetch(
+        "SELECT guid FROM delivery WHERE guid = ANY($1::text[]) AND outcome <> 'rejected'", list(guids)
+    )
+    return {row["guid"] for row in rows}
+
+
 async def list_rejected_guids() -> tuple[str, ...]:
     """The oldest first."""
     rows = await current_database().fetch(

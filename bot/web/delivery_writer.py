@@ -1,14 +1,15 @@
 """Stores deliveries in batches: those that arrive during a commit go with the next one."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from bot.flows.take_delivery import installation_of, take_deliveries, take_delivery
-from bot.github.deliveries import Delivery, DeliveryOutcome
+from bot.flows.take_delivery import take_deliveries, take_delivery
+from bot.github.deliveries import Delivery, DeliveryOutcome, list_known_guids
 from jobq import DatabaseUnavailableError, Queue, is_lost_connection, is_transient
 
 log = structlog.get_logger()
@@ -22,6 +23,8 @@ LOOK_EVERY = 0.2
 """Seconds between two looks for deliveries that have waited too long."""
 MOST_BATCHES = 4
 """Batches at once, of which all but the newest are slow. The other connections are for other routes."""
+MOST_ALONE = 2
+"""Deliveries at once that are not stored in a batch, for example because their account waits for an admin."""
 
 DUPLICATE = "duplicate"
 """How the log and the answer call a delivery that was stored before."""
@@ -34,6 +37,11 @@ class _Waiting:
     stored: asyncio.Future[DeliveryOutcome | None]
 
 
+class _Batch(NamedTuple):
+    taken: dict[str, DeliveryOutcome]
+    known: set[str]
+
+
 class DeliveryWriter:
     """Writes the deliveries of one process with few commits. An idle writer writes at once."""
 
@@ -44,6 +52,8 @@ class DeliveryWriter:
         self._look: asyncio.TimerHandle | None = None
         self._batches: set[asyncio.Task[None]] = set()
         self._newest: asyncio.Task[None] | None = None
+        self._alone: deque[_Waiting] = deque()
+        self._writing_alone: set[asyncio.Task[None]] = set()
 
     async def store(self, delivery: Delivery, within: float) -> DeliveryOutcome | None:
         """Returns after the commit, as `take_delivery` would. None if its GUID is stored already.
@@ -90,19 +100,31 @@ class DeliveryWriter:
         if not batch:
             return
         try:
-            taken = await self._within(batch, self._take_all)
+            taken, known = await self._within(batch, self._take_all)
         except Exception as error:
             if len(batch) == 1 or is_lost_connection(error):
                 _fail(batch, error)
             else:
                 # One of them is refused, or waits for a lock. The others shall not suffer for it.
-                await self._write_alone(batch)
+                self._write_alone(batch)
         else:
-            _answer([waiting for waiting in batch if not _is_left_out(waiting.delivery, taken)], taken)
-            await self._write_alone([waiting for waiting in batch if _is_left_out(waiting.delivery, taken)])
+            done = taken.keys() | known
+            _answer([waiting for waiting in batch if waiting.delivery.guid in done], taken)
+            self._write_alone([waiting for waiting in batch if waiting.delivery.guid not in done])
 
-    async def _write_alone(self, batch: Sequence[_Waiting]) -> None:
-        for waiting in batch:
+    def _write_alone(self, batch: Sequence[_Waiting]) -> None:
+        """Beside the next batches, which must not wait for it: strangers may send many of these."""
+        self._alone += batch
+        for _ in range(min(len(batch), MOST_ALONE - len(self._writing_alone))):
+            task = asyncio.get_running_loop().create_task(self._write_each_alone())
+            self._writing_alone.add(task)
+            task.add_done_callback(self._writing_alone.discard)
+
+    async def _write_each_alone(self) -> None:
+        while self._alone:
+            waiting = self._alone.popleft()
+            if waiting.stored.done():
+                continue
             try:
                 outcome = await self._within([waiting], self._take_alone)
             except Exception as error:
@@ -124,8 +146,12 @@ class DeliveryWriter:
         self._waiting = later
         return list(batch.values())
 
-    async def _take_all(self, deliveries: Sequence[Delivery]) -> dict[str, DeliveryOutcome]:
-        return await take_deliveries(deliveries, self._queue)
+    async def _take_all(self, deliveries: Sequence[Delivery]) -> _Batch:
+        """What was stored, and which of the others had been stored before."""
+        taken = await take_deliveries(deliveries, self._queue)
+        others = [delivery.guid for delivery in deliveries if delivery.guid not in taken]
+        with self._queue.database.ambient():
+            return _Batch(taken, await list_known_guids(others) if others else set())
 
     async def _take_alone(self, deliveries: Sequence[Delivery]) -> DeliveryOutcome | None:
         (delivery,) = deliveries
@@ -147,11 +173,6 @@ class DeliveryWriter:
             guids = [delivery.guid for delivery in deliveries]
             log.warning("deliveries are stored at the second try", guids=guids, error=type(error).__name__)
         return await database.run_within(take(deliveries), ends_at - loop.time())
-
-
-def _is_left_out(delivery: Delivery, taken: Mapping[str, DeliveryOutcome]) -> bool:
-    """Whether it was stored before, or its workspace is still to be found."""
-    return delivery.guid not in taken and installation_of(delivery.fact) is not None
 
 
 def _answer(batch: Sequence[_Waiting], taken: Mapping[str, DeliveryOutcome]) -> None:

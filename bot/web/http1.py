@@ -29,6 +29,8 @@ KEEP_ALIVE_SECONDS = 5
 """How long a connection may wait for its next request."""
 LARGEST_HEAD = 16 * 1024
 """Bytes."""
+MOST_WAITING = 16
+"""Requests of one connection that wait for an answer before them. Few clients send more than one at once."""
 LOOK_EVERY = 1.0
 
 
@@ -76,6 +78,8 @@ class Http1Protocol(HttpToolsProtocol):
         # The size so far may count a part of the body that came with the end of the head.
         if self._head_size > LARGEST_HEAD and _size_of(self.headers) > LARGEST_HEAD:
             raise ValueError("the head is too large")
+        if len(self.pipeline) >= MOST_WAITING:
+            raise ValueError("too many requests at once")
         if not self._ignores_upgrade():
             super().on_headers_complete()
 

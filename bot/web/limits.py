@@ -91,8 +91,12 @@ class _Limits:
         hosts = [name for name, _ in scope["headers"]].count(b"host")
         cap = self._caps.get(path) or self._find_cap(path)
         length = float(headers.get(b"content-length", b"inf" if b"transfer-encoding" in headers else b"0"))
-        # HTTP/1.1 wants one Host. Of several, we and a proxy before us might each believe another one.
-        if scope["http_version"] not in VERSIONS or hosts != 1:
+        # Of several Hosts, we and a proxy before us might each believe another one.
+        if (
+            scope["http_version"] not in VERSIONS
+            or hosts > 1
+            or (hosts == 0 and scope["http_version"] > "1.0")
+        ):
             return cap, length, 400
         if not _HOST.fullmatch(headers.get(b"host", b"")):
             return cap, length, 403

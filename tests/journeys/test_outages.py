@@ -134,6 +134,22 @@ async def test_a_delivery_whose_connection_was_cut_is_not_remembered(
     assert stored == count
 
 
+@pytest.mark.parametrize("count", [20, pytest.param(500, marks=pytest.mark.torture)])
+async def test_a_delivery_that_comes_five_times_at_once_is_stored_once(
+    db: Database, dsn: str, promise: Promise, count: int
+) -> None:
+    async with receiving(dsn) as client:
+        answers: list[int] = []
+        for first in range(0, count, 20):
+            numbers = [first + number % 20 for number in range(100)]
+            answers += await asyncio.gather(*(deliver(client, number) for number in numbers))
+    stored, queued = await count_deliveries(db), await db.fetchval("SELECT count(*) FROM job")
+    figure = f"{answers.count(202)} accepted, {stored} stored, {queued} jobs"
+    promise("W4", f"{count} GUIDs x 5 at once", figure)
+    assert answers == [202] * 5 * count
+    assert (stored, queued) == (count, count)
+
+
 async def cut(db: Database) -> None:
     """End every other connection to the test's database."""
     await db.execute(

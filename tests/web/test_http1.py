@@ -14,6 +14,7 @@ from bot.web.http1 import (
     HEAD_SECONDS,
     LARGEST_HEAD,
     LAST_BODY_SECONDS,
+    MOST_WAITING,
     READ_SECONDS,
     Http1Protocol,
 )
@@ -97,6 +98,15 @@ async def test_a_head_within_its_limit_may_come_with_a_large_body(url: str) -> N
 async def test_a_request_has_one_host(url: str, hosts: tuple[str, ...]) -> None:
     lines = ["POST /echo HTTP/1.1", *hosts, "Content-Length: 0", "", ""]
     assert await ask(url, "\r\n".join(lines).encode(), WITHIN) == 400
+
+
+async def test_a_health_check_of_http_1_0_needs_no_host(url: str) -> None:
+    assert await ask(url, b"POST /echo HTTP/1.0\r\nContent-Length: 0\r\n\r\n", WITHIN) == 200
+
+
+async def test_a_connection_with_too_many_requests_at_once_is_cut(url: str) -> None:
+    assert (await exchange(url, MOST_WAITING * echo("x"))).count(b"HTTP/1.1 200") == MOST_WAITING
+    assert (await exchange(url, 50 * MOST_WAITING * echo("x"))).count(b"HTTP/1.1 200") <= MOST_WAITING
 
 
 @pytest.mark.parametrize("to", ["h2c", "websocket", "nonsense"])
