@@ -170,11 +170,13 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
 READS_EVERYTHING = {"QUEUED", "STATS"}
 """They list or count jobs for people, and run rarely."""
 READS_NO_JOB = {"ADMISSION_LOCK", "DATABASE_HEALTH"}
+INCOMPLETE = {"SAVE_WITH"}
+"""The application gives its own statement; the rest is SAVE_ALL."""
 
 
 def test_these_tests_cover_every_statement() -> None:
     statements = {name for name in vars(sql) if name.isupper()}
-    assert statements == set(ARGUMENTS) | READS_EVERYTHING | READS_NO_JOB
+    assert statements == set(ARGUMENTS) | READS_EVERYTHING | READS_NO_JOB | INCOMPLETE
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

@@ -350,6 +350,13 @@ async def test_rows_and_their_jobs_are_saved_with_one_statement(queue: Queue) ->
     assert due == {f'{{"name": "{name}"}}': NOON for name in ("ana", "ben", "cho")}
 
 
+async def test_jobs_that_are_saved_with_rows_keep_their_concurrency_keys(queue: Queue) -> None:
+    job = JOB.model_copy(update={"concurrency_key": "slack", "concurrency_limit": 3})
+    await queue.save_with("SELECT 'a' AS job_key, $1::int AS more", {"a": job}, 1)
+    (row,) = await list_rows(queue.database)
+    assert (row["concurrency_key"], row["concurrency_limit"]) == ("slack", 3)
+
+
 async def test_a_row_without_a_key_has_no_job(queue: Queue) -> None:
     rows = await queue.save_with("SELECT NULL AS job_key, $1 + 1 AS more", {"a": JOB}, 1)
     assert [row["more"] for row in rows] == [2]
