@@ -1,4 +1,4 @@
-"""The state that `ripe up` hands to the supervisor when it turns into it. Imports the standard library only."""
+"""The state that `ripe up` hands to the supervisor. Imports the standard library only, like the supervisor."""
 
 import json
 import os
