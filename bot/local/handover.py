@@ -1,4 +1,4 @@
-"""The state that `ripe up` hands to the supervisor. Imports the standard library only, like the supervisor."""
+"""The state that `ripe up` hands to the supervisor. Imports the standard library only, as that does."""
 
 import json
 import os
