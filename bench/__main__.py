@@ -16,6 +16,7 @@ from bench.accept import measure_accept
 from bench.costs import measure_costs
 from bench.figures import Figure
 from bench.machine import Machine
+from bench.memory import measure_memory
 from bench.report import render_row, write_report
 from bench.strangers import measure_strangers
 from bench.throughput import FULL, QUICK, Sizes
@@ -34,6 +35,7 @@ MEASURES: tuple[Measure, ...] = (
     behaviour.measure_rescue,
     measure_strangers,
     measure_accept,
+    measure_memory,
 )
 
 
