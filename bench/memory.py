@@ -53,7 +53,7 @@ async def measure_memory(machine: Machine, sizes: Sizes) -> list[Figure]:
     """Of `ripe up` in the sandbox, and of a web and a worker under honcho as the Procfile starts them."""
     home = Path(tempfile.mkdtemp(prefix="ripe-memory-"))
     try:
-        async with machine.database(JOBQ) as dsn, _up(home / "up", dsn) as process:
+        async with machine.database(JOBQ) as dsn, _up(home, dsn) as process:
             in_one = await _settled(process)
             idle = await _idle_percent(process, sizes.seconds)
         async with machine.database(JOBQ) as dsn, _pair(home, dsn) as process:
@@ -75,13 +75,12 @@ def _at_most(measure: str, value: float, goal: float, unit: str) -> Figure:
 @asynccontextmanager
 async def _up(home: Path, dsn: str) -> AsyncIterator[psutil.Process]:
     """`ripe up` whose first DM is there."""
-    home.mkdir()
     port = find_free_port(webs.HOST)
     unset = {name.upper(): "" for name in Settings.model_fields}
     own = {"RIPE_HOME": str(home), "PORT": str(port), "DATABASE_URL": dsn}
     async with _running([sys.executable, "-m", "bot", "up"], child_environment(unset | own)) as process:
         async with asyncio.timeout(STARTS_WITHIN):
-            while not await asyncio.to_thread(has_dm, f"http://{webs.HOST}:{port}"):
+            while not await asyncio.to_thread(has_dm, f"http://{webs.HOST}:{port}"):  # noqa: ASYNC110 - of others
                 await asyncio.sleep(0.1)
         yield process
 
@@ -94,7 +93,7 @@ async def _pair(home: Path, dsn: str) -> AsyncIterator[psutil.Process]:
     command = [sys.executable, "-m", "honcho", "-f", str(ROOT / "Procfile"), "start", "web", "worker"]
     async with _running(command, environ) as process:
         async with asyncio.timeout(STARTS_WITHIN):
-            while len(process.children(recursive=True)) < 2:
+            while len(process.children(recursive=True)) < 2:  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.1)
         yield process
 

@@ -47,7 +47,7 @@ class PostgresProcess:
 
 
 class Handover:
-    """The process to keep running, the note of the running bot, a greeting, and the database if it is embedded.
+    """The process to keep running, the note of the running bot, a greeting, and an embedded database.
 
     `guardian` is the process and the pipe of the guardian that watches the database.
     """

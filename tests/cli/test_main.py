@@ -68,4 +68,4 @@ def test_help_needs_neither_the_bot_nor_its_libraries() -> None:
 def test_a_server_loads_no_parser_no_colours_and_pygithub_only_when_it_is_used() -> None:
     loaded = modules_of("import bot.__main__, bot.cli.servers, bot.web.app, bot.worker")
     assert "structlog" in loaded
-    assert not loaded & {"typer", "rich", "pygments", "github", "requests"}
+    assert not loaded & {"typer", "rich", "pygments", "github", "requests", "httpx"}
