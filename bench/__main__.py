@@ -17,6 +17,7 @@ from bench.costs import measure_costs
 from bench.facts import measure_facts
 from bench.figures import Figure
 from bench.machine import Machine
+from bench.memory import measure_memory
 from bench.report import render_row, write_report
 from bench.strangers import measure_strangers
 from bench.throughput import FULL, QUICK, Sizes
@@ -37,6 +38,7 @@ MEASURES: tuple[Measure, ...] = (
     measure_strangers,
     measure_accept,
     measure_facts,
+    measure_memory,
 )
 
 

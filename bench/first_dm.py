@@ -57,7 +57,7 @@ def _measure(folder: Path) -> int:
     cloned_at = time.monotonic()
     with _running(clone, folder / "home", output) as (process, address):
         installed_at = _wait_until(lambda: _is_installed(clone), process, output)
-        asked_at = _wait_until(lambda: _has_dm(address), process, output)
+        asked_at = _wait_until(lambda: has_dm(address), process, output)
     seconds = asked_at - begun_at
     sys.stdout.write(
         f"{seconds:.1f} s from git clone to the first DM; the goal is under {GOAL:.0f} s.\n"
@@ -107,7 +107,7 @@ def _is_installed(clone: Path) -> bool:
     return (clone / ".venv" / ".ready").exists()
 
 
-def _has_dm(address: str) -> bool:
+def has_dm(address: str) -> bool:
     """Whether the page shows one. Until everything is up it shows nothing, or an error."""
     try:
         with urllib.request.urlopen(f"{address}/page/state", timeout=ANSWERS_WITHIN) as answer:  # noqa: S310 - http

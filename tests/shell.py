@@ -52,6 +52,15 @@ def bare_environment() -> dict[str, str]:
     return bare | {"PYTHONPATH": str(ROOT)}
 
 
+def modules_of(script: str) -> set[str]:
+    """The modules that such a process has loaded at its end."""
+    report = f"import sys; {script}; print(*(name for name, module in sys.modules.items() if module))"
+    ended = subprocess.run(  # noqa: S603 - every word of it is ours
+        [sys.executable, "-c", report], env=bare_environment(), capture_output=True, text=True, check=True
+    )
+    return set(ended.stdout.split())
+
+
 class _Forking:
     """A process that has imported the program, and runs commands one after the other."""
 

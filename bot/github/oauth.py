@@ -9,15 +9,17 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from bot.encryption import tls_context
 from bot.github.model import Account, GitHubError
 from bot.model import HIDING, AccountId, InstallationId, UserError, Value
+
+if TYPE_CHECKING:
+    import httpx
 
 ANSWERS_WITHIN = 15.0
 """Seconds."""
@@ -140,12 +142,14 @@ class GitHubOAuth:
 
     @asynccontextmanager
     async def _session(self, code: str, verifier: str) -> AsyncIterator["_Session"]:
+        import httpx  # here, because most processes ask nobody
+
         async with httpx.AsyncClient(
             timeout=ANSWERS_WITHIN, verify=tls_context(), follow_redirects=False
         ) as client:
             yield _Session(client, self._api_url, await self._exchange(client, code, verifier))
 
-    async def _exchange(self, client: httpx.AsyncClient, code: str, verifier: str) -> SecretStr:
+    async def _exchange(self, client: "httpx.AsyncClient", code: str, verifier: str) -> SecretStr:
         if not 0 < len(code) <= LONGEST_CODE:
             raise OAuthError("GitHub sent you back without a usable code. Begin again.")
         fields = {
@@ -177,7 +181,7 @@ class GitHubOAuth:
 class _Session:
     """The questions that the person's token allows."""
 
-    def __init__(self, client: httpx.AsyncClient, api_url: str, token: SecretStr) -> None:
+    def __init__(self, client: "httpx.AsyncClient", api_url: str, token: SecretStr) -> None:
         self._client = client
         self._api_url = api_url
         self._token = token
@@ -210,7 +214,7 @@ class _Session:
         membership = _parse(_Membership, reply)
         return membership.role == "admin" and membership.state == "active"
 
-    async def _get(self, path: str) -> httpx.Response:
+    async def _get(self, path: str) -> "httpx.Response":
         headers = {
             "Accept": "application/vnd.github+json",
             "Authorization": f"Bearer {self._token.get_secret_value()}",
@@ -227,7 +231,9 @@ class _Session:
                 raise OAuthError(f"GitHub answers {status}. Try again later.")
 
 
-async def _send(sending: Awaitable[httpx.Response]) -> httpx.Response:
+async def _send(sending: "Awaitable[httpx.Response]") -> "httpx.Response":
+    import httpx
+
     try:
         async with asyncio.timeout(ANSWERS_WITHIN):  # of the whole; httpx bounds each part of an answer
             return await sending
@@ -235,7 +241,7 @@ async def _send(sending: Awaitable[httpx.Response]) -> httpx.Response:
         raise OAuthError(f"GitHub gave no answer ({type(error).__name__}). Begin again.") from None
 
 
-def _read_object(reply: httpx.Response) -> dict[str, Any]:
+def _read_object(reply: "httpx.Response") -> dict[str, Any]:
     try:
         return _OBJECT.validate_json(reply.content)
     except ValidationError:
@@ -243,7 +249,7 @@ def _read_object(reply: httpx.Response) -> dict[str, Any]:
         raise OAuthError(f"GitHub's answer ({reply.status_code}) makes no sense. Begin again.") from None
 
 
-def _parse(kind: type[Kind], reply: httpx.Response) -> Kind:
+def _parse(kind: type[Kind], reply: "httpx.Response") -> Kind:
     try:
         return kind.model_validate_json(reply.content)
     except ValidationError:

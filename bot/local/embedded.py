@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,15 +107,12 @@ class EmbeddedPostgres:
         """Whether the server ended before `stop`."""
         return self._server is not None and self._server.has_ended()
 
-    def hand_over(self, command: Sequence[str], note: str) -> Handover:
-        """The arguments with which the supervisor runs `command` on this server and stops the server.
-
-        The guardian's pipe stays open when this process turns itself into another.
-        """
-        if self._guardian is None:
-            return Handover(command, note, self._running())
-        os.set_inheritable(self._guardian.pipe, True)
-        return Handover(command, note, self._running(), (self._guardian.pid, self._guardian.pipe))
+    def hand_over(self, handover: Handover) -> None:
+        """Add this server, and the guardian's pipe, which then stays open in another program."""
+        handover.postgres = self._running()
+        if self._guardian is not None:
+            os.set_inheritable(self._guardian.pipe, True)
+            handover.guardian = (self._guardian.pid, self._guardian.pipe)
 
     def _forget(self) -> None:
         self._server = None

@@ -47,7 +47,7 @@ class PostgresProcess:
 
 
 class Handover:
-    """The process to keep running, its database if that is embedded, and the note of the running bot.
+    """The process to keep running, the note of the running bot, a greeting, and an embedded database.
 
     `guardian` is the process and the pipe of the guardian that watches the database.
     """
@@ -56,11 +56,13 @@ class Handover:
         self,
         command: Sequence[str],
         note: str,
+        greeting: str,
         postgres: PostgresProcess | None = None,
         guardian: tuple[int, int] | None = None,
     ) -> None:
         self.command = command
         self.note = note
+        self.greeting = greeting
         self.postgres = postgres
         self.guardian = guardian
 
@@ -68,10 +70,10 @@ class Handover:
         """All of it as text, without secrets: every user of this machine may read a command line."""
         postgres = self.postgres
         server = None if postgres is None else [postgres.pid, postgres.log, postgres.own_sockets]
-        return json.dumps([self.command, self.note, server, self.guardian])
+        return json.dumps([self.command, self.note, self.greeting, server, self.guardian])
 
 
 def load_handover(text: str) -> Handover:
     """Read the output of `dump`, in the same process."""
-    command, note, server, guardian = json.loads(text)
-    return Handover(command, note, PostgresProcess(*server) if server else None, guardian)
+    command, note, greeting, server, guardian = json.loads(text)
+    return Handover(command, note, greeting, PostgresProcess(*server) if server else None, guardian)

@@ -37,8 +37,15 @@ def locked(home: Path) -> Iterator[int]:
         yield lock.fileno()
 
 
-def announce(home: Path, environment: Mapping[str, str]) -> Path:
-    """Write a note, so that other commands on this machine, such as `ripe why`, find the running bot."""
+@contextmanager
+def announced(home: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+    """While the block runs, let other commands on this machine, such as `ripe why`, find the running bot.
+
+    Yields the note that they read.
+    """
     path = running_file(home)
     write_private(path, json.dumps(environment, indent=2))
-    return path
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)

@@ -38,6 +38,7 @@ def main() -> int:
     guardian = start_guardian() if handover.guardian is None else Guardian(*handover.guardian)
     supervisor = Supervisor(handover, signals, guardian)
     try:
+        show(handover.greeting)
         problem = supervisor.keep()
     finally:
         supervisor.end()

@@ -20,10 +20,10 @@ from bot.credentials import complete_settings
 from bot.local.embedded import EmbeddedPostgres
 from bot.local.generated import find_or_make_secret_key
 from bot.local.handover import Handover
-from bot.local.home import announce, locked, make_home
+from bot.local.home import announced, locked, make_home
 from bot.local.processes import HOST, base_url, make_environment
 from bot.local.setup import check_setup, offer_setup
-from bot.local.supervisor import HEARD
+from bot.local.supervisor import HEARD, STOPS
 from bot.migrations import migrate
 from bot.model import OperatorError
 from bot.settings import Settings, child_environment
@@ -53,22 +53,28 @@ async def run_up(
             settings = _add_generated(settings, dsn, home)
             await _migrate(settings, show)
             settings = await _set_up(settings, _SetupServer(home, server), stop, show, reopens=reopens)
-            await _block_signals()
             if not stop.is_set():
-                show(_greeting(settings))
                 environment = make_environment(settings, home)
-                note = str(announce(home, environment))
-                os.set_inheritable(lock, True)
-                handover = server.hand_over(command, note) if server else Handover(command, note)
-                _become_supervisor(handover, environment)
+                with announced(home, environment) as note:
+                    handover = Handover(command, str(note), _greeting(settings))
+                    if server is not None:
+                        server.hand_over(handover)
+                    os.set_inheritable(lock, True)
+                    await _hold_signals(stop)
+                    if not stop.is_set():
+                        _become_supervisor(handover, environment)
         show("Stopped.")
 
 
-async def _block_signals() -> None:
-    """Keep signals for the supervisor. Those that have come already are seen by the event loop first."""
-    await asyncio.get_running_loop().shutdown_default_executor()  # its threads would take signals
+async def _hold_signals(stop: asyncio.Event) -> None:
+    """Keep signals for the supervisor. Those that have come already set `stop`."""
+    loop = asyncio.get_running_loop()
     signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     await asyncio.sleep(0.01)
+    # Threads of libraries may still take a signal. The loop would hear of it too late.
+    for number in STOPS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, lambda *_: stop.set())
 
 
 def _become_supervisor(handover: Handover, environment: Mapping[str, str]) -> NoReturn:
@@ -95,14 +101,11 @@ class _SetupServer:
         given: dict[str, Any] = {name.lower(): value for name, value in environment.items()}
         settings = Settings(**given)
         label_output(settings)
-        note = announce(self.home, environment)
         parts = {"web": run_web(settings, stop)}
         if self.server is not None:
             parts["postgres"] = _watch(self.server, stop)
-        try:
+        with announced(self.home, environment):
             await run_together(parts, stop)
-        finally:
-            note.unlink()
 
 
 @asynccontextmanager

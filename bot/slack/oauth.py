@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
-import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from bot.encryption import tls_context
@@ -36,6 +35,8 @@ async def exchange_code(
 
     Raises SlackRefusedError, SlackOutcomeUnknownError and NotOneWorkspaceError.
     """
+    import httpx  # here, because most processes exchange none
+
     fields = {"code": code, "redirect_uri": redirect_uri}
     auth = httpx.BasicAuth(client_id, client_secret.get_secret_value())
     try:

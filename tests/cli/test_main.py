@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shell import ROOT, bare_environment
+from tests.shell import ROOT, bare_environment, modules_of
 
 
 def ripe(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -60,21 +60,12 @@ def test_the_sandbox_is_not_a_command_for_people(tmp_path: Path) -> None:
     assert "sandbox" not in help_text
 
 
-def test_help_needs_neither_the_bot_nor_its_libraries(tmp_path: Path) -> None:
+def test_help_needs_neither_the_bot_nor_its_libraries() -> None:
     loaded = modules_of("from bot.cli.program import cli; cli(['--help'], standalone_mode=False)")
     assert not loaded & {"asyncio", "asyncpg", "pydantic", "rich", "structlog", "bot.settings"}
 
 
-def test_a_server_loads_no_parser_no_colours_and_pygithub_only_when_it_is_used(tmp_path: Path) -> None:
+def test_a_server_loads_no_parser_no_colours_and_pygithub_only_when_it_is_used() -> None:
     loaded = modules_of("import bot.__main__, bot.cli.servers, bot.web.app, bot.worker")
     assert "structlog" in loaded
-    assert not loaded & {"typer", "rich", "pygments", "github", "requests"}
-
-
-def modules_of(script: str) -> set[str]:
-    """The modules that such a process has loaded at its end."""
-    report = f"import sys; {script}; print(*(name for name, module in sys.modules.items() if module))"
-    ended = subprocess.run(  # noqa: S603 - every word of it is ours
-        [sys.executable, "-c", report], env=bare_environment(), capture_output=True, text=True, check=True
-    )
-    return set(ended.stdout.split())
+    assert not loaded & {"typer", "rich", "pygments", "github", "requests", "httpx"}

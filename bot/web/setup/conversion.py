@@ -5,12 +5,15 @@ https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest
 
 import asyncio
 import re
+from typing import TYPE_CHECKING
 
-import httpx
 from pydantic import ConfigDict, Field, SecretStr, ValidationError
 
 from bot.encryption import tls_context
 from bot.model import Parsed, UserError
+
+if TYPE_CHECKING:
+    import httpx
 
 ANSWERS_WITHIN = 15.0
 """Seconds."""
@@ -50,6 +53,8 @@ async def convert(api_url: str, code: str) -> MadeApp:
 
     GitHub is asked once: if its answer is lost, nobody can know whether the code is used up.
     """
+    import httpx  # here, because most processes ask nobody
+
     if not _CODE.fullmatch(code):
         raise ConversionError("GitHub sent you back without a usable code.")
     try:
@@ -69,7 +74,7 @@ async def convert(api_url: str, code: str) -> MadeApp:
     return _parse(answer)
 
 
-def _parse(answer: httpx.Response) -> MadeApp:
+def _parse(answer: "httpx.Response") -> MadeApp:
     if answer.status_code == 404:
         raise ConversionError(
             "GitHub does not know this code: it was used before, or is older than an hour. "
