@@ -43,7 +43,7 @@ ENDS_WITHIN = 30.0
 
 
 class Sizes(Protocol):
-    """What `bench.throughput.Sizes` has; importing it would import the queue's peers."""
+    """As `bench.throughput.Sizes`, whose import would bring in the queue's peers."""
 
     @property
     def seconds(self) -> int: ...

@@ -11,7 +11,7 @@ from bot.encryption import find_secret_key
 from bot.files import make_private_folder, open_private, read_private, write_private
 from bot.local.embedded import EmbeddedPostgres
 from bot.local.generated import find_or_make_sandbox_credentials, find_or_make_secret_key
-from bot.local.home import announce, locked, make_home
+from bot.local.home import announced, locked, make_home
 from bot.model import OperatorError
 from bot.sandbox.documents import find_document, save_document
 from bot.sandbox.github.seed import seed
@@ -57,9 +57,9 @@ def test_the_note_of_a_running_bot_is_no_link(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(OperatorError):
         load_settings_of_running_bot()
     # A new note takes the place of the link.
-    announce(tmp_path, {"PORT": "1"})
-    assert mode(tmp_path / "running.json") == 0o600
-    assert not (tmp_path / "running.json").is_symlink()
+    with announced(tmp_path, {"PORT": "1"}):
+        assert mode(tmp_path / "running.json") == 0o600
+        assert not (tmp_path / "running.json").is_symlink()
 
 
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:

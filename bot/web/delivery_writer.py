@@ -39,7 +39,7 @@ class _Waiting:
 
 class _Batch(NamedTuple):
     taken: dict[str, DeliveryOutcome]
-    known: set[str]
+    stored_before: set[str]
 
 
 class DeliveryWriter:
@@ -100,7 +100,7 @@ class DeliveryWriter:
         if not batch:
             return
         try:
-            taken, known = await self._within(batch, self._take_all)
+            taken, stored_before = await self._within(batch, self._take_all)
         except Exception as error:
             if len(batch) == 1 or is_lost_connection(error):
                 _fail(batch, error)
@@ -108,7 +108,7 @@ class DeliveryWriter:
                 # One of them is refused, or waits for a lock. The others shall not suffer for it.
                 self._write_alone(batch)
         else:
-            done = taken.keys() | known
+            done = taken.keys() | stored_before
             _answer([waiting for waiting in batch if waiting.delivery.guid in done], taken)
             self._write_alone([waiting for waiting in batch if waiting.delivery.guid not in done])
 
@@ -147,7 +147,7 @@ class DeliveryWriter:
         return list(batch.values())
 
     async def _take_all(self, deliveries: Sequence[Delivery]) -> _Batch:
-        """What was stored, and which of the others had been stored before."""
+        """The GUIDs that were stored now, and those of the others that had been stored before."""
         taken = await take_deliveries(deliveries, self._queue)
         others = [delivery.guid for delivery in deliveries if delivery.guid not in taken]
         with self._queue.database.ambient():

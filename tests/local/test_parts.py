@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 import structlog
 
-from bot.local.parts import LabelledLines, PartStoppedError, run_together
+from bot.local.parts import LabelledLines, run_together
 from bot.logs import setup_logs
 from bot.model import OperatorError
 from tests.shell import modules_of
@@ -89,7 +89,7 @@ async def test_if_one_part_ends_the_others_end_in_good_order_and_the_error_names
         await stop.wait()
         seen.append("ended well")
 
-    with pytest.raises(PartStoppedError, match=f"^worker ended: {reason}$"):
+    with pytest.raises(OperatorError, match=f"^worker ended: {reason}$"):
         await run_together({"web": other(), "worker": part()}, stop)  # type: ignore[dict-item]
     assert seen == ["ended well"]
 
@@ -97,7 +97,7 @@ async def test_if_one_part_ends_the_others_end_in_good_order_and_the_error_names
 @pytest.mark.usefixtures("logging_as_before")
 async def test_the_traceback_of_a_bug_names_its_part(output: io.StringIO, lines: LabelledLines) -> None:
     setup_logs(form="text", stream=cast("io.TextIOWrapper", lines))
-    with suppress(PartStoppedError):
+    with suppress(OperatorError):
         await run_together({"web": fails()}, asyncio.Event())
     written = output.getvalue().splitlines()
     assert any("Traceback" in line for line in written)

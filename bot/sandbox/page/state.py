@@ -47,7 +47,7 @@ async def load_page(app: App, snapshot: Json) -> Json:
 
 
 async def _describe_rules(app: App, repositories: Iterable[str]) -> dict[str, str]:
-    """Who reviews what, by the name of the repository."""
+    """The reviewers of each pattern, by the name of the repository."""
     configs = await list_rules(app.workspace_id)
     return {name: describe_rules(name, configs.get(name.lower())) for name in repositories}
 

@@ -1,4 +1,4 @@
-"""What the page says about rules, and what its routes take from people who type curl."""
+"""The page names the rules as they are, and its routes accept what people type with curl."""
 
 import re
 import shlex
