@@ -11,6 +11,7 @@ import pytest
 from bot.actions.admin import ADMIN
 from bot.actions.buttons import PRESS
 from bot.sandbox.github.server import Fault as GitHubFault
+from bot.sandbox.slack import payloads
 from bot.sandbox.slack.model import Fault, Reply
 from bot.slack.commands import ADMIN_WORDS, Command, parse_command
 from bot.slack.messages import SAY
@@ -56,17 +57,9 @@ async def prepared(dsn: str) -> AsyncIterator[tuple[Whole, Proxy]]:
 
 async def press(ripe: Whole, name: str, value: str) -> Reply:
     """Press a button of Ana's DM, with another name and value: not all have a message of their own here."""
-    message = ripe.messages("ana")[0]
-    payload = {
-        "type": "block_actions",
-        "team": {"id": ripe.slack.state.team_id},
-        "user": {"id": ripe.slack.user("ana").id},
-        "trigger_id": f"{name}.{value}.{time.monotonic_ns()}",
-        "channel": {"id": message.channel},
-        "container": {"type": "message", "message_ts": message.ts, "channel_id": message.channel},
-        "actions": [{"action_id": name, "block_id": "b", "type": "button", "value": value}],
-    }
-    return await ripe.slack.sender.send_payload(payload)
+    user, message = ripe.slack.user("ana"), ripe.messages("ana")[0]
+    action = {"action_id": name, "block_id": "b", "type": "button", "value": value}
+    return await ripe.slack.sender.send_payload(payloads.message_click(ripe.slack, user, message, action))
 
 
 async def try_all(
