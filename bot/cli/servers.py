@@ -4,9 +4,8 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-
-import uvloop
 
 from bot.logs import setup_logs
 from bot.migrations import check_schema
@@ -19,6 +18,10 @@ from bot.settings import (
 
 if TYPE_CHECKING:
     from bot.web.app import MakePages
+
+new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+with suppress(ImportError):  # not every platform has it
+    from uvloop import new_event_loop
 
 
 def up(*, opens_setup: bool) -> None:
@@ -73,7 +76,7 @@ def run_until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) 
         gc.freeze()
         await run(stop)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(until_signal())
 
 

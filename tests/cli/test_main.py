@@ -69,3 +69,14 @@ def test_a_server_loads_no_parser_no_colours_and_pygithub_only_when_it_is_used()
     loaded = modules_of("import bot.__main__, bot.cli.servers, bot.web.app, bot.worker")
     assert "structlog" in loaded
     assert not loaded & {"typer", "rich", "pygments", "github", "requests", "httpx"}
+
+
+def test_a_process_runs_on_a_platform_without_uvloop() -> None:
+    code = (
+        "import asyncio, sys; sys.modules['uvloop'] = None\n"
+        "from bot.cli.servers import run_until_signal\n"
+        "async def run(stop): print(type(asyncio.get_running_loop()).__module__)\n"
+        "run_until_signal(run)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert result.stdout.startswith("asyncio.")
