@@ -29,7 +29,13 @@ PEOPLE_A_RULE = 8
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 NAMES = ("api", "billing", "core", "db", "docs", "lib", "search", "tests", "util", "web")
 ENDINGS = ("go", "md", "py", "sql", "ts")
-SHAPES = ("{service}/{name}/**", "/{service}/", "{service}/**/*.{ending}", "**/{name}/{service}/*.{ending}", "{service}/{name}/*.{{{ending},txt}}")  # fmt: skip
+SHAPES = (
+    "{service}/{name}/**",
+    "/{service}/",
+    "{service}/**/*.{ending}",
+    "**/{name}/{service}/*.{ending}",
+    "{service}/{name}/*.{{{ending},txt}}",
+)
 
 
 async def measure_choice(_machine: "Machine", sizes: "Sizes") -> list[Figure]:
@@ -69,7 +75,9 @@ def _rules() -> Iterator[dict[str, object]]:
     for number in range(RULES):
         shape = SHAPES[number % len(SHAPES)]
         pattern = shape.format(
-            service=f"service-{number}", name=NAMES[number % len(NAMES)], ending=ENDINGS[number % len(ENDINGS)]
+            service=f"service-{number}",
+            name=NAMES[number % len(NAMES)],
+            ending=ENDINGS[number % len(ENDINGS)],
         )
         owners = [f"person-{(number * 4 + n) % PEOPLE}" for n in range(PEOPLE_A_RULE)]
         yield {"paths": [pattern], "people": owners} | ({"at_least": 1} if number % 10 == 0 else {})
@@ -95,9 +103,13 @@ def _files(number: int) -> tuple[str, ...]:
     """Files of three services, as in a large change."""
     chance = random.Random(number)  # noqa: S311 - the same in each run
     services = [chance.randrange(2 * RULES) for _ in range(3)]
+    names = [
+        (chance.choice(services), chance.choice(NAMES), chance.choice(NAMES), chance.choice(ENDINGS))
+        for _ in range(FILES)
+    ]
     return tuple(
-        f"service-{chance.choice(services)}/{chance.choice(NAMES)}/part-{file}/{chance.choice(NAMES)}.{chance.choice(ENDINGS)}"
-        for file in range(FILES)
+        f"service-{service}/{folder}/part-{file}/{name}.{ending}"
+        for file, (service, folder, name, ending) in enumerate(names)
     )
 
 

@@ -47,7 +47,10 @@ async def _looks(database: Database, company: Company) -> AsyncIterator[tuple[st
     # As many as a company has an hour: eight deliveries a pull request.
     guids = [f"{number:032x}" for number in range(company.people)]
     yield "missed deliveries", await _best(lambda: list_stored_guids(guids))
-    yield "first digests", await _seconds(schedule_digests(_tick(SCHEDULE_DIGESTS, now), queue=queue, clock=clock))
+    yield (
+        "first digests",
+        await _seconds(schedule_digests(_tick(SCHEDULE_DIGESTS, now), queue=queue, clock=clock)),
+    )
     yield "repair", await _seconds(repair(_tick(REPAIR, now), queue=queue))
     yield "tidy", await _seconds(tidy(_tick(TIDY, now), queue=queue, clock=Clock(TIDIED_AFTER)))
 

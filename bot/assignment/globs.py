@@ -121,7 +121,6 @@ class Glob:
             places = part.find_in(places)
         return self._tail.ends_any(places)
 
-
     def _list_likely(self, paths: Paths) -> list[str]:
         """The paths that are left after the cheapest question, whose answer other patterns share."""
         if self._top is not None:
