@@ -16,6 +16,7 @@ from bench.accept import measure_accept
 from bench.costs import measure_costs
 from bench.facts import measure_facts
 from bench.figures import Figure
+from bench.growth import measure_growth
 from bench.machine import Machine
 from bench.memory import measure_memory
 from bench.report import render_row, write_report
@@ -57,13 +58,16 @@ async def run(machine: Machine, sizes: Sizes, *, does_write: bool) -> bool:
         measured = await measure(machine, sizes)
         _show_all(measured, started_at)
         figures += measured
+    grown, measured = await measure_growth(machine, sizes)
+    _show_all(measured, started_at)
+    figures += measured
     costs, worker_cost = await measure_costs(machine, sizes)
     _show_all([worker_cost], started_at)
     figures.append(worker_cost)
     show("µs of processor time per job: " + ", ".join(f"{name} {cost:.1f}" for name, cost in costs.items()))
     if does_write:
         postgres = await machine.ask("SHOW server_version")
-        write_report(figures, rates, costs, sizes, postgres)
+        write_report(figures, rates, costs, grown, sizes, postgres)
     return all(figure.is_met for figure in figures)
 
 

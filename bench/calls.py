@@ -5,6 +5,8 @@ import contextlib
 import json
 import re
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ from jobq import Database
 REVIEWERS = 100
 ALL_DAY = json.dumps({day: ["00:00:00", "23:59:59"] for day in range(7)})
 _PULL = re.compile(rb"pull(?:/|%2F|\\/)(\d+)")
+Asking = Callable[[int], bytes]
+"""The body of the webhook of a number."""
 SETTLES_WITHIN = 20.0
 """Seconds after the last webhook."""
 
@@ -61,21 +65,48 @@ class Slack:
                 await self.changed.wait_for(lambda: len(self.posted_at) >= count)
 
 
-async def measure(dsn: str, home: Path, rate: float, seconds: float) -> tuple[list[float], int]:
-    """The seconds from each webhook to its call, and how many calls there should be."""
+class Way:
+    """From webhooks to Slack: a web server, a worker and a Slack of ours."""
+
+    def __init__(self, slack: Slack, port: int, ask: Asking) -> None:
+        self._slack = slack
+        self._port = port
+        self._ask = ask
+        self._next = 0
+
+    async def measure(self, rate: float, seconds: float) -> list[float]:
+        """The seconds from each webhook to its call. Those that led to no call are missing."""
+        numbers = range(self._next, self._next + max(1, int(rate * seconds)))
+        self._next = numbers.stop
+        posted_at = self._slack.posted_at
+        before = len(posted_at)
+        sent_at = await _ask_for_reviews(self._port, self._ask, numbers, rate)
+        await self._slack.wait_for(before + len(numbers))
+        return [posted_at[number] - at for number, at in sent_at.items() if number in posted_at]
+
+
+@asynccontextmanager
+async def way(dsn: str, home: Path, ask: Asking) -> AsyncIterator[Way]:
+    """The webhooks are what `ask` makes of their number. The first has gone its way."""
     slack = Slack()
-    payload = payload_of("review_requested")
-    await _fill(dsn, payload)
-    numbers = range(1, 1 + int(rate * seconds))
     async with serving(slack.web()) as address:
         more = {"SLACK_API_URL": f"{address}/api/", "RIPE_MODE": "live"}
         async with webs.ripe(dsn, home, **more) as port, webs.worker(dsn, home, **more):
-            await _ask_for_reviews(port, payload, range(1), rate)  # everything is imported and planned
-            await slack.wait_for(1)
-            sent_at = await _ask_for_reviews(port, payload, numbers, rate)
-            await slack.wait_for(1 + len(numbers))
-    times = [slack.posted_at[number] - at for number, at in sent_at.items() if number in slack.posted_at]
-    return times, len(numbers)
+            opened = Way(slack, port, ask)
+            await opened.measure(1, 1)  # everything is imported and planned
+            yield opened
+
+
+async def measure(dsn: str, home: Path, rate: float, seconds: float) -> tuple[list[float], int]:
+    """The seconds from each webhook to its call, and how many calls there should be."""
+    payload = payload_of("review_requested")
+    await _fill(dsn, payload)
+
+    def ask(number: int) -> bytes:
+        return ask_for_review(payload, number, _reviewer(number % REVIEWERS))
+
+    async with way(dsn, home, ask) as opened:
+        return await opened.measure(rate, seconds), int(rate * seconds)
 
 
 async def _fill(dsn: str, payload: dict[str, Any]) -> None:
@@ -101,9 +132,7 @@ def _reviewer(number: int) -> Account:
     return Account(id=AccountId(500_000 + number), login=f"reviewer-{number}")
 
 
-async def _ask_for_reviews(
-    port: int, payload: dict[str, Any], numbers: range, rate: float
-) -> dict[int, float]:
+async def _ask_for_reviews(port: int, ask: Asking, numbers: range, rate: float) -> dict[int, float]:
     """When each webhook was sent, by the number of its pull request."""
     sent_at: dict[int, float] = {}
     async with (
@@ -112,15 +141,15 @@ async def _ask_for_reviews(
     ):
         began = time.monotonic()
         for number in numbers:
-            body = _asking(payload, number)
+            body = ask(number)
             await asyncio.sleep(max(0.0, began + (number - numbers[0]) / rate - time.monotonic()))
             sent_at[10_000 + number] = time.monotonic()
             group.create_task(_post(client, body, number))
     return sent_at
 
 
-def _asking(payload: dict[str, Any], number: int) -> bytes:
-    account = _reviewer(number % REVIEWERS)
+def ask_for_review(payload: dict[str, Any], number: int, account: Account) -> bytes:
+    """The body of a webhook that asks for a review of a pull request of its own."""
     reviewer = payload["sender"] | {"id": account.id, "login": account.login}
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"  # noqa: TID251
     pull_request = payload["pull_request"] | {

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import asyncpg
 import psutil
@@ -13,8 +14,8 @@ import psutil
 from bench.figures import Figure, Rounds, at_least
 from bench.machine import Machine
 from bench.process import load_subject
+from bench.subjects.jobq import SUBJECT as JOBQ
 from bench.subjects.model import Subject
-from bench.throughput import JOBQ, Sizes
 from bot.flows.catalog import apply_fact_job
 from bot.github.deliveries import Delivery, DeliveryOutcome
 from bot.github.model import (
@@ -34,9 +35,10 @@ from bot.model import AccountId, InstallationId, PullRequestId, RepositoryId, Wo
 from bot.people.store import map_account, upsert_person
 from jobq import Database, Queue
 
+if TYPE_CHECKING:  # these import the queue's peers, which this does not need
+    from bench.throughput import Sizes
+
 WORKSPACE, INSTALLATION = WorkspaceId(1), InstallationId(5)
-REPOSITORIES = [Repository(id=RepositoryId(300 + n), full_name=f"acme/service-{n}") for n in range(4)]
-PEOPLE = [Account(id=AccountId(200 + n), login=f"person-{n}") for n in range(12)]
 BEGIN = datetime(2026, 11, 23, 9, tzinfo=UTC)
 AT_ONCE = 40
 """Pull requests whose lives run at the same time."""
@@ -51,12 +53,27 @@ ADD = """
 """
 
 
-def live(number: int) -> Iterator[PullRequestFact | ReviewFact]:
+def repositories_of(count: int) -> list[Repository]:
+    return [Repository(id=RepositoryId(300 + n), full_name=f"acme/service-{n}") for n in range(count)]
+
+
+def people_of(count: int) -> list[Account]:
+    return [Account(id=AccountId(200 + n), login=f"person-{n}") for n in range(count)]
+
+
+REPOSITORIES, PEOPLE = repositories_of(4), people_of(12)
+STRIDE = 613
+"""From the author of one pull request to that of the next, so that few are spread over a large company."""
+
+
+def live(
+    number: int, people: Sequence[Account] = PEOPLE, repositories: Sequence[Repository] = REPOSITORIES
+) -> Iterator[PullRequestFact | ReviewFact]:
     """Everything that happens to one pull request: six facts."""
-    author, first, second = (PEOPLE[(number + n) % len(PEOPLE)] for n in range(3))
+    author, first, second = (people[(number * STRIDE + n) % len(people)] for n in range(3))
     snapshot = PullRequestSnapshot(
         id=PullRequestId(1000 + number),
-        repository=REPOSITORIES[number % len(REPOSITORIES)],
+        repository=repositories[number * STRIDE % len(repositories)],
         number=number,
         title=f"Round half to even in invoice {number}",
         url=f"https://github.com/acme/service/pull/{number}",
@@ -101,14 +118,16 @@ def live(number: int) -> Iterator[PullRequestFact | ReviewFact]:
     yield fact(PullRequestAction.CLOSED, 6, state=PullRequestState.MERGED)
 
 
-def deliver(count: int) -> Iterator[Delivery]:
+def deliver(
+    count: int, people: Sequence[Account] = PEOPLE, repositories: Sequence[Repository] = REPOSITORIES
+) -> Iterator[Delivery]:
     """Deliveries in the order in which GitHub might send them: the lives of many pull requests, mixed."""
     numbers = iter(range(1, count + 1))
-    lives = [live(next(numbers)) for _ in range(AT_ONCE)]
+    lives = [live(next(numbers), people, repositories) for _ in range(AT_ONCE)]
     for place in range(count):
         turn = place % AT_ONCE
         if (fact := next(lives[turn], None)) is None:
-            lives[turn] = live(next(numbers))
+            lives[turn] = live(next(numbers), people, repositories)
             fact = next(lives[turn])
         yield Delivery(
             guid=f"{place:08d}-{os.urandom(8).hex()}",
@@ -148,7 +167,7 @@ async def installed(machine: Machine) -> AsyncIterator[tuple[str, Database, Queu
         yield dsn, database, Queue(database)
 
 
-async def measure_facts(machine: Machine, sizes: Sizes) -> list[Figure]:
+async def measure_facts(machine: Machine, sizes: "Sizes") -> list[Figure]:
     """One worker process, beside one that gets each fact by itself."""
     rates, costs = Rounds(), Rounds()
     for _ in range(sizes.rounds):
@@ -178,13 +197,18 @@ async def _drain(machine: Machine, subject: Subject, count: int) -> float:
     """Facts a second."""
     async with installed(machine) as (dsn, database, queue):
         await add(database, queue, list(deliver(count)))
-        await machine.settle(dsn)
-        async with machine.worker(subject, dsn, expected=count) as worker:
-            started_at = (await worker.hear("first"))["at"]
-            await machine.finished(subject, dsn, look_every=0.02)
-            seconds = time.monotonic() - float(started_at)
-            await worker.stop()
-        return count / seconds
+        return await drain(machine, subject, dsn, count)
+
+
+async def drain(machine: Machine, subject: Subject, dsn: str, count: int) -> float:
+    """Facts a second of one worker process, for which `count` deliveries are stored."""
+    await machine.settle(dsn)
+    async with machine.worker(subject, dsn, expected=count) as worker:
+        started_at = (await worker.hear("first"))["at"]
+        await machine.finished(subject, dsn, look_every=0.02)
+        seconds = time.monotonic() - float(started_at)
+        await worker.stop()
+    return count / seconds
 
 
 RATE, TICK = 200, 0.01

@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -77,6 +78,20 @@ class Machine:
             return await connection.fetchval(sql, timeout=LONGEST)
         finally:
             await connection.close()
+
+    @asynccontextmanager
+    async def logging_statements(self) -> AsyncIterator[Path]:
+        """Postgres logs every statement meanwhile; yields its log."""
+        await self._log_statements("SET log_statement = 'all'")
+        try:
+            yield self._server.log
+        finally:
+            await self._log_statements("RESET log_statement")
+
+    async def _log_statements(self, change: str) -> None:
+        await self.execute(f"ALTER SYSTEM {change}")
+        await self.execute("SELECT pg_reload_conf()")
+        await asyncio.sleep(0.2)  # until every backend has noticed
 
     async def settle(self, dsn: str) -> None:
         """Let every subject begin with known statistics and nothing left to write."""

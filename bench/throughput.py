@@ -44,6 +44,11 @@ class Sizes:
     facts_alone: int = 800
     """One by one, which is slow."""
     facts_seconds: int = 10
+    companies: tuple[int, ...] = (10, 100, 1_000, 10_000)
+    """People."""
+    growth_facts: int = 3_000
+    growth_seconds: int = 12
+    """Of DMs at a fixed rate, in each company."""
     seconds: int = 30
 
 
@@ -59,6 +64,9 @@ QUICK = Sizes(
     facts=600,
     facts_alone=100,
     facts_seconds=4,
+    companies=(10, 100),
+    growth_facts=600,
+    growth_seconds=3,
     seconds=5,
 )
 

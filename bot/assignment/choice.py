@@ -1,5 +1,6 @@
 """Chooses reviewers. Pure: the same situation always gives the same decision."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -73,13 +74,27 @@ def _tie_breaker(best: _Rank, other: _Rank) -> TieBreaker:
     return next(name for name, mine, theirs in zip(TieBreaker, best, other, strict=True) if mine != theirs)
 
 
+class _Seats:
+    """The people that a rule wants, of whom some are `taken`."""
+
+    def __init__(self, rule: MatchedRule, taken: int) -> None:
+        self.rule = rule
+        self.taken = taken
+        self.people = frozenset(rule.people)
+        self.logins = self.people.union(rule.fallback)
+
+    @property
+    def are_open(self) -> bool:
+        """Whether the rule still lacks somebody."""
+        return self.taken < self.rule.at_least
+
+
 class _Selection:
     """A decision in the making. The keys of people are their lower-case logins."""
 
     def __init__(self, situation: Situation) -> None:
         self.situation = situation
         self.config = situation.matching.config
-        self.matched = situation.matching.rules
         self.candidates = {candidate.login.lower(): candidate for candidate in situation.candidates}
         self.same_person = {
             account: min(candidate.account_ids)
@@ -88,27 +103,34 @@ class _Selection:
         }
         self.counted = {self._person(account) for account in _reviewers_so_far(situation)}
         self.chosen: dict[str, Chosen] = {}
+        self.chosen_of_person: dict[AccountId | None, str] = {}
+        self.why_never: dict[str, SkipReason | None] = {}
         self.uncovered: list[str] = []
         self.considered: dict[str, str] = {}
         self.lost_by: dict[str, TieBreaker] = {}
-        for rule in self.matched:
-            self._consider(rule.people, rule.pattern)
+        self.seats = [_Seats(rule, self._count_asked(rule)) for rule in situation.matching.rules]
+        self.seats_of: dict[str, list[_Seats]] = defaultdict(list)
+        for seats in self.seats:
+            self._consider(seats.rule.people, seats.rule.pattern)
+            for login in seats.logins:
+                self.seats_of[login].append(seats)
 
     def is_enough(self) -> bool:
         """Whether enough people are asked, and every rule that insists has its people."""
-        return self._is_full() and not any(rule.insists and self._is_open(rule) for rule in self.matched)
+        return self._is_full() and not any(seats.rule.insists and seats.are_open for seats in self.seats)
 
     def serve_rules(self) -> None:
         """Gives every rule its people, or its fallback. Rules that insist may exceed the wanted number."""
-        for rule in self.matched:
-            while self._is_open(rule) and (rule.insists or not self._is_full()):
+        for seats in self.seats:
+            rule = seats.rule
+            while seats.are_open and (rule.insists or not self._is_full()):
                 if not (self._take_best(rule.people) or self._take_fallback(rule.fallback, rule.pattern)):
                     self.uncovered.append(rule.pattern)
                     break
 
     def fill(self) -> None:
         """Fills up to the wanted number from all matching rules; without anybody, from the fallback."""
-        everybody = [login for rule in self.matched for login in rule.people]
+        everybody = dict.fromkeys(login for seats in self.seats for login in seats.rule.people)
         while not self._is_full() and self._take_best(everybody):
             pass
         if not self.chosen and not self.counted:
@@ -130,7 +152,7 @@ class _Selection:
             paths_refused=self.situation.matching.paths is None,
             demands=tuple(
                 Demand(logins=(*rule.people, *rule.fallback), at_least=rule.at_least)
-                for rule in self.matched
+                for rule in self.situation.matching.rules
                 if rule.insists
             ),
         )
@@ -138,11 +160,11 @@ class _Selection:
     def _is_full(self) -> bool:
         return len(self.counted) + len(self.chosen) >= self.config.reviewers
 
-    def _is_open(self, rule: MatchedRule) -> bool:
-        """Whether a rule still lacks somebody."""
-        asked_before = {self._person_of(self.candidates[login]) for login in rule.people} & self.counted
-        chosen = self.chosen.keys() & {*rule.people, *rule.fallback}
-        return len(asked_before) + len(chosen) < rule.at_least
+    def _count_asked(self, rule: MatchedRule) -> int:
+        """How many of a rule's people were asked already."""
+        if not self.counted:
+            return 0
+        return len({self._person_of(self.candidates[login]) for login in rule.people} & self.counted)
 
     def _take_fallback(self, logins: Iterable[str], pattern: str) -> bool:
         self._consider(logins, pattern)
@@ -165,12 +187,15 @@ class _Selection:
             pattern=self.considered[best],
             is_fallback=is_fallback,
         )
+        self.chosen_of_person[self._person_of(candidate)] = best
+        for seats in self.seats_of[best]:
+            seats.taken += 1
         return True
 
     def _rank(self, login: str) -> _Rank:
         """One part for each TieBreaker."""
         candidate = self.candidates[login]
-        serves = sum(login in rule.people and self._is_open(rule) for rule in self.matched)
+        serves = sum(login in seats.people and seats.are_open for seats in self.seats_of[login])
         return -serves, candidate.load, candidate.last_asked_at or _NEVER, login
 
     def _consider(self, logins: Iterable[str], pattern: str) -> None:
@@ -196,10 +221,13 @@ class _Selection:
         candidate = self.candidates[login]
         if candidate.account_id is None or candidate.person_id is None:
             return SkipReason.UNKNOWN
-        twins = {self._person_of(self.candidates[other]) for other in self.chosen if other != login}
-        if self._person_of(candidate) in twins:
+        if self.chosen_of_person.get(self._person_of(candidate), login) != login:
             return SkipReason.ALREADY_ASKED
-        return _history(candidate, self.situation) or _hindrance(candidate, self.situation)
+        if login not in self.why_never:
+            self.why_never[login] = _history(candidate, self.situation) or _hindrance(
+                candidate, self.situation
+            )
+        return self.why_never[login]
 
     def _person_of(self, candidate: Candidate) -> AccountId | None:
         return None if candidate.account_id is None else self._person(candidate.account_id)

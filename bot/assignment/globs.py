@@ -7,6 +7,7 @@ the rest, so nothing is tried twice. The same holds for the pieces between the `
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
@@ -35,6 +36,8 @@ class Paths:
         self._names = _collect_names(self.spelled)
         self._first: dict[str, list[int]] = {}
         self._last: dict[str, list[int]] = {}
+        self._ending: dict[str, list[str]] = {}
+        self._below: dict[str, list[str]] | None = None
 
     def may_have(self, names: frozenset[str]) -> bool:
         """Whether some paths may have segments of all these names. A cheap answer for most patterns."""
@@ -51,6 +54,20 @@ class Paths:
         if text not in self._last:
             self._last[text] = [path.rfind(text) for path in self.spelled]
         return self._last[text]
+
+    def list_ending(self, text: str) -> list[str]:
+        """The paths that end with this text, of which a slash is the last character."""
+        if text not in self._ending:
+            self._ending[text] = [path for path in self.spelled if path.endswith(text)]
+        return self._ending[text]
+
+    def list_below(self, top: str) -> list[str]:
+        """The paths whose first segment has this name."""
+        if self._below is None:
+            self._below = defaultdict(list)
+            for path in self.spelled:
+                self._below[path[1 : path.index("/", 1)]].append(path)
+        return self._below.get(top, [])
 
     def in_order(self, first: str, last: str) -> list[str]:
         """The paths with both texts, `first` before `last` somewhere or at the same place."""
@@ -81,6 +98,8 @@ class Glob:
         self._head = parts.pop(0) if parts and not is_open else None
         self._middle = parts
         texts = [part.text for part in parts if part.text is not None]
+        first = self._tail if self._is_exact else self._head
+        self._top = first.names[0] if first is not None and first.begins_with_name else None
         self._ends_of_middle = (texts[0], texts[-1]) if texts else None
         self._names = frozenset(
             name
@@ -92,15 +111,25 @@ class Glob:
         """Whether it matches any of these paths."""
         if not paths.may_have(self._names):
             return False
+        likely = self._list_likely(paths)
         if self._is_exact:
-            return any(self._tail.is_all_of(path) for path in paths.spelled)
-        likely = paths.in_order(*self._ends_of_middle) if self._ends_of_middle else paths.spelled
+            return any(self._tail.is_all_of(path) for path in likely)
         places = self._tail.leave_room(likely)
         if self._head is not None:
             places = self._head.start_with(places)
         for part in self._middle:
             places = part.find_in(places)
         return self._tail.ends_any(places)
+
+    def _list_likely(self, paths: Paths) -> list[str]:
+        """The paths that are left after the cheapest question, whose answer other patterns share."""
+        if self._top is not None:
+            below = paths.list_below(self._top)
+            if self._ends_of_middle is None or 2 * len(below) < len(paths.spelled):
+                return below
+        if self._ends_of_middle is not None:
+            return paths.in_order(*self._ends_of_middle)
+        return paths.list_ending(self._tail.ending)
 
 
 class _Part:
@@ -111,7 +140,8 @@ class _Part:
         self.names = [segment.ending for segment in segments if segment.is_literal]
         self._count = len(segments)
         self.text = "".join(f"/{segment.ending}" for segment in segments) + "/" if is_literal else None
-        self._ending = self.text or f"{segments[-1].ending}/"
+        self.ending = self.text or f"{segments[-1].ending}/"
+        self.begins_with_name = segments[0].is_literal
         self._is_ending_enough = is_literal or (self._count == 1 and segments[0].is_star_and_text)
         self._regex = re.compile("".join(f"/{segment.regex}" for segment in segments) + "(?=/)", re.DOTALL)
 
@@ -123,7 +153,7 @@ class _Part:
 
     def leave_room(self, paths: Iterable[str]) -> list[Place]:
         """The paths that may end with this part, and how much of each is before it."""
-        ending = self._ending
+        ending = self.ending
         if self.text is not None:
             room = 1 - len(ending)
             return [(path, 0, len(path) + room) for path in paths if path.endswith(ending)]

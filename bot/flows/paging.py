@@ -1,5 +1,7 @@
 """Changes many rows a page at a time, so that no statement is long."""
 
+from datetime import UTC, datetime
+
 from jobq import current_database
 
 
@@ -16,3 +18,18 @@ async def execute_in_pages(statement: str, *arguments: object, page: int) -> int
         changed += rows
         if rows < page:
             return changed
+
+
+async def walk_in_pages(statement: str, *arguments: object, page: int) -> int:
+    """Repeats a statement that changes the oldest rows; returns how many rows it changed.
+
+    The statement gets `page`, its most rows, and from when on to look: where the page before ended. So it
+    never reads again what that one has passed. It returns the time of each row `AS at`.
+    """
+    changed, since = 0, datetime.min.replace(tzinfo=UTC)
+    while True:
+        rows = await current_database().fetch(statement, *arguments, page, since)
+        changed += len(rows)
+        if len(rows) < page:
+            return changed
+        since = max(row["at"] for row in rows)

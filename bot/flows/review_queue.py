@@ -30,7 +30,7 @@ async def list_waiting_for_others(person_id: PersonId) -> tuple[tuple[ReviewRequ
         JOIN pull_request ON pull_request.id = review_request.pull_request_id
         JOIN account ON (account.workspace_id, account.id)
             = (pull_request.workspace_id, pull_request.author_id)
-        WHERE account.person_id = $1 AND review_request.closed_at IS NULL
+        WHERE account.person_id = $1 AND review_request.closed_at IS NULL AND pull_request.state = 'open'
         """,
         person_id,
     )

@@ -1,12 +1,12 @@
 """Deletes once a day what was kept long enough."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from bot.clock import Clock
-from bot.flows.paging import execute_in_pages
+from bot.flows.paging import execute_in_pages, walk_in_pages
 from jobq import ClaimedJob, Queue
 
 log = structlog.get_logger()
@@ -26,6 +26,8 @@ class Retention:
     statement: str
     share: int = 1
     """Part of a page that one statement deletes: a row whose others hang on it costs more."""
+    has_position: bool = False
+    """The statement looks only from $3 on, and returns the times of its rows: see walk_in_pages."""
 
 
 RETENTIONS = (
@@ -52,9 +54,12 @@ RETENTIONS = (
         timedelta(days=8),
         """
         UPDATE delivery SET fact = NULL WHERE guid = ANY (ARRAY(
-            SELECT guid FROM delivery WHERE received_at < $1 AND fact IS NOT NULL
+            SELECT guid FROM delivery WHERE received_at < $1 AND received_at >= $3 AND fact IS NOT NULL
             ORDER BY received_at LIMIT $2))
+        RETURNING received_at AS at
         """,
+        # Three weeks of deliveries without payloads are older than the first with one.
+        has_position=True,
     ),
     Retention(
         "slack_deliveries",
@@ -188,11 +193,11 @@ RETENTIONS = (
 async def tidy(job: ClaimedJob, *, queue: Queue, clock: Clock, page: int = PAGE) -> None:
     """Deletes everything that was kept long enough, and logs how much of each that was."""
     now = clock.now()
-    deleted = {
-        retention.name: await execute_in_pages(
-            retention.statement, now - retention.kept, page=max(page // retention.share, 1)
-        )
-        for retention in RETENTIONS
-    }
+    deleted = {retention.name: await _apply(retention, now, page) for retention in RETENTIONS}
     deleted["dead_jobs"] = await queue.prune(now - DEAD_JOBS_ARE_KEPT, page)
     log.info("tidied", **deleted)
+
+
+async def _apply(retention: Retention, now: datetime, page: int) -> int:
+    execute = walk_in_pages if retention.has_position else execute_in_pages
+    return await execute(retention.statement, now - retention.kept, page=max(page // retention.share, 1))
