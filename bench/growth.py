@@ -39,7 +39,7 @@ _STATEMENT = re.compile(rb"\[(\d+)\] LOG:  (?:execute [^:]*|statement): *\s*(\w+
 
 
 class Sizes(Protocol):
-    """What `bench.throughput.Sizes` has; importing it would import the queue's peers."""
+    """As `bench.throughput.Sizes`, whose import would bring in the queue's peers."""
 
     @property
     def companies(self) -> Sequence[int]: ...

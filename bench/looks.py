@@ -1,4 +1,4 @@
-"""What looks at everything of a company, or at all of one person: the seconds of each, in this process."""
+"""Jobs and pages that look at everything of a company, or at all of one person: the seconds of each, in this process."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,7 +24,7 @@ from jobq import ClaimedJob, Database, Queue
 TIDIED_AFTER = timedelta(days=4)
 """The first tidying of a company finds the deliveries of some days to delete, as after a long weekend."""
 OF_A_PERSON = ("App Home", "candidates")
-"""What grows with the work of one person or rule, and not with the company."""
+"""Looks that grow with the work of one person or rule, and not with the company."""
 ROUNDS = 3
 
 
