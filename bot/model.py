@@ -43,7 +43,6 @@ class OperatorError(Exception):
 
     OperatorError
     ├── SettingsError     bot/settings.py: a setting is missing or malformed
-    ├── PartStoppedError  bot/local/parts.py: a part of the process ended
     └── PortInUseError    bot/web/server.py: another process listens there
     """
 
