@@ -1,4 +1,4 @@
-"""Jobs and pages that look at everything of a company, or at all of one person: the seconds of each, in this process."""
+"""The seconds of jobs and pages that look at everything of a company, or at all of one person."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable

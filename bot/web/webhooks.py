@@ -51,7 +51,7 @@ def accept_webhooks(
     web.asgi_app = door  # type: ignore[method-assign, assignment]
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The answer to a delivery that is not stored."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -59,7 +59,7 @@ class _Refused(Exception):
         self.status = status
 
 
-class _Gone(Exception):
+class _GoneError(Exception):
     """The client has gone, or the limits have refused the body."""
 
 
@@ -87,30 +87,30 @@ class _Door:
         status, result = 202, ""
         try:
             result = await self.accept(scope, receive)
-        except _Gone:
+        except _GoneError:
             return
-        except _Refused as refused:
+        except _RefusedError as refused:
             status, result = refused.status, str(refused)
         except Exception as error:
             status, result = _describe(error)
         await _answer(status, result, receive, send)
 
     async def accept(self, scope: Scope, receive: Receive) -> str:
-        """Stores a delivery and returns its outcome so far. Raises _Refused, or _Gone if nobody listens."""
+        """Stores a delivery and returns its outcome so far. Raises _RefusedError, or _GoneError if nobody listens."""
         asked_at = time.monotonic()
         if scope["method"] != "POST":
-            raise _Refused(405, "deliveries are posted")
+            raise _RefusedError(405, "deliveries are posted")
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
-            raise _Refused(415, "set the webhook's content type to application/json")
+            raise _RefusedError(415, "set the webhook's content type to application/json")
         guid, event = _text(headers, b"x-github-delivery"), _text(headers, b"x-github-event")
         check = SignatureCheck(_text(headers, b"x-hub-signature-256"), self._secrets)
         body = await self._read_signed(check, receive)
         if body is None:
             log.warning("delivery refused", guid=guid, reason="signature")
-            raise _Refused(401, "not signed with this App's webhook secret")
+            raise _RefusedError(401, "not signed with this App's webhook secret")
         if not _is_name(guid) or not _is_name(event):
-            raise _Refused(400, "X-GitHub-Delivery or X-GitHub-Event is missing or too long")
+            raise _RefusedError(400, "X-GitHub-Delivery or X-GitHub-Event is missing or too long")
         is_big = len(body) > BIG_BODY
         parsed = await asyncio.to_thread(_parse, event, body) if is_big else _parse(event, body)
         body.clear()
@@ -130,14 +130,14 @@ class _Door:
                 while not is_complete:
                     part = await receive()
                     if part["type"] != "http.request":
-                        raise _Gone
+                        raise _GoneError
                     check.update(part["body"])
                     body += part["body"]
                     if len(body) > LARGEST_BODY:
-                        raise _Refused(413, "the body is too large")
+                        raise _RefusedError(413, "the body is too large")
                     is_complete = not part.get("more_body", False)
         except TimeoutError:
-            raise _Refused(408, "the body came too slowly") from None
+            raise _RefusedError(408, "the body came too slowly") from None
         return body if check.is_good() else None
 
 
