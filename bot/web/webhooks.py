@@ -96,7 +96,7 @@ class _Door:
         await _answer(status, result, receive, send)
 
     async def accept(self, scope: Scope, receive: Receive) -> str:
-        """Stores a delivery, returns its outcome so far. Raises _RefusedError, or _GoneError if nobody listens."""
+        """Stores a delivery; returns its outcome so far. Raises _RefusedError; _GoneError without a peer."""
         asked_at = time.monotonic()
         if scope["method"] != "POST":
             raise _RefusedError(405, "deliveries are posted")
