@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple, Protocol
 
 from bench import calls
@@ -32,7 +33,7 @@ RATE = 10
 COUNTED = 5
 """Seconds in which Postgres logs its statements."""
 FLAT = 1.5
-"""How many times the figure of a smaller company is flat."""
+"""How many times the median of smaller companies is flat."""
 LONGEST_LOOK = 10.0
 """Seconds."""
 _STATEMENT = re.compile(rb"\[(\d+)\] LOG:  (?:execute [^:]*|statement): *\s*(\w+)")
@@ -167,15 +168,15 @@ def _count_transactions(said: Sequence[tuple[bytes, bytes]]) -> int:
 
 
 def judge_growth(grown: Sequence[Growth]) -> list[Figure]:
-    """The largest company beside the smaller ones, of which the best counts."""
+    """The largest company beside the median of the smaller ones."""
     *smaller, largest = grown
 
     def flat(measure: str, value: Callable[[Growth], float], unit: str, most: float = FLAT) -> Figure:
-        best = min(value(company) for company in smaller)
-        ratio = value(largest) / best
-        text = f"{ratio:.2f} x ({value(largest):,.1f} {unit} against {best:,.1f})"
+        usual = median(value(company) for company in smaller)
+        ratio = value(largest) / usual
+        text = f"{ratio:.2f} x ({value(largest):,.1f} {unit} against {usual:,.1f})"
         return Figure(
-            f"{measure}, {largest.people:,} people", f"<= {most:g} x a smaller company", text, ratio <= most
+            f"{measure}, {largest.people:,} people", f"<= {most:g} x smaller ones", text, ratio <= most
         )
 
     slowest = max(largest.looks, key=lambda name: largest.looks[name])
