@@ -96,7 +96,7 @@ async def _measure(machine: Machine, home: Path, company: Company, sizes: Sizes)
         size = await _size(machine, dsn) - empty
         async with calls.way(dsn, home, _asking(company)) as way:
             times = await way.measure(RATE, sizes.growth_seconds)
-            statements, transactions = await _count(machine, way)
+            statements, transactions = await _count(machine, way, min(COUNTED, sizes.growth_seconds))
         async with Database(dsn) as database:
             deliveries = list(deliver(sizes.growth_facts, company.list_people(), company.list_repositories()))
             await add(database, Queue(database), deliveries)
@@ -141,11 +141,11 @@ def _asking(company: Company) -> Callable[[int], bytes]:
     return ask
 
 
-async def _count(machine: Machine, way: calls.Way) -> tuple[float, float]:
+async def _count(machine: Machine, way: calls.Way, seconds: float) -> tuple[float, float]:
     """Statements and transactions of all processes for each DM."""
     async with machine.logging_statements() as log:
         begin = log.stat().st_size
-        times = await way.measure(RATE, COUNTED)
+        times = await way.measure(RATE, seconds)
         with log.open("rb") as lines:
             lines.seek(begin)
             said = _STATEMENT.findall(lines.read())
@@ -210,7 +210,7 @@ def _milliseconds_of(look: str) -> Callable[[Growth], float]:
 
 def main(arguments: list[str]) -> None:
     """Only these figures, nothing written."""
-    sizes = _Alone((10, 100), 4, 600) if "--quick" in arguments else _Alone()
+    sizes = _Alone((10, 100), 3, 600) if "--quick" in arguments else _Alone()
     if named := tuple(int(argument) for argument in arguments if argument.isdigit()):
         sizes = sizes._replace(companies=named)
     home = Path(tempfile.mkdtemp(prefix="ripe-bench-"))

@@ -1,4 +1,4 @@
-"""What is looked up for one rule or one person reads a few rows, however large the company is."""
+"""Statements about one rule or one person read a few rows, however large the company is."""
 
 import pytest
 
