@@ -93,7 +93,7 @@ async def fill(dsn: str, company: Company) -> None:
             WORKSPACE,
         )
         await connection.execute(_SIZE, company.people, company.repositories, company.closed, WORKSPACE)
-        for statement in _FILL.split(";\n"):
+        for statement in _FILL.strip().removesuffix(";").split(";\n"):
             await connection.execute(_for(company, statement))
         await connection.execute(_ASSIGN, _decision().model_dump_json())
         await connection.execute(_DELIVER, FACT.dump_json(next(iter(live(1)))).decode())

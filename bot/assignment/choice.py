@@ -259,6 +259,8 @@ def _is_verdict(review: LatestReview) -> bool:
 def _history(candidate: Candidate, situation: Situation) -> SkipReason | None:
     """Why this person is not asked because of their history with the pull request."""
     pull_request, mine = situation.pull_request, candidate.account_ids
+    if not (situation.requests or situation.asked or situation.reviews):
+        return SkipReason.AUTHOR if pull_request.author.id in mine else None
     requests = [request for request in situation.requests if request.reviewer_id in mine]
     ends = {request.close_reason for request in requests}
     this_round = {request.close_reason for request in requests if request.round == pull_request.round}
@@ -270,21 +272,18 @@ def _history(candidate: Candidate, situation: Situation) -> SkipReason | None:
         (CloseReason.REMOVED in ends, SkipReason.REMOVED_BY_HUMAN),
         (bool(this_round), SkipReason.ALREADY_ASKED),
     )
-    return _first(reasons)
+    return next((reason for holds, reason in reasons if holds), None)
 
 
 def _hindrance(candidate: Candidate, situation: Situation) -> SkipReason | None:
     """Why this person cannot review anything now, or GitHub refuses to ask them."""
     cap = candidate.max_open_reviews
-    reasons = (
-        (candidate.is_bot, SkipReason.BOT),
-        (not candidate.is_active, SkipReason.DEACTIVATED),
-        (candidate.away_until is not None, SkipReason.AWAY),
-        (cap is not None and candidate.load >= cap, SkipReason.AT_CAP),
-        (candidate.login.lower() in situation.refused, SkipReason.REFUSED),
-    )
-    return _first(reasons)
-
-
-def _first(reasons: Iterable[tuple[bool, SkipReason]]) -> SkipReason | None:
-    return next((reason for holds, reason in reasons if holds), None)
+    if candidate.is_bot:
+        return SkipReason.BOT
+    if not candidate.is_active:
+        return SkipReason.DEACTIVATED
+    if candidate.away_until is not None:
+        return SkipReason.AWAY
+    if cap is not None and candidate.load >= cap:
+        return SkipReason.AT_CAP
+    return SkipReason.REFUSED if candidate.login.lower() in situation.refused else None

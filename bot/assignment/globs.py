@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import NamedTuple, TypeAlias
 
 Place: TypeAlias = tuple[str, int, int]
@@ -99,7 +99,7 @@ class Glob:
         self._middle = parts
         texts = [part.text for part in parts if part.text is not None]
         first = self._tail if self._is_exact else self._head
-        self._top = first.names[0] if first is not None and first.begins_with_name else None
+        self._top = first.names[0] if first is not None and first.beginning else None
         self._ends_of_middle = (texts[0], texts[-1]) if texts else None
         self._names = frozenset(
             name
@@ -114,6 +114,9 @@ class Glob:
         likely = self._list_likely(paths)
         if self._is_exact:
             return any(self._tail.is_all_of(path) for path in likely)
+        if self._head is None and not self._middle:
+            beginning = f"{self._tail.beginning}/"
+            return self._tail.ends_any([(path, 0, 0) for path in likely if beginning in path])
         places = self._tail.leave_room(likely)
         if self._head is not None:
             places = self._head.start_with(places)
@@ -141,7 +144,8 @@ class _Part:
         self._count = len(segments)
         self.text = "".join(f"/{segment.ending}" for segment in segments) + "/" if is_literal else None
         self.ending = self.text or f"{segments[-1].ending}/"
-        self.begins_with_name = segments[0].is_literal
+        named = takewhile(lambda segment: segment.is_literal, segments)
+        self.beginning = "".join(f"/{segment.ending}" for segment in named)
         self._is_ending_enough = is_literal or (self._count == 1 and segments[0].is_star_and_text)
         self._regex = re.compile("".join(f"/{segment.regex}" for segment in segments) + "(?=/)", re.DOTALL)
 

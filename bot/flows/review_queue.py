@@ -7,6 +7,13 @@ from bot.reviews.model import PullRequest, ReviewRequest
 from bot.reviews.store import list_pull_requests_by_id, list_requests_by_id
 from jobq import current_database
 
+WAITING_FOR_OTHERS = """
+    SELECT review_request.id FROM review_request
+    JOIN pull_request ON pull_request.id = review_request.pull_request_id
+    JOIN account ON (account.workspace_id, account.id) = (pull_request.workspace_id, pull_request.author_id)
+    WHERE account.person_id = $1 AND review_request.closed_at IS NULL AND pull_request.state = 'open'
+"""
+
 
 async def list_open_requests_of_person(person_id: PersonId) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
     """The reviews that a person is asked for, on any of their accounts, oldest first."""
@@ -24,16 +31,7 @@ async def list_open_requests_of_person(person_id: PersonId) -> tuple[tuple[Revie
 
 async def list_waiting_for_others(person_id: PersonId) -> tuple[tuple[ReviewRequest, PullRequest], ...]:
     """The open requests on a person's own pull requests, oldest first."""
-    rows = await current_database().fetch(
-        """
-        SELECT review_request.id FROM review_request
-        JOIN pull_request ON pull_request.id = review_request.pull_request_id
-        JOIN account ON (account.workspace_id, account.id)
-            = (pull_request.workspace_id, pull_request.author_id)
-        WHERE account.person_id = $1 AND review_request.closed_at IS NULL AND pull_request.state = 'open'
-        """,
-        person_id,
-    )
+    rows = await current_database().fetch(WAITING_FOR_OTHERS, person_id)
     return await _with_open_pull_requests([RequestId(row["id"]) for row in rows])
 
 
