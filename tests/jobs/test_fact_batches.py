@@ -149,7 +149,7 @@ async def compare(bot: Bot, history: Sequence[Told], *, is_installed: bool) -> N
         assert in_batches == await look(bot)
 
 
-@pytest.mark.parametrize("histories", [8, pytest.param(400, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("histories", [5, pytest.param(400, marks=pytest.mark.torture)])
 def test_a_batch_leaves_the_same_rows_as_its_facts_one_by_one(
     dsn: str, histories: int, promise: Promise
 ) -> None:
