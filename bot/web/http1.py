@@ -49,6 +49,9 @@ class Http1Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
+        # Head and body are written one after the other. asyncio does this only for sockets that name TCP.
+        if (connection := transport.get_extra_info("socket")) is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._request_ends_at = self.loop.time() + HEAD_SECONDS
 
     def data_received(self, data: bytes) -> None:

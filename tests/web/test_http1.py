@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -178,3 +179,28 @@ async def test_a_reader_of_an_answer_has_a_moment(connection: Http1Protocol) -> 
     assert 0 < left(connection) <= READ_SECONDS
     connection.resume_writing()
     assert left(connection) == math.inf
+
+
+async def test_an_answer_in_two_parts_is_not_held_back() -> None:
+    """Without TCP_NODELAY, the body waits up to 40 ms for the acknowledgement of the head."""
+    made: list[int] = []
+
+    class Watched(Http1Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            connection = transport.get_extra_info("socket")
+            made.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    config = Config(Quart("test"), lifespan="off", log_config=None)
+    config.load()
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Watched(config, ServerState(), {}), sock=listening
+    )
+    async with server:
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        async with asyncio.timeout(WITHIN):
+            while not made:
+                await asyncio.sleep(0.01)
+        writer.close()
+    assert made == [1]
