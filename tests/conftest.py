@@ -61,7 +61,6 @@ def pytest_collection_finish() -> None:
     """Spare the collector all modules and tests: they stay until the end."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,7 @@ NOT_QUERIES = set(
         "forget_welcome",
         "execute_in_pages",
         "walk_in_pages",
+        "walk_in_pages",
         "record_shown",
         "put_on_hold",
         "note_unheard",

@@ -84,4 +84,8 @@ async def _serve(app: "Quart", listening: socket.socket, stop: asyncio.Event, gr
     from bot.web.http1 import serve_http
 
     websockets = any(rule.websocket for rule in app.url_map.iter_rules())
-    await serve_http(cast("ASGIApp", app), listening, stop, grace, websockets=websockets)
+    await app.startup()
+    try:
+        await serve_http(cast("ASGIApp", app), listening, stop, grace, websockets=websockets)
+    finally:
+        await app.shutdown()  # what `after_serving` asks for, such as to finish listeners and close clients

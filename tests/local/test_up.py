@@ -181,7 +181,7 @@ def test_a_second_run_finds_its_data_and_its_keys(start: Start, home: Path) -> N
     keys = []
     for _ in range(2):
         up = start(["/bin/sh", "-c", 'echo "keys $SECRET_KEYS $SLACK_BOT_TOKEN"; exec sleep 1000'])
-        keys.append(up.wait_for("keys"))
+        keys.append(up.wait_for("keys "))
         up.process.terminate()
         up.wait_for_end()
     assert keys[0] == keys[1]

@@ -183,13 +183,13 @@ async def test_a_reader_of_an_answer_has_a_moment(connection: Http1Protocol) -> 
 
 async def test_an_answer_in_two_parts_is_not_held_back() -> None:
     """Without TCP_NODELAY, the body waits up to 40 ms for the acknowledgement of the head."""
-    made: list[int] = []
+    made: asyncio.Queue[int] = asyncio.Queue()
 
     class Watched(Http1Protocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
             connection = transport.get_extra_info("socket")
-            made.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            made.put_nowait(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     config = Config(Quart("test"), lifespan="off", log_config=None)
     config.load()
@@ -200,7 +200,5 @@ async def test_an_answer_in_two_parts_is_not_held_back() -> None:
     async with server:
         _, writer = await asyncio.open_connection(*listening.getsockname())
         async with asyncio.timeout(WITHIN):
-            while not made:
-                await asyncio.sleep(0.01)
+            assert await made.get() == 1
         writer.close()
-    assert made == [1]

@@ -87,3 +87,21 @@ async def test_a_busy_port_is_named_with_what_to_do(app: Quart) -> None:
         port = int(url.rpartition(":")[2])
         with pytest.raises(PortInUseError, match=rf"127\.0\.0\.1:{port} .*set PORT to another"):
             await serve_until(app, "127.0.0.1", port, asyncio.Event())
+
+
+async def test_an_app_is_told_when_it_begins_and_ends_to_serve() -> None:
+    """Routes keep clients and tasks, which they close in `after_serving`."""
+    web, heard = Quart("test"), list[str]()
+
+    @web.before_serving
+    async def begin() -> None:
+        heard.append("begins")
+
+    @web.after_serving
+    async def end() -> None:
+        heard.append("ends")
+
+    async with serving(web) as url, httpx.AsyncClient(base_url=url, verify=tls_context()) as client:
+        await client.get("/")
+        assert heard == ["begins"]
+    assert heard == ["begins", "ends"]
