@@ -58,7 +58,8 @@ async def offer_workspace_link(workspace_id: WorkspaceId, slack_user_id: str, *,
     address = await invite(Purpose.WORKSPACE, workspace_id, slack_user_id)
     return render_text(
         "*Install Ripe in one more Slack workspace.* Open the link, or give it to an admin of that workspace."
-        " It is good for one time, for an hour. Whoever has it can bring a workspace to this Ripe.",
+        " It works once, within an hour. Anybody who has the link can install Ripe in a workspace, so keep it"
+        " to yourselves.",
         _link("Install in Slack", address),
     )
 

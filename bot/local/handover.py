@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 STOP_SECONDS = 5.0
-"""For Postgres, before it is told again."""
+"""Postgres gets this long to stop before it gets the next, stronger signal."""
 LOOK_EVERY = 0.01
 
 

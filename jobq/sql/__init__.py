@@ -5,8 +5,16 @@ from functools import lru_cache
 from pathlib import Path
 
 
-def _read(name: str) -> str:
+def _text(name: str) -> str:
     return (Path(__file__).parent / f"{name}.sql").read_text()
+
+
+def _read(name: str) -> str:
+    """A statement, with the clauses that it shares with others put in."""
+    text = _text(name)
+    for clause in ("on_conflict", "requeue"):
+        text = text.replace(f"{{{clause}}}", _text(clause))
+    return text
 
 
 ADMISSION_LOCK = _read("admission_lock")

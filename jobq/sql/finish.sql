@@ -10,14 +10,5 @@ WITH finished AS (
         ORDER BY job.id
         FOR UPDATE OF job SKIP LOCKED
     ))
-    RETURNING id, lane, job_type, arguments, created_at, max_retries, base_retry_minutes, again_at,
-              concurrency_key, concurrency_limit
-), requeued AS (
-    INSERT INTO job (lane, job_type, arguments, ripe_at, created_at, max_retries, base_retry_minutes,
-                     concurrency_key, concurrency_limit)
-    SELECT lane, job_type, arguments, again_at, created_at, max_retries, base_retry_minutes,
-           concurrency_key, concurrency_limit
-    FROM finished
-    WHERE again_at IS NOT NULL
-)
+{requeue}
 SELECT id, again_at FROM finished
